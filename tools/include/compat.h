@@ -1,0 +1,37 @@
+/* compat.h: every difference between Python versions and builds that our C and Cython code meets.
+ *
+ * Elsewhere no PY_VERSION_HEX test may stand: a module asks for what it wants by one of these names.
+ *
+ * hs_mutex guards C state for a few instructions at a time.  With a GIL it is empty, because the GIL
+ * already keeps other threads out as long as no Python code runs between check and store.  Without
+ * one it is a PyMutex.  Two rules hold in both builds: no Python code, no reference count that may
+ * drop to zero and no allocation of a tracked object while it is held; and whoever waits on a word
+ * that is changed under it takes it once more before the memory of that word may go away.
+ */
+#ifndef HASTEN_COMPAT_H
+#define HASTEN_COMPAT_H
+
+#include <Python.h>
+
+#ifdef Py_GIL_DISABLED
+#  define HS_FREE_THREADED 1
+typedef PyMutex hs_mutex;
+static inline void hs_mutex_lock(hs_mutex *m) { PyMutex_Lock(m); }
+static inline void hs_mutex_unlock(hs_mutex *m) { PyMutex_Unlock(m); }
+#else
+#  define HS_FREE_THREADED 0
+typedef struct { char unused; } hs_mutex;
+static inline void hs_mutex_lock(hs_mutex *m) { (void)m; }
+static inline void hs_mutex_unlock(hs_mutex *m) { (void)m; }
+#endif
+
+/* A number that changes whenever an attribute of the type (or of a base) is set; 0 means unknown. */
+static inline unsigned int hs_type_tag(PyTypeObject *type) {
+#if PY_VERSION_HEX < 0x030B0000
+    /* Up to 3.10 a modified type may keep its old tag and merely drop the flag. */
+    if (!(type->tp_flags & Py_TPFLAGS_VALID_VERSION_TAG)) return 0;
+#endif
+    return type->tp_version_tag;
+}
+
+#endif

@@ -1,0 +1,193 @@
+/* park.h: how a thread sleeps until another wakes it.
+ *
+ * hs_park() sleeps while *word == 0; hs_unpark() is called after *word was set to 1.  On Linux that is
+ * a futex.  Elsewhere (or with HASTEN_PORTABLE=1 in the environment) a small table of condition
+ * variables, hashed by the word's address, does the same; its sleeper looks up every 20 ms, because
+ * pthread_cond_wait does not return when a signal arrives and Ctrl-C has to.
+ *
+ * A waiter lies on the sleeper's own C stack and is linked into the list of what it waits for.  The
+ * waker unlinks it, sets its word and then uses nothing but the word's *address*.  That is why a
+ * sleeper takes the list's hs_mutex once more before it returns: by then the waker is past the node.  A
+ * wake that arrives at a dead address wakes nobody, or somebody who looks at his word and sleeps on.
+ *
+ * After fork() the nodes of the other threads lie on stacks that no longer exist.  Each list carries
+ * the number of the fork it was used in; hs_waitlist_sync() empties a list of an older one.
+ */
+#ifndef HASTEN_PARK_H
+#define HASTEN_PARK_H
+
+#include <errno.h>
+#include <pthread.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+
+#if defined(__linux__)
+#  include <linux/futex.h>
+#  include <sys/syscall.h>
+#  include <unistd.h>
+#endif
+
+enum { HS_WOKEN = 0, HS_TIMEOUT = 1, HS_INTERRUPTED = 2 };
+
+/* ---- process-wide state of this copy: read-only after hs_park_init(), but for the portable table ---- */
+
+#define HS_BUCKETS 64
+typedef struct { pthread_mutex_t mutex; pthread_cond_t changed; } hs_bucket;
+
+static hs_bucket hs_buckets[HS_BUCKETS];
+static int hs_portable;
+static unsigned int hs_forks;
+
+static inline void hs_buckets_init(void) {
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+#if defined(__linux__)
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+#endif
+    for (int i = 0; i < HS_BUCKETS; i++) {
+        pthread_mutex_init(&hs_buckets[i].mutex, NULL);
+        pthread_cond_init(&hs_buckets[i].changed, &attr);
+    }
+    pthread_condattr_destroy(&attr);
+}
+
+static void hs_park_after_fork(void) {
+    hs_forks++;
+    if (hs_portable) hs_buckets_init();  /* a thread that is gone may have held one of the mutexes */
+}
+
+/* Once per module that parks, at import.  Returns 0, or the errno of pthread_atfork(). */
+static inline int hs_park_init(void) {
+    const char *forced = getenv("HASTEN_PORTABLE");
+    hs_portable = forced != NULL && strcmp(forced, "1") == 0;
+#if defined(__linux__)
+    if (!hs_portable) {
+        int probe = 0;
+        hs_portable = syscall(SYS_futex, &probe, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0) < 0;
+    }
+#else
+    hs_portable = 1;
+#endif
+    if (hs_portable) hs_buckets_init();
+    return pthread_atfork(NULL, NULL, hs_park_after_fork);
+}
+
+/* ---- one sleeper ---- */
+
+static inline hs_bucket *hs_bucket_of(const int *word) {
+    return &hs_buckets[((uintptr_t)word >> 4) % HS_BUCKETS];
+}
+
+#define HS_LOOK_UP_EVERY 20000000  /* ns */
+
+static inline int hs_park_portable(int *word, int64_t deadline) {
+    hs_bucket *bucket = hs_bucket_of(word);
+    int64_t now = hs_now(), until = now + HS_LOOK_UP_EVERY;
+    int status = HS_WOKEN;
+    if (deadline < until) until = deadline;
+    pthread_mutex_lock(&bucket->mutex);
+    while (__atomic_load_n(word, __ATOMIC_ACQUIRE) == 0) {
+#if defined(__linux__)
+        struct timespec t = hs_timespec(until);
+        int err = pthread_cond_timedwait(&bucket->changed, &bucket->mutex, &t);
+#else
+        struct timespec t = hs_timespec(until > now ? until - now : 0);
+        int err = pthread_cond_timedwait_relative_np(&bucket->changed, &bucket->mutex, &t);
+#endif
+        if (err == ETIMEDOUT) {
+            status = until == deadline ? HS_TIMEOUT : HS_INTERRUPTED;
+            break;
+        }
+        now = hs_now();
+    }
+    if (__atomic_load_n(word, __ATOMIC_ACQUIRE) != 0) status = HS_WOKEN;
+    pthread_mutex_unlock(&bucket->mutex);
+    return status;
+}
+
+/* Sleep until *word is not 0, the deadline has passed, or a signal came in.  Call it without the GIL. */
+static inline int hs_park(int *word, int64_t deadline) {
+    if (hs_portable) return hs_park_portable(word, deadline);
+#if defined(__linux__)
+    struct timespec t, *until = NULL;
+    if (deadline != HS_NEVER) {
+        t = hs_timespec(deadline);
+        until = &t;
+    }
+    while (__atomic_load_n(word, __ATOMIC_ACQUIRE) == 0) {
+        /* WAIT_BITSET takes an absolute CLOCK_MONOTONIC time; plain WAIT a relative one */
+        if (syscall(SYS_futex, word, FUTEX_WAIT_BITSET_PRIVATE, 0, until, NULL, FUTEX_BITSET_MATCH_ANY) == 0)
+            continue;
+        if (errno == ETIMEDOUT) return HS_TIMEOUT;
+        if (errno == EINTR) return HS_INTERRUPTED;
+    }
+#endif
+    return HS_WOKEN;
+}
+
+/* Wake whoever sleeps on *word*, which was set to 1 before.  The memory may be gone by now. */
+static inline void hs_unpark(int *word) {
+    if (hs_portable) {
+        hs_bucket *bucket = hs_bucket_of(word);
+        pthread_mutex_lock(&bucket->mutex);
+        pthread_cond_broadcast(&bucket->changed);
+        pthread_mutex_unlock(&bucket->mutex);
+        return;
+    }
+#if defined(__linux__)
+    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+#endif
+}
+
+/* ---- lists of sleepers; every call under the owner's hs_mutex ---- */
+
+typedef struct hs_waiter {
+    struct hs_waiter *next, *prev;
+    int word;    /* 0 asleep, 1 woken; written once, by who unlinked the node */
+    int linked;
+} hs_waiter;
+
+typedef struct {
+    hs_waiter *head, *tail;
+    unsigned int forks;
+} hs_waitlist;
+
+static inline void hs_waitlist_sync(hs_waitlist *list) {
+    if (list->forks != hs_forks) {
+        list->head = list->tail = NULL;
+        list->forks = hs_forks;
+    }
+}
+
+static inline void hs_waitlist_append(hs_waitlist *list, hs_waiter *w) {
+    hs_waitlist_sync(list);
+    w->word = 0;
+    w->linked = 1;
+    w->next = NULL;
+    w->prev = list->tail;
+    if (list->tail) list->tail->next = w; else list->head = w;
+    list->tail = w;
+}
+
+static inline void hs_waitlist_remove(hs_waitlist *list, hs_waiter *w) {
+    if (!w->linked) return;
+    if (w->prev) w->prev->next = w->next; else list->head = w->next;
+    if (w->next) w->next->prev = w->prev; else list->tail = w->prev;
+    w->linked = 0;
+}
+
+/* Unlink the longest sleeper and mark it woken.  Returns the address to hs_unpark(), or NULL. */
+static inline int *hs_waitlist_pop(hs_waitlist *list) {
+    hs_waiter *w;
+    hs_waitlist_sync(list);
+    w = list->head;
+    if (w == NULL) return NULL;
+    hs_waitlist_remove(list, w);
+    __atomic_store_n(&w->word, 1, __ATOMIC_RELEASE);
+    return &w->word;
+}
+
+#endif

@@ -1,0 +1,22 @@
+from libc.stdint cimport int64_t
+
+cdef extern from "park.h" nogil:
+    enum:
+        HS_WOKEN
+        HS_TIMEOUT
+        HS_INTERRUPTED
+    ctypedef struct hs_waiter:
+        hs_waiter *next
+        hs_waiter *prev
+        int word
+        bint linked
+    ctypedef struct hs_waitlist:
+        hs_waiter *head
+        hs_waiter *tail
+    int hs_park_init() noexcept
+    int hs_park(int *word, int64_t deadline) noexcept
+    void hs_unpark(int *word) noexcept
+    void hs_waitlist_sync(hs_waitlist *list) noexcept
+    void hs_waitlist_append(hs_waitlist *list, hs_waiter *w) noexcept
+    void hs_waitlist_remove(hs_waitlist *list, hs_waiter *w) noexcept
+    int *hs_waitlist_pop(hs_waitlist *list) noexcept

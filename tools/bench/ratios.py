@@ -1,0 +1,102 @@
+"""From samples to a row of the report: medians, spread, the ratio, and whether its goal is met."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from statistics import median, quantiles
+from typing import Any
+
+GOALS = Path(__file__).with_name("goals.toml")
+
+
+@dataclass(frozen=True)
+class Spread:
+    """The median and the quartiles around it."""
+
+    low: float
+    median: float
+    high: float
+
+
+@dataclass
+class Row:
+    """One row on one interpreter. `ratio` is what hasten gains: above 1 it is the faster."""
+
+    suite: str
+    case: str
+    python: str
+    factor: bool
+    pinned: bool
+    medians: dict[str, Spread]
+    ratio: Spread | None
+    goal: float | None
+    missing: dict[str, str] = field(default_factory=dict)
+    samples: dict[str, list[float]] = field(default_factory=dict)
+    operations: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def below_goal(self) -> bool:
+        return self.ratio is not None and self.goal is not None and self.ratio.median < self.goal
+
+    def below(self, share: float) -> bool:
+        """Whether the ratio misses even this share of the goal."""
+        return self.below_goal and self.ratio.median < share * self.goal
+
+
+def spread(values: list[float]) -> Spread:
+    """Median and quartiles; of less than four values the extremes, since quartiles would be made up."""
+    if len(values) < 4:
+        return Spread(min(values), median(values), max(values))
+    low, middle, high = quantiles(values, n=4, method="inclusive")
+    return Spread(low, middle, high)
+
+
+def ratio_of(baseline: list[float], candidate: list[float], factor: bool) -> Spread:
+    """The ratio of the medians; around it the spread of the ratios of each round's neighbours in time."""
+    if factor:
+        baseline, candidate = candidate, baseline
+    rounds = spread([first / second for first, second in zip(baseline, candidate)])
+    middle = median(baseline) / median(candidate)
+    return Spread(min(rounds.low, middle), middle, max(rounds.high, middle))
+
+
+def load_goals(path: Path = GOALS) -> dict[str, dict[str, dict[str, float]]]:
+    """goals[suite][case][interpreter]; the interpreter `any` stands for all that are not named."""
+    return tomllib.loads(path.read_text(encoding="utf-8"))
+
+
+def goal_for(goals: dict[str, Any], suite: str, case: str, python: str) -> float | None:
+    wanted = goals.get(suite, {}).get(case, {})
+    return wanted.get(python, wanted.get("any"))
+
+
+def make_row(event: dict[str, Any], python: str, sides: tuple[str, str], goals: dict[str, Any]) -> Row:
+    """The report's row for what a worker measured; `sides` names the baseline and the candidate."""
+    values = {name: samples for name, samples in event["values"].items() if samples}
+    first, second = (values.get(side) for side in sides)
+    return Row(
+        suite=event["suite"],
+        case=event["case"],
+        python=python,
+        factor=event["factor"],
+        pinned=event["pinned"],
+        medians={name: spread(samples) for name, samples in values.items()},
+        ratio=ratio_of(first, second, event["factor"]) if first and second else None,
+        goal=goal_for(goals, event["suite"], event["case"], python),
+        missing=event["missing"],
+        samples=values,
+        operations=event["operations"],
+    )
+
+
+def to_json(row: Row) -> dict[str, Any]:
+    return asdict(row)
+
+
+def from_json(data: dict[str, Any]) -> Row:
+    """The inverse of to_json()."""
+    medians = {name: Spread(**value) for name, value in data["medians"].items()}
+    ratio = Spread(**data["ratio"]) if data["ratio"] else None
+    return Row(**{**data, "medians": medians, "ratio": ratio})

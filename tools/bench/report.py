@@ -1,0 +1,134 @@
+"""The tables, in markdown, and the file of all numbers."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from pathlib import Path
+from typing import Any
+
+from bench.ratios import Row, Spread, from_json, to_json
+
+FORMAT = 1
+
+
+def machine() -> dict[str, Any]:
+    """Where the numbers come from."""
+    model = platform.processor() or platform.machine()
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                model = line.partition(":")[2].strip()
+                break
+    except OSError:
+        pass  # not Linux: the platform module's word stands
+    return {"cpu": model, "cpus": os.cpu_count(), "system": platform.system(), "load": os.getloadavg()[0]}
+
+
+def number(value: float) -> str:
+    """Three significant digits, never an exponent."""
+    return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def duration(nanoseconds: float) -> str:
+    """A time in the unit that suits it."""
+    for unit, size in (("s", 1e9), ("ms", 1e6), ("us", 1e3)):
+        if nanoseconds >= size:
+            return f"{number(nanoseconds / size)} {unit}"
+    return f"{number(nanoseconds)} ns"
+
+
+def value(spread: Spread, factor: bool) -> str:
+    """A median with its quartiles."""
+    if factor:
+        return f"{number(spread.median)} of 2 ({number(spread.low)} - {number(spread.high)})"
+    return f"{duration(spread.median)} ({duration(spread.low)} - {duration(spread.high)})"
+
+
+def ratio_cell(row: Row | None) -> str:
+    """A ratio with its spread, and the goal where it is missed."""
+    if row is None or row.ratio is None:
+        return "-"
+    text = f"{number(row.ratio.median)}x ({number(row.ratio.low)} - {number(row.ratio.high)})"
+    return f"{text}, **below {row.goal:g}**" if row.below_goal else text
+
+
+def table(header: list[str], body: list[list[str]]) -> str:
+    """A markdown table whose columns line up as plain text too."""
+    widths = [max(len(line[column]) for line in [header, *body]) for column in range(len(header))]
+    lines = [header, ["-" * width for width in widths], *body]
+    return "\n".join("| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths)) + " |" for line in lines)
+
+
+def distinct(values: list[str]) -> list[str]:
+    return list(dict.fromkeys(values))
+
+
+def ratio_table(rows: list[Row]) -> str:
+    """Rows by interpreters: what hasten gains."""
+    pythons = distinct([row.python for row in rows])
+    cells = {(row.case, row.python): row for row in rows}
+    body = [
+        [case, *(ratio_cell(cells.get((case, python))) for python in pythons)]
+        for case in distinct([row.case for row in rows])
+    ]
+    return table(["stdlib / hasten", *pythons], body)
+
+
+def absolute_table(rows: list[Row]) -> str:
+    """Rows of one interpreter by implementations: medians."""
+    names = distinct([name for row in rows for name in row.medians])
+    body = [
+        [row.case, *(value(row.medians[name], row.factor) if name in row.medians else "-" for name in names)]
+        for row in rows
+    ]
+    return table([f"time per operation, {rows[0].python}", *names], body)
+
+
+def legend(meta: dict[str, Any]) -> str:
+    """How to read the tables."""
+    pythons = ", ".join(
+        f"{python['version']}{'' if python['gil'] else ' free-threaded'} ({python['compiler']})" for python in meta["pythons"]
+    )
+    host = meta["machine"]
+    return (
+        "A ratio is the stdlib's median time over hasten's; in brackets the middle half of the ratios of single rounds. "
+        f"Both sides took turns in one process, {meta['rounds']} rounds of at least {meta['sample_ms']} ms each after a "
+        "warm-up round, every result verified; the garbage collector is on and runs before each sample. Pinned rows keep "
+        "all threads on one CPU; unpinned ones leave them to the scheduler, which makes their spread wide. Factors "
+        "(`of 2`) are throughput of two threads over one; their ratio is hasten's over the stdlib's.\n\n"
+        f"CPython {pythons}; {host['cpus']} x {host['cpu']}, {host['system']}, load {host['load']:.1f} at the start."
+    )
+
+
+def markdown(rows: list[Row], meta: dict[str, Any]) -> str:
+    """The whole report."""
+    parts = []
+    for suite in distinct([row.suite for row in rows]):
+        mine = [row for row in rows if row.suite == suite]
+        parts += [f"### {suite}", ratio_table(mine)]
+        for python in distinct([row.python for row in mine]):
+            parts.append(absolute_table([row for row in mine if row.python == python]))
+    return "\n\n".join([*parts, legend(meta)]) + "\n"
+
+
+def save(path: Path, rows: list[Row], meta: dict[str, Any]) -> None:
+    document = {"format": FORMAT, "meta": meta, "rows": [to_json(row) for row in rows]}
+    path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+
+
+def load(paths: list[Path]) -> tuple[list[Row], dict[str, Any]]:
+    """Rows of several files together; a later file's row replaces an earlier one's of the same name."""
+    rows: dict[tuple[str, str, str], Row] = {}
+    meta: dict[str, Any] = {}
+    for path in paths:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(document, dict) or document.get("format") != FORMAT:
+            raise ValueError(f"{path} is not a result of this tool, or of another version")
+        known = meta.get("pythons", [])
+        new = [python for python in document["meta"]["pythons"] if python not in known]
+        meta = {**document["meta"], "pythons": known + new}
+        for row in map(from_json, document["rows"]):
+            rows[row.suite, row.case, row.python] = row
+    return list(rows.values()), meta

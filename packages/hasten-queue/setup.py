@@ -22,4 +22,4 @@ def extension(name):
     return ext
 
 
-setup(ext_modules=[extension("_queue"), extension("_ordered"), extension("_simple")])
+setup(ext_modules=[extension(name) for name in ("_ring", "_items", "_waiting", "_monitor", "_queue", "_ordered", "_simple")])

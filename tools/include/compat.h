@@ -34,4 +34,13 @@ static inline unsigned int hs_type_tag(PyTypeObject *type) {
     return type->tp_version_tag;
 }
 
+/* Whether the interpreter is being torn down: only the thread that does it still runs Python code. */
+static inline int hs_finalizing(void) {
+#if PY_VERSION_HEX >= 0x030D0000
+    return Py_IsFinalizing();
+#else
+    return _Py_IsFinalizing();
+#endif
+}
+
 #endif

@@ -7,3 +7,4 @@ cdef extern from "compat.h" nogil:
     void hs_mutex_lock(hs_mutex *m) noexcept
     void hs_mutex_unlock(hs_mutex *m) noexcept
     unsigned int hs_type_tag(PyTypeObject *type) noexcept
+    bint hs_finalizing() noexcept

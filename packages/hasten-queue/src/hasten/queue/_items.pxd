@@ -1,0 +1,35 @@
+from cpython.object cimport PyObject
+
+from hasten.queue._ring cimport Ring
+
+cdef enum:
+    # why a queue can't take the direct way (bits of Items.special)
+    HOOKED = 1      # _put, _get or _qsize is overridden in the class or on the instance
+    OPENED = 2      # the items are in a Python container, which the user has seen
+    SHARED = 4      # the user has seen the mutex or a condition
+    COMPARES = 8    # storing an item runs Python code (priority queues)
+    UNTAGGED = 16   # the interpreter gives the type no version tag: look for hooks each time
+
+    LIMIT_OBJECT = -1
+
+
+cdef class Items(Ring):
+    cdef int special
+    cdef unsigned int tag       # version of the type that `special` was worked out for
+    cdef bint put_overridden, get_overridden, hooked_instance
+    cdef object maxsize_
+    cdef Py_ssize_t limit       # maxsize as a C number: 0 unlimited, LIMIT_OBJECT: ask maxsize_
+
+    cdef int find_hooks(self) except -1
+    cdef int open_container(self) except -1
+    cdef object new_container(self)
+    cdef int ring_put(self, PyObject *item) except -1
+    cdef object ring_take(self)
+    cdef int base_put(self, item) except -1
+    cdef object base_take(self)
+    cdef int store(self, item) except -1
+    cdef object take(self)
+    cdef object size(self)
+    cdef bint bounded(self) except -1
+    cdef bint is_full(self) except -1
+    cdef int set_limit(self, maxsize) except -1

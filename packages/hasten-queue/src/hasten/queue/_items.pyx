@@ -1,0 +1,201 @@
+"""What a queue holds: the ring, the container that users may see, and the hooks of subclasses.
+
+Three ways lead to the items.  Usually they lie in a C ring.  Once somebody has asked for the attribute
+`queue`, they move to a real deque or list for good, because from then on that object may be changed
+behind our back.  And where `_init`, `_qsize`, `_put` or `_get` is overridden (in a subclass, later in the
+class, or on the instance) these hooks decide, while the base versions still serve whoever calls
+`super()._put(item)`.
+
+A class that is patched late is noticed by its version tag, which the interpreter changes with every
+attribute that is set on a type or one of its bases; an instance by __setattr__.  (Writing to the
+instance's __dict__ directly goes unnoticed.)
+"""
+
+from collections import deque
+
+from cpython.object cimport PyObject, PyTypeObject
+from cpython.ref cimport Py_INCREF, Py_DECREF
+from libc.math cimport ceil
+
+from compat cimport hs_mutex_lock, hs_mutex_unlock, hs_type_tag
+from hasten.queue._ring cimport (Ring, hs_ring, hs_ring_detach, hs_ring_free, hs_ring_pop_left, hs_ring_push,
+                                 hs_ring_slot, take_over)
+
+cdef extern from "Python.h":
+    int generic_setattr "PyObject_GenericSetAttr"(PyObject *self, PyObject *name, PyObject *value) except -1
+    Py_ssize_t PY_SSIZE_T_MAX
+
+cdef frozenset WATCHED = frozenset(("_init", "_qsize", "_put", "_get", "put", "get"))
+cdef frozenset HOOKS = frozenset(("_qsize", "_put", "_get"))
+cdef dict BASE = {}  # name -> our own method descriptor, filled by register_base()
+
+
+def register_base(cls):
+    """Tell which methods are not overridden: those that *cls*, the complete base class, has now."""
+    for name in WATCHED:
+        BASE[name] = getattr(cls, name)
+
+
+cdef class Items(Ring):
+    """Storage of a queue.  Not thread-safe by itself: `_monitor.Monitor` adds the locking."""
+
+    def __cinit__(self):
+        self.maxsize_ = 0
+
+    # ---- the hooks that subclasses may override; called with the queue's lock held ----
+
+    def _init(self, maxsize):
+        """Start empty.  A subclass may set `self.queue` to a container of its own here."""
+        self.clear_ring()
+        if self.special & OPENED:
+            self.container = self.new_container()
+
+    def _qsize(self):
+        """Return the number of items held."""
+        return self.ring.count if self.container is None else len(self.container)
+
+    def _put(self, item):
+        """Store *item*."""
+        self.base_put(item)
+
+    def _get(self):
+        """Remove and return the item that is next.  IndexError if there is none."""
+        return self.base_take()
+
+    def __setattr__(self, name, value):
+        generic_setattr(<PyObject *>self, <PyObject *>name, <PyObject *>value)
+        if name in WATCHED:
+            self.hooked_instance = True
+            self.find_hooks()
+
+    def __delattr__(self, name):
+        generic_setattr(<PyObject *>self, <PyObject *>name, NULL)
+        if name in WATCHED:
+            self.hooked_instance = any(name in WATCHED for name in getattr(self, "__dict__", ()))
+            self.find_hooks()
+
+    cdef int find_hooks(self) except -1:
+        """Work out anew what is overridden."""
+        cdef type cls = type(self)
+        cdef object where = self if self.hooked_instance else cls
+        cdef unsigned int tag
+        cdef int hooked = 0
+        cdef dict own = self.__dict__ if self.hooked_instance else {}
+        # The look-ups give the type a tag if it has none.  Read it first and last: a change between
+        # the two must not pass for a state that was looked at.
+        getattr(cls, "_put")
+        tag = hs_type_tag(<PyTypeObject *>cls)
+        for name in HOOKS:
+            if name in own or getattr(cls, name) is not BASE[name]:
+                hooked = HOOKED
+        self.put_overridden = "put" in own or getattr(cls, "put") is not BASE["put"]
+        self.get_overridden = "get" in own or getattr(cls, "get") is not BASE["get"]
+        if tag == 0 or tag != hs_type_tag(<PyTypeObject *>cls):
+            hooked |= UNTAGGED
+            tag = 0
+        hs_mutex_lock(&self.guard)
+        self.special = (self.special & ~(HOOKED | UNTAGGED)) | hooked
+        self.tag = tag
+        hs_mutex_unlock(&self.guard)
+        return 0
+
+    # ---- what the queue calls: through the hooks where there are any ----
+
+    cdef int store(self, item) except -1:
+        if self.special & HOOKED:
+            self._put(item)
+        else:
+            self.base_put(item)
+        return 0
+
+    cdef object take(self):
+        if self.special & HOOKED:
+            return self._get()
+        return self.base_take()
+
+    cdef object size(self):
+        if self.special & HOOKED:
+            return self._qsize()
+        return Items._qsize(self)
+
+    cdef int base_put(self, item) except -1:
+        if self.container is not None:
+            self.container.append(item)
+            return 0
+        Py_INCREF(item)
+        try:
+            return self.ring_put(<PyObject *>item)
+        except BaseException:
+            Py_DECREF(item)
+            raise
+
+    cdef object base_take(self):
+        if self.container is not None:
+            return self.container.popleft()
+        if self.ring.count == 0:
+            raise IndexError("pop from an empty queue")
+        return self.ring_take()
+
+    cdef int ring_put(self, PyObject *item) except -1:
+        """Store *item* in the ring, which takes over the reference unless this fails."""
+        cdef int failed
+        hs_mutex_lock(&self.guard)
+        failed = hs_ring_push(&self.ring, item)
+        hs_mutex_unlock(&self.guard)
+        if failed:
+            raise MemoryError("no memory for another item in the queue")
+        return 0
+
+    cdef object ring_take(self):
+        cdef PyObject *item
+        hs_mutex_lock(&self.guard)
+        item = hs_ring_pop_left(&self.ring)
+        hs_mutex_unlock(&self.guard)
+        return take_over(item)
+
+    # ---- the container that users see ----
+
+    cdef object new_container(self):
+        return deque()
+
+    cdef int open_container(self) except -1:
+        """Move the items to a container, in order.  Called with the queue's lock held."""
+        cdef object container
+        cdef hs_ring all
+        cdef Py_ssize_t i
+        if self.container is not None:
+            return 0
+        container = self.new_container()
+        hs_mutex_lock(&self.guard)
+        all = hs_ring_detach(&self.ring)
+        self.special |= OPENED
+        hs_mutex_unlock(&self.guard)
+        for i in range(all.count):
+            container.append(<object>all.slots[hs_ring_slot(&all, i)])
+        self.container = container
+        hs_ring_free(&all)
+        return 0
+
+    # ---- the limit ----
+
+    cdef bint bounded(self) except -1:
+        return self.limit > 0 or (self.limit == LIMIT_OBJECT and self.maxsize_ > 0)
+
+    cdef bint is_full(self) except -1:
+        """Whether a bounded queue has no room."""
+        if self.limit > 0 and not self.special & HOOKED:
+            return Items._qsize(self) >= self.limit
+        return self.size() >= self.maxsize_
+
+    cdef int set_limit(self, maxsize) except -1:
+        """Any object is accepted, as in the standard library: what can't be compared fails in put()."""
+        cdef double number
+        if type(maxsize) is int or type(maxsize) is bool:
+            self.limit = min(max(maxsize, 0), PY_SSIZE_T_MAX)
+        elif type(maxsize) is float:
+            number = ceil(maxsize)
+            self.limit = <Py_ssize_t>number if 0 < number < <double>PY_SSIZE_T_MAX else 0
+        else:
+            self.limit = LIMIT_OBJECT
+        self.maxsize_ = maxsize
+        return 0

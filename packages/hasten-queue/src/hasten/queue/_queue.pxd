@@ -1,0 +1,22 @@
+from libc.stdint cimport int64_t
+
+from hasten.queue._monitor cimport Monitor
+
+
+cdef class Queue(Monitor):
+    cdef bint shut  # shutdown() was called
+    cdef bint lifo  # the item put last leaves first
+
+    cdef bint has_room(self) noexcept
+    cdef int put_waiting(self, item, block, timeout) except -1
+    cdef int put_inside(self, item, block, timeout, int64_t deadline) except -1
+    cdef int put_late(self, item, block) except -1
+    cdef int put_before(self, item, block, int64_t deadline) except -1
+    cdef Py_ssize_t put_slice(self, list items, Py_ssize_t start) except -1
+    cdef object get_waiting(self, block, timeout)
+    cdef object get_inside(self, block, int64_t deadline)
+    cdef object get_reentered(self, block)
+    cdef list take_slice(self, Py_ssize_t most)
+    cdef object task_done_inside(self)
+    cdef int drain(self) except -1
+    cdef object size_now(self)

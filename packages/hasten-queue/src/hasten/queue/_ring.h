@@ -1,0 +1,109 @@
+/* _ring.h: a growable circular array of owned references.
+ *
+ * Nothing here runs Python code or touches a reference count, so that a queue may call it between a
+ * check and a store (see compat.h).  Capacities are powers of two: a position is `& (capacity - 1)`.
+ * As long as items leave at the right end only, the head stays at slot 0 and the array is a plain
+ * stack or heap.
+ */
+#ifndef HASTEN_QUEUE_RING_H
+#define HASTEN_QUEUE_RING_H
+
+#include <Python.h>
+#include <string.h>
+
+#define HS_RING_MIN 8
+
+typedef struct {
+    PyObject **slots;
+    Py_ssize_t capacity, head, count;
+} hs_ring;
+
+static inline Py_ssize_t hs_ring_slot(const hs_ring *r, Py_ssize_t i) {
+    return (r->head + i) & (r->capacity - 1);
+}
+
+/* Move all items to a new array.  Returns 0, or -1 without memory (nothing has changed then). */
+static inline int hs_ring_resize(hs_ring *r, Py_ssize_t capacity) {
+    PyObject **slots;
+    Py_ssize_t first;
+    if ((size_t)capacity > PY_SSIZE_T_MAX / sizeof(PyObject *)) return -1;
+    slots = (PyObject **)PyMem_RawMalloc((size_t)capacity * sizeof(PyObject *));
+    if (slots == NULL) return -1;
+    if (r->count > 0) {
+        first = r->capacity - r->head;
+        if (first > r->count) first = r->count;
+        memcpy(slots, r->slots + r->head, (size_t)first * sizeof(PyObject *));
+        memcpy(slots + first, r->slots, (size_t)(r->count - first) * sizeof(PyObject *));
+    }
+    PyMem_RawFree(r->slots);
+    r->slots = slots;
+    r->capacity = capacity;
+    r->head = 0;
+    return 0;
+}
+
+/* Make room for *extra* more items. */
+static inline int hs_ring_reserve(hs_ring *r, Py_ssize_t extra) {
+    Py_ssize_t capacity = r->capacity ? r->capacity : HS_RING_MIN;
+    if (extra <= r->capacity - r->count) return 0;
+    if (extra > PY_SSIZE_T_MAX / 4 - r->count) return -1;
+    while (capacity < r->count + extra) capacity *= 2;
+    return hs_ring_resize(r, capacity);
+}
+
+/* Takes over the reference.  Returns 0, or -1 without memory. */
+static inline int hs_ring_push(hs_ring *r, PyObject *item) {
+    if (r->count == r->capacity && hs_ring_reserve(r, 1) < 0) return -1;
+    r->slots[hs_ring_slot(r, r->count)] = item;
+    r->count++;
+    return 0;
+}
+
+/* Give memory back after a burst: at one eighth, so that a queue that breathes does not resize. */
+static inline void hs_ring_relax(hs_ring *r) {
+    if (r->capacity > 64 && r->count < r->capacity / 8)
+        (void)hs_ring_resize(r, r->capacity / 4);
+}
+
+/* Hands over the reference; the ring is not empty. */
+static inline PyObject *hs_ring_pop_left(hs_ring *r) {
+    PyObject *item = r->slots[r->head];
+    r->head = (r->head + 1) & (r->capacity - 1);
+    r->count--;
+    hs_ring_relax(r);
+    return item;
+}
+
+static inline PyObject *hs_ring_pop_right(hs_ring *r) {
+    PyObject *item = r->slots[hs_ring_slot(r, r->count - 1)];
+    r->count--;
+    hs_ring_relax(r);
+    return item;
+}
+
+/* Take everything out of *r*: the caller owns what it gets and ends it with hs_ring_free(). */
+static inline hs_ring hs_ring_detach(hs_ring *r) {
+    hs_ring all = *r;
+    memset(r, 0, sizeof *r);
+    return all;
+}
+
+/* Drop the items and the array of a ring that nobody else can see.  Runs Python code. */
+static inline void hs_ring_free(hs_ring *r) {
+    while (r->count > 0) {
+        PyObject *item = r->slots[r->head];
+        r->head = (r->head + 1) & (r->capacity - 1);
+        r->count--;
+        Py_DECREF(item);
+    }
+    PyMem_RawFree(r->slots);
+    r->slots = NULL;
+}
+
+static inline int hs_ring_visit(hs_ring *r, visitproc visit, void *arg) {
+    Py_ssize_t i;
+    for (i = 0; i < r->count; i++) Py_VISIT(r->slots[hs_ring_slot(r, i)]);
+    return 0;
+}
+
+#endif

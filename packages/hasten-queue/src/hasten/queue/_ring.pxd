@@ -1,0 +1,29 @@
+from cpython.object cimport PyObject, visitproc
+
+from compat cimport hs_mutex
+
+cdef extern from "_ring.h":
+    ctypedef struct hs_ring:
+        PyObject **slots
+        Py_ssize_t capacity
+        Py_ssize_t head
+        Py_ssize_t count
+    Py_ssize_t hs_ring_slot(const hs_ring *r, Py_ssize_t i) noexcept nogil
+    int hs_ring_reserve(hs_ring *r, Py_ssize_t extra) noexcept nogil
+    int hs_ring_push(hs_ring *r, PyObject *item) noexcept nogil
+    PyObject *hs_ring_pop_left(hs_ring *r) noexcept nogil
+    PyObject *hs_ring_pop_right(hs_ring *r) noexcept nogil
+    hs_ring hs_ring_detach(hs_ring *r) noexcept nogil
+    void hs_ring_free(hs_ring *r) noexcept
+    int hs_ring_visit(hs_ring *r, visitproc visit, void *arg) noexcept
+
+
+cdef class Ring:
+    cdef hs_ring ring
+    cdef object container  # where the items are instead, once users have seen them; else None
+    cdef hs_mutex guard    # guards every C field here and in the subclasses
+
+    cdef int clear_ring(self) except -1
+
+
+cdef object take_over(PyObject *item)

@@ -1,0 +1,61 @@
+"""The ring as an object: it owns its items, and it takes part in garbage collection.
+
+Cython traverses the Python attributes of a class, but not the references in a C array: a queue that
+holds itself would never be freed.  So both slots are wrapped.  (A class without Python attributes
+would have neither; `container` sees to that.)
+"""
+
+from cpython.object cimport PyObject, visitproc
+from cpython.ref cimport Py_DECREF
+
+from compat cimport hs_mutex_lock, hs_mutex_unlock
+
+
+cdef class Ring:
+    """References in a ring.  `_items.Items` and `_simple.SimpleQueue` are built on it."""
+
+    def __dealloc__(self):
+        hs_ring_free(&self.ring)
+
+    cdef int clear_ring(self) except -1:
+        """Drop the items in the ring; their finalizers run when the ring is empty already."""
+        cdef hs_ring all
+        hs_mutex_lock(&self.guard)
+        all = hs_ring_detach(&self.ring)
+        hs_mutex_unlock(&self.guard)
+        hs_ring_free(&all)
+        return 0
+
+
+cdef object take_over(PyObject *item):
+    """The object that an owned pointer refers to; the reference is the caller's from now on."""
+    cdef object result = <object>item
+    Py_DECREF(result)
+    return result
+
+
+cdef extern from "Python.h":
+    ctypedef int (*traverse_slot "traverseproc")(PyObject *, visitproc, void *) noexcept
+    ctypedef int (*clear_slot "inquiry")(PyObject *) noexcept
+    ctypedef struct TypeSlots "PyTypeObject":
+        traverse_slot tp_traverse
+        clear_slot tp_clear
+
+cdef TypeSlots *slots = <TypeSlots *>Ring
+cdef traverse_slot traverse_attributes = slots.tp_traverse
+cdef clear_slot clear_attributes = slots.tp_clear
+
+
+cdef int traverse_all(PyObject *self, visitproc visit, void *arg) noexcept:
+    cdef int stop = hs_ring_visit(&(<Ring>self).ring, visit, arg)
+    return stop if stop else traverse_attributes(self, visit, arg)
+
+
+cdef int clear_all(PyObject *self) noexcept:
+    cdef hs_ring all = hs_ring_detach(&(<Ring>self).ring)
+    hs_ring_free(&all)
+    return clear_attributes(self)
+
+
+slots.tp_traverse = traverse_all
+slots.tp_clear = clear_all

@@ -1,0 +1,101 @@
+"""SimpleQueue: an unbounded FIFO queue, without tasks, hooks or a container that users see."""
+
+from cpython.object cimport PyObject
+from cpython.ref cimport Py_DECREF, Py_INCREF
+from libc.stdint cimport int64_t
+
+from compat cimport hs_mutex_lock, hs_mutex_unlock
+from park cimport hs_waitlist
+from hasten.queue._errors import Empty, ShutDown
+from hasten.queue._ring cimport Ring, hs_ring_pop_left, hs_ring_push, take_over
+from hasten.queue._waiting cimport deadline_of, expired, sleep, wake_all, wake_one
+
+
+cdef class SimpleQueue(Ring):
+    """SimpleQueue(): an unbounded first-in, first-out queue for any number of threads.
+
+    Every method may be called from any thread, from signal handlers and from finalizers.
+    """
+
+    cdef hs_waitlist getters
+    cdef bint shut
+
+    def __reduce__(self):
+        raise TypeError(f"cannot pickle '{type(self).__name__}' object")
+
+    def put(self, item, block=True, timeout=None):
+        """Put *item* into the queue.  Never blocks: *block* and *timeout* are there for Queue's sake.
+
+        Raises ShutDown after shutdown().
+        """
+        cdef bint failed
+        Py_INCREF(item)
+        hs_mutex_lock(&self.guard)
+        failed = self.shut or hs_ring_push(&self.ring, <PyObject *>item) < 0
+        if self.getters.head != NULL and not failed:
+            wake_one(&self.getters, &self.guard)
+        else:
+            hs_mutex_unlock(&self.guard)
+        if failed:
+            Py_DECREF(item)
+            if self.shut:
+                raise ShutDown
+            raise MemoryError("no memory for another item in the queue")
+
+    def put_nowait(self, item):
+        """Put *item* into the queue, as put() does."""
+        SimpleQueue.put(self, item)
+
+    def get(self, block=True, timeout=None):
+        """Remove and return the next item.
+
+        If the queue is empty, wait until there is one: without limit, or at most *timeout* seconds
+        (any real number), then raise Empty.  With a false *block* raise Empty at once.
+
+        Raises ShutDown if the queue is empty and shutdown() was called, also during the wait.
+        """
+        cdef int64_t deadline = 0
+        cdef PyObject *item
+        if block:
+            deadline = deadline_of(timeout)
+        while True:
+            hs_mutex_lock(&self.guard)
+            if self.ring.count > 0:
+                item = hs_ring_pop_left(&self.ring)
+                hs_mutex_unlock(&self.guard)
+                return take_over(item)
+            if self.shut:
+                hs_mutex_unlock(&self.guard)
+                raise ShutDown
+            if not block or expired(deadline):
+                hs_mutex_unlock(&self.guard)
+                raise Empty
+            sleep(&self.getters, &self.guard, deadline)
+
+    def get_nowait(self):
+        """Remove and return the next item if there is one, else raise Empty."""
+        return SimpleQueue.get(self, False)
+
+    def qsize(self):
+        """Return the number of items now; it may have changed when the caller looks at it."""
+        return self.ring.count
+
+    def empty(self):
+        """Whether there is no item now; that may have changed when the caller looks at it."""
+        return self.ring.count == 0
+
+    def shutdown(self, immediate=False):
+        """Make put() raise ShutDown from now on, and get() as soon as the queue is empty.
+
+        With *immediate* the queue is emptied first.  Threads that are blocked in get() look again.
+        """
+        self.shut = True
+        if immediate:
+            self.clear_ring()
+        hs_mutex_lock(&self.guard)
+        wake_all(&self.getters, &self.guard)
+
+    @property
+    def is_shutdown(self):
+        """Whether shutdown() was called."""
+        return self.shut

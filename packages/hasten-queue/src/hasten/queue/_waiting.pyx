@@ -1,0 +1,105 @@
+"""Sleeping and waking: the only module of this distribution that parks threads.
+
+Every list of sleepers is guarded by the hs_mutex of its queue, which the GIL stands in for where there
+is one.  The functions take a list and its guard; the caller holds the guard, they let go of it.
+
+Wake, do not hand over: who is woken looks again and may find that a barging thread was faster.  That is
+observable (a put() followed by get_nowait() in one thread gives the item back, although somebody sleeps
+in get()), and it means that nothing has to be given back when a woken thread is interrupted.  A wake
+is never lost either: a thread whose node was unlinked by a waker does not look at signals first, it goes
+and takes what it was woken for.
+
+While the interpreter is being torn down, threads end inside their sleep and leave nodes of dead stacks
+behind.  Nobody but the caller can run then, so the lists are forgotten instead of walked.
+"""
+
+from libc.stdint cimport int64_t
+
+from cpython.exc cimport PyErr_CheckSignals
+
+from clock cimport HS_NEVER, hs_deadline_after, hs_now
+from compat cimport hs_finalizing, hs_mutex, hs_mutex_lock, hs_mutex_unlock
+from park cimport (HS_INTERRUPTED, hs_fork_count, hs_park, hs_park_init, hs_unpark, hs_waiter, hs_waitlist,
+                   hs_waitlist_append, hs_waitlist_pop, hs_waitlist_remove)
+from timeout cimport hs_seconds
+
+
+cdef int sleep(hs_waitlist *list, hs_mutex *guard, int64_t deadline) except -1:
+    """Sleep until woken, the deadline, or a signal.  True if woken.
+
+    Raises what a signal handler raises; the thread has left the list by then.
+    """
+    cdef hs_waiter waiter
+    cdef int status
+    cdef bint woken
+    if hs_finalizing():
+        forget(list)
+    hs_waitlist_append(list, &waiter)
+    hs_mutex_unlock(guard)
+    with nogil:
+        status = hs_park(&waiter.word, deadline)
+    hs_mutex_lock(guard)
+    woken = not waiter.linked
+    hs_waitlist_remove(list, &waiter)
+    hs_mutex_unlock(guard)
+    if status == HS_INTERRUPTED and not woken:
+        PyErr_CheckSignals()
+    return woken
+
+
+cdef void wake_one(hs_waitlist *list, hs_mutex *guard) noexcept:
+    """Wake the thread that has slept longest, if there is one."""
+    cdef int *word
+    if hs_finalizing():
+        forget(list)
+    word = hs_waitlist_pop(list)
+    hs_mutex_unlock(guard)
+    if word != NULL:
+        hs_unpark(word)
+
+
+cdef bint wake_held(hs_waitlist *list) noexcept:
+    """The same with the guard kept; False if nobody slept."""
+    cdef int *word
+    if hs_finalizing():
+        forget(list)
+    word = hs_waitlist_pop(list)
+    if word == NULL:
+        return False
+    hs_unpark(word)
+    return True
+
+
+cdef void wake_all(hs_waitlist *list, hs_mutex *guard) noexcept:
+    """Wake every thread that sleeps now.  (With the guard kept, so that none can come back meanwhile.)"""
+    while wake_held(list):
+        continue
+    hs_mutex_unlock(guard)
+
+
+cdef void forget(hs_waitlist *list) noexcept:
+    list.head = list.tail = NULL
+
+
+cdef int64_t deadline_of(timeout) except -1:
+    """The deadline for a `timeout` argument: None, or any real number of seconds that is not negative."""
+    cdef double seconds
+    if timeout is None:
+        return HS_NEVER
+    hs_seconds(timeout, &seconds)
+    if seconds < 0:
+        raise ValueError("'timeout' must be a non-negative number")
+    return hs_deadline_after(seconds)
+
+
+cdef bint expired(int64_t deadline) noexcept:
+    return deadline != HS_NEVER and hs_now() >= deadline
+
+
+cdef unsigned int forks() noexcept:
+    """How many forks this process descends from."""
+    return hs_fork_count()
+
+
+if hs_park_init() != 0:
+    raise MemoryError("no memory for the handler that resets sleeping threads after fork()")

@@ -1,0 +1,93 @@
+"""The interpreters hasten is tested on, and how much of CPython's own suite each of them runs.
+
+    python tools/matrix.py                 those that are found here
+    python tools/matrix.py envs            the same as tox environments: py39,py313t
+    python tools/matrix.py conformance     build their wheels and run tools/conformance over them
+
+Every suite runs on the oldest, the middle and the newest interpreter found, the quick suites on the
+others.  HASTEN_CONFORMANCE=full, quick or none says otherwise.  CI_PYTHONS ("3.9 3.13t") narrows what
+counts as found.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+
+import wheelhouse
+from distributions import ROOT, UsageError
+
+MATRIX = ("3.9", "3.10", "3.11", "3.12", "3.13", "3.13t", "3.14", "3.14t", "3.15", "3.15t")
+CONFORMANCE = ROOT / "tools" / "conformance"
+
+
+def runs(label: str) -> bool:
+    """Is there such an interpreter?  A pyenv shim is on PATH even where its version is not active."""
+    path = shutil.which(f"python{label}")
+    return path is not None and subprocess.run([path, "-c", ""], capture_output=True).returncode == 0
+
+
+def wanted() -> list[str]:
+    told = os.environ.get("CI_PYTHONS", "").replace(",", " ").split()
+    for label in told:
+        if label not in MATRIX:
+            raise UsageError(f"CI_PYTHONS: {label!r} is none of {' '.join(MATRIX)}")
+    return [label for label in MATRIX if not told or label in told]
+
+
+def found() -> list[str]:
+    return [label for label in wanted() if runs(label)]
+
+
+def fully_tested(labels: list[str]) -> set[str]:
+    return {labels[0], labels[len(labels) // 2], labels[-1]} if labels else set()
+
+
+def conformance_runs() -> list[list[str]]:
+    """The arguments of each run of tools/conformance: one of every suite, one of the quick ones."""
+    told = os.environ.get("HASTEN_CONFORMANCE", "")
+    if told not in ("", "full", "quick", "none"):
+        raise UsageError(f"HASTEN_CONFORMANCE: {told!r} is none of full, quick, none")
+    labels = found() if told != "none" else []
+    full = {"full": set(labels), "quick": set()}.get(told, fully_tested(labels))
+    runs = [
+        [f"--python=python{label}" for label in labels if label in full],
+        ["--quick", *(f"--python=python{label}" for label in labels if label not in full)],
+    ]
+    return [run for run in runs if any(argument.startswith("--python") for argument in run)]
+
+
+def run_conformance(options: list[str]) -> int:
+    runs = conformance_runs()
+    if not runs:
+        print("conformance: left out, HASTEN_CONFORMANCE=none")
+        return 0
+    built = wheelhouse.main([f"--python=python{label}" for label in found()])
+    if built:
+        return built
+    common = [sys.executable, str(CONFORMANCE), "--wheels", str(ROOT / ".wheelhouse"), *options]
+    # all of them, also after one that failed: the reader wants the whole table
+    return max(subprocess.run([*common, *run]).returncode for run in runs)
+
+
+def main(arguments: list[str]) -> int:
+    command, *options = arguments or ["labels"]
+    try:
+        if command == "conformance":
+            return run_conformance(options)
+        if command == "envs":
+            print(",".join("py" + label.replace(".", "") for label in found()))
+        elif command == "labels":
+            print(" ".join(found()))
+        else:
+            raise UsageError(f"unknown command {command!r}; there are: labels, envs, conformance")
+    except UsageError as error:
+        print(f"matrix: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

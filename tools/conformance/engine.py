@@ -1,0 +1,176 @@
+"""Runs suites on an interpreter: makes the environments, runs both sides, has them judged."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import standins
+from .environments import Environment, create, supply_tests, unpack_wheels
+from .interpreters import Interpreter, Unusable, find
+from .judge import ABSENT, Loss, Verdict, compare, second_look
+from .known import Exemptions
+from .process import EXIT, Job, ModuleRun, run_module, stopping
+from .screen import Screen
+from .suites import WITNESSES, Suite
+
+ALONE_AT_MOST = 25  # more lost tests than this are no accident: none is run again
+
+
+@dataclass(frozen=True)
+class Skipped:
+    suite: str
+    python: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.suite} py{self.python}: skipped, {self.reason}"
+
+
+@dataclass
+class Settings:
+    jobs: int
+    limit: float
+    wheels: Path | None
+    calibrate: bool
+    match: list[str]
+
+
+class Engine:
+    def __init__(self, settings: Settings, known: Exemptions, screen: Screen, workspace: Path):
+        self.settings, self.known, self.screen, self.workspace = settings, known, screen, workspace
+        self.slots = threading.Semaphore(settings.jobs)
+
+    def run(self, pythons: list[Interpreter], suites: list[Suite]) -> tuple[list[Verdict], list[Skipped]]:
+        """Run every suite on every interpreter; the processes of all share the slots."""
+        tasks = [(python, suite) for python in pythons for suite in suites]
+        homes = {python: self.hasten_homes(python, suites) for python in pythons}
+        # More threads than slots: a suite that waits for its last module must not hold up the next.
+        with ThreadPoolExecutor(max_workers=self.settings.jobs + 1) as pool:
+            try:
+                results = list(pool.map(lambda task: self.run_suite(*task, homes[task[0]]), tasks))
+            except BaseException:
+                stopping.set()
+                pool.shutdown(cancel_futures=True)
+                raise
+        verdicts = [result for result in results if isinstance(result, Verdict)]
+        return verdicts, [result for result in results if isinstance(result, Skipped)]
+
+    def hasten_homes(self, python: Interpreter, suites: list[Suite]) -> list[str]:
+        """The folders that hasten's modules are imported from on this interpreter."""
+        home = self.workspace / f"home-{python.tag}-{abs(hash(python.exe))}"
+        if self.settings.calibrate:
+            for suite in suites:
+                lib = find(f"python{suite.tests_from}").lib if suite.tests_from else python.lib
+                standins.make(home, lib, suite.needs | suite.also, WITNESSES)
+            return [str(home)]
+        if self.settings.wheels is not None:
+            unpack_wheels(self.settings.wheels, python, home)
+            return [str(home)]
+        return list(python.homes)
+
+    def run_suite(self, python: Interpreter, suite: Suite, homes: list[str]) -> Verdict | Skipped:
+        began = time.monotonic()
+        try:
+            sides = self.prepare(python, suite, homes)
+        except Unusable as error:
+            return self.skip(suite, python, str(error))
+        if isinstance(sides, Skipped):
+            return sides
+        plain, ours, modules, note = sides
+        verdict = Verdict(suite.name, python.tag, python.full, notes=[note] if note else [])
+        wrong = ours.not_redirected()
+        if wrong:
+            verdict.refused = f"NOT REDIRECTED: {wrong}"
+        else:
+            self.run_both(verdict, suite, plain, ours, modules)
+        verdict.seconds = round(time.monotonic() - began, 1)
+        self.screen.verdict(verdict)
+        return verdict
+
+    def skip(self, suite: Suite, python: Interpreter, reason: str) -> Skipped:
+        skipped = Skipped(suite.name, python.tag, reason)
+        self.screen.line(str(skipped))
+        return skipped
+
+    def prepare(self, python: Interpreter, suite: Suite, homes: list[str]):
+        """Both environments, the test modules and a note about them; or why there is nothing to run."""
+        folder = self.workspace / f"{suite.name}-{python.tag}-{abs(hash(python.exe))}"
+        baseline = find(f"python{suite.tests_from}") if suite.tests_from else python
+        bare = create(folder / "bare", python, homes, {})
+        wanted = suite.needs | suite.also
+        there = bare.installed(sorted(wanted.values()))
+        missing = sorted(set(suite.needs.values()) - there)
+        if missing:
+            return self.skip(suite, python, f"{', '.join(missing)} not installed")
+        names = {name: target for name, target in wanted.items() if target in there}
+        ours = create(folder / "hasten", python, homes, names)
+        plain = create(folder / "stdlib", baseline, homes, {}) if baseline != python else bare
+        modules, note = supply_tests(python, suite, [plain, ours])
+        if not modules:
+            return self.skip(suite, python, note)
+        return plain, ours, modules, note
+
+    def run_both(
+        self, verdict: Verdict, suite: Suite, plain: Environment, ours: Environment, modules: list[str]
+    ) -> None:
+        with ThreadPoolExecutor(max_workers=self.settings.jobs) as pool:
+            runs = {
+                (side.site, module): pool.submit(
+                    self.run_one, suite, verdict.python, ours.names, side, module
+                )
+                for module in modules
+                for side in (plain, ours)
+            }
+            stdlib = [runs[plain.site, module].result() for module in modules]
+            mine = [runs[ours.site, module].result() for module in modules]
+            compare(verdict, stdlib, mine, self.known)
+            if verdict.lost and not verdict.refused:
+                self.look_again(verdict, suite, plain, ours, stdlib, pool)
+
+    def run_one(
+        self, suite: Suite, tag: str, names: dict[str, str], side: Environment, module: str, only: str = ""
+    ) -> ModuleRun:
+        """Run one test module on one side, when a slot is free."""
+        job = Job(
+            module=module,
+            names=names,
+            witnesses={name: WITNESSES[name] for name in names},
+            riders=suite.riders,
+            redirected=bool(side.names),
+            limit=self.settings.limit,
+            match=tuple(self.settings.match),
+        )
+        label = f"{suite.name} py{tag} {'hasten' if side.names else 'stdlib'} {module.partition('.')[2]}"
+        with self.slots, self.screen.follow(label + (" again" if only else "")) as progress:
+            return run_module(side, job, progress, [only] if only else None)
+
+    def look_again(
+        self,
+        verdict: Verdict,
+        suite: Suite,
+        plain: Environment,
+        ours: Environment,
+        stdlib: list[ModuleRun],
+        pool: ThreadPoolExecutor,
+    ) -> None:
+        """Run each lost test once more, alone, on both sides: one failure may be chance, two are not."""
+        again = [loss for loss in verdict.lost if not loss.id.endswith(EXIT)]
+        if len(again) > ALONE_AT_MOST:
+            verdict.notes.append(f"{len(again)} tests lost: none was run again")
+            return
+        verdict.lost = [loss for loss in verdict.lost if loss.id.endswith(EXIT)]
+        home = {test: run.module for run in stdlib for test in run.outcomes}
+
+        def once_more(loss: Loss, side: Environment):
+            run = self.run_one(suite, verdict.python, ours.names, side, home[loss.id], loss.id)
+            return run.outcomes.get(loss.id, ABSENT)
+
+        pairs = [
+            (loss, pool.submit(once_more, loss, plain), pool.submit(once_more, loss, ours)) for loss in again
+        ]
+        for loss, before, now in pairs:
+            second_look(verdict, loss, before.result(), now.result())

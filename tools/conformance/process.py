@@ -1,0 +1,224 @@
+"""Runs a test module in processes of its own until each of its tests has an outcome.
+
+A process that hangs is cut by the alarm in the child (child.py), which leaves the stacks of all
+threads; a process that dies takes only the test it was in. A new process goes on with the rest.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .environments import Environment
+
+GOOD = ("passed", "xfailed")
+TAIL = 4000
+GRACE = 20  # seconds that the child's own alarm gets before the driver cuts it
+POLL = 0.05
+EXIT = "(end of the process)"  # counts like a test: a module may hang or crash when its tests are over
+
+stopping = threading.Event()  # set when the user interrupts: every process is cut
+
+
+@dataclass
+class Outcome:
+    status: str  # passed xfailed failed error skipped | hung crashed
+    text: str = ""
+    seconds: float = 0.0
+
+    @property
+    def good(self) -> bool:
+        return self.status in GOOD
+
+
+@dataclass
+class ModuleRun:
+    """All that became of one test module on one side."""
+
+    module: str
+    planned: list[str] = field(default_factory=list)
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    not_redirected: str = ""
+    gil_on: bool = True
+
+
+@dataclass(frozen=True)
+class Job:
+    """What the child is told."""
+
+    module: str
+    names: dict[str, str]
+    witnesses: dict[str, str]
+    riders: tuple[str, ...]
+    redirected: bool
+    limit: float
+    match: tuple[str, ...]
+
+
+class Attempt:
+    """One process: started, watched, read, and cleared away with all it left behind."""
+
+    def __init__(self, env: Environment, job: Job, folder: Path, only: list[str], leave_out: list[str]):
+        self.folder = folder
+        self.limit = job.limit
+        self.events: list[dict] = []
+        self.pending = b""
+        (folder / "work").mkdir()
+        (folder / "temp").mkdir()
+        told = dict(vars(job), only=only, leave_out=leave_out)
+        told.update(results=str(folder / "results"), stacks=str(folder / "stacks"))
+        (folder / "job.json").write_text(json.dumps(told))
+        (folder / "results").touch()
+        keep = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
+        self.mark = f"HASTEN_CONFORMANCE_MARK={folder}"
+        keep.update([self.mark.split("=", 1)], TMPDIR=str(folder / "temp"))
+        with open(folder / "output", "wb") as output:
+            self.child = subprocess.Popen(
+                [env.python, "-m", "_conformance_child", str(folder / "job.json")],
+                cwd=folder / "work",
+                env=keep,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self.seen = time.monotonic()
+
+    def watch(self, progress: Callable[[dict], None]) -> None:
+        """Follow the journal until the process is gone, and end it if its own alarm does not."""
+        try:
+            with open(self.folder / "results", "rb") as results:
+                while self.child.poll() is None:
+                    self.read(results, progress)
+                    if stopping.is_set() or time.monotonic() - self.seen > self.limit + GRACE:
+                        self.child.kill()
+                    time.sleep(POLL)
+                self.read(results, progress)
+        finally:
+            self.clear()
+
+    def read(self, results, progress: Callable[[dict], None]) -> None:
+        *lines, self.pending = (self.pending + results.read()).split(b"\n")
+        for line in lines:
+            event = json.loads(line)
+            self.events.append(event)
+            self.seen = time.monotonic()
+            progress(event)
+
+    def clear(self) -> None:
+        """Kill what the process left behind: its session, and whatever carries its mark."""
+        if self.child.poll() is None:
+            self.child.kill()
+        self.child.wait()
+        for pid in leftovers(self.child.pid, self.mark.encode()):
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+
+    def ended(self) -> bool:
+        return bool(self.events) and self.events[-1]["event"] == "end"
+
+    def in_flight(self) -> str | None:
+        """The test that was started and not finished."""
+        current = None
+        for event in self.events:
+            if event["event"] == "start":
+                current = event["id"]
+            elif event["event"] == "done":
+                current = None
+        return current
+
+    def verdict(self) -> Outcome:
+        """What to say of how the process ended, and so of the test that was in flight."""
+        if self.child.returncode == 0 and self.in_flight() is None:
+            return Outcome("passed")
+        stacks, output = tail(self.folder / "stacks"), tail(self.folder / "output")
+        if "Timeout (" in stacks or self.child.returncode == -signal.SIGKILL:
+            return Outcome("hung", f"no end within {self.limit:g} s\n{stacks or output}", self.limit)
+        return Outcome("crashed", f"{describe(self.child.returncode)}\n{stacks}\n{output}".strip())
+
+
+def tail(file: Path) -> str:
+    return file.read_text(errors="replace")[-TAIL:] if file.exists() else ""
+
+
+def describe(returncode: int) -> str:
+    if returncode >= 0:
+        return f"the process ended with status {returncode}"
+    try:
+        return f"the process was killed by {signal.Signals(-returncode).name}"
+    except ValueError:
+        return f"the process was killed by signal {-returncode}"
+
+
+def leftovers(session: int, mark: bytes) -> list[int]:
+    """The living processes of a session, or with a mark in their environment."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            fields = (entry / "stat").read_text().rpartition(")")[2].split()
+            state, its_session = fields[0], int(fields[3])
+            mine = its_session == session or mark in (entry / "environ").read_bytes().split(b"\0")
+        except (OSError, IndexError, ValueError):
+            continue
+        if mine and state != "Z":
+            found.append(int(entry.name))
+    return found
+
+
+def run_module(
+    env: Environment, job: Job, progress: Callable[[dict], None], only: list[str] | None = None
+) -> ModuleRun:
+    """Run a module's tests (or `only` some) to the last, with as many processes as it takes."""
+    run = ModuleRun(job.module)
+    given_up: list[str] = []
+    while True:
+        before = len(run.outcomes)
+        with tempfile.TemporaryDirectory(prefix="hc-", ignore_cleanup_errors=True) as folder:
+            attempt = Attempt(env, job, Path(folder), only or [], [*run.outcomes, *given_up])
+            attempt.watch(progress)
+            verdict = attempt.verdict()
+        take(run, attempt, verdict)
+        left = [i for i in run.planned if i not in run.outcomes and i not in given_up]
+        if attempt.ended() or not left or stopping.is_set():
+            return run
+        if len(run.outcomes) == before:
+            # Died or hung between tests, in a class fixture: its class can't be run.
+            broken = left[0].rpartition(".")[0]
+            given_up += [i for i in left if i.rpartition(".")[0] == broken]
+            run.notes.append(f"{broken}: {verdict.status} outside a test")
+
+
+def take(run: ModuleRun, attempt: Attempt, verdict: Outcome) -> None:
+    """Add what an attempt's journal says to the run."""
+    for event in attempt.events:
+        kind = event["event"]
+        if kind == "plan":
+            run.planned = event["ids"]
+        elif kind == "done":
+            run.outcomes[event["id"]] = Outcome(event["status"], event["text"], event["seconds"])
+        elif kind == "fixture":
+            run.notes.append(f"{event['id']}: {event['status']}: {event['text'].strip()}")
+        elif kind == "problem" and event["kind"] == "NOT REDIRECTED":
+            run.not_redirected = event["text"]
+        elif kind == "problem":
+            run.notes.append(f"{run.module}: {event['kind']}: {event['text'].strip()}")
+        elif kind == "end":
+            run.gil_on = event["gil"]
+    current = attempt.in_flight()
+    if current is not None:
+        run.outcomes[current] = verdict
+    elif attempt.ended():
+        run.outcomes[f"{run.module}.{EXIT}"] = verdict
+    elif verdict.status != "passed":
+        run.notes.append(f"{run.module}: {verdict.status} outside a test: {verdict.text}")

@@ -1,0 +1,126 @@
+"""Replace modules of the standard library by hasten's in the running program.
+
+    import hasten.patch
+
+    hasten.patch.install()               # everything that is installed
+    hasten.patch.install("queue")        # this one
+    with hasten.patch.install("queue"):  # for a while
+        ...
+
+Modules imported from then on get hasten's module where they import the standard library's; modules that were
+imported before are patched in place (see ``_rebind``), so it is best done first.
+"""
+
+from __future__ import annotations
+
+from _thread import RLock
+
+from hasten.patch import _children, _rebind, _redirect, _table
+from hasten.patch._table import NotInstalled, Refused, UnknownModule
+
+__all__ = ["Installation", "NotInstalled", "Refused", "UnknownModule", "install", "is_installed", "uninstall"]
+
+_lock = RLock()  # guards _holds and _patches; held while a hasten module is loaded
+_holds: dict[str, list[Installation]] = {}  # name -> the installations that want it replaced
+_patches: dict[str, _rebind.Patch] = {}  # name -> what was patched in place for it
+
+
+class Installation:
+    """What one :func:`install` replaced; leaving it as a context manager puts that back.
+
+    A name stays replaced until every installation that covers it has been left, in whatever order
+    and in whatever thread, or until :func:`uninstall`.
+    """
+
+    def __init__(self, names, absent):
+        self.names = tuple(names)
+        self.absent = tuple(absent)  # wanted, but the distribution is not installed
+
+    def __enter__(self) -> Installation:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        with _lock:
+            for name in reversed(self.names):
+                if self in _holds.get(name, ()):
+                    _release(name, self)
+
+    def __repr__(self) -> str:
+        return f"<hasten.patch.Installation of {', '.join(self.names) or 'nothing'}>"
+
+
+def install(*names: str, only=None, exclude=None) -> Installation:
+    """Replace the named modules, or by default all whose distribution is installed.
+
+    *only* is another way to give the names; *exclude* takes names out.  Both take a list or a
+    comma-separated string.  Installing twice is harmless.  Raises :class:`UnknownModule` (a ``ValueError``),
+    :class:`NotInstalled` (an ``ImportError``) for a module asked for by name, and :class:`Refused`
+    (a ``RuntimeError``) under gevent's or eventlet's monkey-patching.
+    """
+    if names and only is not None:
+        raise ValueError("give the names either as arguments or as only=, not both")
+    with _lock:
+        selected, absent = _table.select(names or only, exclude)
+        _refuse_green_threads()
+        installation = Installation(selected, absent)
+        try:
+            for name in selected:
+                _hold(name, installation)
+        except BaseException:
+            installation.__exit__()
+            raise
+        _children.follow()
+        return installation
+
+
+def uninstall() -> None:
+    """Put everything back, whoever installed it.  Modules imported in between keep what they imported."""
+    with _lock:
+        for name in reversed(list(_holds)):
+            for installation in list(_holds[name]):
+                _release(name, installation)
+
+
+def is_installed(name: str | None = None) -> bool:
+    """Whether *name* is replaced at the moment; without a name, whether anything is."""
+    if name is None:
+        return bool(_redirect.active)
+    return (_table.owner(name) or _table.names_of([name])[0]) in _redirect.active
+
+
+def _hold(name, installation):
+    if name not in _holds:
+        _holds[name] = [installation]
+        if _redirect.begin(name):
+            _patches[name] = _rebind.Patch(name)
+    else:
+        _holds[name].append(installation)
+
+
+def _release(name, installation):
+    _holds[name].remove(installation)
+    if not _holds[name]:
+        del _holds[name]
+        if name in _patches:
+            _patches.pop(name).undo()
+        _redirect.end(name)
+
+
+def _refuse_green_threads():
+    """gevent and eventlet replace the same names by versions that switch greenlets.
+
+    A compiled wait stops the whole loop of greenlets, so there is no working mixture.
+    """
+    import sys
+
+    gevent = sys.modules.get("gevent.monkey")
+    eventlet = sys.modules.get("eventlet.patcher")
+    for library, patched in (
+        ("gevent", getattr(gevent, "saved", None)),
+        ("eventlet", getattr(eventlet, "already_patched", None)),
+    ):
+        if patched:
+            raise Refused(
+                f"{library} has monkey-patched the standard library, and hasten's waits would block all its "
+                f"greenlets: do without one of the two"
+            )

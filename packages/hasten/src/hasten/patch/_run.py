@@ -1,0 +1,219 @@
+"""Run a script, a module, a command or standard input as ``python`` itself does.
+
+The program runs in the real ``__main__``.  Two things need care.
+
+*Frames.*  Our frames lie below the program's.  When an exception leaves the program, the interpreter is
+left to deal with it (exit status, death by SIGINT, ``-i``), and just for the display the hook that it calls is
+replaced by one that takes our entries off the traceback.  ``python -m`` and ``python app.zip`` show two
+frames of ``runpy``; they run through the same function of ``runpy`` here and show the same two.
+
+*Attributes.*  ``__main__`` holds what it held for ``python -m hasten``.  It is made what ``python`` makes it
+for each kind of program.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib.machinery import BuiltinImporter, SourceFileLoader, SourcelessFileLoader
+
+MAIN = sys.modules["__main__"].__dict__
+_ALWAYS = ("__name__", "__doc__", "__package__", "__loader__", "__spec__", "__annotations__", "__builtins__")
+
+
+def run_script(path, args):
+    """Run the file, directory or zip file *path*."""
+    sys.argv[:] = [path, *args]
+    _blank()
+    if _is_importable(path):
+        _put_path0(path, always=True)
+        return _run_by_runpy("__main__", False)
+    fullname = os.path.join(_cwd(), path)
+    try:
+        with open(path, "rb") as file:
+            source = file.read()
+    except OSError as error:
+        program = getattr(sys, "orig_argv", [sys.executable])[0]
+        sys.stderr.write(f"{program}: can't open file {fullname!r}: [Errno {error.errno}] {error.strerror}\n")
+        sys.exit(2)
+    _put_path0(os.path.dirname(os.path.realpath(path)))
+    if path.endswith(".pyc"):
+        loader = SourcelessFileLoader("__main__", fullname)
+        return _run_code(lambda: loader.get_code("__main__"), fullname, loader)
+    _run_code(lambda: _compile(source, fullname), fullname, SourceFileLoader("__main__", fullname))
+
+
+def run_module(name, args):
+    """Run the module or package *name*, found on sys.path."""
+    sys.argv[:] = ["-m", *args]
+    _blank()
+    _run_by_runpy(name, True)
+
+
+def run_command(source, args):
+    """Run the text *source*."""
+    sys.argv[:] = ["-c", *args]
+    _blank()
+    _put_path0("")
+    source += "\n"
+    if sys.version_info >= (3, 14) and source[0].isspace():
+        from textwrap import dedent
+
+        source = dedent(source)
+    _run_code(lambda: _compile_command(source))
+
+
+def run_stdin(argv):
+    """Run what standard input holds; at a terminal, leave the interpreter to its prompt."""
+    sys.argv[:] = argv
+    _blank()
+    _put_path0("")
+    if sys.flags.interactive or os.isatty(0):
+        return _prompt()
+    source = sys.stdin.buffer.read() if sys.stdin else b""
+    _run_code(lambda: _compile(source, "<stdin>"), "<stdin>")
+
+
+def _prompt():
+    """The interpreter asks for input after the program when it finds PYTHONINSPECT: it need not be ours."""
+    if sys.flags.inspect:
+        return
+    if not sys.flags.quiet:
+        note = 'Type "help", "copyright", "credits" or "license" for more information.'
+        sys.stderr.write(f"Python {sys.version} on {sys.platform}\n{note}\n")
+    if sys.flags.ignore_environment:
+        import code
+
+        code.interact(banner="", local=MAIN, exitmsg="")
+        return
+    startup = os.environ.get("PYTHONSTARTUP")
+    if startup:
+        with open(startup, "rb") as file:
+            exec(_compile(file.read(), startup), MAIN)
+    os.environ["PYTHONINSPECT"] = "1"
+    set_up = getattr(sys, "__interactivehook__", lambda: None)
+
+    def hook():  # called by the interpreter when it has seen the variable
+        del os.environ["PYTHONINSPECT"]
+        sys.__interactivehook__ = set_up
+        set_up()
+
+    sys.__interactivehook__ = hook
+
+
+def _blank():
+    """Make ``__main__`` what it is before a program is chosen."""
+    for name in list(MAIN):
+        if name not in _ALWAYS:
+            del MAIN[name]
+    MAIN.update(__name__="__main__", __doc__=None, __package__=None, __loader__=BuiltinImporter, __spec__=None)
+
+
+def _put_path0(entry, always=False):
+    """Put *entry* where ``python -m`` has put the current folder; nowhere under -I and -P, which forbid it."""
+    if sys.flags.isolated or getattr(sys.flags, "safe_path", False):
+        if always:
+            sys.path.insert(0, entry)
+    elif sys.path and sys.path[0] == _cwd():
+        sys.path[0] = entry
+    else:  # the current folder is gone: python has put nothing
+        sys.path.insert(0, entry)
+
+
+def _cwd():
+    try:
+        return os.getcwd()
+    except OSError:
+        return ""
+
+
+def _is_importable(path) -> bool:
+    """Whether *path* can be an entry of sys.path: a directory or a zip file."""
+    for hook in sys.path_hooks:
+        try:
+            hook(path)
+        except ImportError:
+            continue
+        return True
+    return False
+
+
+def _compile(source, filename):
+    if sys.version_info >= (3, 15):
+        return compile(source, filename, "exec", dont_inherit=True, module="__main__")
+    return compile(source, filename, "exec", dont_inherit=True)
+
+
+def _compile_command(source):
+    code = _compile(source, "<string>")
+    if sys.version_info >= (3, 13):
+        import linecache
+
+        # The interpreter calls this for -c, so that tracebacks show the lines. 3.13.0 wants the name for a key.
+        register = getattr(linecache, "_register_code", None)
+        if register:
+            register(code if hasattr(linecache, "_interactive_cache") else "<string>", source, "<string>")
+    return code
+
+
+def _run_code(load, filename=None, loader=None):
+    """Run the code that *load* returns; *filename* and *loader* as ``__main__`` shows them."""
+    try:
+        code = load()
+    except BaseException as error:
+        _show_from(error, None)
+        raise
+    if filename is not None:
+        MAIN["__file__"] = filename
+        if sys.version_info < (3, 15):
+            MAIN["__cached__"] = None
+    if loader is not None:
+        MAIN["__loader__"] = loader
+    try:
+        exec(code, MAIN)
+    except BaseException as error:
+        _show_from(error, error.__traceback__.tb_next)
+        raise
+    finally:
+        if filename is not None:  # as python does, for what follows under -i
+            MAIN.pop("__file__", None)
+            MAIN.pop("__cached__", None)
+
+
+def _run_by_runpy(name, is_module):
+    # The function that the interpreter calls by this name for -m: the same words in its errors, the
+    # same frames in tracebacks, the real __main__ (runpy's public functions make a copy).
+    from runpy import _run_module_as_main
+
+    try:
+        _run_module_as_main(name, is_module)
+    except BaseException as error:
+        _show_from(error, error.__traceback__.tb_next)
+        raise
+
+
+def _show_from(error, traceback):
+    """Have the interpreter display *error* with *traceback*, which lacks our frames."""
+    if isinstance(error, SystemExit) and not sys.flags.inspect:
+        return  # not displayed
+    program_hook = getattr(sys, "excepthook", None)
+
+    def excepthook(kind, value, _):
+        if program_hook is None:
+            del sys.excepthook
+            sys.stderr.write("sys.excepthook is missing\n")
+        else:
+            sys.excepthook = program_hook
+        value.__traceback__ = traceback
+        sys.last_traceback = traceback
+        try:
+            (program_hook or sys.__excepthook__)(kind, value, traceback)
+        except SystemExit:
+            raise
+        except BaseException as failure:
+            sys.stderr.write("Error in sys.excepthook:\n")
+            sys.__excepthook__(type(failure), failure, failure.__traceback__.tb_next)
+            sys.stderr.write("\nOriginal exception was:\n")
+            sys.__excepthook__(kind, value, traceback)
+
+    sys.excepthook = excepthook

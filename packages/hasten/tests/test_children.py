@@ -1,0 +1,182 @@
+"""The redirect in child processes."""
+
+import os
+import sys
+
+import pytest
+
+POOL = """\
+import multiprocessing, sys
+from concurrent.futures import ProcessPoolExecutor
+
+def names(_):
+    import queue, _thread, os
+    return queue.__name__, _thread.__name__, sorted(os.environ) == sorted(ENVIRON), os.getpid() != PARENT
+
+ENVIRON, PARENT = None, None
+
+def begin(environ, parent):
+    global ENVIRON, PARENT
+    ENVIRON, PARENT = environ, parent
+
+if __name__ == "__main__":
+    import os
+    context = multiprocessing.get_context(sys.argv[1])
+    what = list(os.environ), os.getpid()
+    with context.Pool(1, begin, what) as pool:
+        print(pool.map(names, [1]))
+    with ProcessPoolExecutor(1, context, begin, what) as pool:
+        print(list(pool.map(names, [1])))
+"""
+REDIRECTED = "[('hasten.queue', 'hasten._thread', True, True)]\n" * 2
+PLAIN = "[('queue', '_thread', True, True)]\n" * 2
+METHODS = ("fork", "spawn", "forkserver")
+
+
+def quiet(result):
+    assert (result.status, result.err) == (0, ""), result
+    return result.out
+
+
+@pytest.mark.parametrize("flags", [[], ["-I"], ["-E", "-s"]], ids=" ".join)
+@pytest.mark.parametrize("method", METHODS)
+def test_children_of_multiprocessing(run, method, flags):
+    run.write("app.py", POOL)
+    assert quiet(run.hasten("app.py", method, flags=flags)) == REDIRECTED
+    assert quiet(run.python(*flags, "app.py", method)) == PLAIN
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_children_replace_what_their_parent_replaces(run, method):
+    run.write("app.py", POOL)
+    out = quiet(run.hasten("--only", "queue", "app.py", method))
+    assert out == REDIRECTED.replace("hasten._thread", "_thread")
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_with_the_api_and_only_inside_the_block(run, method):
+    body = POOL.replace("    import os\n", "    import os, hasten.patch\n    block = hasten.patch.install('queue')\n")
+    body += "    block.__exit__()\n    with context.Pool(1, begin, what) as pool:\n        print(pool.map(names, [1]))\n"
+    run.write("app.py", body)
+    out = quiet(run.python("app.py", method))
+    inside, outside = out.splitlines()[:2], out.splitlines()[2]
+    assert inside == ["[('hasten.queue', '_thread', True, True)]"] * 2
+    # A fork server that is up goes on with what it began with.
+    assert ("hasten" in outside) == (method == "forkserver")
+
+
+def test_grandchildren(run):
+    run.write(
+        "app.py",
+        """\
+import multiprocessing
+def leaf(pipe):
+    import queue
+    pipe.send(queue.__name__)
+def branch(pipe):
+    child = multiprocessing.get_context("spawn").Process(target=leaf, args=(pipe,))
+    child.start()
+    child.join()
+if __name__ == "__main__":
+    here, there = multiprocessing.Pipe()
+    child = multiprocessing.get_context("spawn").Process(target=branch, args=(there,))
+    child.start()
+    print(here.recv())
+    child.join()
+    print(child.exitcode)
+""",
+    )
+    assert quiet(run.hasten("app.py")) == "hasten.queue\n0\n"
+
+
+def test_classes_of_main_travel(run):
+    """The child finds the program's classes whether it ran as a script, a module or a directory."""
+    source = """\
+import multiprocessing
+class Thing:
+    def __eq__(self, other): return type(self) is type(other)
+def same(thing): return thing
+if __name__ == "__main__":
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        print(pool.apply(same, (Thing(),)) == Thing())
+"""
+    run.write("app.py", source)
+    run.write("tree/__main__.py", source)
+    run.write("pack/__init__.py", "")
+    run.write("pack/__main__.py", source)
+    for args in (["app.py"], ["-m", "app"], ["-m", "pack"], ["tree"]):
+        assert run.hasten(*args) == run.python(*args)
+    assert quiet(run.hasten("app.py")) == "True\n"
+
+
+def test_resource_tracker_is_left_alone(run):
+    """A leaked block is reported by the tracker as under plain python, and removed."""
+    source = """\
+import sys
+from multiprocessing import resource_tracker, shared_memory
+block = shared_memory.SharedMemory(create=True, size=16)
+with open(f"/proc/{resource_tracker._resource_tracker._pid}/cmdline", "rb") as file:
+    print(b"hasten" in file.read())
+name = block._name
+block.close()
+print("leaked", file=sys.stderr)
+"""
+    run.write("app.py", source)
+    for result in (run.hasten("app.py"), run.python("app.py")):
+        assert result.out == "False\n" and "leaked shared_memory" in result.err
+
+
+def test_another_python_without_hasten_is_not_disturbed(run):
+    """set_executable() may name an interpreter that has no hasten: it runs with its standard library."""
+    run.write("bare", f"#!/bin/sh\nexec {sys.executable} -S \"$@\"\n")
+    os.chmod(run.folder / "bare", 0o755)
+    body = POOL.replace("    import os\n", "    import os\n    multiprocessing.set_executable('./bare')\n")
+    run.write("app.py", body)
+    assert quiet(run.hasten("app.py", "spawn")) == PLAIN
+
+
+SUBPROCESS = """\
+import os, subprocess, sys
+code = "import queue, sys; print(queue.__name__, sys.argv, [p for p in sys.path if '_site' in p])"
+print(subprocess.run([sys.executable, "-c", code, "a"], stdout=-1, text=True).stdout.strip())
+"""
+
+
+def test_inherit_reaches_subprocesses(run):
+    run.write("app.py", SUBPROCESS)
+    assert quiet(run.hasten("--inherit", "app.py")) == "hasten.queue ['-c', 'a'] []\n"
+    assert quiet(run.hasten("app.py")) == "queue ['-c', 'a'] []\n"
+    assert quiet(run.hasten("--inherit", "--except", "queue", "app.py")) == "queue ['-c', 'a'] []\n"
+
+
+def test_inherit_reaches_grandchildren(run):
+    run.write("app.py", SUBPROCESS)
+    run.write("top.py", "import subprocess, sys\nsubprocess.run([sys.executable, 'app.py'])\n")
+    assert quiet(run.hasten("--inherit", "top.py")) == "hasten.queue ['-c', 'a'] []\n"
+
+
+def test_inherit_keeps_the_users_own_start_up(run):
+    """PYTHONPATH and sitecustomize of the user work as before; ours goes first and then out of the way."""
+    run.write("site/sitecustomize.py", "import sys\nsys.users_own = __file__\n")
+    run.env["PYTHONPATH"] = str(run.folder / "site")
+    run.write("child.py", "import sys, sitecustomize, queue\nprint(sys.users_own, sitecustomize.__file__, sys.path)\n")
+    run.write("app.py", "import subprocess, sys\nsubprocess.run([sys.executable, 'child.py'])\n")
+    assert quiet(run.hasten("--inherit", "app.py")) == quiet(run.python("app.py"))
+    run.write("site/sitecustomize.py", "import no_such_module\n")
+    assert run.hasten("--inherit", "app.py").err.count("no_such_module") == run.python("app.py").err.count(
+        "no_such_module"
+    )
+
+
+def test_inherit_is_silent_without_hasten(run):
+    run.write("app.py", SUBPROCESS.replace('"-c", code', '"-S", "-c", code'))
+    assert quiet(run.hasten("--inherit", "app.py")).startswith("queue")
+    run.write("app.py", SUBPROCESS.replace('"-c", code', '"-I", "-c", code'))
+    assert quiet(run.hasten("--inherit", "app.py")).startswith("queue")
+
+
+def test_the_environment_is_changed_by_inherit_only(run):
+    run.write("app.py", "import os\nprint(sorted(os.environ.items()))\n")
+    plain = quiet(run.python("app.py"))
+    assert quiet(run.hasten("app.py")) == plain
+    assert quiet(run.hasten("--inherit", "app.py")) != plain

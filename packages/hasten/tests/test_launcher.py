@@ -1,0 +1,355 @@
+"""python -m hasten does what python does: each case runs under both, and the results have to be equal."""
+
+import os
+import signal
+import subprocess
+import sys
+import zipfile
+
+import pytest
+
+SHOW = """\
+import sys
+shown = {name: value for name, value in list(globals().items()) if name != 'sys'}
+for name, value in shown.items():
+    if name == '__builtins__':
+        value = type(value)
+    elif name == '__loader__' and not isinstance(value, type):
+        value = type(value), getattr(value, 'name', None), getattr(value, 'path', None)
+    elif name == '__spec__' and value is not None:
+        value = value.name, value.origin, value.parent, value.has_location
+    print(name, value)
+print(sys.argv, sys.path[0], len(sys.path))
+print(sys.modules['__main__'].__dict__ is globals(), sys.flags)
+"""
+
+FAIL = """\
+def outer(x):
+    try:
+        inner(x)
+    except ZeroDivisionError as error:
+        raise ValueError('while dividing') from error
+
+def inner(x):
+    return 1 / x
+
+outer(0)
+"""
+
+PICKLE = """\
+import pickle
+class Thing:
+    pass
+data = pickle.dumps(Thing())
+print(type(pickle.loads(data)) is Thing, b'__main__' in data)
+"""
+
+HOOK = """\
+import sys
+def hook(kind, value, traceback):
+    frames = []
+    while traceback:
+        frames.append(traceback.tb_frame.f_code.co_filename)
+        traceback = traceback.tb_next
+    print(kind, value, frames, sys.excepthook is hook, sys.last_traceback is value.__traceback__)
+sys.excepthook = hook
+1 / 0
+"""
+
+SCRIPTS = {
+    "namespace": SHOW,
+    "traceback": FAIL,
+    "pickle": PICKLE,
+    "syntax error": "x = (\n",
+    "error while exiting": "import atexit\natexit.register(print, 'bye')\nraise KeyError('x')\n",
+    "warning": "import warnings\nwarnings.warn('careful')\nprint('on')\n",
+    "exit 3": "import sys\nsys.exit(3)\n",
+    "exit 0": "raise SystemExit\n",
+    "exit with text": "raise SystemExit('the end')\n",
+    "exit with object": "raise SystemExit([1, 2])\n",
+    "exit True": "raise SystemExit(True)\n",
+    "exit -1": "raise SystemExit(-1)\n",
+    "exit 2**70": "raise SystemExit(2**70)\n",
+    "os._exit": "import os\nos._exit(7)\n",
+    "keyboard interrupt": "raise KeyboardInterrupt\n",
+    "SIGINT": "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\nsignal.pause()\n",
+    "SIGTERM": "import os, signal\nos.kill(os.getpid(), signal.SIGTERM)\nsignal.pause()\n",
+    "excepthook": HOOK,
+    "failing excepthook": "import sys\nsys.excepthook = lambda *args: 1 / 0\n[][1]\n",
+    "exiting excepthook": "import sys\nsys.excepthook = lambda *args: sys.exit(5)\n[][1]\n",
+    "no excepthook": "import sys\ndel sys.excepthook\n[][1]\n",
+    "recursion": "def f(): f()\ntry: f()\nexcept RecursionError: print('deep')\n",
+    "exception in thread": "import threading\nthreading.Thread(target=lambda: 1 / 0, name='T').start()\n",
+    "encoding": "# -*- coding: latin-1 -*-\nprint(ascii('\\xe4'), __name__)\n",
+    "future": "from __future__ import annotations\ndef f(x: nothing): pass\nprint(f.__annotations__)\n",
+    "imports beside": "import beside\nprint(beside.__file__)\n",
+    "reads stdin": "print(ascii(input()))\n",
+    "bytes out": "import os\nos.write(1, b'raw')\nprint('end', end='')\n",
+    "group": "import sys\nif sys.version_info >= (3, 11):\n    raise ExceptionGroup('g', [ValueError(1)])\nprint(3)\n",
+}
+
+
+@pytest.fixture(params=SCRIPTS)
+def source(request):
+    return SCRIPTS[request.param]
+
+
+def same(run, *args, flags=(), **kwargs):
+    """Run under both; return what both gave."""
+    expected = run.python(*flags, *args, **kwargs)
+    assert run.hasten(*args, flags=flags, **kwargs) == expected
+    return expected
+
+
+def test_script(run, source):
+    run.write("beside.py", "")
+    run.write("app.py", source)
+    same(run, "app.py", "-x", "--only", "y z", stdin="line\n")
+
+
+def test_module(run, source):
+    run.write("beside.py", "")
+    run.write("app.py", source)
+    same(run, "-m", "app", "-x", "--only", "y z", stdin="line\n")
+
+
+def test_package(run, source):
+    run.write("beside.py", "")
+    run.write("pack/__init__.py", "print('init', __name__)\n")
+    run.write("pack/__main__.py", source)
+    same(run, "-mpack", "-m", "hasten", stdin="line\n")
+
+
+def test_command(run, source):
+    run.write("beside.py", "")
+    same(run, "-c", source, "-m", "x", stdin="line\n")
+
+
+def test_stdin_with_dash(run, source):
+    run.write("beside.py", "")
+    same(run, "-", "-x", "y z", stdin=source)
+
+
+def test_stdin_without_arguments(run, source):
+    run.write("beside.py", "")
+    same(run, stdin=source)
+
+
+def test_directory(run, source):
+    run.write("app/beside.py", "")
+    run.write("app/__main__.py", source)
+    same(run, "app", "a", stdin="line\n")
+
+
+def test_zip_file(run, source):
+    with zipfile.ZipFile(run.folder / "app.zip", "w") as archive:
+        archive.writestr("beside.py", "")
+        archive.writestr("__main__.py", source)
+    same(run, "app.zip", "a", stdin="line\n")
+
+
+def test_isolated(run, source):
+    run.write("app.py", source)
+    same(run, "app.py", flags=["-I"], stdin="line\n")
+
+
+def test_inspect(run, source):
+    run.write("beside.py", "")
+    run.write("app.py", source)
+    questions = "print(sorted(globals()))\nimport sys\nprint(getattr(sys, 'last_value', None))\n1/0\n"
+    same(run, "app.py", flags=["-i", "-q"], stdin=questions)
+
+
+@pytest.mark.parametrize(
+    "path", ["./app.py", "sub/../app.py", "sub/link.py", "{folder}/app.py", "sub/../sub/deep.py"]
+)
+def test_path_of_script(run, path):
+    run.write("app.py", SHOW)
+    run.write("sub/deep.py", SHOW)
+    os.symlink("../app.py", run.folder / "sub/link.py")
+    same(run, path.format(folder=run.folder))
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["-X", "dev"],
+        ["-W", "error"],
+        ["-W", "always", "-b"],
+        ["-O"],
+        ["-OO", "-B"],
+        ["-u", "-E"],
+        ["-s"],
+        ["-X", "utf8=0"],
+        pytest.param(["-P"], marks=pytest.mark.skipif(sys.version_info < (3, 11), reason="-P is new in 3.11")),
+    ],
+)
+@pytest.mark.parametrize("kind", ["script", "module", "command", "zip"])
+def test_interpreter_options(run, flags, kind):
+    run.write("app.py", SHOW)
+    with zipfile.ZipFile(run.folder / "app.zip", "w") as archive:
+        archive.write(run.folder / "app.py", "__main__.py")
+    run.env["PYTHONPATH"] = str(run.folder)
+    args = {"script": ["app.py"], "module": ["-m", "app"], "command": ["-c", SHOW], "zip": ["app.zip"]}
+    same(run, *args[kind], flags=flags)
+
+
+def test_compiled_script(run):
+    run.write("app.py", FAIL + SHOW)
+    run.python("-c", "import py_compile; py_compile.compile('app.py', cfile='app.pyc')")
+    assert same(run, "app.pyc").status == 1
+
+
+@pytest.mark.skipif(sys.version_info < (3, 14), reason="-c dedents since 3.14")
+def test_command_is_dedented(run):
+    assert same(run, "-c", "\n    x = 1\n    print(x)\n").out == "1\n"
+
+
+def test_empty_command_and_empty_script(run):
+    run.write("app.py", "")
+    assert same(run, "-c", "").status == 0
+    assert same(run, "app.py").status == 0
+    assert same(run, "-").status == 0
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["nosuch.py"],
+        ["sub/nosuch.py"],
+        ["-m", "nosuch"],
+        ["-m", "pack"],
+        ["-m", "pack.nosuch"],
+        ["-m", "broken.main"],
+        ["-m", ".relative"],
+        ["-m", "app.py"],
+        ["sub"],
+        ["bad.py"],
+    ],
+)
+def test_what_cannot_run(run, args):
+    run.write("app.py", "")
+    run.write("pack/__init__.py", "")
+    run.write("broken/__init__.py", "1 / 0")
+    run.write("broken/main.py", "")
+    run.write("sub/x.py", "")
+    run.write("bad.py", "def f(:\n  pass\n")
+    assert same(run, *args).status != 0
+
+
+def test_unreadable_script(run):
+    if os.geteuid() == 0:
+        pytest.skip("root may read everything")
+    run.write("app.py", "")
+    os.chmod(run.folder / "app.py", 0)
+    assert same(run, "app.py").status == 2
+
+
+def test_a_user_can_interrupt(run):
+    """Ctrl-C in a program that waits: the shell has to see a death by SIGINT."""
+    run.write("app.py", "import queue\nprint('ready', flush=True)\nqueue.Queue().get()\n")
+    for launcher in ([], ["-m", "hasten"]):
+        command = [sys.executable, *launcher, "app.py"]
+        with subprocess.Popen(command, cwd=run.folder, env=run.env, stdout=-1, stderr=-1, text=True) as process:
+            assert process.stdout.readline() == "ready\n"
+            process.send_signal(signal.SIGINT)
+            _, err = process.communicate(timeout=30)
+        assert process.returncode == -signal.SIGINT
+        assert err.endswith("KeyboardInterrupt\n") and "_launcher" not in err
+
+
+def test_a_module_beside_the_script_goes_first(run):
+    run.write("queue.py", "mine = True\n")
+    run.write("app.py", "import queue\nprint(queue.mine, queue.__name__)\n")
+    assert same(run, "app.py").out == "True queue\n"
+
+
+def test_prompt_at_a_terminal(run):
+    """Without a program and at a terminal there is a prompt, with the redirect in place."""
+    import pty
+
+    controller, terminal = pty.openpty()
+    run.env.update(TERM="dumb", PYTHON_BASIC_REPL="1", PYTHON_COLORS="0")
+    command = [sys.executable, "-m", "hasten"]
+    process = subprocess.Popen(
+        command, cwd=run.folder, env=run.env, stdin=terminal, stdout=terminal, stderr=terminal, close_fds=True
+    )
+    os.close(terminal)
+    os.write(controller, b"import queue, os; print('module', queue.__name__, os.environ.get('PYTHONINSPECT'))\n")
+    os.write(controller, b"exit(9)\n")
+    shown = b""
+    while True:
+        try:
+            part = os.read(controller, 4096)
+        except OSError:  # the other side has ended
+            break
+        if not part:
+            break
+        shown += part
+    os.close(controller)
+    assert process.wait(30) == 9
+    assert b"module hasten.queue None" in shown
+    assert shown.count(b"Type \"help\"") == 1
+
+
+# What is ours: options, and their errors.
+
+
+def one_line(result):
+    assert result.status == 2 and result.out == ""
+    assert result.err.startswith("hasten: ") and result.err.count("\n") == 1
+    return result.err
+
+
+def test_help_and_version(run):
+    result = run.hasten("--help")
+    assert (result.status, result.err) == (0, "") and "--inherit" in result.out
+    assert run.hasten("-h") == result
+    assert run.hasten("--version").out.startswith("hasten 0.")
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["--nonsense", "x.py"], "unknown option '--nonsense'"),
+        (["-X", "dev", "x.py"], "python's own options go before -m hasten"),
+        (["--only"], "argument expected for the --only option"),
+        (["-m"], "argument expected for the -m option"),
+        (["-c"], "argument expected for the -c option"),
+        (["--only", "json", "x.py"], "unknown module 'json'"),
+        (["--only=quene", "x.py"], "did you mean 'queue'"),
+        (["--only", "shared_memory", "x.py"], "did you mean 'multiprocessing.shared_memory'"),
+        (["--except", "quue", "x.py"], "did you mean 'queue'"),
+        (["--only", "concurrent.futures.thread", "x.py"], "together with 'concurrent.futures'"),
+        (["--only", "", "x.py"], "unknown module ''"),
+    ],
+)
+def test_bad_command_line(run, args, words):
+    assert words in one_line(run.hasten(*args))
+
+
+def test_only_and_except(run):
+    run.write("app.py", "import queue, _thread\nprint(queue.__name__, _thread.__name__)\n")
+    assert run.hasten("app.py").out == "hasten.queue hasten._thread\n"
+    assert run.hasten("--only", "queue", "app.py").out == "hasten.queue _thread\n"
+    assert run.hasten("--except=queue", "app.py").out == "queue hasten._thread\n"
+    assert run.hasten("--only=queue,_thread", "--except", "queue", "--", "app.py").out == "queue hasten._thread\n"
+
+
+def test_report(run):
+    run.write("app.py", "import sys, queue\nprint('done')\nsys.exit(4)\n")
+    result = run.hasten("--report", "app.py")
+    assert (result.status, result.out) == (4, "done\n")
+    lines = dict(line.split(None, 1) for line in result.err.splitlines()[1:])
+    assert lines["queue"] == "hasten.queue"
+    assert "_thread" in lines
+
+
+def test_report_is_printed_once_by_a_forking_program(run):
+    run.write("app.py", "import os, sys\npid = os.fork()\nif pid: os.waitpid(pid, 0)\nsys.exit()\n")
+    assert run.hasten("--report", "app.py").err.count("what was replaced") == 1
+
+
+def test_nothing_is_loaded_that_the_program_does_not_use(run):
+    run.write("app.py", "import sys\nprint([m for m in sys.modules if m in ('hasten.queue', 'hasten._thread')])\n")
+    assert run.hasten("app.py").out == "[]\n"

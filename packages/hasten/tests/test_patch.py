@@ -1,0 +1,425 @@
+"""hasten.patch: each case is a program of its own, since it changes what the interpreter imports."""
+
+import pytest
+
+# Not what a program would print by accident; asserts in the programs do the checking.
+OK = "print('checked')\n"
+
+
+@pytest.fixture
+def check(run):
+    def check(source, **kwargs):
+        assert run.check(source + OK, **kwargs) == "checked\n"
+
+    return check
+
+
+def test_import_gives_the_very_module(check):
+    check("""
+import sys, hasten.patch
+before = set(sys.modules)
+hasten.patch.install()
+assert "hasten.queue" not in sys.modules                    # lazy
+import queue
+assert queue is sys.modules["queue"] is sys.modules["hasten.queue"]
+assert queue.__name__ == queue.__spec__.name == "hasten.queue"
+assert queue.__spec__.loader is queue.__loader__ and "hasten.patch" not in type(queue.__loader__).__module__
+import _thread, hasten._thread
+assert _thread is hasten._thread
+""")
+
+
+def test_the_hasten_module_first(check):
+    check("""
+import hasten.patch
+hasten.patch.install()
+import hasten.queue, queue
+assert queue is hasten.queue and queue.__spec__.name == "hasten.queue"
+assert issubclass(queue.Empty, Exception)
+""")
+
+
+def test_hasten_builds_on_the_stdlib(check):
+    check("""
+import hasten.patch
+hasten.patch.install()
+import queue
+bases = [base for base in queue.Queue.__mro__ if base.__module__ == "queue"]
+hasten.patch.uninstall()
+import queue as stdlib
+assert stdlib.__name__ == "queue" and bases == [stdlib.Queue], (bases, stdlib.Queue)
+assert queue.Empty is stdlib.Empty
+""")
+
+
+def test_a_fresh_import_gives_hasten_again(check):
+    check("""
+import sys, hasten.patch
+hasten.patch.install()
+import queue
+first = queue
+for _ in range(2):
+    del sys.modules["queue"]
+    import queue
+    assert queue is first
+del sys.modules["queue"], sys.modules["hasten.queue"]
+import queue
+assert queue.__name__ == "hasten.queue" and queue is sys.modules["hasten.queue"]
+""")
+
+
+def test_uninstall_puts_back(check):
+    check("""
+import sys
+import _thread as builtin, queue as stdlib
+import hasten.patch
+finders = list(sys.meta_path)
+hasten.patch.install()
+import queue, _thread
+assert queue is not stdlib and _thread is not builtin
+hasten.patch.uninstall()
+assert sys.meta_path == finders
+import queue, _thread
+assert queue is stdlib and _thread is builtin
+hasten.patch.uninstall()                                    # harmless
+hasten.patch.install()
+import queue
+assert queue.__name__ == "hasten.queue"
+""")
+
+
+def test_uninstall_when_the_stdlib_was_never_imported(check):
+    check("""
+import sys, hasten.patch
+assert "queue" not in sys.modules
+with hasten.patch.install():
+    assert hasten.patch.is_installed("queue")
+import queue
+assert queue.__name__ == "queue"
+""")
+
+
+def test_context_managers_nest_in_any_order(check):
+    check("""
+from hasten.patch import install, is_installed, uninstall
+def name():
+    import queue
+    return queue.__name__
+assert not is_installed() and not is_installed("queue")
+with install("queue") as outer:
+    assert name() == "hasten.queue" and not is_installed("_thread")
+    with install("queue", "_thread") as inner:
+        assert inner.names == ("queue", "_thread")
+        assert is_installed("_thread")
+    assert name() == "hasten.queue" and not is_installed("_thread")
+assert name() == "queue" and not is_installed()
+first, second = install("queue"), install("queue")
+with first:
+    pass
+assert name() == "hasten.queue"                             # second still wants it
+with second:
+    uninstall()
+    assert name() == "queue"
+    third = install("queue")
+assert name() == "hasten.queue"                             # a left-over exit takes nothing away
+assert repr(third) == "<hasten.patch.Installation of queue>"
+try:
+    with third:
+        raise KeyError(1)
+except KeyError:
+    assert name() == "queue"
+""")
+
+
+def test_ways_to_name_modules(check):
+    check("""
+from hasten.patch import install, is_installed, uninstall
+def names(*args, **kwargs):
+    with install(*args, **kwargs) as installation:
+        assert all(map(is_installed, installation.names))
+        return set(installation.names)
+everything = names()
+assert {"queue", "_thread"} <= everything
+assert names("queue") == names(only=["queue"]) == names(only="queue") == {"queue"}
+assert names(only="queue, _thread") == {"queue", "_thread"}
+assert names(exclude=("queue",)) == names(exclude="queue") == everything - {"queue"}
+assert names("queue", "_thread", exclude=["queue"]) == {"_thread"}
+assert not is_installed("concurrent.futures.thread") and not is_installed("sched")
+""")
+
+
+def test_errors(check):
+    check("""
+import sys, hasten.patch
+from hasten.patch import install, is_installed
+def error(kind, *args, function=install, **kwargs):
+    try:
+        function(*args, **kwargs)
+    except kind as raised:
+        assert not is_installed()
+        return str(raised)
+    raise AssertionError("no error")
+assert "unknown module 'json': known are _thread, threading, queue," in error(ValueError, "json")
+assert "did you mean 'queue'?" in error(hasten.patch.UnknownModule, "qeue")
+assert "did you mean 'multiprocessing.shared_memory'?" in error(ValueError, only="shared_memory")
+assert "unknown module 'hasten.queue'" in error(ValueError, exclude=["hasten.queue"])
+assert "unknown" in error(ValueError, "nonsense", function=is_installed)
+assert "either as arguments or as only=" in error(ValueError, "queue", only="queue")
+sys.modules["hasten.sched"] = None                          # as good as not installed
+assert error(ImportError, "queue", "sched") == "hasten.sched is not installed: pip install hasten-sched"
+assert "sched" in install().absent and not is_installed("sched")
+""")
+
+
+@pytest.mark.parametrize(
+    ("library", "source"),
+    [
+        ("gevent", "import sys, types\nsys.modules['gevent.monkey'] = types.SimpleNamespace(saved={'queue': {}})\n"),
+        ("eventlet", "import sys, types\nsys.modules['eventlet.patcher'] = types.SimpleNamespace(already_patched={'thread': 1})\n"),
+    ],
+)
+def test_monkey_patched_programs_are_refused(check, library, source):
+    check(f"""{source}
+import hasten.patch
+try:
+    hasten.patch.install()
+except RuntimeError as error:
+    assert isinstance(error, hasten.patch.Refused) and str(error).startswith({library!r})
+else:
+    raise AssertionError("not refused")
+assert not hasten.patch.is_installed()
+for attribute in ("saved", "already_patched"):
+    for module in ("gevent.monkey", "eventlet.patcher"):
+        vars(sys.modules.get(module, types.SimpleNamespace())).pop(attribute, None)
+hasten.patch.install()                                      # imported only: no objection
+""")
+
+
+REBIND = """
+import logging.handlers, queue, sys, types
+from concurrent.futures import thread
+from queue import Queue, PriorityQueue as Sorted, Empty
+stdlib = queue
+snapshot = dict(vars(stdlib))
+user = types.ModuleType("user")
+user.q, user.cls, user.three, user.name = queue, Queue, 3, "queue"
+sys.modules["user"] = user
+"""
+
+
+def test_imported_before_is_patched_in_place(check):
+    check(f"""{REBIND}
+import hasten.patch
+hasten.patch.install()
+import hasten.queue as ours
+assert queue is ours and Queue is ours.Queue and Sorted is ours.PriorityQueue and Empty is ours.Empty
+assert user.q is ours and user.cls is ours.Queue and user.name == "queue"
+assert logging.handlers.queue is ours and thread.queue is ours
+assert {{k: v for k, v in vars(stdlib).items()}} == snapshot  # its own namespace is untouched
+assert ours.Queue.__mro__[-1] is object and stdlib.Queue in ours.Queue.__mro__
+user.three, user.cls = 4, "changed by the program since"
+hasten.patch.uninstall()
+assert queue is stdlib and Queue is stdlib.Queue and user.q is stdlib
+assert user.three == 4 and user.cls == "changed by the program since"
+assert thread.queue is stdlib and sys.modules["queue"] is stdlib
+""")
+
+
+def test_in_place_is_lazy_when_nobody_holds_the_module(check):
+    check("""
+import sys, queue
+del queue
+import hasten.patch
+hasten.patch.install("queue")
+assert "hasten.queue" not in sys.modules and "queue" not in sys.modules
+import queue
+assert queue.__name__ == "hasten.queue"
+""")
+
+
+def test_looking_does_not_load_lazy_modules(check):
+    check("""
+import importlib.util, sys
+import queue, hasten.patch
+spec = importlib.util.find_spec("wave")
+spec.loader = importlib.util.LazyLoader(spec.loader)
+lazy = sys.modules["wave"] = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(lazy)
+hasten.patch.install()
+assert type(lazy).__name__ == "_LazyModule"
+""")
+
+
+def test_an_imported_threading_keeps_its_thread_module(check):
+    check("""
+import threading, functools, _thread
+builtin = _thread
+held = {key: value for key, value in vars(threading).items()}
+import hasten.patch
+hasten.patch.install("_thread")
+assert _thread.__name__ == "hasten._thread"                 # ours: the program's global
+assert {key: value for key, value in vars(threading).items()} == held
+import _thread
+assert _thread.__name__ == "hasten._thread"
+thread = threading.Thread(target=int)
+thread.start(), thread.join()
+""")
+
+
+def test_threading_imported_later_runs_over_hasten(check):
+    check("""
+import sys
+import hasten.patch
+if "threading" not in sys.modules:                          # some .pth files bring it
+    hasten.patch.install()
+    import threading, hasten._thread
+    assert threading.get_native_id is hasten._thread.get_native_id
+    assert threading.get_ident is hasten._thread.get_ident
+    results = []
+    threads = [threading.Thread(target=results.append, args=(i,)) for i in range(5)]
+    for thread in threads: thread.start()
+    for thread in threads: thread.join()
+    assert sorted(results) == [0, 1, 2, 3, 4]
+""")
+
+
+def test_the_programs_own_module_of_that_name_stays(run):
+    run.write("queue.py", "mine = 1\n")
+    for first in ("", "import queue\n"):
+        source = first + "import hasten.patch\nhasten.patch.install()\nimport queue\nprint(queue.mine)\n"
+        assert run.check(source) == "1\n"
+
+
+def test_many_threads_import_and_install(check):
+    check("""
+import sys, threading
+import hasten.patch
+sys.setswitchinterval(1e-6)
+seen, errors = [], []
+def worker(barrier, i):
+    try:
+        barrier.wait(30)
+        for _ in range(20):
+            with hasten.patch.install("queue"):
+                assert hasten.patch.is_installed("queue")
+                if i % 2:
+                    import queue
+                else:
+                    import hasten.queue
+                    queue = sys.modules["hasten.queue"]
+                seen.append(queue.Queue(3).maxsize)
+    except BaseException as error:
+        errors.append(error)
+barrier = threading.Barrier(8)
+threads = [threading.Thread(target=worker, args=(barrier, i)) for i in range(8)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+assert not errors, errors
+assert seen == [3] * 160
+assert not hasten.patch.is_installed()
+import queue
+assert queue.__name__ == "queue"
+""")
+
+
+def test_many_threads_make_the_first_import(check):
+    check("""
+import sys, threading
+import hasten.patch
+sys.setswitchinterval(1e-6)
+names, errors = [], []
+def worker(barrier, i):
+    try:
+        barrier.wait(30)
+        if i % 2:
+            import queue
+        else:
+            import hasten.queue as queue
+        names.append(queue.Queue(3).maxsize)
+    except BaseException as error:
+        errors.append(error)
+for _ in range(30):
+    with hasten.patch.install("queue"):
+        for name in ("queue", "hasten.queue"):
+            sys.modules.pop(name, None)
+        barrier = threading.Barrier(6)
+        threads = [threading.Thread(target=worker, args=(barrier, i)) for i in range(6)]
+        for thread in threads: thread.start()
+        for thread in threads: thread.join()
+assert not errors, errors
+assert names == [3] * 180
+""")
+
+
+PACKAGES = {
+    "multiprocessing": "import multiprocessing as stdlib\nfrom multiprocessing import *\nwho = 'hasten'\n",
+    "multiprocessing__pool": "import multiprocessing.pool as stdlib\nPool = type('Pool', (stdlib.Pool,), {})\n",
+    "shared_memory": "from multiprocessing.shared_memory import SharedMemory\nwho = 'hasten'\n",
+    "futures": "import concurrent.futures as stdlib\nfrom concurrent.futures import *\nwho = 'hasten'\n",
+    "futures__thread": "from concurrent.futures.thread import ThreadPoolExecutor as _Base\n"
+    "class ThreadPoolExecutor(_Base): pass\n",
+    "dummy_threading": "who = 'hasten'\n",
+    "sched": "import sched\nclass scheduler(sched.scheduler): pass\n",
+}
+USE_PACKAGES = """
+import multiprocessing.pool, multiprocessing.util, multiprocessing.shared_memory
+import concurrent.futures.thread, concurrent.futures._base, concurrent.futures.process
+import dummy_threading, _dummy_threading, sched
+from concurrent.futures import thread
+assert multiprocessing.who == concurrent.futures.who == multiprocessing.shared_memory.who == "hasten"
+assert multiprocessing.pool.Pool.__module__ == "hasten.multiprocessing.pool"
+assert multiprocessing.pool is sys.modules["hasten.multiprocessing.pool"]
+assert multiprocessing.util.__name__ == "multiprocessing.util"        # hasten's has none: the stdlib's
+assert thread.ThreadPoolExecutor.__module__ == "hasten.futures.thread"
+assert concurrent.futures.thread is thread
+assert dummy_threading is _dummy_threading and dummy_threading.who == "hasten"
+assert sched.scheduler.__module__ == "hasten.sched"
+"""
+LEAVE_PACKAGES = """
+hasten.patch.uninstall()
+import multiprocessing.pool, concurrent.futures.thread, multiprocessing.shared_memory, sched
+assert multiprocessing.__name__ == "multiprocessing" and not hasattr(multiprocessing, "who")
+assert multiprocessing.pool.Pool.__module__ == "multiprocessing.pool"
+assert concurrent.futures.__name__ == "concurrent.futures"
+assert concurrent.futures.thread.ThreadPoolExecutor.__module__ == "concurrent.futures.thread"
+assert multiprocessing.shared_memory.__name__ == "multiprocessing.shared_memory"
+assert sched.__name__ == "sched"
+try:
+    import dummy_threading
+except ModuleNotFoundError:
+    pass
+else:
+    raise AssertionError("the module is gone from this Python")
+"""
+
+
+def test_packages_with_submodules(run, check):
+    run.add_modules(**PACKAGES)
+    check(f"import sys, hasten.patch\nhasten.patch.install()\n{USE_PACKAGES}{LEAVE_PACKAGES}")
+
+
+def test_packages_imported_before(run, check):
+    run.add_modules(**PACKAGES)
+    check(f"""
+import sys, hasten.patch
+import multiprocessing.pool, multiprocessing.shared_memory, concurrent.futures, sched
+from multiprocessing.pool import Pool
+from multiprocessing import shared_memory
+old = Pool
+hasten.patch.install()
+assert Pool.__module__ == "hasten.multiprocessing.pool" and shared_memory.who == "hasten"
+{USE_PACKAGES}{LEAVE_PACKAGES}
+assert Pool is old
+""")
+
+
+def test_the_table_is_whole(check):
+    check("""
+from hasten.patch import _table
+assert [_table.owner(n) for n in ("queue", "queue.x", "multiprocessing.pool", "concurrent")] == [
+    "queue", None, "multiprocessing", None]
+assert _table.owner("multiprocessing.shared_memory") == "multiprocessing.shared_memory"
+assert _table.target("concurrent.futures.thread") == "hasten.futures.thread"
+for module, distribution in _table.TABLE.values():
+    assert module.startswith("hasten.") and distribution == "hasten-" + module[7:].strip("_").replace("_", "-")
+""".replace('"hasten-" + module', '"hasten-" + module').replace("strip(\"_\")", "lstrip(\"_\")"))

@@ -1,0 +1,139 @@
+"""The command line of the demo: runs, progress, the table and the verdict."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from demo import costs
+from demo.costs import DIRECT, HASTEN, PLAIN
+from demo.runs import RunFailed, Series, alternate
+
+PROGRAM = Path(__file__).resolve().parent / "index_sources.py"
+PROBE = "import queue, _thread; print(queue.Queue.__module__, _thread.start_new_thread.__module__)"
+SHOWN = 12  # lines of the program's output, before the table
+
+
+class UsageError(Exception):
+    """The demo cannot run; the text is one line with the way out."""
+
+
+def arguments(words: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python tools/demo",
+        description="Runs index_sources.py, which knows nothing of hasten, under plain Python and under python -m hasten, "
+        "in alternation; checks that both print the same and shows what each took.",
+    )
+    add = parser.add_argument
+    add("--python", default=sys.executable, help="the interpreter, with hasten installed; default: this one")
+    add("--rounds", type=int, default=3, metavar="N", help="runs of each side; default 3")
+    add("--quick", action="store_true", help="a tenth of the files, two rounds: a look, no claim")
+    add("-j", "--jobs", type=int, default=4, metavar="N", help="workers in the program; default 4")
+    options = parser.parse_args(words)
+    if options.rounds < 1 or options.jobs < 1:
+        parser.error("--rounds and --jobs must be at least 1")
+    return options
+
+
+def check(python: str) -> str:
+    """The interpreter's full path, if `python -m hasten` really replaces the modules there."""
+    found = shutil.which(python)
+    if found is None:
+        raise UsageError(f"{python} is not on PATH; name an interpreter, such as {sys.executable}")
+    probe = subprocess.run([found, "-m", "hasten", "-c", PROBE], capture_output=True, text=True)
+    if probe.returncode:
+        raise UsageError(f"{python} -m hasten does not run ({probe.stderr.strip().splitlines()[-1:]}); "
+                         f"install it: {python} -m pip install ./packages/*")  # fmt: skip
+    modules = probe.stdout.split()
+    if not all(name.startswith("hasten") for name in modules):
+        raise UsageError(f"under {python} -m hasten, queue and _thread come from {' and '.join(modules)}")
+    return found
+
+
+def rows(python: str, jobs: int, quick: bool) -> list[Series]:
+    """The two rows of the table: whole files, and single tokens of a part of them."""
+    wanted = {
+        "large items (files)": ["--items", "large", *(["--limit", "170"] if quick else [])],
+        "small items (tokens)": ["--items", "small", "--limit", "40" if quick else "400"],
+    }
+    result = []
+    for title, extra in wanted.items():
+        program = [str(PROGRAM), "-j", str(jobs), *extra]
+        commands = {
+            PLAIN: [python, *program],
+            HASTEN: [python, "-m", "hasten", *program],
+            DIRECT: [python, *program, "--direct"],
+        }
+        result.append(Series(title, commands))
+    return result
+
+
+def measure(series: list[Series], rounds: int) -> None:
+    """All rows, with a progress display."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description:44}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        for row in series:
+            task = progress.add_task(row.title, total=rounds * len(row.commands))
+            begun = False
+
+            def tick(name: str) -> None:
+                nonlocal begun
+                progress.update(task, advance=1 if begun else 0, description=f"{row.title}: {name}")
+                begun = True
+
+            alternate(row, rounds, tick)
+            progress.update(task, advance=1, description=row.title)
+
+
+def show(series: list[Series], rounds: int, python: str) -> None:
+    """What the program printed, the table, and the verdict."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(width=None if sys.stdout.isatty() else 140)
+    lines = series[0].output.splitlines()
+    console.print(f"All runs of a row printed the same. {series[0].title}:", *lines[:SHOWN], "...", sep="\n", highlight=False)
+    table = Table(title=f"Medians of {rounds} rounds, {python}", title_justify="left")
+    for name in ("items", "", "wall", "CPU", "in hand-over"):
+        table.add_column(name, justify="right" if name in ("wall", "CPU") else "left")
+    verdicts = []
+    for row in series:
+        plain, hasten = costs.cost(row, PLAIN), costs.cost(row, HASTEN)
+        for name, side in ((PLAIN, plain), (HASTEN, hasten)):
+            title = row.title if name == PLAIN else ""
+            table.add_row(title, name, f"{side.wall:.2f} s", f"{side.cpu:.2f} s", costs.amount(side))
+        table.add_row("", "ratio", f"{plain.wall / hasten.wall:.2f}x", f"{plain.cpu / hasten.cpu:.2f}x",
+                      costs.ratio_of_handover(plain, hasten), end_section=True)  # fmt: skip
+        verdicts.append(costs.verdict(row.title.capitalize(), plain, hasten))
+    console.print(table)
+    console.print(costs.EXPLANATION, style="dim")
+    console.print(*verdicts, sep="\n", highlight=False)
+
+
+def main(words: list[str] | None = None) -> int:
+    options = arguments(words)
+    rounds = min(options.rounds, 2) if options.quick else options.rounds
+    try:
+        python = check(options.python)
+        series = rows(python, options.jobs, options.quick)
+        measure(series, rounds)
+    except ModuleNotFoundError as error:
+        print(f"demo: needs {error.name}: {sys.executable} -m pip install {error.name}", file=sys.stderr)
+        return 2
+    except UsageError as error:
+        print(f"demo: {error}", file=sys.stderr)
+        return 2
+    except RunFailed as error:
+        print(f"demo: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("demo: interrupted", file=sys.stderr)
+        return 130
+    show(series, rounds, options.python)
+    return 0

@@ -1,0 +1,314 @@
+"""Index Python sources: how often each name occurs, and a checksum over every token.
+
+    python index_sources.py                           the standard library of the running Python
+    python index_sources.py FOLDER -j 8               another tree, with eight workers
+    python index_sources.py --items small --limit 200 hand over single tokens instead of whole files
+
+A reader thread puts items into a bounded queue; workers take them, work on them, and put results into a priority
+queue; one thread merges the results in the order of their numbers, so that the output does not depend on who was
+faster. With large items (whole files) the workers tokenise; with small ones the reader tokenises and each token
+travels on its own. Either way, and without any queue (--direct), the same steps are done and the output is the same.
+"""
+
+import argparse
+import io
+import keyword
+import queue
+import sys
+import sysconfig
+import threading
+import tokenize
+import traceback
+import zlib
+from collections import Counter
+from pathlib import Path
+
+MASK = 2**64 - 1
+LAST = float("inf")  # the number after all others: the priority queue gives it when nothing else is left
+STOP = (LAST, None, None)
+
+
+class FileIndex:
+    """What is known of one file's tokens."""
+
+    def __init__(self):
+        self.tokens = 0
+        self.names = Counter()
+        self.checksum = 0
+
+    def add(self, name, weight):
+        self.tokens += 1
+        if name is not None:
+            self.names[name] += 1
+        self.checksum = (self.checksum * 31 + weight) & MASK
+
+
+class Index:
+    """The sum over all files, taken in their order."""
+
+    def __init__(self):
+        self.files = 0
+        self.tokens = 0
+        self.names = Counter()
+        self.checksum = 0
+        self.failures = []
+        self.open = FileIndex()  # the file whose tokens are arriving one by one
+
+    def add_file(self, name, found):
+        self.files += 1
+        self.tokens += found.tokens
+        self.names.update(found.names)
+        self.checksum = (self.checksum * 1000003 + found.checksum + zlib.crc32(name.encode())) & MASK
+
+    def add_failure(self, name, reason):
+        self.files += 1
+        self.failures.append((name, reason))
+
+    def report(self, top):
+        yield f"files      {self.files}"
+        yield f"tokens     {self.tokens}"
+        yield f"names      {len(self.names)}"
+        yield f"checksum   {self.checksum:016x}"
+        for name, count in sorted(self.names.items(), key=lambda pair: (-pair[1], pair[0]))[:top]:
+            yield f"{count:10} {name}"
+        yield f"not tokenised: {len(self.failures)}"
+        for name, reason in self.failures:
+            yield f"    {name}: {reason}"
+
+
+class Unreadable(Exception):
+    """A file that is no Python source we can read."""
+
+
+def read(path):
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise Unreadable(f"{type(error).__name__}: {error.strerror}") from error
+
+
+def tokens_of(data):
+    """Kind and text of every token. A file that breaks off in the middle counts as unreadable as a whole."""
+    try:
+        return [(token.type, token.string) for token in tokenize.tokenize(io.BytesIO(data).readline)]
+    except (SyntaxError, tokenize.TokenError, UnicodeDecodeError) as error:
+        raise Unreadable(f"{type(error).__name__}: {str(error).splitlines()[0]}") from error
+
+
+def digest(kind, text):
+    """The name that a token is, if it is one, and its part in the checksum."""
+    name = text if kind == tokenize.NAME and not keyword.iskeyword(text) else None
+    return name, zlib.crc32(text.encode("utf-8", "surrogatepass"), kind)
+
+
+class WholeFiles:
+    """Large items: one is a file."""
+
+    room = 64
+
+    def __init__(self, root, paths):
+        self.root, self.paths = root, paths
+
+    def items(self):
+        for number, path in enumerate(self.paths):
+            try:
+                yield number, path, read(path)
+            except Unreadable as error:
+                yield number, path, error
+
+    def work(self, item):
+        number, path, data = item
+        if isinstance(data, Unreadable):
+            return item
+        found = FileIndex()
+        try:
+            for kind, text in tokens_of(data):
+                found.add(*digest(kind, text))
+        except Unreadable as error:
+            return number, path, error
+        return number, path, found
+
+    def merge(self, index, result):
+        _, path, found = result
+        name = path.relative_to(self.root).as_posix()
+        if isinstance(found, Unreadable):
+            index.add_failure(name, str(found))
+        else:
+            index.add_file(name, found)
+
+
+class SingleTokens:
+    """Small items: one is a token, or the end of a file, which has the file's path in place of a kind."""
+
+    room = 1000
+
+    def __init__(self, root, paths):
+        self.root, self.paths = root, paths
+
+    def items(self):
+        number = 0
+        for path in self.paths:
+            failure = None
+            try:
+                for kind, text in tokens_of(read(path)):
+                    yield number, kind, text
+                    number += 1
+            except Unreadable as error:
+                failure = str(error)
+            yield number, path, failure
+            number += 1
+
+    def work(self, item):
+        number, kind, text = item
+        if isinstance(kind, Path):
+            return item
+        return (number, *digest(kind, text))
+
+    def merge(self, index, result):
+        _, first, second = result
+        if not isinstance(first, Path):
+            index.open.add(first, second)
+            return
+        name = first.relative_to(self.root).as_posix()
+        if second is None:
+            index.add_file(name, index.open)
+        else:
+            index.add_failure(name, second)
+        index.open = FileIndex()
+
+
+class Pipeline:
+    """The threads. Whatever goes wrong in one of them ends all of them, and is kept in `errors`."""
+
+    def __init__(self, job, workers):
+        self.job = job
+        self.index = Index()
+        self.errors = []
+        self.stopping = threading.Event()
+        self.todo = queue.Queue(job.room)
+        self.done = queue.PriorityQueue()
+        self.reader = threading.Thread(target=self.guarded, args=(self.read,), name="reader")
+        self.workers = [
+            threading.Thread(target=self.guarded, args=(self.work,), name=f"worker-{number}") for number in range(workers)
+        ]
+        self.merger = threading.Thread(target=self.guarded, args=(self.merge,), name="merger")
+
+    def guarded(self, body):
+        try:
+            body()
+        except Exception as error:
+            self.errors.append(error)
+            self.stopping.set()
+
+    def read(self):
+        try:
+            for item in self.job.items():
+                if self.stopping.is_set():
+                    break
+                self.todo.put(item)
+        finally:
+            for _ in self.workers:
+                self.todo.put(STOP)
+
+    def work(self):
+        """After a failure the queue is still emptied, or the reader would wait for room for ever."""
+        todo, done, work = self.todo, self.done, self.job.work
+        while True:
+            item = todo.get()
+            if item is STOP:
+                return
+            if self.stopping.is_set():
+                continue
+            try:
+                done.put(work(item))
+            except Exception as error:
+                self.errors.append(error)
+                self.stopping.set()
+
+    def merge(self):
+        """The priority queue gives the smallest number that is there; one that is ahead of its turn waits aside."""
+        due, early, merge = 0, {}, self.job.merge
+        while True:
+            result = self.done.get()
+            if result is STOP:
+                return
+            early[result[0]] = result
+            while due in early:
+                merge(self.index, early.pop(due))
+                due += 1
+
+    def run(self):
+        threads = [self.reader, *self.workers]
+        for thread in [*threads, self.merger]:
+            thread.start()
+        try:
+            for thread in threads:
+                thread.join()
+        finally:  # also on Ctrl-C: nobody is left waiting
+            self.stopping.set()
+            for thread in threads:
+                thread.join()
+            self.done.put(STOP)
+            self.merger.join()
+        return self.index
+
+
+def run_directly(job):
+    """The same steps with neither queues nor threads."""
+    index = Index()
+    for item in job.items():
+        job.merge(index, job.work(item))
+    return index
+
+
+def sources(root, limit):
+    """The tree's Python files in a fixed order, without installed packages."""
+    found = [path for path in root.rglob("*.py") if not {"site-packages", "dist-packages"} & set(path.parts)]
+    return sorted(found)[:limit]
+
+
+def count(text):
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, not {number}")
+    return number
+
+
+def parse(words):
+    parser = argparse.ArgumentParser(description="Index Python sources: names, tokens and a checksum.")
+    parser.add_argument("root", nargs="?", type=Path, default=Path(sysconfig.get_path("stdlib")))
+    parser.add_argument("-j", "--jobs", type=count, default=4, metavar="N", help="workers; default 4")
+    parser.add_argument("--items", choices=("large", "small"), default="large", help="hand over files or tokens")
+    parser.add_argument("--direct", action="store_true", help="no queues and no threads, for comparison")
+    parser.add_argument("--limit", type=count, metavar="N", help="the first N files only")
+    parser.add_argument("--top", type=count, default=20, metavar="N", help="names to show; default 20")
+    options = parser.parse_args(words)
+    if not options.root.is_dir():
+        parser.error(f"{options.root} is not a folder")
+    return options
+
+
+def main(words=None):
+    options = parse(words)
+    kind = WholeFiles if options.items == "large" else SingleTokens
+    job = kind(options.root, sources(options.root, options.limit))
+    errors = []
+    try:
+        if options.direct:
+            index = run_directly(job)
+        else:
+            pipeline = Pipeline(job, options.jobs)
+            index, errors = pipeline.run(), pipeline.errors
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    for error in errors:
+        traceback.print_exception(type(error), error, error.__traceback__)
+    if errors:
+        return 1
+    print(*index.report(options.top), sep="\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -33,10 +33,10 @@ def children() -> Found:
     for process in psutil.Process().children(recursive=True):
         try:
             told = f"process {process.pid} ({process.status()}): {' '.join(process.cmdline())[:200]}"
+        except psutil.ZombieProcess:  # a NoSuchProcess too, and that is just what it is not to us
+            told = f"process {process.pid} (zombie)"
         except psutil.NoSuchProcess:
             continue
-        except psutil.ZombieProcess:
-            told = f"process {process.pid} (zombie)"
         if not any(name in told for name in KEPT_PROCESSES):
             found["process", process.pid] = told
     return found

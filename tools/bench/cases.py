@@ -1,11 +1,11 @@
 """What a row of the benchmark is, and what a suite of rows is.
 
-A new module gets one file in `suites/` that defines SUITE: its implementations (how to import each side) and its
-cases. For every sample the sampler calls, on a fresh state,
+A new module gets one file in `suites/` that defines SUITE: its implementations (how to import each side) and
+its cases. For every sample the sampler calls, on a fresh state,
 
-    state = case.setup(module)              not timed; `module` is what the implementation's load() returned
+    state = case.setup(module)              not timed; `module` is what the side's load() returned
     elapsed, outcome = case.run(state, n)   n operations; the case reads the clock around its inner loop only
-    case.verify(state, n, outcome)          not timed; raises WrongResult unless everything arrived as it should
+    case.verify(state, n, outcome)          not timed; raises WrongResult unless all arrived as it should
 
 This file runs under the measured interpreter: syntax of Python 3.9.
 """
@@ -16,7 +16,7 @@ import importlib
 import os
 import sysconfig
 from dataclasses import dataclass
-from typing import Any, Callable, Optional
+from typing import Any, Callable
 
 FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 
@@ -50,9 +50,9 @@ def module(name: str, import_name: str) -> Implementation:
 class Case:
     """One row. Subclasses say what is run; the fields say how the row is sampled and reported.
 
-    equal_work: all sides do the same number of operations, as is fair where the depth of a queue depends on it;
-    otherwise each side gets as many as fill one sample. Where several threads take part, `pinned` puts the process
-    on one CPU for the whole row.
+    equal_work: all sides do the same number of operations, as is fair where the depth of a queue depends on
+    it; otherwise each side gets as many as fill one sample. Where several threads take part, `pinned` puts
+    the process on one CPU for the whole row.
     """
 
     name: str
@@ -74,7 +74,7 @@ class Case:
         """What one sample is worth: nanoseconds per operation unless a case says otherwise."""
         return elapsed / n
 
-    def unavailable(self) -> Optional[str]:
+    def unavailable(self) -> str | None:
         """Why this row cannot be measured here, or None."""
         if self.free_threaded_only and not FREE_THREADED:
             return "needs a free-threaded build"
@@ -93,7 +93,7 @@ class Suite:
     name: str
     implementations: tuple[Implementation, ...]
     cases: tuple[Case, ...]
-    soak: Optional[Callable[[Any, int, Callable[[], None]], int]] = None
+    soak: Callable[[Any, int, Callable[[], None]], int] | None = None
 
     @property
     def baseline(self) -> str:

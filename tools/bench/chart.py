@@ -21,7 +21,9 @@ def draw(rows: list[Row], targets: list[Path]) -> None:
     try:
         import matplotlib
     except ImportError as error:
-        raise NoChart("the chart needs matplotlib: python -m pip install -r tools/bench/requirements.txt") from error
+        raise NoChart(
+            "the chart needs matplotlib: python -m pip install -r tools/bench/requirements.txt"
+        ) from error
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
@@ -32,13 +34,19 @@ def draw(rows: list[Row], targets: list[Path]) -> None:
     pythons = distinct([row.python for row in drawn])
     heights = [len(distinct([row.case for row in drawn if row.suite == suite])) for suite in suites]
     figure, axes = pyplot.subplots(
-        len(suites), squeeze=False, height_ratios=heights, layout="constrained", sharex=True,
+        len(suites),
+        squeeze=False,
+        height_ratios=heights,
+        layout="constrained",
+        sharex=True,
         figsize=(9, 1.2 + sum(heights) * (0.14 + 0.17 * len(pythons))),
-    )  # fmt: skip
+    )
     for axis, suite in zip(axes[:, 0], suites):
         panel(axis, [row for row in drawn if row.suite == suite], pythons, suite)
     scale(axes[-1, 0], drawn)
-    axes[0, 0].legend(title="CPython", loc="lower left", bbox_to_anchor=(0, 1), ncols=len(pythons), frameon=False)
+    axes[0, 0].legend(
+        title="CPython", loc="lower left", bbox_to_anchor=(0, 1), ncols=len(pythons), frameon=False
+    )
     for target in targets:
         figure.savefig(target, dpi=150, metadata={"Date": None} if target.suffix == ".svg" else None)
     pyplot.close(figure)
@@ -54,15 +62,28 @@ def panel(axis: Any, rows: list[Row], pythons: list[str], title: str) -> None:
         medians = [row.ratio.median for row in mine]
         # A bar on a logarithmic axis starts where the reader should compare from: at 1.
         axis.barh(
-            places, [value - 1 for value in medians], left=1, height=thickness * 0.92, label=python,
+            places,
+            [value - 1 for value in medians],
+            left=1,
+            height=thickness * 0.92,
+            label=python,
             color=COLOURS[index % len(COLOURS)],
-            xerr=[[m - row.ratio.low for m, row in zip(medians, mine)], [row.ratio.high - m for m, row in zip(medians, mine)]],
+            xerr=[
+                [row.ratio.median - row.ratio.low for row in mine],
+                [row.ratio.high - row.ratio.median for row in mine],
+            ],
             error_kw={"elinewidth": 0.8, "ecolor": "#333333"},
-        )  # fmt: skip
+        )
         for place, row in zip(places, mine):
             edge = max(row.ratio.high, 1)
-            axis.annotate(f"{number(row.ratio.median)}x", (edge, place), xytext=(4, 0), textcoords="offset points",
-                          va="center", fontsize=7)  # fmt: skip
+            axis.annotate(
+                f"{number(row.ratio.median)}x",
+                (edge, place),
+                xytext=(4, 0),
+                textcoords="offset points",
+                va="center",
+                fontsize=7,
+            )
     axis.set_yticks(range(len(cases)), cases, fontsize=8)
     axis.set_ylim(len(cases) - 0.4, -0.6)
     axis.axvline(1, color="black", linewidth=1)

@@ -22,12 +22,13 @@ QUICK = Plan(rounds=3, sample=5_000_000, longest=200_000_000)
 EXAMPLES = """
 examples:
   python tools/bench queue                              this Python, which must have hasten-queue
-  python tools/bench queue thread --python python3.11 --python python3.13t --table ratios.md --chart ratios.svg
+  python tools/bench queue thread --python python3.11 --python python3.13t --table t.md --chart c.svg
   python tools/bench queue --filter 'ping-pong*' --rounds 21
   python tools/bench queue --soak                       a million operations; the memory must not grow
   python tools/bench --from-json a.json b.json --table both.md
 
-exit status: 0 fine; 1 a wrong result, a hang, growing memory, or a ratio the gate refuses; 2 a mistake in the call
+exit status: 0 fine; 1 a wrong result, a hang, growing memory, or a ratio the gate refuses; 2 a mistake in the
+call
 """
 
 
@@ -37,25 +38,72 @@ class UsageError(Exception):
 
 def arguments(words: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python tools/bench", description="Compares hasten with the standard library, in alternation, and verifies "
-        "what was transported.", epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
+        prog="python tools/bench",
+        description="Compares hasten with the standard library, in alternation, and verifies each result.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     add = parser.add_argument
-    add("suites", nargs="*", metavar="SUITE", help=f"{', '.join(names())}, or a file with a SUITE; default: all")
-    add("--python", action="append", metavar="PYTHON", help="interpreter to measure; may be repeated; default: this one")
+    add(
+        "suites",
+        nargs="*",
+        metavar="SUITE",
+        help=f"{', '.join(names())}, or a file with a SUITE; default: all",
+    )
+    add(
+        "--python",
+        action="append",
+        metavar="PYTHON",
+        help="interpreter to measure; may be repeated; default: this one",
+    )
     add("--rounds", type=int, metavar="N", help=f"samples of each side; default {Plan().rounds}")
     add("--quick", action="store_true", help=f"{QUICK.rounds} short rounds: a look, no claim")
     add("--filter", action="append", metavar="PATTERN", help="only rows that match (part of the name, or *?)")
     add("--list", action="store_true", help="show the rows and end")
     add("--json", type=Path, metavar="FILE", help="write every sample")
-    add("--table", type=Path, metavar="FILE", help="write the tables in markdown; they are printed in any case")
-    add("--chart", type=Path, metavar="FILE", help="draw the ratios as FILE.svg and FILE.png (needs matplotlib)")
-    add("--from-json", type=Path, nargs="+", metavar="FILE", help="report earlier results instead of measuring")
-    add("--gate", type=float, nargs="?", const=0.7, metavar="SHARE",
-        help="fail if a ratio is below this share of its goal; default 0.7")  # fmt: skip
-    add("--soak", type=int, nargs="?", const=1_000_000, default=0, metavar="N",
-        help="work hasten alone for N operations (default a million) and watch the memory")  # fmt: skip
-    add("--limit", type=float, default=300, metavar="SECONDS", help="a row that takes longer hangs; default 300")
+    add(
+        "--table",
+        type=Path,
+        metavar="FILE",
+        help="write the tables in markdown; they are printed in any case",
+    )
+    add(
+        "--chart",
+        type=Path,
+        metavar="FILE",
+        help="draw the ratios as FILE.svg and FILE.png (needs matplotlib)",
+    )
+    add(
+        "--from-json",
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        help="report earlier results instead of measuring",
+    )
+    add(
+        "--gate",
+        type=float,
+        nargs="?",
+        const=0.7,
+        metavar="SHARE",
+        help="fail if a ratio is below this share of its goal; default 0.7",
+    )
+    add(
+        "--soak",
+        type=int,
+        nargs="?",
+        const=1_000_000,
+        default=0,
+        metavar="N",
+        help="work hasten alone for N operations (default a million) and watch the memory",
+    )
+    add(
+        "--limit",
+        type=float,
+        default=300,
+        metavar="SECONDS",
+        help="a row that takes longer hangs; default 300",
+    )
     add("--env-dir", type=Path, metavar="DIR", help="keep the environments made for --python here")
     options = parser.parse_args(words)
     if options.rounds is not None and options.rounds < 1:
@@ -77,7 +125,8 @@ def chosen(options: argparse.Namespace) -> tuple[dict[str, Suite], dict[str, lis
     except ValueError as error:
         raise UsageError(str(error)) from error
     rows = {
-        name: [case.name for case in suite.cases if matches(case.name, options.filter)] for name, suite in suites.items()
+        name: [case.name for case in suite.cases if matches(case.name, options.filter)]
+        for name, suite in suites.items()
     }
     if not any(rows.values()):
         raise UsageError(f"no row matches {', '.join(map(repr, options.filter))}; --list shows them")
@@ -117,7 +166,8 @@ def write(options: argparse.Namespace, rows: list[Row], meta: dict[str, Any]) ->
 def gate(rows: list[Row], share: float) -> list[str]:
     """The rows that miss even this share of their goal."""
     return [
-        f"{row.python} {row.suite}, {row.case}: {row.ratio.median:.2f}x, below {share:.0%} of the goal {row.goal:g}"
+        f"{row.python} {row.suite}, {row.case}: {row.ratio.median:.2f}x, "
+        f"below {share:.0%} of the goal {row.goal:g}"
         for row in rows
         if row.below(share)
     ]
@@ -140,7 +190,12 @@ def run(options: argparse.Namespace) -> int:
         failures += verdicts(findings.soaks)
         for name, reason in findings.skipped.items():
             print(f"left out: {name}: {reason}", file=sys.stderr)
-        meta = {"machine": host, "pythons": findings.pythons, "rounds": plan.rounds, "sample_ms": plan.sample // 10**6}
+        meta = {
+            "machine": host,
+            "pythons": findings.pythons,
+            "rounds": plan.rounds,
+            "sample_ms": plan.sample // 10**6,
+        }
     if rows:
         write(options, rows, meta)
     if options.gate is not None:

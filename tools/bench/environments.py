@@ -1,7 +1,8 @@
 """An environment for each --python that has hasten in it, built from this checkout.
 
-An interpreter that can import the wanted modules already is measured as it is. Any other gets a virtual environment,
-into which tools/wheelhouse.py installs the wheels of this checkout, and pip the peers, where they install at all.
+An interpreter that can import the wanted modules already is measured as it is. Any other gets a virtual
+environment, into which tools/wheelhouse.py installs the wheels of this checkout, and pip the peers, where
+they install at all.
 """
 
 from __future__ import annotations
@@ -22,7 +23,11 @@ class NoEnvironment(Exception):
 
 def has_hasten(python: str, imports: list[str]) -> bool:
     """Whether this interpreter has all of these modules."""
-    command = [python, "-c", "import importlib, sys; [importlib.import_module(name) for name in sys.argv[1:]]"]
+    command = [
+        python,
+        "-c",
+        "import importlib, sys; [importlib.import_module(name) for name in sys.argv[1:]]",
+    ]
     return subprocess.run([*command, *imports], capture_output=True).returncode == 0
 
 
@@ -34,12 +39,20 @@ def prepare(python: str, packages: list[str], imports: list[str], folder: Path) 
     if has_hasten(found, imports):
         return found
     if importlib.util.find_spec("virtualenv") is None:
-        raise NoEnvironment(f"{python} lacks {imports[0]}, and an environment for it needs virtualenv: "
-                            f"{sys.executable} -m pip install -r tools/bench/requirements.txt")  # fmt: skip
+        raise NoEnvironment(
+            f"{python} lacks {imports[0]}, and an environment for it needs virtualenv: "
+            f"{sys.executable} -m pip install -r tools/bench/requirements.txt"
+        )
     target = folder / Path(found).name
-    run([sys.executable, "-m", "virtualenv", "--quiet", "-p", found, str(target)], f"no environment for {python}")
+    run(
+        [sys.executable, "-m", "virtualenv", "--quiet", "-p", found, str(target)],
+        f"no environment for {python}",
+    )
     inside = str(target / "bin" / "python")
-    run([sys.executable, str(WHEELHOUSE), "--python", inside, "--install", *packages], f"no wheels for {python}")
+    run(
+        [sys.executable, str(WHEELHOUSE), "--python", inside, "--install", *packages],
+        f"no wheels for {python}",
+    )
     for peer in peers():
         outcome = subprocess.run([inside, "-m", "pip", "install", "--quiet", peer], capture_output=True)
         if outcome.returncode:

@@ -1,4 +1,4 @@
-"""One interpreter's worker process, seen from the tool: its rows, its failures, and progress while it runs."""
+"""One interpreter's worker process, seen from the tool: its rows, its failures, and its progress."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ BENCH = Path(__file__).resolve().parent
 
 @dataclass
 class Job:
-    """What to measure, the same for every interpreter. `suites` maps what the user wrote to the suite it names."""
+    """What to measure, the same for every interpreter. `suites` maps what the user wrote to the suite it
+    names.
+    """
 
     suites: dict[str, Suite]
     cases: dict[str, list[str]]
@@ -107,7 +109,7 @@ class Listener:
 
 
 def run_worker(python: str, job: Job, findings: Findings) -> None:
-    """Measure under this interpreter. A worker that dies, or hangs beyond the limit, is a failure of its row."""
+    """Measure under this interpreter. A worker that dies or hangs is a failure of its row."""
     order = {
         "suites": list(job.suites),
         "cases": job.cases,
@@ -127,4 +129,6 @@ def run_worker(python: str, job: Job, findings: Findings) -> None:
             raise
     if not listener.finished:
         where = f" in {listener.current!r}" if listener.current else ""
-        findings.failures.append(f"{listener.label or python}: the worker ended{where} with status {worker.returncode}")
+        findings.failures.append(
+            f"{listener.label or python}: the worker ended{where} with status {worker.returncode}"
+        )

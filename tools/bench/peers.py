@@ -1,7 +1,7 @@
-"""Other queues that a Python program could use. Each is measured where it is installed (tools/bench/peers.txt).
+"""Other queues that a Python program could use. Each is measured where it is installed (see peers.txt).
 
-Left out: fque, whose get() can miss a wake-up and then sleeps for ever; fastqueue and hyperq, whose queues do not
-wait at all or carry bytes only.
+Left out: fque, whose get() can miss a wake-up and then sleeps for ever; fastqueue and hyperq, whose queues do
+not wait at all or carry bytes only.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A long run over everything a queue does, to see that nothing is kept: items, waiters, queues, exceptions."""
+"""A long run over everything a queue does, to see that no item, waiter, queue or exception is kept."""
 
 from __future__ import annotations
 

@@ -18,7 +18,9 @@ class Race:
 
 
 def race(bodies: list[Callable[[], Any]]) -> Race:
-    """Run every body in a thread of its own. A per-thread time would flatter threads that ran one after another."""
+    """Run every body in a thread of its own. A per-thread time would flatter threads that ran one after
+    another.
+    """
     gate = threading.Barrier(len(bodies))
     starts, ends = [0] * len(bodies), [0] * len(bodies)
     results: list[Any] = [None] * len(bodies)

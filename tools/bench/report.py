@@ -58,7 +58,9 @@ def table(header: list[str], body: list[list[str]]) -> str:
     """A markdown table whose columns line up as plain text too."""
     widths = [max(len(line[column]) for line in [header, *body]) for column in range(len(header))]
     lines = [header, ["-" * width for width in widths], *body]
-    return "\n".join("| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths)) + " |" for line in lines)
+    return "\n".join(
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths)) + " |" for line in lines
+    )
 
 
 def distinct(values: list[str]) -> list[str]:
@@ -89,16 +91,19 @@ def absolute_table(rows: list[Row]) -> str:
 def legend(meta: dict[str, Any]) -> str:
     """How to read the tables."""
     pythons = ", ".join(
-        f"{python['version']}{'' if python['gil'] else ' free-threaded'} ({python['compiler']})" for python in meta["pythons"]
+        f"{python['version']}{'' if python['gil'] else ' free-threaded'} ({python['compiler']})"
+        for python in meta["pythons"]
     )
     host = meta["machine"]
     return (
-        "A ratio is the stdlib's median time over hasten's; in brackets the middle half of the ratios of single rounds. "
-        f"Both sides took turns in one process, {meta['rounds']} rounds of at least {meta['sample_ms']} ms each after a "
-        "warm-up round, every result verified; the garbage collector is on and runs before each sample. Pinned rows keep "
-        "all threads on one CPU; unpinned ones leave them to the scheduler, which makes their spread wide. Factors "
-        "(`of 2`) are throughput of two threads over one; their ratio is hasten's over the stdlib's.\n\n"
-        f"CPython {pythons}; {host['cpus']} x {host['cpu']}, {host['system']}, load {host['load']:.1f} at the start."
+        "A ratio is the stdlib's median time over hasten's; in brackets the middle half of the ratios of single "
+        f"rounds. Both sides took turns in one process, {meta['rounds']} rounds of at least {meta['sample_ms']} ms "
+        "each after a warm-up round, every result verified; the garbage collector is on and runs before each "
+        "sample. Pinned rows keep all threads on one CPU; unpinned ones leave them to the scheduler, which makes "
+        "their spread wide. Factors (`of 2`) are the throughput of two threads over that of one; their ratio is "
+        "hasten's over the stdlib's.\n\n"
+        f"CPython {pythons}; {host['cpus']} x {host['cpu']}, {host['system']}, "
+        f"load {host['load']:.1f} at the start."
     )
 
 

@@ -1,17 +1,18 @@
 """Samples of one row, the implementations in alternation.
 
-Each round takes one sample of every implementation; the order rotates by one from round to round, so that none is
-always first after the other's garbage. The first round is a warm-up and dropped. The collector is on, as in a user's
-program, and runs once before each sample, not counted.
+Each round takes one sample of every implementation; the order rotates by one from round to round, so that
+none is always first after the other's garbage. The first round is a warm-up and dropped. The collector is on,
+as in a user's program, and runs once before each sample, not counted.
 """
 
 from __future__ import annotations
 
 import gc
 import os
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Iterator
+from typing import Any
 
 from bench.cases import Case, NotMeasurable, NotOffered
 
@@ -30,7 +31,9 @@ class Samples:
 
 @dataclass(frozen=True)
 class Plan:
-    """How long and how often. Times are nanoseconds; a row never exceeds `longest` a sample if it can help it."""
+    """How long and how often. Times are nanoseconds; a row never exceeds `longest` a sample if it can help
+    it.
+    """
 
     rounds: int = 9
     sample: int = 20_000_000

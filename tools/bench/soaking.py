@@ -5,11 +5,15 @@ from __future__ import annotations
 from statistics import median
 from typing import Any
 
-ALLOWED = 4 * 2**20  # bytes: what allocators' arenas breathe; one kept 16-byte object an operation would be 16 MB
+ALLOWED = (
+    4 * 2**20
+)  # bytes: what allocators' arenas breathe; one kept 16-byte object an operation would be 16 MB
 
 
 def quarters(readings: list[int]) -> list[int]:
-    """Resident memory at the start, after each quarter, and at the end; a median of neighbours each, against spikes."""
+    """Resident memory at the start, after each quarter, and at the end; a median of neighbours each, against
+    spikes.
+    """
     last = len(readings) - 1
     places = [last * quarter // 4 for quarter in range(5)]
     return [int(median(readings[max(0, place - 2) : place + 3])) for place in places]

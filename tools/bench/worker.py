@@ -1,7 +1,7 @@
 """Runs under the measured interpreter: takes a plan on the command line, prints one JSON object a line.
 
-Started by the tool itself as `python tools/bench --worker PLAN`. A row that hangs ends the process with the stacks of
-all threads after `limit` seconds. Syntax of Python 3.9.
+Started by the tool itself as `python tools/bench --worker PLAN`. A row that hangs ends the process with the
+stacks of all threads after `limit` seconds. Syntax of Python 3.9.
 """
 
 from __future__ import annotations
@@ -27,9 +27,14 @@ def say(event: str, **fields: Any) -> None:
 
 def describe() -> dict[str, Any]:
     """The interpreter, as the reports name it."""
-    label = "%d.%d" % sys.version_info[:2] + ("t" if FREE_THREADED else "")
+    label = f"{sys.version_info[0]}.{sys.version_info[1]}{'t' if FREE_THREADED else ''}"
     gil = getattr(sys, "_is_gil_enabled", lambda: True)()
-    return {"label": label, "version": platform.python_version(), "gil": gil, "compiler": platform.python_compiler()}
+    return {
+        "label": label,
+        "version": platform.python_version(),
+        "gil": gil,
+        "compiler": platform.python_compiler(),
+    }
 
 
 def load_modules(suite: Suite) -> tuple[dict[str, Any], dict[str, str]]:
@@ -59,9 +64,15 @@ def measure(suite: Suite, case: Case, modules: dict[str, Any], plan: Plan, limit
         say("failed", suite=suite.name, case=case.name, reason=traceback.format_exc())
     else:
         say(
-            "row", suite=suite.name, case=case.name, pinned=case.pinned, factor=case.factor,
-            values=samples.values, operations=samples.operations, missing=samples.missing,
-        )  # fmt: skip
+            "row",
+            suite=suite.name,
+            case=case.name,
+            pinned=case.pinned,
+            factor=case.factor,
+            values=samples.values,
+            operations=samples.operations,
+            missing=samples.missing,
+        )
     finally:
         faulthandler.cancel_dump_traceback_later()
 
@@ -81,7 +92,9 @@ def run_soak(suite: Suite, module: Any, operations: int, limit: float) -> None:
     say("started", suite=suite.name, case="soak")
     faulthandler.dump_traceback_later(limit, exit=True)
     try:
-        suite.soak(module, operations // 20, lambda: None)  # caches and arenas fill up before the first reading
+        suite.soak(
+            module, operations // 20, lambda: None
+        )  # caches and arenas fill up before the first reading
         gc.collect()
         readings.append(resident())
         done = suite.soak(module, operations, lambda: readings.append(resident()))
@@ -102,8 +115,12 @@ def main() -> int:
     for name in order["suites"]:
         suite = load_suite(name)
         modules, missing = load_modules(suite)
-        say("suite", suite=suite.name, modules={k: getattr(v, "__name__", k) for k, v in modules.items()},
-            missing=missing)  # fmt: skip
+        say(
+            "suite",
+            suite=suite.name,
+            modules={k: getattr(v, "__name__", k) for k, v in modules.items()},
+            missing=missing,
+        )
         if suite.baseline in missing or suite.candidate in missing:
             return 2
         if order["soak"]:

@@ -1,1 +1,3 @@
-"""An unmodified program, index_sources.py, under plain Python and under hasten: the same output, in how much time."""
+"""An unmodified program, index_sources.py, under plain Python and under hasten: the same output, in how much
+time.
+"""

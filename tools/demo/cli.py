@@ -24,8 +24,8 @@ class UsageError(Exception):
 def arguments(words: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python tools/demo",
-        description="Runs index_sources.py, which knows nothing of hasten, under plain Python and under python -m hasten, "
-        "in alternation; checks that both print the same and shows what each took.",
+        description="Runs index_sources.py, which knows nothing of hasten, under plain Python and under "
+        "python -m hasten, in alternation; checks that both print the same and shows what each took.",
     )
     add = parser.add_argument
     add("--python", default=sys.executable, help="the interpreter, with hasten installed; default: this one")
@@ -45,8 +45,10 @@ def check(python: str) -> str:
         raise UsageError(f"{python} is not on PATH; name an interpreter, such as {sys.executable}")
     probe = subprocess.run([found, "-m", "hasten", "-c", PROBE], capture_output=True, text=True)
     if probe.returncode:
-        raise UsageError(f"{python} -m hasten does not run ({probe.stderr.strip().splitlines()[-1:]}); "
-                         f"install it: {python} -m pip install ./packages/*")  # fmt: skip
+        raise UsageError(
+            f"{python} -m hasten does not run ({probe.stderr.strip().splitlines()[-1:]}); "
+            f"install it: {python} -m pip install ./packages/*"
+        )
     modules = probe.stdout.split()
     if not all(name.startswith("hasten") for name in modules):
         raise UsageError(f"under {python} -m hasten, queue and _thread come from {' and '.join(modules)}")
@@ -80,15 +82,9 @@ def measure(series: list[Series], rounds: int) -> None:
     with Progress(*columns, console=Console(stderr=True)) as progress:
         for row in series:
             task = progress.add_task(row.title, total=rounds * len(row.commands))
-            begun = False
-
-            def tick(name: str) -> None:
-                nonlocal begun
-                progress.update(task, advance=1 if begun else 0, description=f"{row.title}: {name}")
-                begun = True
-
-            alternate(row, rounds, tick)
-            progress.update(task, advance=1, description=row.title)
+            for name in alternate(row, rounds):
+                progress.update(task, advance=1, description=f"{row.title}: {name}")
+            progress.update(task, description=row.title)
 
 
 def show(series: list[Series], rounds: int, python: str) -> None:
@@ -98,7 +94,13 @@ def show(series: list[Series], rounds: int, python: str) -> None:
 
     console = Console(width=None if sys.stdout.isatty() else 140)
     lines = series[0].output.splitlines()
-    console.print(f"All runs of a row printed the same. {series[0].title}:", *lines[:SHOWN], "...", sep="\n", highlight=False)
+    console.print(
+        f"All runs of a row printed the same. {series[0].title}:",
+        *lines[:SHOWN],
+        "...",
+        sep="\n",
+        highlight=False,
+    )
     table = Table(title=f"Medians of {rounds} rounds, {python}", title_justify="left")
     for name in ("items", "", "wall", "CPU", "in hand-over"):
         table.add_column(name, justify="right" if name in ("wall", "CPU") else "left")
@@ -108,8 +110,14 @@ def show(series: list[Series], rounds: int, python: str) -> None:
         for name, side in ((PLAIN, plain), (HASTEN, hasten)):
             title = row.title if name == PLAIN else ""
             table.add_row(title, name, f"{side.wall:.2f} s", f"{side.cpu:.2f} s", costs.amount(side))
-        table.add_row("", "ratio", f"{plain.wall / hasten.wall:.2f}x", f"{plain.cpu / hasten.cpu:.2f}x",
-                      costs.ratio_of_handover(plain, hasten), end_section=True)  # fmt: skip
+        table.add_row(
+            "",
+            "ratio",
+            f"{plain.wall / hasten.wall:.2f}x",
+            f"{plain.cpu / hasten.cpu:.2f}x",
+            costs.ratio_of_handover(plain, hasten),
+            end_section=True,
+        )
         verdicts.append(costs.verdict(row.title.capitalize(), plain, hasten))
     console.print(table)
     console.print(costs.EXPLANATION, style="dim")

@@ -4,10 +4,11 @@
     python index_sources.py FOLDER -j 8               another tree, with eight workers
     python index_sources.py --items small --limit 200 hand over single tokens instead of whole files
 
-A reader thread puts items into a bounded queue; workers take them, work on them, and put results into a priority
-queue; one thread merges the results in the order of their numbers, so that the output does not depend on who was
-faster. With large items (whole files) the workers tokenise; with small ones the reader tokenises and each token
-travels on its own. Either way, and without any queue (--direct), the same steps are done and the output is the same.
+A reader thread puts items into a bounded queue; workers take them, work on them, and put results into a
+priority queue; one thread merges the results in the order of their numbers, so that the output does not
+depend on who was faster. With large items (whole files) the workers tokenise; with small ones the reader
+tokenises and each token travels on its own. Either way, and without any queue (--direct), the same steps are
+done and the output is the same.
 """
 
 import argparse
@@ -189,7 +190,8 @@ class Pipeline:
         self.done = queue.PriorityQueue()
         self.reader = threading.Thread(target=self.guarded, args=(self.read,), name="reader")
         self.workers = [
-            threading.Thread(target=self.guarded, args=(self.work,), name=f"worker-{number}") for number in range(workers)
+            threading.Thread(target=self.guarded, args=(self.work,), name=f"worker-{number}")
+            for number in range(workers)
         ]
         self.merger = threading.Thread(target=self.guarded, args=(self.merge,), name="merger")
 
@@ -226,7 +228,9 @@ class Pipeline:
                 self.stopping.set()
 
     def merge(self):
-        """The priority queue gives the smallest number that is there; one that is ahead of its turn waits aside."""
+        """The priority queue gives the smallest number that is there; one that is ahead of its turn waits
+        aside.
+        """
         due, early, merge = 0, {}, self.job.merge
         while True:
             result = self.done.get()
@@ -278,7 +282,9 @@ def parse(words):
     parser = argparse.ArgumentParser(description="Index Python sources: names, tokens and a checksum.")
     parser.add_argument("root", nargs="?", type=Path, default=Path(sysconfig.get_path("stdlib")))
     parser.add_argument("-j", "--jobs", type=count, default=4, metavar="N", help="workers; default 4")
-    parser.add_argument("--items", choices=("large", "small"), default="large", help="hand over files or tokens")
+    parser.add_argument(
+        "--items", choices=("large", "small"), default="large", help="hand over files or tokens"
+    )
     parser.add_argument("--direct", action="store_true", help="no queues and no threads, for comparison")
     parser.add_argument("--limit", type=count, metavar="N", help="the first N files only")
     parser.add_argument("--top", type=count, default=20, metavar="N", help="names to show; default 20")

@@ -6,7 +6,7 @@ import os
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 
@@ -55,16 +55,19 @@ class Series:
         return next(iter(self.runs.values()))[0].output
 
 
-def alternate(series: Series, rounds: int, tick: Callable[[str], None]) -> None:
-    """Every command once a round, the order rotating. All must print the same, every time."""
+def alternate(series: Series, rounds: int) -> Iterator[str]:
+    """Every command once a round, the order rotating. All must print the same, every time.
+
+    Yields the name of each finished run, for the progress display.
+    """
     names = list(series.commands)
     series.runs = {name: [] for name in names}
     reference: Run | None = None
     for turn in range(rounds):
         for name in names[turn % len(names) :] + names[: turn % len(names)]:
-            tick(name)
             done = run(series.commands[name])
             reference = reference or done
             if done.output != reference.output:
                 raise RunFailed(f"{series.title}, {name}: printed something else than the first run")
             series.runs[name].append(done)
+            yield name

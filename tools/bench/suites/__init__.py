@@ -23,7 +23,9 @@ def load_suite(name: str) -> Suite:
     """The suite of this name, or the one in this file. ValueError where there is none."""
     path = Path(name) if name.endswith(".py") else FOLDER / f"{name}.py"
     if not path.is_file():
-        raise ValueError(f"there is no suite {name!r}; there are {', '.join(names())}, or give a file that defines SUITE")
+        raise ValueError(
+            f"there is no suite {name!r}; there are {', '.join(names())}, or give a file that defines SUITE"
+        )
     spec = importlib.util.spec_from_file_location(f"bench.suites.{path.stem}", path)
     assert spec is not None and spec.loader is not None
     found = importlib.util.module_from_spec(spec)

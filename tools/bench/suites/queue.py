@@ -43,7 +43,9 @@ def expect_empty(queue: Any) -> None:
 
 @dataclass
 class OneThread(Case):
-    """put and get in turn. The loop keeps the last item only, so verify() sends more through and looks at each."""
+    """put and get in turn. The loop keeps the last item only, so verify() sends more through and looks at
+    each.
+    """
 
     kind: str = "Queue"
 
@@ -238,7 +240,10 @@ class Crowd(Case):
     def run(self, state: Any, n: int) -> tuple[int, Any]:
         share = max(1, n // self.sides)
         outcome = race(
-            [producer(state, numbers(share * self.sides)[k * share : (k + 1) * share]) for k in range(self.sides)]
+            [
+                producer(state, numbers(share * self.sides)[k * share : (k + 1) * share])
+                for k in range(self.sides)
+            ]
             + [consumer(state, share) for _ in range(self.sides)]
         )
         return outcome.elapsed, outcome
@@ -249,7 +254,10 @@ class Crowd(Case):
     def verify(self, state: Any, n: int, outcome: Race) -> None:
         share = max(1, n // self.sides)
         consumed = outcome.results[self.sides :]
-        expect(sorted(item for got in consumed for item in got) == numbers(share * self.sides), "items lost or doubled")
+        expect(
+            sorted(item for got in consumed for item in got) == numbers(share * self.sides),
+            "items lost or doubled",
+        )
         for got in consumed:
             newest = [-1] * self.sides
             for item in got:
@@ -307,8 +315,8 @@ class PingPong(Case):
 class Scaling(Case):
     """Throughput of two threads, each on a queue of its own, over that of one thread: 2.0 is perfect.
 
-    Taken from the first start to the last end, and only where the threads really ran at the same time: threads that
-    took turns on a busy machine would each look as fast as alone.
+    Taken from the first start to the last end, and only where the threads really ran at the same time:
+    threads that took turns on a busy machine would each look as fast as alone.
     """
 
     factor: bool = True
@@ -350,7 +358,9 @@ def back_and_forth(queue: Any, n: int) -> Callable[[], Any]:
 
 
 def placed(kind: type[Case], name: str, **fields: Any) -> list[Case]:
-    """The row on one CPU and wherever the system puts the threads: waiting costs up to ten times more across CPUs."""
+    """The row on one CPU and wherever the system puts the threads: waiting costs up to ten times more across
+    CPUs.
+    """
     return [kind(f"{name}, pinned", pinned=True, **fields), kind(f"{name}, unpinned", **fields)]
 
 

@@ -59,12 +59,12 @@ class AcquireTimeout(LockRow):
 @dataclass
 class WithLock(LockRow):
     def run(self, state: Any, n: int) -> tuple[int, Any]:
-        lock, taken = state, None
+        lock, entered = state, None
         begin = perf_counter_ns()
         for _ in repeat(None, n):
             with lock as taken:
-                pass
-        return perf_counter_ns() - begin, taken
+                entered = taken
+        return perf_counter_ns() - begin, entered
 
 
 def joinable(source: Any, body: Callable[[], None]) -> Callable[[], Any]:
@@ -94,6 +94,16 @@ def starter() -> Callable[..., Callable[[], Any]]:
     return joinable if hasattr(_thread, "start_joinable_thread") else with_lock
 
 
+def start_and_join(source: Any, count: int) -> int:
+    """Start so many threads, then join them. Returns how many had run by then."""
+    ran: list[int] = []
+    start = starter()
+    joins = [start(source, lambda: ran.append(1)) for _ in range(count)]
+    for join in joins:
+        join()
+    return len(ran)
+
+
 @dataclass
 class StartJoin(Case):
     """Threads that note their turn: `burst` are started before the first is joined."""
@@ -102,14 +112,9 @@ class StartJoin(Case):
     equal_work: bool = True
 
     def run(self, state: Any, n: int) -> tuple[int, Any]:
-        ran: list[int] = []
-        start = starter()
         begin = perf_counter_ns()
-        for _ in range(self.bursts(n)):
-            joins = [start(state, lambda: ran.append(1)) for _ in range(self.burst)]
-            for join in joins:
-                join()
-        return perf_counter_ns() - begin, len(ran)
+        ran = sum(start_and_join(state, self.burst) for _ in range(self.bursts(n)))
+        return perf_counter_ns() - begin, ran
 
     def bursts(self, n: int) -> int:
         return max(1, n // self.burst)
@@ -132,13 +137,9 @@ def placed(name: str, burst: int) -> list[Case]:
 
 def soak(source: Any, operations: int, note: Callable[[], None]) -> int:
     """Locks and threads, made and dropped; a hundred operations are taken for one thread."""
-    start, done = starter(), 0
+    done = 0
     while done < operations:
-        ran: list[int] = []
-        joins = [start(source, lambda: ran.append(1)) for _ in range(20)]
-        for join in joins:
-            join()
-        expect(len(ran) == 20, "a joined thread had not run")
+        expect(start_and_join(source, 20) == 20, "a joined thread had not run")
         for _ in range(2000):
             with source.allocate_lock(), source.RLock() as lock:
                 expect(lock is True, "a lock could not be entered")

@@ -17,6 +17,7 @@ def extension(name):
         "embedsignature.format": "clinic",  # the one inspect.signature() understands
         "auto_pickle": False,
         "annotation_typing": False,
+        "freethreading_compatible": True,
     }
     ext.cython_c_in_temp = True
     return ext

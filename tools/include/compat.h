@@ -43,4 +43,55 @@ static inline int hs_finalizing(void) {
 #endif
 }
 
+/* ---- threads ---- */
+
+/* What the interpreter raises for a thread that is started or joined too late; a new reference. */
+static inline PyObject *hs_finalization_error(void) {
+#if PY_VERSION_HEX >= 0x030D0000
+    return Py_NewRef(PyExc_PythonFinalizationError);
+#else
+    Py_INCREF(PyExc_RuntimeError);
+    return PyExc_RuntimeError;
+#endif
+}
+
+/* Hand the current exception of a thread's function to sys.unraisablehook, in the version's words. */
+static inline void hs_unraisable_in_thread(PyObject *function) {
+#if PY_VERSION_HEX >= 0x030D0000
+    PyErr_FormatUnraisable("Exception ignored in thread started by %R", function);
+#else
+    _PyErr_WriteUnraisableMsg("in thread started by", function);
+#endif
+}
+
+/* Up to 3.12 threading.py learns of a thread's end from a hook in its thread state.  The hook's data
+ * is an object that the hook, or whoever replaces it, drops. */
+#if PY_VERSION_HEX < 0x030D0000
+#  define HS_HAS_SENTINEL 1
+static inline void hs_set_sentinel(void (*hook)(void *), PyObject *data) {
+    PyThreadState *ts = PyThreadState_Get();
+    PyObject *old = (PyObject *)ts->on_delete_data;
+    Py_INCREF(data);
+    ts->on_delete_data = data;
+    ts->on_delete = hook;
+    Py_XDECREF(old);
+}
+#else
+#  define HS_HAS_SENTINEL 0
+static inline void hs_set_sentinel(void (*hook)(void *), PyObject *data) { (void)hook; (void)data; }
+#endif
+
+/* ---- types ---- */
+
+/* Give a static type the name under which users import it. */
+static inline void hs_type_rename(PyTypeObject *type, const char *name) { type->tp_name = name; }
+
+/* Make calling the type a TypeError; its C code can still make instances. */
+static inline void hs_type_forbid_new(PyTypeObject *type) {
+    type->tp_new = NULL;
+#ifdef Py_TPFLAGS_DISALLOW_INSTANTIATION
+    type->tp_flags |= Py_TPFLAGS_DISALLOW_INSTANTIATION;
+#endif
+}
+
 #endif

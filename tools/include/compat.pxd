@@ -7,4 +7,13 @@ cdef extern from "compat.h" nogil:
     void hs_mutex_lock(hs_mutex *m) noexcept
     void hs_mutex_unlock(hs_mutex *m) noexcept
     unsigned int hs_type_tag(PyTypeObject *type) noexcept
+    const bint HS_HAS_SENTINEL
     bint hs_finalizing() noexcept
+
+# these touch Python objects: the GIL (or an attached thread state) is needed
+cdef extern from "compat.h":
+    object hs_finalization_error()
+    void hs_unraisable_in_thread(object function) noexcept
+    void hs_set_sentinel(void (*hook)(void *) noexcept, object data) noexcept
+    void hs_type_rename(PyTypeObject *type, const char *name) noexcept
+    void hs_type_forbid_new(PyTypeObject *type) noexcept

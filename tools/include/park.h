@@ -75,8 +75,9 @@ static inline int hs_park_init(void) {
     return pthread_atfork(NULL, NULL, hs_park_after_fork);
 }
 
-/* How many forks this process descends from: what was left by a thread of another count is void. */
-static inline unsigned int hs_fork_count(void) { return hs_forks; }
+/* Where the number of forks is that this process descends from: what was left by a thread of another
+ * number is void. */
+static inline const unsigned int *hs_fork_count(void) { return &hs_forks; }
 
 /* ---- one sleeper ---- */
 

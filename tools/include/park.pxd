@@ -20,4 +20,4 @@ cdef extern from "park.h" nogil:
     void hs_waitlist_append(hs_waitlist *list, hs_waiter *w) noexcept
     void hs_waitlist_remove(hs_waitlist *list, hs_waiter *w) noexcept
     int *hs_waitlist_pop(hs_waitlist *list) noexcept
-    unsigned int hs_fork_count() noexcept
+    const unsigned int *hs_fork_count() noexcept

@@ -30,6 +30,8 @@ cdef class Items(Ring):
     cdef int store(self, item) except -1
     cdef object take(self)
     cdef object size(self)
+    cdef bint has_items(self) except -1
+    cdef Py_ssize_t count(self) except -1
     cdef bint bounded(self) except -1
     cdef bint is_full(self) except -1
     cdef int set_limit(self, maxsize) except -1

@@ -52,7 +52,7 @@ cdef class Items(Ring):
 
     def _qsize(self):
         """Return the number of items held."""
-        return self.ring.count if self.container is None else len(self.container)
+        return self.count()
 
     def _put(self, item):
         """Store *item*."""
@@ -116,7 +116,13 @@ cdef class Items(Ring):
     cdef object size(self):
         if self.special & HOOKED:
             return self._qsize()
-        return Items._qsize(self)
+        return self.count()
+
+    cdef bint has_items(self) except -1:
+        return self._qsize() if self.special & HOOKED else self.count() != 0
+
+    cdef Py_ssize_t count(self) except -1:
+        return self.ring.count if self.container is None else len(self.container)
 
     cdef int base_put(self, item) except -1:
         if self.container is not None:
@@ -184,7 +190,7 @@ cdef class Items(Ring):
     cdef bint is_full(self) except -1:
         """Whether a bounded queue has no room."""
         if self.limit > 0 and not self.special & HOOKED:
-            return Items._qsize(self) >= self.limit
+            return self.count() >= self.limit
         return self.size() >= self.maxsize_
 
     cdef int set_limit(self, maxsize) except -1:

@@ -33,7 +33,7 @@ from compat cimport hs_mutex_lock, hs_mutex_unlock
 from park cimport hs_waitlist
 from hasten._thread import allocate_lock
 from hasten.queue._items cimport OPENED, SHARED, Items
-from hasten.queue._waiting cimport forks, sleep, wake_all, wake_held, wake_one
+from hasten.queue._waiting cimport fork_count, sleep, wake_all, wake_any, wake_held
 
 cdef extern from "Python.h":
     unsigned long PyThread_get_thread_ident() noexcept nogil
@@ -60,9 +60,9 @@ cdef class Monitor(Items):
             if self.special & SHARED:
                 hs_mutex_unlock(&self.guard)
                 continue
-            if self.owner == 0 or self.owner_forks != forks():
+            if self.owner == 0 or self.owner_forks != fork_count[0]:
                 self.owner = PyThread_get_thread_ident()
-                self.owner_forks = forks()
+                self.owner_forks = fork_count[0]
                 hs_mutex_unlock(&self.guard)
                 return 0
             try:
@@ -91,7 +91,7 @@ cdef class Monitor(Items):
     cdef int leave_gate(self) noexcept:
         hs_mutex_lock(&self.guard)
         self.owner = 0
-        wake_one(&self.entering, &self.guard)
+        wake_any(&self.entering, &self.guard)
         return 0
 
     cdef int wait(self, hs_waitlist *list, int64_t deadline) except -1:
@@ -124,7 +124,7 @@ cdef class Monitor(Items):
             self.condition_of(list).notify()
             return 0
         hs_mutex_lock(&self.guard)
-        wake_one(list, &self.guard)
+        wake_any(list, &self.guard)
         return 0
 
     cdef int notify_all(self, hs_waitlist *list) except -1:
@@ -140,10 +140,13 @@ cdef class Monitor(Items):
     cdef int accept(self, item) except -1:
         """Store an item for good: counted, and announced to one getter."""
         self.store(item)
+        if self.mutex_ is not None:
+            self.unfinished += 1
+            return self.notify(&self.getters)
         hs_mutex_lock(&self.guard)
         self.unfinished += 1
-        hs_mutex_unlock(&self.guard)
-        return self.notify(&self.getters)
+        wake_any(&self.getters, &self.guard)
+        return 0
 
     cdef int accept_late(self) except -1:
         """Store what the owner put while it was inside.  Nobody is left to raise an error to."""

@@ -23,7 +23,10 @@ from hasten.queue._ring cimport hs_ring, hs_ring_pop_right, take_over
 
 
 cdef class LifoQueue(Queue):
-    """LifoQueue(maxsize=0): the item put last leaves first."""
+    """LifoQueue(maxsize=0)
+--
+
+    The item put last leaves first."""
 
     def __cinit__(self):
         self.lifo = True
@@ -45,7 +48,10 @@ cdef class LifoQueue(Queue):
 
 
 cdef class PriorityQueue(Queue):
-    """PriorityQueue(maxsize=0): the smallest item leaves first.
+    """PriorityQueue(maxsize=0)
+--
+
+    The smallest item leaves first.
 
     Items need `<`; usually they are tuples (priority, data).
     """

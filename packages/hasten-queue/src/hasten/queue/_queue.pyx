@@ -18,7 +18,7 @@ from hasten.queue._items cimport SHARED, UNTAGGED
 from hasten.queue._items import register_base
 from hasten.queue._monitor cimport Monitor
 from hasten.queue._ring cimport hs_ring_pop_left, hs_ring_pop_right, hs_ring_push, hs_ring_reserve, take_over
-from hasten.queue._waiting cimport deadline_of, expired, sleep, wake_all, wake_held, wake_one
+from hasten.queue._waiting cimport deadline_of, expired, sleep, wake_all, wake_any, wake_held
 
 
 cdef extern from "Python.h":
@@ -30,7 +30,10 @@ cdef enum:
 
 
 cdef class Queue(Monitor):
-    """Queue(maxsize=0): a first-in, first-out queue for any number of threads.
+    """Queue(maxsize=0)
+--
+
+    A first-in, first-out queue for any number of threads.
 
     A put() into a queue that holds *maxsize* items blocks until there is room; with a *maxsize* of
     zero or less it never blocks.  Every method may be called from any thread, from signal handlers
@@ -175,7 +178,7 @@ cdef class Queue(Monitor):
             return self.get_reentered(block)
         self.enter()
         try:
-            while not self.size():
+            while not self.has_items():
                 if self.shut:
                     raise ShutDown
                 if not block or expired(deadline):
@@ -385,7 +388,7 @@ cdef class Queue(Monitor):
 
     cdef int drain(self) except -1:
         cdef list dropped = []
-        while self.size():
+        while self.has_items():
             dropped.append(self.take())
             if self.unfinished > 0:
                 self.unfinished -= 1
@@ -465,10 +468,7 @@ cdef inline int push(Queue self, item) except -1:
         Py_DECREF(item)
         raise MemoryError("no memory for another item in the queue")
     self.unfinished += 1
-    if self.getters.head != NULL:
-        wake_one(&self.getters, &self.guard)
-    else:
-        hs_mutex_unlock(&self.guard)
+    wake_any(&self.getters, &self.guard)
     return 0
 
 
@@ -485,10 +485,7 @@ cdef inline PyObject *get_direct(Queue self) except? NULL:
 cdef inline PyObject *pop(Queue self) noexcept:
     """Remove the next item of the ring and wake one putter.  The guard is held, and is let go of."""
     cdef PyObject *item = hs_ring_pop_right(&self.ring) if self.lifo else hs_ring_pop_left(&self.ring)
-    if self.putters.head != NULL:
-        wake_one(&self.putters, &self.guard)
-    else:
-        hs_mutex_unlock(&self.guard)
+    wake_any(&self.putters, &self.guard)
     return item
 
 

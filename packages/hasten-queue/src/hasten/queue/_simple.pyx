@@ -12,7 +12,10 @@ from hasten.queue._waiting cimport deadline_of, expired, sleep, wake_all, wake_o
 
 
 cdef class SimpleQueue(Ring):
-    """SimpleQueue(): an unbounded first-in, first-out queue for any number of threads.
+    """SimpleQueue()
+--
+
+    An unbounded first-in, first-out queue for any number of threads.
 
     Every method may be called from any thread, from signal handlers and from finalizers.
     """

@@ -1,6 +1,6 @@
 from libc.stdint cimport int64_t
 
-from compat cimport hs_mutex
+from compat cimport hs_mutex, hs_mutex_unlock
 from park cimport hs_waitlist
 
 cdef int sleep(hs_waitlist *list, hs_mutex *guard, int64_t deadline) except -1
@@ -9,4 +9,13 @@ cdef bint wake_held(hs_waitlist *list) noexcept
 cdef void wake_all(hs_waitlist *list, hs_mutex *guard) noexcept
 cdef int64_t deadline_of(timeout) except -1
 cdef bint expired(int64_t deadline) noexcept
-cdef unsigned int forks() noexcept
+
+cdef const unsigned int *fork_count
+
+
+cdef inline void wake_any(hs_waitlist *list, hs_mutex *guard) noexcept:
+    """wake_one(), without the call where nobody sleeps."""
+    if list.head != NULL:
+        wake_one(list, guard)
+    else:
+        hs_mutex_unlock(guard)

@@ -96,10 +96,8 @@ cdef bint expired(int64_t deadline) noexcept:
     return deadline != HS_NEVER and hs_now() >= deadline
 
 
-cdef unsigned int forks() noexcept:
-    """How many forks this process descends from."""
-    return hs_fork_count()
-
-
 if hs_park_init() != 0:
     raise MemoryError("no memory for the handler that resets sleeping threads after fork()")
+
+# The number of forks this process descends from: what was left by a thread of another count is void.
+fork_count = hs_fork_count()

@@ -89,6 +89,7 @@ static inline void hs_type_rename(PyTypeObject *type, const char *name) { type->
 /* Make calling the type a TypeError; its C code can still make instances. */
 static inline void hs_type_forbid_new(PyTypeObject *type) {
     type->tp_new = NULL;
+    type->tp_vectorcall = NULL;
 #ifdef Py_TPFLAGS_DISALLOW_INSTANTIATION
     type->tp_flags |= Py_TPFLAGS_DISALLOW_INSTANTIATION;
 #endif

@@ -1,0 +1,345 @@
+# cython: freethreading_compatible=True
+"""Locks of `hasten._thread`: `lock` (and `LockType`, what allocate_lock() makes) and `RLock`.
+
+A lock is a flag and a list of sleepers.  With a GIL the flag needs no protection, because no Python
+code runs between looking at it and setting it; without one a hs_mutex guards both.
+
+release() clears the flag and wakes the longest sleeper; it does not hand the lock to it.  Whoever comes
+first takes it, and a woken sleeper that comes too late sleeps again.  So a wake can be spent on a thread
+that then leaves because a signal handler raised: that thread wakes the next one in its place.
+"""
+
+cimport cython
+from cpython.exc cimport PyErr_CheckSignals
+from cpython.object cimport PyTypeObject
+from libc.stdint cimport int64_t
+from libc.string cimport memset
+
+from clock cimport HS_NEVER, hs_deadline_after
+from compat cimport hs_mutex, hs_mutex_lock, hs_mutex_unlock, hs_type_forbid_new, hs_type_rename
+from park cimport (
+    HS_INTERRUPTED,
+    HS_TIMEOUT,
+    hs_park,
+    hs_park_init,
+    hs_unpark,
+    hs_waiter,
+    hs_waitlist,
+    hs_waitlist_append,
+    hs_waitlist_pop,
+    hs_waitlist_remove,
+)
+from hasten._thread._timeouts cimport seconds_of
+
+cdef extern from "Python.h":
+    unsigned long PyThread_get_thread_ident() nogil
+
+cdef int init_error = hs_park_init()
+if init_error:
+    raise OSError(init_error, "pthread_atfork() failed")
+
+cdef object FOREVER = -1  # the default timeout: compared by identity before it is looked at as a number
+
+
+cdef struct lock_state:
+    bint held
+    hs_mutex mutex
+    hs_waitlist sleepers
+
+
+cdef inline bint try_take(lock_state *state) noexcept nogil:
+    cdef bint taken
+    hs_mutex_lock(&state.mutex)
+    taken = not state.held
+    state.held = True
+    hs_mutex_unlock(&state.mutex)
+    return taken
+
+
+cdef inline bint give_back(lock_state *state) noexcept nogil:
+    """Unlock and wake one sleeper; False if it was not locked."""
+    cdef int *word
+    hs_mutex_lock(&state.mutex)
+    if not state.held:
+        hs_mutex_unlock(&state.mutex)
+        return False
+    state.held = False
+    if state.sleepers.head != NULL:
+        word = hs_waitlist_pop(&state.sleepers)
+        hs_mutex_unlock(&state.mutex)
+        if word != NULL:
+            hs_unpark(word)
+    else:
+        hs_mutex_unlock(&state.mutex)
+    return True
+
+
+cdef void pass_wake_on(lock_state *state) noexcept:
+    cdef int *word = NULL
+    hs_mutex_lock(&state.mutex)
+    if not state.held:
+        word = hs_waitlist_pop(&state.sleepers)
+    hs_mutex_unlock(&state.mutex)
+    if word != NULL:
+        hs_unpark(word)
+
+
+cdef bint wait_and_take(lock_state *state, int64_t deadline) except -1:
+    """Sleep until the lock is ours (True) or the deadline has passed (False)."""
+    cdef hs_waiter me
+    cdef int outcome = -1
+    while True:
+        hs_mutex_lock(&state.mutex)
+        if not state.held:
+            state.held = True
+            hs_mutex_unlock(&state.mutex)
+            return True
+        if outcome == HS_TIMEOUT:
+            hs_mutex_unlock(&state.mutex)
+            return False
+        hs_waitlist_append(&state.sleepers, &me)
+        hs_mutex_unlock(&state.mutex)
+        with nogil:
+            outcome = hs_park(&me.word, deadline)
+        hs_mutex_lock(&state.mutex)
+        hs_waitlist_remove(&state.sleepers, &me)
+        hs_mutex_unlock(&state.mutex)
+        if outcome == HS_INTERRUPTED:
+            try:
+                PyErr_CheckSignals()
+            except BaseException:
+                if me.word:
+                    pass_wake_on(state)
+                raise
+
+
+cdef bint take(lock_state *state, bint blocking, object timeout) except -1:
+    """acquire() with the arguments a user gave; the caller has tried without them if they are the defaults."""
+    cdef double seconds = -1.0
+    if timeout is not FOREVER:
+        seconds = seconds_of(timeout)
+    if seconds != -1.0:
+        if not blocking:
+            raise ValueError("can't specify a timeout for a non-blocking call")
+        if seconds < 0:
+            raise ValueError(f"timeout value must be a non-negative number, not {timeout!r}")
+    if try_take(state):
+        return True
+    if not blocking or seconds == 0:
+        return False
+    return wait_and_take(state, HS_NEVER if seconds < 0 else hs_deadline_after(seconds))
+
+
+cdef inline void reset(lock_state *state) noexcept:
+    """Unlocked, nobody waits, and a mutex that a thread gone with fork() held is free."""
+    memset(state, 0, sizeof(lock_state))
+
+
+cdef class lock:
+    """A lock object is a synchronization primitive.  To create a lock, call lock() or allocate_lock().
+
+    It is not owned by a thread: any thread may release it.
+    Thread-safety: all methods may be called from any thread, and from signal handlers.
+    """
+    cdef lock_state state
+    cdef object __weakref__
+
+    def __cinit__(self):
+        reset(&self.state)
+
+    def acquire(self, bint blocking=True, timeout=-1):
+        """Lock it, waiting until it is free; True if it is locked by this call.
+
+        blocking: False returns at once.  timeout: seconds to wait at most, any real number; -1 waits
+        for ever.  A signal handler that raises ends the wait.  ValueError for another negative number, for
+        NaN and for a timeout with blocking=False; OverflowError for more than TIMEOUT_MAX.
+        """
+        if timeout is FOREVER and try_take(&self.state):
+            return True
+        return take(&self.state, blocking, timeout)
+
+    def release(self):
+        """Unlock it and let one waiting thread go on.  RuntimeError if it is not locked."""
+        if not give_back(&self.state):
+            raise RuntimeError("release unlocked lock")
+
+    def locked(self):
+        """True if the lock is held by anybody."""
+        return self.state.held
+
+    def __enter__(self):
+        """Lock it, waiting until it is free."""
+        if try_take(&self.state):
+            return True
+        return wait_and_take(&self.state, HS_NEVER)
+
+    def __exit__(self, exc_type=None, exc_value=None, traceback=None, /):
+        """Unlock it."""
+        if not give_back(&self.state):
+            raise RuntimeError("release unlocked lock")
+
+    def acquire_lock(self, bint blocking=True, timeout=-1):
+        """An old name of acquire()."""
+        return take(&self.state, blocking, timeout)
+
+    def release_lock(self):
+        """An old name of release()."""
+        self.release()
+
+    def locked_lock(self):
+        """An old name of locked()."""
+        return self.state.held
+
+    def _at_fork_reinit(self):
+        """Make it a new, unlocked lock.  For the child of a fork() only."""
+        reset(&self.state)
+
+    def __repr__(self):
+        return f"<{'locked' if self.state.held else 'unlocked'} _thread.lock object at {<size_t><void *>self:#x}>"
+
+    def __reduce__(self):
+        raise TypeError("cannot pickle '_thread.lock' object")
+
+
+@cython.final
+cdef class LockType(lock):
+    """What allocate_lock() makes.  It differs from `lock` only in that calling it is a TypeError."""
+
+
+cdef class RLock:
+    """A reentrant lock: the thread that holds it may take it again, and must release it as often.
+
+    Thread-safety: all methods may be called from any thread; only the owner can release.
+    """
+    cdef lock_state state
+    cdef unsigned long owner  # written by the holder only; another thread never reads its own ident here
+    cdef unsigned long count  # used by the holder only
+    cdef object __weakref__
+
+    def __cinit__(self):
+        reset(&self.state)
+
+    cdef inline bint take_again(self, unsigned long me) except -1:
+        if self.owner != me or self.count == 0:
+            return False
+        if self.count == <unsigned long>-1:
+            raise OverflowError("Internal lock count overflowed")
+        self.count += 1
+        return True
+
+    cdef inline void own(self, unsigned long me, unsigned long count) noexcept:
+        self.owner = me
+        self.count = count
+
+    cdef inline int give_back_once(self) except -1:
+        if self.owner != PyThread_get_thread_ident() or self.count == 0:
+            raise RuntimeError("cannot release un-acquired lock")
+        self.count -= 1
+        if self.count == 0:
+            self.owner = 0
+            give_back(&self.state)
+        return 0
+
+    def acquire(self, bint blocking=True, timeout=-1):
+        """Take it, waiting until no other thread holds it; True if this thread holds it now.
+
+        The arguments and errors are those of lock.acquire().  The owner never waits.
+        """
+        cdef unsigned long me = PyThread_get_thread_ident()
+        if timeout is FOREVER:
+            if self.take_again(me):
+                return True
+        else:
+            seconds_of(timeout)
+        if timeout is FOREVER and try_take(&self.state):
+            self.own(me, 1)
+            return True
+        return self.acquire_slowly(me, blocking, timeout)
+
+    cdef bint acquire_slowly(self, unsigned long me, bint blocking, object timeout) except -1:
+        cdef double seconds = seconds_of(timeout)
+        if seconds != -1.0:
+            if not blocking:
+                raise ValueError("can't specify a timeout for a non-blocking call")
+            if seconds < 0:
+                raise ValueError(f"timeout value must be a non-negative number, not {timeout!r}")
+        if self.take_again(me):
+            return True
+        if not take(&self.state, blocking, timeout):
+            return False
+        self.own(me, 1)
+        return True
+
+    def release(self):
+        """Undo one acquire(); the last one lets a waiting thread go on.  RuntimeError if not the owner."""
+        self.give_back_once()
+
+    def locked(self):
+        """True if any thread holds it."""
+        return self.state.held
+
+    def __enter__(self):
+        """Take it, waiting until no other thread holds it."""
+        cdef unsigned long me = PyThread_get_thread_ident()
+        if self.take_again(me):
+            return True
+        if not try_take(&self.state):
+            wait_and_take(&self.state, HS_NEVER)
+        self.own(me, 1)
+        return True
+
+    def __exit__(self, exc_type=None, exc_value=None, traceback=None, /):
+        """Undo one acquire()."""
+        self.give_back_once()
+
+    def _is_owned(self):
+        """True if the calling thread holds it.  For threading.Condition."""
+        return self.owner == PyThread_get_thread_ident() and self.count > 0
+
+    def _recursion_count(self):
+        """How often the calling thread holds it."""
+        return self.count if self.owner == PyThread_get_thread_ident() else 0
+
+    def _release_save(self):
+        """Release it wholly; what _acquire_restore() needs to take it as often again."""
+        cdef unsigned long count = self.count, owner = self.owner
+        if not self.state.held or count == 0:
+            raise RuntimeError("cannot release un-acquired lock")
+        self.count = 0
+        self.owner = 0
+        give_back(&self.state)
+        return (count, owner)
+
+    def _acquire_restore(self, saved, /):
+        """Take it as often as *saved*, the value of _release_save(), says."""
+        cdef unsigned long count, owner
+        if not isinstance(saved, tuple) or len(saved) != 2:
+            raise TypeError(f"_acquire_restore() argument must be 2-item tuple, not {type(saved).__name__}")
+        count, owner = saved
+        if not try_take(&self.state):
+            wait_and_take(&self.state, HS_NEVER)
+        self.own(owner, count)
+
+    def _at_fork_reinit(self):
+        """Make it a new lock that nobody holds.  For the child of a fork() only."""
+        self.own(0, 0)
+        reset(&self.state)
+
+    def __repr__(self):
+        name = "_thread.RLock" if type(self) is RLock else type(self).__qualname__
+        state = "locked" if self.state.held else "unlocked"
+        return f"<{state} {name} object owner={self.owner} count={self.count} at {<size_t><void *>self:#x}>"
+
+    def __reduce__(self):
+        raise TypeError(f"cannot pickle '{'_thread.RLock' if type(self) is RLock else type(self).__name__}' object")
+
+
+def allocate_lock():
+    """A new lock object, unlocked."""
+    return LockType.__new__(LockType)
+
+
+hs_type_rename(<PyTypeObject *>lock, b"hasten._thread.lock")
+hs_type_rename(<PyTypeObject *>LockType, b"hasten._thread.lock")
+hs_type_rename(<PyTypeObject *>RLock, b"hasten._thread.RLock")
+hs_type_forbid_new(<PyTypeObject *>LockType)

@@ -1,0 +1,320 @@
+/* _start.h: the OS thread under a Python thread.
+ *
+ * A hs_thread lives as long as someone holds a reference: the OS thread itself, and the join handle if
+ * there is one.  The OS thread goes through these stations:
+ *
+ *   pthread_create()           by the parent, which holds the GIL and returns without waiting for the child
+ *   PyThreadState_New()        by the child, without the GIL: up to here it is "in transit"
+ *   PyEval_RestoreThread()     now it runs; a parent that waits in hs_throttle() may go on
+ *   the function
+ *   PyThreadState_Clear()      destructors of thread-local objects run here, before anybody sees "done"
+ *   done, first joiner unlinked
+ *   PyThreadState_DeleteCurrent()  in transit again, and the GIL is free
+ *   hs_unpark()                of the joiner, who so never wakes into a held GIL; only the address is used
+ *
+ * A thread in transit uses the interpreter without being known to it.  Therefore an exit function waits
+ * until nobody is (hs_settle), and from then on each start waits for its child's thread state.
+ *
+ * After the pthread_create() the child may run to its end and free the struct before the parent is back:
+ * the parent holds a reference of its own as long as it touches it.
+ */
+#ifndef HASTEN_START_H
+#define HASTEN_START_H
+
+#include <Python.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "compat.h"
+#include "park.h"
+
+enum { HS_NEW, HS_STARTED, HS_DONE };           /* hs_thread.state */
+enum { HS_JOINABLE, HS_JOINING, HS_GONE };      /* hs_thread.os: HS_GONE also when detached */
+
+typedef struct hs_thread {
+    struct hs_thread *next, *prev;   /* in hs_world.head while listed */
+    int listed;
+    int refs;                        /* atomic */
+    int daemon;
+    unsigned long ident;             /* atomic: parent and child both write it, the same value */
+    hs_mutex mutex;                  /* guards state, os, joiners */
+    int state, os;
+    hs_waitlist joiners;
+    PyInterpreterState *interp;
+    PyObject *function, *args, *kwargs;
+} hs_thread;
+
+static struct {
+    hs_mutex mutex;                  /* guards head, count, starting, starters */
+    hs_thread *head;
+    long count;
+    int starting;                    /* started and not yet running; only counted with a GIL */
+    hs_waitlist starters;
+    pthread_mutex_t transit_mutex;
+    pthread_cond_t transit_changed;
+    int in_transit;
+    int exiting;
+} hs_world;
+
+/* start() returns while this many threads have not run yet.  One thread more and each start costs less
+ * than a hand-over of the GIL; many more and the threads only queue up on it. */
+#define HS_MAX_STARTING 2
+
+/* ---- references and the list ---- */
+
+static inline hs_thread *hs_thread_new(void) {
+    hs_thread *t = (hs_thread *)calloc(1, sizeof(hs_thread));
+    if (t) t->refs = 1, t->daemon = 1, t->os = HS_GONE;
+    return t;
+}
+
+static inline void hs_thread_ref(hs_thread *t) { __atomic_add_fetch(&t->refs, 1, __ATOMIC_RELAXED); }
+
+static inline void hs_thread_unref(hs_thread *t) {
+    if (__atomic_sub_fetch(&t->refs, 1, __ATOMIC_ACQ_REL) == 0) free(t);
+}
+
+static inline void hs_list_add(hs_thread *t) {
+    t->prev = NULL;
+    t->next = hs_world.head;
+    if (t->next) t->next->prev = t;
+    hs_world.head = t;
+    t->listed = 1;
+}
+
+static inline void hs_list_remove(hs_thread *t) {
+    if (!t->listed) return;
+    if (t->prev) t->prev->next = t->next; else hs_world.head = t->next;
+    if (t->next) t->next->prev = t->prev;
+    t->listed = 0;
+}
+
+/* A thread that another one made: known, so that fork() can mark it done, but not counted. */
+static inline void hs_list_foreign(hs_thread *t) {
+    hs_mutex_lock(&hs_world.mutex);
+    hs_list_add(t);
+    hs_mutex_unlock(&hs_world.mutex);
+}
+
+static inline void hs_unlist(hs_thread *t) {
+    hs_mutex_lock(&hs_world.mutex);
+    hs_list_remove(t);
+    hs_mutex_unlock(&hs_world.mutex);
+}
+
+/* A listed thread that the interpreter has to wait for before it ends, with a reference; or NULL. */
+static inline hs_thread *hs_find_non_daemon(unsigned long me) {
+    hs_thread *t;
+    hs_mutex_lock(&hs_world.mutex);
+    for (t = hs_world.head; t != NULL; t = t->next)
+        if (!t->daemon && t->ident != me) break;
+    if (t) hs_thread_ref(t);
+    hs_mutex_unlock(&hs_world.mutex);
+    return t;
+}
+
+/* ---- transit ---- */
+
+static inline void hs_transit(int change) {
+    pthread_mutex_lock(&hs_world.transit_mutex);
+    hs_world.in_transit += change;
+    if (hs_world.in_transit == 0) pthread_cond_broadcast(&hs_world.transit_changed);
+    pthread_mutex_unlock(&hs_world.transit_mutex);
+}
+
+/* Wait until no thread is in transit.  None of them needs the GIL to get out of it. */
+static inline void hs_settle(void) {
+    pthread_mutex_lock(&hs_world.transit_mutex);
+    while (hs_world.in_transit > 0)
+        pthread_cond_wait(&hs_world.transit_changed, &hs_world.transit_mutex);
+    pthread_mutex_unlock(&hs_world.transit_mutex);
+}
+
+/* ---- throttle: only with a GIL, which also guards what is used here ---- */
+
+static inline void hs_throttle(void) {
+#if !HS_FREE_THREADED
+    hs_waiter me;
+    while (hs_world.starting > HS_MAX_STARTING) {
+        hs_waitlist_append(&hs_world.starters, &me);
+        Py_BEGIN_ALLOW_THREADS
+        hs_park(&me.word, HS_NEVER);
+        Py_END_ALLOW_THREADS
+        hs_waitlist_remove(&hs_world.starters, &me);
+    }
+#endif
+}
+
+static inline void hs_now_running(void) {
+#if !HS_FREE_THREADED
+    int *word;
+    hs_world.starting--;
+    word = hs_waitlist_pop(&hs_world.starters);
+    if (word) hs_unpark(word);
+#endif
+}
+
+/* ---- the thread itself ---- */
+
+/* Mark it done.  Returns the word of the first joiner, to be woken when the GIL is free. */
+static inline int *hs_finish(hs_thread *t) {
+    int *word;
+    hs_mutex_lock(&hs_world.mutex);
+    hs_list_remove(t);
+    hs_world.count--;
+    hs_mutex_unlock(&hs_world.mutex);
+    hs_mutex_lock(&t->mutex);
+    t->state = HS_DONE;
+    word = hs_waitlist_pop(&t->joiners);
+    hs_mutex_unlock(&t->mutex);
+    return word;
+}
+
+static inline void hs_call_set(hs_thread *t, PyObject *function, PyObject *args, PyObject *kwargs) {
+    Py_XINCREF(function);
+    Py_XINCREF(args);
+    Py_XINCREF(kwargs);
+    t->function = function;
+    t->args = args;
+    t->kwargs = kwargs;
+}
+
+static inline void hs_call_clear(hs_thread *t) {
+    Py_CLEAR(t->function);
+    Py_CLEAR(t->args);
+    Py_CLEAR(t->kwargs);
+}
+
+/* In C, so that no frame of ours stands in tracebacks. */
+static inline void hs_call(hs_thread *t) {
+    PyObject *result = PyObject_Call(t->function, t->args, t->kwargs);
+    if (result != NULL)
+        Py_DECREF(result);
+    else if (PyErr_ExceptionMatches(PyExc_SystemExit))
+        PyErr_Clear();
+    else
+        hs_unraisable_in_thread(t->function);
+    hs_call_clear(t);
+}
+
+static void *hs_thread_main(void *arg) {
+    hs_thread *t = (hs_thread *)arg;
+    PyThreadState *ts;
+    int *word;
+    __atomic_store_n(&t->ident, PyThread_get_thread_ident(), __ATOMIC_RELAXED);
+    ts = PyThreadState_New(t->interp);
+    if (ts == NULL) Py_FatalError("hasten._thread: no memory for a thread state");
+    hs_transit(-1);
+    PyEval_RestoreThread(ts);
+    hs_now_running();
+    hs_call(t);
+    PyThreadState_Clear(ts);
+    hs_transit(+1);
+    word = hs_finish(t);
+    PyThreadState_DeleteCurrent();
+    hs_transit(-1);
+    if (word) hs_unpark(word);
+    hs_thread_unref(t);
+    return NULL;
+}
+
+/* Obtain an OS thread that runs hs_thread_main(t): the one place that knows where it comes from. */
+static inline int hs_os_thread(hs_thread *t, size_t stack_size, int joinable, unsigned long *ident) {
+    pthread_attr_t attr;
+    pthread_t os_thread;
+    int err = pthread_attr_init(&attr);
+    if (err) return err;
+    if (stack_size) err = pthread_attr_setstacksize(&attr, stack_size);
+    if (!err && !joinable) err = pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+    if (!err) err = pthread_create(&os_thread, &attr, hs_thread_main, t);
+    pthread_attr_destroy(&attr);
+    if (!err) *ident = (unsigned long)os_thread;
+    return err;
+}
+
+/* Start t, whose function, args and kwargs are set.  Returns 0 and the ident, or an errno.
+ * The caller owns a reference and holds the GIL, which is given away meanwhile. */
+static inline int hs_thread_start(hs_thread *t, size_t stack_size, int joinable, unsigned long *ident) {
+    int err;
+    t->interp = PyInterpreterState_Get();
+    t->os = joinable ? HS_JOINABLE : HS_GONE;
+    hs_thread_ref(t);
+    hs_mutex_lock(&hs_world.mutex);
+    hs_list_add(t);
+    hs_world.count++;
+    hs_world.starting += !HS_FREE_THREADED;
+    hs_mutex_unlock(&hs_world.mutex);
+    hs_transit(+1);
+    err = hs_os_thread(t, stack_size, joinable, ident);
+    if (err) {
+        hs_transit(-1);
+        hs_mutex_lock(&hs_world.mutex);
+        hs_list_remove(t);
+        hs_world.count--;
+        hs_world.starting -= !HS_FREE_THREADED;
+        hs_mutex_unlock(&hs_world.mutex);
+        t->os = HS_GONE;
+        hs_thread_unref(t);
+        return err;
+    }
+    __atomic_store_n(&t->ident, *ident, __ATOMIC_RELAXED);
+    return 0;
+}
+
+/* After a start.  At exit the child must get its thread state before the interpreter may go on; with a
+ * GIL nobody can go on while we hold it.  Without one, a new thread state may need all others to stop. */
+static inline void hs_after_start(void) {
+    if (hs_world.exiting) {
+#if HS_FREE_THREADED
+        Py_BEGIN_ALLOW_THREADS
+        hs_settle();
+        Py_END_ALLOW_THREADS
+#else
+        hs_settle();
+#endif
+    }
+    hs_throttle();
+}
+
+/* ---- names ---- */
+
+#if defined(__linux__)
+enum { HS_NAME_SIZE = 16 };          /* bytes, with the zero */
+static inline int hs_set_name(const char *name) { return pthread_setname_np(pthread_self(), name); }
+#else
+enum { HS_NAME_SIZE = 64 };
+static inline int hs_set_name(const char *name) { return pthread_setname_np(name); }
+#endif
+
+/* ---- fork ---- */
+
+/* In the child: the other threads are gone.  Their structs are leaked if they alone held them. */
+static void hs_threads_after_fork(void) {
+    unsigned long me = PyThread_get_thread_ident();
+    hs_thread *t = hs_world.head, *next;
+    memset(&hs_world.mutex, 0, sizeof(hs_mutex));
+    pthread_mutex_init(&hs_world.transit_mutex, NULL);
+    pthread_cond_init(&hs_world.transit_changed, NULL);
+    hs_world.in_transit = hs_world.starting = 0;
+    hs_world.count = 0;
+    for (; t != NULL; t = next) {
+        next = t->next;
+        memset(&t->mutex, 0, sizeof(hs_mutex));
+        if (t->ident == me && t->state != HS_DONE) {
+            if (t->interp) hs_world.count = 1;
+            continue;
+        }
+        hs_list_remove(t);
+        t->state = HS_DONE;
+        t->os = HS_GONE;
+    }
+}
+
+static inline int hs_threads_init(void) {
+    pthread_mutex_init(&hs_world.transit_mutex, NULL);
+    pthread_cond_init(&hs_world.transit_changed, NULL);
+    return pthread_atfork(NULL, NULL, hs_threads_after_fork);
+}
+
+#endif

@@ -17,10 +17,19 @@ import signal
 import sys
 import time
 import unittest
+import warnings
 
 # No network, and nothing that needs gigabytes.
 RESOURCES = ["audio", "cpu", "curses", "decimal", "subprocess", "tzdata", "walltime"]
 TEXT_LIMIT = 6000
+
+# How it shows that a module which is the stdlib's own stands on the redirected one below it.
+RIDERS = {
+    "_thread": (
+        ("threading", "_start_new_thread", "start_new_thread"),
+        ("threading", "_start_joinable_thread", "start_joinable_thread"),
+    )
+}
 
 
 class Journal:
@@ -98,7 +107,7 @@ class Recorder(unittest.TestResult):
         self.note(test, "failed", "unexpected success")
 
 
-def wrong_modules(names, redirected, test_module, riders):
+def wrong_modules(names, redirected, test_module):
     """Sentences on modules that are not the ones this run is meant to test."""
     problems = []
     for name, target in names.items():
@@ -116,11 +125,23 @@ def wrong_modules(names, redirected, test_module, riders):
             problems.append(f"import {name} gives {module.__name__} in the run of the stdlib")
     if not redirected:
         return problems
-    holders = [m for n, m in list(sys.modules.items()) if n.startswith("test.") or n in riders]
+    holders = [m for n, m in list(sys.modules.items()) if n.startswith("test.")]
     for holder in [test_module] + holders:
         for attribute, value in list(vars(holder).items()):
             if isinstance(value, type(sys)) and value.__name__ in names:
                 problems.append(f"{holder.__name__}.{attribute} is the stdlib's {value.__name__}")
+    return problems
+
+
+def wrong_riders(names):
+    """Sentences on modules of the standard library that were imported before the redirect."""
+    problems = []
+    for name in names:
+        for rider, attribute, original in RIDERS.get(name, ()):
+            module = None if rider in names else sys.modules.get(rider)
+            if hasattr(module, attribute):
+                if getattr(module, attribute) is not getattr(sys.modules[name], original):
+                    problems.append(f"{rider}.{attribute} is not from {names[name]}")
     return problems
 
 
@@ -152,8 +173,12 @@ def enable_resources():
 def load(job, journal):
     """The tests to run, or None when there is nothing to count."""
     try:
-        for name in job["names"] if job["redirected"] else ():
-            importlib.import_module(name)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            for name in job["names"] if job["redirected"] else ():
+                importlib.import_module(name)
+        for warning in caught:  # such as: the GIL has been enabled to load a module
+            journal.write("problem", kind="warning", text=str(warning.message))
         enable_resources()
         module = importlib.import_module(job["module"])
     except unittest.SkipTest as reason:
@@ -164,9 +189,9 @@ def load(job, journal):
 
         journal.write("problem", kind="import failed", text=traceback.format_exc()[-TEXT_LIMIT:])
         return None
-    problems = wrong_modules(job["names"], job["redirected"], module, job["riders"])
+    problems = wrong_modules(job["names"], job["redirected"], module)
     if job["redirected"] and not problems:
-        problems = wrong_witnesses(job["witnesses"])
+        problems = wrong_witnesses(job["witnesses"]) + wrong_riders(job["names"])
     if problems:
         journal.write("problem", kind="NOT REDIRECTED", text="; ".join(sorted(set(problems))))
         return None

@@ -40,6 +40,13 @@ def positive(text: str) -> float:
     return value
 
 
+def count(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"must be more than 0, not {text}")
+    return value
+
+
 def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="conformance",
@@ -59,7 +66,7 @@ def parser() -> argparse.ArgumentParser:
     add("--calibrate", action="store_true", help="test copies of the standard library's modules instead")
     add(
         "--jobs",
-        type=int,
+        type=count,
         default=os.cpu_count() or 1,
         metavar="N",
         help="processes at a time (default: %(default)s)",
@@ -123,7 +130,7 @@ def run(args: argparse.Namespace) -> int:
     began = time.monotonic()
     with open_screen() as screen, tempfile.TemporaryDirectory(prefix="hasten-conformance-") as workspace:
         pythons, missing = chosen_pythons(args, screen)
-        settings = Settings(max(1, args.jobs), args.limit, args.wheels, args.calibrate, args.match)
+        settings = Settings(args.jobs, args.limit, args.wheels, args.calibrate, args.match)
         engine = Engine(settings, known, screen, Path(workspace))
         verdicts, skipped = engine.run(pythons, chosen_suites(args))
     # With only some tests run, an exemption that met none of them need not be stale.

@@ -84,7 +84,8 @@ class Engine:
         verdict = Verdict(suite.name, python.tag, python.full, notes=[note] if note else [])
         wrong = ours.not_redirected()
         if wrong:
-            verdict.refused = f"NOT REDIRECTED: {wrong}"
+            verdict.refused = f"NOT REDIRECTED: {wrong.splitlines()[-1]}"
+            verdict.notes.append(wrong)
         else:
             self.run_both(verdict, suite, plain, ours, modules)
         verdict.seconds = round(time.monotonic() - began, 1)
@@ -139,7 +140,6 @@ class Engine:
             module=module,
             names=names,
             witnesses={name: WITNESSES[name] for name in names},
-            riders=suite.riders,
             redirected=bool(side.names),
             limit=self.settings.limit,
             match=tuple(self.settings.match),

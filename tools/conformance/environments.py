@@ -14,7 +14,7 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from .interpreters import Interpreter, Unusable, donor, test_modules
+from .interpreters import Interpreter, Unusable, donor, find, test_modules
 
 HERE = Path(__file__).resolve().parent
 GENERATED = "conformance_generated"  # test modules that the interpreter's own install lacks
@@ -98,6 +98,9 @@ def unpack_wheels(wheels: Path, python: Interpreter, home: Path) -> list[str]:
 
 def supply_tests(python: Interpreter, suite, envs: list[Environment]) -> tuple[list[str], str]:
     """The full names of a suite's test modules, and a note when they had to be made or borrowed."""
+    if suite.tests_from:
+        giver = find(f"python{suite.tests_from}")
+        return borrow(giver.tests, suite.module, envs), f"tests and baseline from {giver.full}"
     own = test_modules(python.tests, suite.module)
     if own:
         return [f"test.{name}" for name in own], ""

@@ -70,14 +70,15 @@ def compare(verdict: Verdict, stdlib: list[ModuleRun], ours: list[ModuleRun], kn
     theirs, mine = gather(stdlib), gather(ours)
     ids = list(dict.fromkeys([*theirs, *mine]))
     exempted = known.of(verdict.suite, verdict.python, ids)
-    verdict.run = sum(not test.endswith(EXIT) for test in mine)
     verdict.notes += [f"stdlib: {note}" for run in stdlib for note in run.notes]
     verdict.notes += [note for run in ours for note in run.notes]
     for test in ids:
         before, now = theirs.get(test, ABSENT), mine.get(test, ABSENT)
         verdict.tests[test] = {"stdlib": before.status, "hasten": now.status, "seconds": now.seconds}
-        verdict.passed_by_stdlib += before.good
-        verdict.passed += now.good
+        if not test.endswith(EXIT):
+            verdict.run += test in mine
+            verdict.passed += now.good
+            verdict.passed_by_stdlib += before.good
         entry = exempted.get(test)
         if before.good and not now.good:
             (verdict.exempt if entry else verdict.lost).append(Loss(test, now.status, now.text))

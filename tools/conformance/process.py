@@ -58,7 +58,6 @@ class Job:
     module: str
     names: dict[str, str]
     witnesses: dict[str, str]
-    riders: tuple[str, ...]
     redirected: bool
     limit: float
     match: tuple[str, ...]

@@ -158,5 +158,13 @@ def start():
         return
     for folder in SITES:
         site.addsitedir(folder)
-    if NAMES:
-        Redirect().install()
+    if not NAMES:
+        return
+    Redirect().install()
+    # Left to whoever needs it first, hasten._thread would load in the middle of `collections` or
+    # `functools`. In a second interpreter it may refuse to load: then `import _thread` says so there.
+    if "_thread" in NAMES:
+        try:
+            __import__("_thread")
+        except ImportError:
+            return

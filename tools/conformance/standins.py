@@ -25,6 +25,8 @@ def {witness}(*args, **kwargs):
 def make(home: Path, lib: Path, names: dict[str, str], witnesses: dict[str, str]) -> None:
     """Write a stand-in below `home` for each name that the standard library in `lib` has."""
     for name, target in names.items():
+        if any(name.startswith(package + ".") for package in names):
+            continue  # its package is copied whole
         source = lib.joinpath(*name.split("."))
         place = home.joinpath(*target.split("."))
         place.parent.mkdir(parents=True, exist_ok=True)

@@ -34,7 +34,6 @@ class Suite:
     module: str  # test module or package, below `test`
     needs: dict[str, str]  # redirected names; the suite is skipped when one of them is not installed
     also: dict[str, str] = field(default_factory=dict)  # redirected too, when installed
-    riders: tuple[str, ...] = ()  # stdlib modules that must have been imported over the redirected ones
     quick: bool = False
     start_method: str = ""  # multiprocessing: the start method to generate the tests for where they lack
     tests_from: str = ""  # take tests and baseline from this Python, whatever version is tested
@@ -46,10 +45,8 @@ SUITES = {
     for suite in (
         Suite("queue", "test_queue", QUEUE, quick=True),
         Suite("thread", "test_thread", THREAD, quick=True),
-        Suite("threading", "test_threading", THREAD, QUEUE | THREADING, riders=("threading",), quick=True),
-        Suite(
-            "threading_local", "test_threading_local", THREAD, THREADING, riders=("threading",), quick=True
-        ),
+        Suite("threading", "test_threading", THREAD, QUEUE | THREADING, quick=True),
+        Suite("threading_local", "test_threading_local", THREAD, THREADING, quick=True),
         Suite("sched", "test_sched", {"sched": "hasten.sched"}, quick=True),
         Suite("subprocess", "test_subprocess", {"subprocess": "hasten.subprocess"}),
         Suite("concurrent_futures", "test_concurrent_futures", FUTURES, borrow=True),
@@ -74,6 +71,7 @@ SUITES = {
             "dummy_threading",
             "test_dummy_threading",
             {"dummy_threading": "hasten.dummy_threading"},
+            {"_dummy_thread": "hasten._dummy_thread"},
             quick=True,
             tests_from="3.8",
         ),

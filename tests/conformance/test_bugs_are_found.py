@@ -1,0 +1,116 @@
+"""Bugs planted in a stand-in for hasten.queue come out in the report and in the exit status."""
+
+from __future__ import annotations
+
+import psutil
+import pytest
+from planting import DROPS, FAITHFUL, NOWAIT, needs_driver
+
+pytestmark = [needs_driver, pytest.mark.timeout(120)]
+
+HANGS = (
+    FAITHFUL
+    + """
+    def get_nowait(self):
+        self.wait_for_ever()
+
+    def wait_for_ever(self):
+        import _thread
+        lock = _thread.allocate_lock()
+        lock.acquire()
+        lock.acquire()
+"""
+)
+DIES = (
+    FAITHFUL
+    + """
+    def get_nowait(self):
+        import os
+        os.abort()
+"""
+)
+FORGETS_A_PROCESS = (
+    FAITHFUL
+    + """
+    def __init__(self, maxsize=0):
+        import subprocess, sys
+        code = "import time; time.sleep(600)  # {mark}"
+        subprocess.Popen([sys.executable, "-c", code], start_new_session=True)
+        super().__init__(maxsize)
+"""
+)
+ONCE_ONLY = (
+    FAITHFUL
+    + """
+    def get_nowait(self):
+        import os
+        try:
+            os.close(os.open({flag!r}, os.O_CREAT | os.O_EXCL))
+        except FileExistsError:
+            return super().get_nowait()
+        raise RuntimeError("the first time")
+"""
+)
+
+
+def test_a_faithful_module_loses_nothing(tool):
+    tool.plant(FAITHFUL)
+    result = tool.run("--match", "*.test_nowait", "--match", "*Simple*.test_order")
+    assert result.status == 0, result.output
+    assert result.suite["run"] == 8
+    assert result.suite["line"] == f"queue py{result.suite['python']}: 8 run, 0 lost to the stdlib, 0 exempt"
+    assert result.suite["line"] in result.output
+    assert all(test["stdlib"] == test["hasten"] == "passed" for test in result.suite["tests"].values())
+    assert result.report["ok"] is True
+
+
+def test_a_dropped_item_is_lost_to_the_stdlib(tool):
+    tool.plant(DROPS)
+    result = tool.run(*NOWAIT)
+    assert result.status == 1
+    assert set(result.lost()) == {"PyQueueTest.test_nowait"}
+    assert "Full not raised" in result.lost()["PyQueueTest.test_nowait"]["text"]
+    assert "LOST test.test_queue.PyQueueTest.test_nowait: failed" in result.output
+    assert result.report["ok"] is False
+
+
+def test_a_hanging_test_is_cut_with_the_stacks(tool):
+    tool.plant(HANGS)
+    result = tool.run(*NOWAIT, "--limit", 2)
+    assert result.status == 1
+    loss = result.lost()["PyLifoQueueTest.test_nowait"]
+    assert loss["status"] == "hung"
+    assert "wait_for_ever" in loss["text"]
+    assert result.suite["tests"]["test.test_queue.PyQueueTest.test_nowait"]["hasten"] == "passed"
+
+
+def test_a_dying_process_costs_only_the_test_it_was_in(tool):
+    tool.plant(DIES)
+    result = tool.run(*NOWAIT)
+    assert result.status == 1
+    assert set(result.lost()) == {"PyLifoQueueTest.test_nowait"}
+    assert "SIGABRT" in result.lost()["PyLifoQueueTest.test_nowait"]["text"]
+    assert result.suite["run"] == 3  # those of the FIFO and the priority queue before and after it
+
+
+def test_what_passes_alone_is_called_flaky(tool):
+    tool.plant(ONCE_ONLY.format(flag=str(tool.folder / "flag")))
+    result = tool.run(*NOWAIT)
+    assert result.status == 0, result.output
+    assert [loss["id"] for loss in result.suite["flaky"]] == ["test.test_queue.PyLifoQueueTest.test_nowait"]
+    assert "1 flaky" in result.output
+
+
+def test_no_process_is_left_behind(tool):
+    mark = f"left by {tool.folder}"
+    tool.plant(FORGETS_A_PROCESS.format(mark=mark))
+    tool.run(*NOWAIT)
+    commands = [process.info["cmdline"] or [] for process in psutil.process_iter(["cmdline"])]
+    assert not [command for command in commands if any(mark in part for part in command)]
+
+
+def test_a_module_that_fails_to_load_is_not_counted(tool):
+    tool.plant("raise RuntimeError('no such luck')\n")
+    result = tool.run(*NOWAIT)
+    assert result.status == 1
+    assert "NOT COUNTED" in result.output and "no such luck" in result.output

@@ -53,7 +53,7 @@ class Listener:
         self.job, self.findings = job, findings
         self.sides = {suite.name: (suite.baseline, suite.candidate) for suite in job.suites.values()}
         self.label, self.current, self.done = "", "", 0
-        self.total = sum(map(len, job.cases.values()))
+        self.total = len(job.suites) if job.soak else sum(map(len, job.cases.values()))
         self.finished = False
 
     def hello(self, event: dict[str, Any]) -> None:

@@ -96,12 +96,12 @@ def legend(meta: dict[str, Any]) -> str:
     )
     host = meta["machine"]
     return (
-        "A ratio is the stdlib's median time over hasten's; in brackets the middle half of the ratios of single "
-        f"rounds. Both sides took turns in one process, {meta['rounds']} rounds of at least {meta['sample_ms']} ms "
-        "each after a warm-up round, every result verified; the garbage collector is on and runs before each "
-        "sample. Pinned rows keep all threads on one CPU; unpinned ones leave them to the scheduler, which makes "
-        "their spread wide. Factors (`of 2`) are the throughput of two threads over that of one; their ratio is "
-        "hasten's over the stdlib's.\n\n"
+        "A ratio is the stdlib's median time over hasten's; in brackets the middle half of the ratios of "
+        f"single rounds. Both sides took turns in one process, {meta['rounds']} rounds of at least "
+        f"{meta['sample_ms']} ms each after a warm-up round, every result verified; the garbage collector is "
+        "on and runs before each sample. Pinned rows keep all threads on one CPU; unpinned ones leave them to "
+        "the scheduler, which makes their spread wide. Factors (`of 2`) are the throughput of two threads over "
+        "that of one; their ratio is hasten's over the stdlib's.\n\n"
         f"CPython {pythons}; {host['cpus']} x {host['cpu']}, {host['system']}, "
         f"load {host['load']:.1f} at the start."
     )

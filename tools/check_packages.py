@@ -150,15 +150,11 @@ class _WithoutNames(ast.NodeTransformer):
     def visit_Call(self, node: ast.Call) -> ast.AST:
         if isinstance(node.func, ast.Name) and node.func.id == "setup":
             for keyword in node.keywords:
-                if keyword.arg == "ext_modules" and isinstance(keyword.value, ast.List):
-                    self.extensions = [e for call in keyword.value.elts for e in extension_name(call)]
-                    keyword.value.elts = []
+                if keyword.arg == "ext_modules":
+                    names = (n for n in ast.walk(keyword.value) if isinstance(n, ast.Constant))
+                    self.extensions = [str(constant.value) for constant in names]
+                    keyword.value = ast.Constant(None)
         return self.generic_visit(node)
-
-
-def extension_name(call: ast.expr) -> Iterator[str]:
-    if isinstance(call, ast.Call) and call.args and isinstance(call.args[0], ast.Constant):
-        yield str(call.args[0].value)
 
 
 def rule_setup_py(repository: Repository) -> Iterator[str]:

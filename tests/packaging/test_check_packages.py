@@ -147,10 +147,19 @@ def copy_headers(repository: Path) -> Path:
     return include
 
 
+def test_setup_py_may_list_its_extensions_one_by_one(repository, findings):
+    replace(
+        repository / "packages/hasten-base/setup.py",
+        '[extension(name) for name in ("_core",)]',
+        '[extension("_core")]',
+    )
+    assert findings() == []
+
+
 def test_setup_py_may_list_more_extensions(repository, findings):
     home = repository / "packages/hasten-base"
     shutil.copy(home / "src/hasten/_base/_core.pyx", home / "src/hasten/_base/_more.pyx")
-    replace(home / "setup.py", 'extension("_core")', 'extension("_core"), extension("_more")')
+    replace(home / "setup.py", '("_core",)', '("_core", "_more")')
     assert findings() == []
 
 
@@ -171,11 +180,7 @@ def test_a_pyx_that_is_not_built(repository, findings):
 
 
 def test_an_extension_without_a_source(repository, findings):
-    replace(
-        repository / "packages/hasten-base/setup.py",
-        'extension("_core")',
-        'extension("_core"), extension("_more")',
-    )
+    replace(repository / "packages/hasten-base/setup.py", '("_core",)', '("_core", "_more")')
     assert findings() == ["packages/hasten-base/setup.py: extension _more has no _more.pyx"]
 
 

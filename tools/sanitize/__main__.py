@@ -40,18 +40,21 @@ def run_program(source: Path, flags: list[str], portable: str, folder: Path) -> 
     program = folder / f"{source.stem}-{'races' if flags is RACES else 'memory'}"
     if not program.exists():
         include = [f"-I{path}" for path in (HERE, *INCLUDE)]
-        subprocess.run(
-            [compiler(), *STRICT, *flags, *include, str(source), "-o", str(program), "-lm"], check=True
-        )
+        command = [compiler(), *STRICT, *flags, *include, str(source), "-o", str(program), "-lm"]
+        if subprocess.run(command).returncode:
+            print(f"sanitize: {source.name} does not compile", file=sys.stderr)
+            return False
     print(f"{source.name} {flags[0].partition('=')[2]} HASTEN_PORTABLE={portable}", flush=True)
     settings = {"HASTEN_PORTABLE": portable, "ASAN_OPTIONS": MEMORY_OPTIONS}
     settings["UBSAN_OPTIONS"] = "print_stacktrace=1"
     # The sanitizers reserve addresses that a randomised layout may already have given away
     command = ["setarch", "--addr-no-randomize", str(program)]
-    done = subprocess.run(command, env={**os.environ, **settings}, timeout=LIMIT)
-    if done.returncode:
-        print(f"{source.name}: exit status {done.returncode}", file=sys.stderr)
-    return done.returncode == 0
+    try:
+        subprocess.run(command, env={**os.environ, **settings}, timeout=LIMIT, check=True)
+    except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+        print(f"sanitize: {error}", file=sys.stderr)
+        return False
+    return True
 
 
 def headers() -> int:
@@ -68,7 +71,9 @@ def headers() -> int:
 
 
 def runtime_library(name: str) -> str:
-    told = subprocess.run([compiler(), f"-print-file-name={name}"], capture_output=True, text=True, check=True)
+    told = subprocess.run(
+        [compiler(), f"-print-file-name={name}"], capture_output=True, text=True, check=True
+    )
     return os.path.realpath(told.stdout.strip())
 
 

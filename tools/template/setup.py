@@ -22,4 +22,4 @@ def extension(name):
     return ext
 
 
-setup(ext_modules=[extension("_core")])
+setup(ext_modules=[extension(name) for name in ("_core",)])

@@ -1,0 +1,89 @@
+"""The maintainers' jobs: demo, benchmarks, conformance, wheels, static checks.  Tests are tox's.
+
+`nox` alone lists the sessions; each installs by itself what it needs.
+"""
+
+import os
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2024.10.9"
+nox.options.sessions = []
+nox.options.reuse_existing_virtualenvs = True
+
+ROOT = Path(__file__).parent
+WHEELHOUSE = ("python", "tools/wheelhouse.py")
+SANITIZED = "3.11"  # the interpreter that runs our tests under AddressSanitizer
+
+
+def install_tools(session: nox.Session, *more: str) -> None:
+    session.install("-q", "-r", "tests/requirements.txt", *more)
+
+
+def interpreters(session: nox.Session) -> list[str]:
+    found = session.run("python", "tools/matrix.py", silent=True, log=False)
+    return str(found).split()
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """An unmodified program under plain python and under python -m hasten: the same output, in what time."""
+    install_tools(session, "-r", "tools/bench/requirements.txt")
+    session.run(*WHEELHOUSE, "--install")
+    session.run("python", "tools/demo", *session.posargs)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """hasten against the stdlib, in alternation: nox -s bench -- queue (more: -- --help)."""
+    install_tools(session, "-r", "tools/bench/requirements.txt")
+    session.run(*WHEELHOUSE, "--install")
+    # peers are what is compared beside the stdlib: one that does not install here is left out
+    peers = ("python", "-m", "pip", "install", "-q", "-r", "tools/bench/peers.txt")
+    session.run(*peers, success_codes=[0, 1])
+    session.run("python", "tools/bench", *session.posargs)
+
+
+@nox.session
+def conformance(session: nox.Session) -> None:
+    """CPython's own suite: all of it on every interpreter found; CI_PYTHONS and -- --suite NAME narrow it."""
+    install_tools(session, "rich")
+    everything = {"HASTEN_CONFORMANCE": os.environ.get("HASTEN_CONFORMANCE", "full")}
+    session.run("python", "tools/matrix.py", "conformance", *session.posargs, env=everything)
+
+
+@nox.session
+def wheels(session: nox.Session) -> None:
+    """A wheel of every package for every interpreter found, in .wheelhouse; -- queue is only that one."""
+    install_tools(session)
+    pythons = [f"--python=python{label}" for label in interpreters(session)]
+    session.run(*WHEELHOUSE, *pythons, *session.posargs)
+    session.run("python", "tools/check_packages.py", "--sdist")
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """ruff on Python, cython-lint on .pyx and .pxd."""
+    session.install("-q", "ruff>=0.12", "cython-lint>=0.16")
+    session.run("ruff", "check", *(session.posargs or ["."]))
+    homes = ("packages", "tools")
+    sources = {p for home in homes for suffix in ("pyx", "pxd") for p in (ROOT / home).rglob(f"*.{suffix}")}
+    # one name for what is reached by the links packages/*/include too
+    session.run("cython-lint", *sorted({str(p.resolve().relative_to(ROOT.resolve())) for p in sources}))
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """mypy on our Python, stubtest on every public module, and both against typeshed's view of the stdlib."""
+    install_tools(session, "mypy>=1.17", "types-psutil", "rich", "nox", "-r", "tools/bench/requirements.txt")
+    session.run(*WHEELHOUSE, "--install")
+    session.run("python", "tools/check_types", *session.posargs)
+
+
+@nox.session(python=SANITIZED)
+def sanitize(session: nox.Session) -> None:
+    """The C headers' own tests, then the packages' tests, under ASan and UBSan (headers: TSan too)."""
+    install_tools(session)
+    session.run("python", "tools/sanitize", "headers")
+    session.run("python", "tools/sanitize", "packages", *session.posargs)

@@ -10,9 +10,10 @@ in code that checks for those.  Every method is the compiled one.
 import queue as _stdlib
 from types import GenericAlias as _GenericAlias
 
-from hasten.queue import _ordered, _simple
+from hasten.queue import _ordered
 from hasten.queue import _queue as _fifo
 from hasten.queue._errors import Empty, Full, ShutDown
+from hasten.queue._simple import SimpleQueue
 
 __all__ = ["Empty", "Full", "ShutDown", "Queue", "PriorityQueue", "LifoQueue", "SimpleQueue"]
 
@@ -28,11 +29,6 @@ class PriorityQueue(_ordered.PriorityQueue, Queue, _stdlib.PriorityQueue):
 
 class LifoQueue(_ordered.LifoQueue, Queue, _stdlib.LifoQueue):
     __doc__ = _ordered.LifoQueue.__doc__
-
-
-class SimpleQueue(_simple.SimpleQueue):
-    __doc__ = _simple.SimpleQueue.__doc__
-    __class_getitem__ = classmethod(_GenericAlias)
 
 
 _PySimpleQueue = SimpleQueue  # the standard library's tests ask for it

@@ -1,4 +1,5 @@
 from cpython.object cimport PyObject, visitproc
+from cpython.ref cimport Py_DECREF
 
 from compat cimport hs_mutex
 
@@ -26,4 +27,8 @@ cdef class Ring:
     cdef int clear_ring(self) except -1
 
 
-cdef object take_over(PyObject *item)
+cdef inline object take_over(PyObject *item):
+    """The object that an owned pointer refers to; the reference is the caller's from now on."""
+    cdef object result = <object>item
+    Py_DECREF(result)
+    return result

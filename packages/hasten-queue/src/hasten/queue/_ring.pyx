@@ -6,7 +6,6 @@ would have neither; `container` sees to that.)
 """
 
 from cpython.object cimport PyObject, visitproc
-from cpython.ref cimport Py_DECREF
 
 from compat cimport hs_mutex_lock, hs_mutex_unlock
 
@@ -25,13 +24,6 @@ cdef class Ring:
         hs_mutex_unlock(&self.guard)
         hs_ring_free(&all)
         return 0
-
-
-cdef object take_over(PyObject *item):
-    """The object that an owned pointer refers to; the reference is the caller's from now on."""
-    cdef object result = <object>item
-    Py_DECREF(result)
-    return result
 
 
 cdef extern from "Python.h":

@@ -56,7 +56,8 @@ def test_hand_over_is_what_the_direct_run_does_without():
     assert costs.amount(plain) == "3.50 s (70%)"
     assert costs.ratio_of_handover(plain, hasten) == "7.0x"
     assert costs.verdict("Row", plain, hasten) == (
-        "Row: handing over takes 70% of the stdlib's CPU time, and hasten makes the program 2.5 times as fast."
+        "Row: handing over takes 70% of the stdlib's CPU time, "
+        "and hasten makes the program 2.5 times as fast."
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+
 import pytest
 
 pytest.importorskip("tomllib", reason="the report is made on Python 3.11 and newer")
@@ -131,20 +133,26 @@ def test_another_tools_file_is_refused(tmp_path):
         report.load([tmp_path / "x.json"])
 
 
-def test_the_chart_is_an_svg_with_a_bar_for_each_row_and_a_png(tmp_path):
-    pytest.importorskip("matplotlib")
+def draw(bench, tmp_path, rows):
+    """In a process of its own: matplotlib keeps its fonts open."""
+    if importlib.util.find_spec("matplotlib") is None:
+        pytest.skip("needs matplotlib")
+    report.save(tmp_path / "r.json", rows, META)
+    return bench("--from-json", tmp_path / "r.json", "--chart", tmp_path / "c.svg")
+
+
+def test_the_chart_is_an_svg_with_a_bar_for_each_row_and_a_png(bench, tmp_path):
     rows = [row(), row(case="get", slow=(80.0,) * 4), row(python="3.15"), row(python="3.15", case="get")]
-    targets = [tmp_path / "c.svg", tmp_path / "c.png"]
-    chart.draw(rows, targets)
-    svg = targets[0].read_text()
+    assert draw(bench, tmp_path, rows).returncode == 0
+    svg = (tmp_path / "c.svg").read_text()
     assert svg.count("10.0x") >= 3 and "0.80x" in svg, "each bar has its ratio beside it"
-    assert targets[1].read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "c.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_chart_of_nothing_is_refused(tmp_path):
-    pytest.importorskip("matplotlib")
-    with pytest.raises(chart.NoChart, match="no ratio"):
-        chart.draw([row(fast=())], [tmp_path / "c.svg"])
+def test_a_chart_of_nothing_is_refused(bench, tmp_path):
+    done = draw(bench, tmp_path, [row(fast=())])
+    assert done.returncode == 2
+    assert "there is no ratio to draw" in done.stderr
 
 
 def test_a_missing_matplotlib_is_named(tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-"""The rows themselves: they pass with the stdlib on either side, and notice a queue or lock that is broken."""
+"""The rows themselves: they pass with the stdlib, and notice a queue or a lock that is broken."""
 
 from __future__ import annotations
 

@@ -186,6 +186,7 @@ class Pipeline:
         self.index = Index()
         self.errors = []
         self.stopping = threading.Event()
+        self.finished = threading.Event()
         self.todo = queue.Queue(job.room)
         self.done = queue.PriorityQueue()
         self.reader = threading.Thread(target=self.guarded, args=(self.read,), name="reader")
@@ -203,6 +204,7 @@ class Pipeline:
             self.stopping.set()
 
     def read(self):
+        """Also ends the others: a STOP for each worker, and one for the merger when all workers are through."""
         try:
             for item in self.job.items():
                 if self.stopping.is_set():
@@ -211,6 +213,9 @@ class Pipeline:
         finally:
             for _ in self.workers:
                 self.todo.put(STOP)
+            for worker in self.workers:
+                worker.join()
+            self.done.put(STOP)
 
     def work(self):
         """After a failure the queue is still emptied, or the reader would wait for room for ever."""
@@ -228,32 +233,30 @@ class Pipeline:
                 self.stopping.set()
 
     def merge(self):
-        """The priority queue gives the smallest number that is there; one that is ahead of its turn waits
-        aside.
-        """
+        """The priority queue gives the smallest number that is there; one ahead of its turn waits aside."""
         due, early, merge = 0, {}, self.job.merge
-        while True:
-            result = self.done.get()
-            if result is STOP:
-                return
-            early[result[0]] = result
-            while due in early:
-                merge(self.index, early.pop(due))
-                due += 1
+        try:
+            while True:
+                result = self.done.get()
+                if result is STOP:
+                    return
+                early[result[0]] = result
+                while due in early:
+                    merge(self.index, early.pop(due))
+                    due += 1
+        finally:
+            self.finished.set()
 
     def run(self):
-        threads = [self.reader, *self.workers]
-        for thread in [*threads, self.merger]:
+        threads = [self.merger, *self.workers, self.reader]
+        for thread in threads:
             thread.start()
         try:
-            for thread in threads:
-                thread.join()
-        finally:  # also on Ctrl-C: nobody is left waiting
+            self.finished.wait()  # not join(): before Python 3.13 Ctrl-C in there makes a thread count as ended
+        finally:
             self.stopping.set()
             for thread in threads:
                 thread.join()
-            self.done.put(STOP)
-            self.merger.join()
         return self.index
 
 

@@ -204,7 +204,7 @@ class Pipeline:
             self.stopping.set()
 
     def read(self):
-        """Also ends the others: a STOP for each worker, and one for the merger when all workers are through."""
+        """Also ends the others: a STOP for each worker, one for the merger when all workers are through."""
         try:
             for item in self.job.items():
                 if self.stopping.is_set():
@@ -252,7 +252,8 @@ class Pipeline:
         for thread in threads:
             thread.start()
         try:
-            self.finished.wait()  # not join(): before Python 3.13 Ctrl-C in there makes a thread count as ended
+            # Not join(): before Python 3.13 a Ctrl-C in there makes a running thread count as ended.
+            self.finished.wait()
         finally:
             self.stopping.set()
             for thread in threads:

@@ -15,6 +15,7 @@ cdef enum:
 
 cdef class Items(Ring):
     cdef int special
+    cdef bint lifo              # the item put last leaves first
     cdef unsigned int tag       # version of the type that `special` was worked out for
     cdef bint put_overridden, get_overridden, hooked_instance
     cdef object maxsize_

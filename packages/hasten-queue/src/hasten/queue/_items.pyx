@@ -18,7 +18,7 @@ from cpython.ref cimport Py_INCREF, Py_DECREF
 from libc.math cimport ceil
 
 from compat cimport hs_mutex_lock, hs_mutex_unlock, hs_type_tag
-from hasten.queue._ring cimport (Ring, hs_ring, hs_ring_detach, hs_ring_free, hs_ring_pop_left, hs_ring_push,
+from hasten.queue._ring cimport (Ring, hs_ring, hs_ring_detach, hs_ring_free, hs_ring_pop, hs_ring_push,
                                  hs_ring_slot, take_over)
 
 cdef extern from "Python.h":
@@ -137,7 +137,7 @@ cdef class Items(Ring):
 
     cdef object base_take(self):
         if self.container is not None:
-            return self.container.popleft()
+            return self.container.pop() if self.lifo else self.container.popleft()
         if self.ring.count == 0:
             raise IndexError("pop from an empty queue")
         return self.ring_take()
@@ -155,14 +155,14 @@ cdef class Items(Ring):
     cdef object ring_take(self):
         cdef PyObject *item
         hs_mutex_lock(&self.guard)
-        item = hs_ring_pop_left(&self.ring)
+        item = hs_ring_pop(&self.ring, self.lifo)
         hs_mutex_unlock(&self.guard)
         return take_over(item)
 
     # ---- the container that users see ----
 
     cdef object new_container(self):
-        return deque()
+        return [] if self.lifo else deque()
 
     cdef int open_container(self) except -1:
         """Move the items to a container, in order.  Called with the queue's lock held."""

@@ -19,7 +19,8 @@ Two cases deserve care:
   it is acquired for the owner on the spot and released together with the gate.
 
 After fork() the owner may be a thread that does not exist any more: an owner of another fork count
-does not count, unless it is the thread that called fork().
+does not count, unless it is the thread that called fork().  Nor does any owner once the interpreter is
+being torn down, because other threads do not run then.
 """
 
 import threading
@@ -29,7 +30,7 @@ cimport cython
 from libc.stdint cimport int64_t
 
 from clock cimport HS_NEVER, hs_now
-from compat cimport hs_mutex_lock, hs_mutex_unlock
+from compat cimport hs_finalizing, hs_mutex_lock, hs_mutex_unlock
 from park cimport hs_waitlist
 from hasten._thread import allocate_lock
 from hasten.queue._items cimport OPENED, SHARED, Items
@@ -60,7 +61,7 @@ cdef class Monitor(Items):
             if self.special & SHARED:
                 hs_mutex_unlock(&self.guard)
                 continue
-            if self.owner == 0 or self.owner_forks != fork_count[0]:
+            if self.owner == 0 or self.owner_forks != fork_count[0] or hs_finalizing():
                 self.owner = PyThread_get_thread_ident()
                 self.owner_forks = fork_count[0]
                 hs_mutex_unlock(&self.guard)

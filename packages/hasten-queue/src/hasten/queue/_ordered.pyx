@@ -19,7 +19,7 @@ from cpython.ref cimport Py_DECREF
 from compat cimport hs_mutex_lock, hs_mutex_unlock
 from hasten.queue._items cimport COMPARES, Items
 from hasten.queue._queue cimport Queue
-from hasten.queue._ring cimport hs_ring, hs_ring_pop_right, take_over
+from hasten.queue._ring cimport hs_ring, hs_ring_pop, take_over
 
 
 cdef class LifoQueue(Queue):
@@ -30,21 +30,6 @@ cdef class LifoQueue(Queue):
 
     def __cinit__(self):
         self.lifo = True
-
-    cdef object new_container(self):
-        return []
-
-    cdef object ring_take(self):
-        cdef PyObject *item
-        hs_mutex_lock(&self.guard)
-        item = hs_ring_pop_right(&self.ring)
-        hs_mutex_unlock(&self.guard)
-        return take_over(item)
-
-    cdef object base_take(self):
-        if self.container is not None:
-            return self.container.pop()
-        return Items.base_take(self)
 
 
 cdef class PriorityQueue(Queue):
@@ -58,9 +43,7 @@ cdef class PriorityQueue(Queue):
 
     def __cinit__(self):
         self.special |= COMPARES
-
-    cdef object new_container(self):
-        return []
+        self.lifo = True  # the ring is a stack, with the root of the heap at the left
 
     cdef int base_put(self, item) except -1:
         if self.container is not None:
@@ -127,7 +110,7 @@ cdef class PriorityQueue(Queue):
         ring.slots[hole] = ring.slots[size]
         ring.slots[size] = root
         hs_mutex_lock(&self.guard)
-        root = hs_ring_pop_right(ring)
+        root = hs_ring_pop(ring, True)
         hs_mutex_unlock(&self.guard)
         return take_over(root)
 

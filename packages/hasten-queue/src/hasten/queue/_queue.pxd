@@ -5,7 +5,6 @@ from hasten.queue._monitor cimport Monitor
 
 cdef class Queue(Monitor):
     cdef bint shut  # shutdown() was called
-    cdef bint lifo  # the item put last leaves first
 
     cdef bint has_room(self) noexcept
     cdef int put_waiting(self, item, block, timeout) except -1
@@ -17,6 +16,8 @@ cdef class Queue(Monitor):
     cdef object get_inside(self, block, int64_t deadline)
     cdef object get_reentered(self, block)
     cdef list take_slice(self, Py_ssize_t most)
+    cdef int take_more(self, list taken, Py_ssize_t most) except -1
     cdef object task_done_inside(self)
+    cdef object join_inside(self, int64_t deadline)
     cdef int drain(self) except -1
     cdef object size_now(self)

@@ -17,11 +17,13 @@ from hasten.queue._errors import Empty, Full, ShutDown
 from hasten.queue._items cimport SHARED, UNTAGGED
 from hasten.queue._items import register_base
 from hasten.queue._monitor cimport Monitor
-from hasten.queue._ring cimport hs_ring_pop_left, hs_ring_pop_right, hs_ring_push, hs_ring_reserve, take_over
+from hasten.queue._ring cimport (hs_ring, hs_ring_detach, hs_ring_free, hs_ring_pop, hs_ring_push,
+                                 hs_ring_reserve, take_over)
 from hasten.queue._waiting cimport deadline_of, expired, sleep, wake_all, wake_any, wake_held
 
 
 cdef extern from "Python.h":
+    list PyList_New(Py_ssize_t size)
     PyObject *PyList_GET_ITEM(list items, Py_ssize_t i) noexcept
     void PyList_SET_ITEM(list items, Py_ssize_t i, PyObject *item) noexcept
 
@@ -257,7 +259,8 @@ cdef class Queue(Monitor):
     def get_many(self, max, block=True, timeout=None):
         """Remove and return up to *max* items as a list, in order.
 
-        Waits for the first one as get() does (with the same errors), never for the others.
+        Waits for the first one as get() does (with the same errors), never for the others.  If a hook of a
+        subclass fails halfway, the items so far are in the attribute `taken` of its exception.
         """
         cdef list taken
         cdef Py_ssize_t most = max
@@ -268,12 +271,20 @@ cdef class Queue(Monitor):
         if not taken:
             taken.append(self.get(block, timeout))
         if self.get_overridden or not is_direct(self):
-            try:
-                while len(taken) < most:
-                    taken.append(self.get_nowait())
-            except (Empty, ShutDown):
-                return taken
+            self.take_more(taken, most)
         return taken
+
+    cdef int take_more(self, list taken, Py_ssize_t most) except -1:
+        """Call get_nowait() until there is enough or nothing more."""
+        try:
+            while len(taken) < most:
+                taken.append(self.get_nowait())
+        except (Empty, ShutDown):
+            return 0
+        except BaseException as error:
+            error.taken = taken
+            raise
+        return 0
 
     cdef list take_slice(self, Py_ssize_t most):
         """Take up to *most* items under one hold of the guard; none where the direct way is closed."""
@@ -283,20 +294,18 @@ cdef class Queue(Monitor):
         while not self.get_overridden and is_direct(self):
             # A new list may start the garbage collector, and with it anything: look again afterwards.
             count = min(most, self.ring.count)
-            taken = [None] * count
+            taken = PyList_New(count)
             hs_mutex_lock(&self.guard)
             if self.special or count > self.ring.count:
                 hs_mutex_unlock(&self.guard)
                 continue
             for i in range(count):
-                item = hs_ring_pop_right(&self.ring) if self.lifo else hs_ring_pop_left(&self.ring)
+                item = hs_ring_pop(&self.ring, self.lifo)
                 PyList_SET_ITEM(taken, i, item)
             for i in range(count):
                 if not wake_held(&self.putters):
                     break
             hs_mutex_unlock(&self.guard)
-            for i in range(count):
-                Py_DECREF(None)
             return taken
         return []
 
@@ -308,10 +317,10 @@ cdef class Queue(Monitor):
         When all items that were ever put have been, join() returns.  ValueError if called more often
         than there were items.
         """
-        cdef bint last
-        if self.special & SHARED:
-            return self.task_done_inside()
         hs_mutex_lock(&self.guard)
+        if self.special & SHARED:
+            hs_mutex_unlock(&self.guard)
+            return self.task_done_inside()
         if self.unfinished <= 0:
             hs_mutex_unlock(&self.guard)
             raise ValueError("task_done() called too many times")
@@ -338,12 +347,19 @@ cdef class Queue(Monitor):
         Returns True; or False if that did not happen within *timeout* seconds.
         """
         cdef int64_t deadline = deadline_of(timeout)
-        while not self.special & SHARED:
+        cdef bint done
+        while True:
             hs_mutex_lock(&self.guard)
-            if self.unfinished <= 0 or expired(deadline):
+            if self.special & SHARED:
                 hs_mutex_unlock(&self.guard)
-                return self.unfinished <= 0
+                return self.join_inside(deadline)
+            done = self.unfinished <= 0
+            if done or expired(deadline):
+                hs_mutex_unlock(&self.guard)
+                return done
             sleep(&self.joiners, &self.guard, deadline)
+
+    cdef object join_inside(self, int64_t deadline):
         self.enter()
         try:
             while self.unfinished > 0 and not expired(deadline):
@@ -387,11 +403,23 @@ cdef class Queue(Monitor):
             self.leave()
 
     cdef int drain(self) except -1:
+        """Take everything out.  The items are dropped at the end, when their finalizers find the queue empty."""
         cdef list dropped = []
+        cdef hs_ring all
+        hs_mutex_lock(&self.guard)
+        if self.special == 0:
+            all = hs_ring_detach(&self.ring)
+            self.unfinished = max(0, self.unfinished - all.count)
+            hs_mutex_unlock(&self.guard)
+            hs_ring_free(&all)
+            return 0
+        hs_mutex_unlock(&self.guard)
         while self.has_items():
             dropped.append(self.take())
+            hs_mutex_lock(&self.guard)
             if self.unfinished > 0:
                 self.unfinished -= 1
+            hs_mutex_unlock(&self.guard)
         return 0
 
     @property
@@ -484,7 +512,7 @@ cdef inline PyObject *get_direct(Queue self) except? NULL:
 
 cdef inline PyObject *pop(Queue self) noexcept:
     """Remove the next item of the ring and wake one putter.  The guard is held, and is let go of."""
-    cdef PyObject *item = hs_ring_pop_right(&self.ring) if self.lifo else hs_ring_pop_left(&self.ring)
+    cdef PyObject *item = hs_ring_pop(&self.ring, self.lifo)
     wake_any(&self.putters, &self.guard)
     return item
 

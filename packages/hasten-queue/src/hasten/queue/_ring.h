@@ -65,17 +65,10 @@ static inline void hs_ring_relax(hs_ring *r) {
         (void)hs_ring_resize(r, r->capacity / 4);
 }
 
-/* Hands over the reference; the ring is not empty. */
-static inline PyObject *hs_ring_pop_left(hs_ring *r) {
-    PyObject *item = r->slots[r->head];
-    r->head = (r->head + 1) & (r->capacity - 1);
-    r->count--;
-    hs_ring_relax(r);
-    return item;
-}
-
-static inline PyObject *hs_ring_pop_right(hs_ring *r) {
-    PyObject *item = r->slots[hs_ring_slot(r, r->count - 1)];
+/* Hands over the reference at the right end or the left one; the ring is not empty. */
+static inline PyObject *hs_ring_pop(hs_ring *r, int right) {
+    PyObject *item = r->slots[right ? hs_ring_slot(r, r->count - 1) : r->head];
+    if (!right) r->head = (r->head + 1) & (r->capacity - 1);
     r->count--;
     hs_ring_relax(r);
     return item;

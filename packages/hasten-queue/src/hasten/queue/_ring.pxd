@@ -12,8 +12,7 @@ cdef extern from "_ring.h":
     Py_ssize_t hs_ring_slot(const hs_ring *r, Py_ssize_t i) noexcept nogil
     int hs_ring_reserve(hs_ring *r, Py_ssize_t extra) noexcept nogil
     int hs_ring_push(hs_ring *r, PyObject *item) noexcept nogil
-    PyObject *hs_ring_pop_left(hs_ring *r) noexcept nogil
-    PyObject *hs_ring_pop_right(hs_ring *r) noexcept nogil
+    PyObject *hs_ring_pop(hs_ring *r, bint right) noexcept nogil
     hs_ring hs_ring_detach(hs_ring *r) noexcept nogil
     void hs_ring_free(hs_ring *r) noexcept
     int hs_ring_visit(hs_ring *r, visitproc visit, void *arg) noexcept

@@ -15,7 +15,7 @@ from clock cimport HS_NEVER
 from compat cimport hs_mutex_lock, hs_mutex_unlock
 from park cimport hs_waitlist
 from hasten.queue._errors import Empty, ShutDown
-from hasten.queue._ring cimport Ring, hs_ring_pop_left, hs_ring_push, take_over
+from hasten.queue._ring cimport Ring, hs_ring_pop, hs_ring_push, take_over
 from hasten.queue._waiting cimport deadline_of, expired, sleep, wake_all, wake_any
 
 
@@ -75,7 +75,7 @@ cdef class SimpleQueue(Ring):
         while True:
             hs_mutex_lock(&self.guard)
             if self.ring.count > 0:
-                item = hs_ring_pop_left(&self.ring)
+                item = hs_ring_pop(&self.ring, False)
                 hs_mutex_unlock(&self.guard)
                 return take_over(item)
             if self.shut:

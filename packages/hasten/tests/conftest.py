@@ -55,7 +55,8 @@ class Runner:
         """Run *source* as a script under plain python; it has to end well and in silence."""
         self.write("check.py", source)
         result = self.python(*args, "check.py", **kwargs)
-        assert (result.status, result.err) == (0, ""), result
+        if (result.status, result.err) != (0, ""):
+            pytest.fail(repr(result))
         return result.out
 
 

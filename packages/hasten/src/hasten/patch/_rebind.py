@@ -4,7 +4,8 @@
 module to the standard library's class.  Those globals are found by identity and bound anew; a
 record of each makes it possible to put them back.  Left alone are
 
-* the namespaces of the replaced modules themselves: they stay what they were;
+* the namespaces of the replaced modules themselves, and of those that define what they offer
+  (``_queue`` for ``queue``): they stay what they were;
 * hasten's own modules, which hold the originals on purpose;
 * for ``_thread``, every module of the standard library: ``threading`` in particular, once imported,
   keeps track of its threads with the locks and handles of the ``_thread`` it was loaded over;
@@ -80,7 +81,7 @@ def _holders(name, wanted):
         if name == "_thread" and _table.in_stdlib(namespace.get("__spec__")):
             continue
         for key, value in namespace.copy().items():
-            if id(value) in wanted:
+            if id(value) in wanted and getattr(value, "__module__", None) != holder:
                 yield holder, namespace, key, value
 
 

@@ -14,12 +14,13 @@ its submodules, for a package) is put in for the time of the load and set aside 
 ``queue`` holds the lock of ``queue`` and waits for the one of ``hasten.queue``, so whoever loads
 ``hasten.queue`` must not ask for the lock of ``queue``.
 
-Nothing is imported before the program asks for it.  Nothing in here takes a lock of our own.
+Nothing is imported before the program asks for it.
 """
 
 from __future__ import annotations
 
 import sys
+from _thread import allocate_lock, get_ident
 from importlib import import_module
 from importlib.util import module_from_spec
 
@@ -27,7 +28,9 @@ from hasten.patch import _table
 
 active: dict[str, str] = {}  # name in the table -> hasten module; what is replaced now
 originals: dict = {}  # full name -> the standard library's module, once there is one
-_loading: list[str] = []  # owners whose names mean the standard library's for the moment
+_inside: dict[str, list[int]] = {}  # owner -> threads for which its names mean the standard library's now
+_before: dict[str, dict] = {}  # owner -> what sys.modules held for it before that
+_swapping = allocate_lock()  # for the swap alone, never held during an import
 _hasten_names = {module: name for name, (module, _) in _table.TABLE.items()}
 _after_import: dict = {}  # full name -> called with the module when it has been loaded
 _ROOTS = frozenset(name.partition(".")[0] for name in [*_table.TABLE, "hasten"])
@@ -40,10 +43,11 @@ class Finder:
     def find_spec(fullname, path=None, target=None):
         if fullname.partition(".")[0] not in _ROOTS:
             return None
-        spec = None
         owner = _table.owner(fullname)
-        if owner in active and owner not in _loading:
+        # Another thread than the one that loads hasten.queue now gets hasten.queue, and waits for it.
+        if owner in active and get_ident() not in _inside.get(owner, ()):
             return _redirected(fullname, owner, path)
+        spec = None
         name = _stdlib_name(fullname)
         if name is not None and _table.owner(name) in active:
             spec = _others(fullname, path)
@@ -79,6 +83,12 @@ def _others(fullname, path):
 
 
 def _redirected(fullname, owner, path):
+    """The spec that gives *fullname* hasten's module.
+
+    The module is loaded here already, and not by the spec's loader.  For while another thread loads
+    hasten.queue, ``queue`` stands in sys.modules as the standard library's, and importlib takes the spec of
+    what it finds there after this call.  Loading waits for that thread.
+    """
     from importlib.machinery import ModuleSpec
 
     if fullname == owner:
@@ -87,12 +97,12 @@ def _redirected(fullname, owner, path):
         # The program's own queue.py beside its script goes first, as it does without hasten.
         if spec is not None and not _table.in_stdlib(spec):
             return spec
-    target = _table.target(fullname)
-    if fullname == owner or _exists(target):
-        return ModuleSpec(fullname, _AliasLoader(target))
-    # A submodule that hasten's package does not have stays the standard library's.
+    if fullname == owner or _exists(_table.target(fullname)):
+        return ModuleSpec(fullname, _AliasLoader(import_module(_table.target(fullname))))
     parent = originals.get(fullname.rpartition(".")[0])
-    return _others(fullname, getattr(parent, "__path__", path))
+    if fullname in originals or _others(fullname, getattr(parent, "__path__", path)) is not None:
+        return ModuleSpec(fullname, _AliasLoader(_load_left_over(fullname)))
+    return None
 
 
 def _exists(module) -> bool:
@@ -116,13 +126,11 @@ def _stdlib_name(fullname):
 class _AliasLoader:
     """Gives an existing module under a second name."""
 
-    def __init__(self, target):
-        self.target = target
+    def __init__(self, module):
+        self.module, self.spec = module, module.__spec__
 
     def create_module(self, spec):
-        module = import_module(self.target)
-        self.spec = module.__spec__
-        return module
+        return self.module
 
     def exec_module(self, module):
         module.__spec__ = self.spec  # importlib has just put the alias's there
@@ -148,7 +156,7 @@ class _Wrapper:
 class _HookedLoader(_Wrapper):
     def exec_module(self, module):
         super().exec_module(module)
-        _after_import.pop(module.__name__, lambda _: None)(module)
+        _after_import.pop(module.__name__)(module)
 
 
 class _HastenLoader(_Wrapper):
@@ -159,48 +167,77 @@ class _HastenLoader(_Wrapper):
         self.owner = _table.owner(name)
 
     def exec_module(self, module):
-        owner = self.owner
-        if owner in _loading:  # a submodule, imported by its package
-            return super().exec_module(module)
-        before = _take(owner)
-        sys.modules.update(family(owner))
-        _loading.append(owner)
-        try:
-            load_original(owner)
+        with _StdlibWorld(self.owner):
+            load_original(self.owner)
             super().exec_module(module)
-        finally:
-            _loading.remove(owner)
-            originals.update(_take(owner))
-            sys.modules.update(before)
+
+
+class _StdlibWorld:
+    """For a while *owner* and its submodules are the standard library's in sys.modules.
+
+    So is the package that *owner* is a part of, for multiprocessing.shared_memory imports its siblings.
+    Loads of submodules nest, and may overlap with those of other threads: the last one out swaps back.
+    """
+
+    def __init__(self, owner):
+        package = _table.owner(owner.rpartition(".")[0])
+        self.owners = [owner, package] if package in active else [owner]
+
+    def __enter__(self):
+        with _swapping:
+            for owner in self.owners:
+                if not _inside.get(owner):
+                    _before[owner] = _take(owner)
+                    sys.modules.update(family(owner))
+                _inside.setdefault(owner, []).append(get_ident())
+
+    def __exit__(self, *exc_info):
+        with _swapping:
+            for owner in self.owners:
+                _inside[owner].remove(get_ident())
+                if not _inside[owner]:
+                    originals.update(_take(owner))
+                    sys.modules.update(_before.pop(owner))
 
 
 def load_original(name):
     """The standard library's module *name*, or None where this Python has none."""
     if name in originals:
         return originals[name]
-    parent = name.rpartition(".")[0]
-    path = import_module(parent).__path__ if parent else None
-    spec = _others(name, path)
+    parent, _, child = name.rpartition(".")
+    package = None
+    if parent:
+        package = load_original(parent) if _table.owner(parent) in active else import_module(parent)
+    spec = _others(name, getattr(package, "__path__", None))
     if spec is None:
         return None
     module = module_from_spec(spec)
-    # Only a package needs to be found by name while it loads; a plain module stays unseen by other
-    # threads until it is whole.
-    if spec.submodule_search_locations is not None:
+    # Packages find their parts by name while they load. A plain module stays unseen by other threads until it is whole.
+    if spec.submodule_search_locations is not None or package is not None:
         sys.modules[name] = module
     spec.loader.exec_module(module)
     sys.modules[name] = originals[name] = module
+    if package is not None:
+        setattr(package, child, module)
     return module
 
 
-def family(name) -> dict:
-    """The standard library's modules known under *name*: itself and its submodules."""
-    return {key: module for key, module in originals.items() if _table.owner(key) == name}
+def _load_left_over(name):
+    """Load the submodule *name* that hasten's package lacks: the standard library's, in its own world."""
+    with _StdlibWorld(_table.owner(name)):
+        return load_original(name)
 
 
-def _take(name) -> dict:
-    """Remove *name* and its submodules from sys.modules and return them."""
-    return {key: sys.modules.pop(key) for key in list(sys.modules) if _table.owner(key) == name}
+def family(owner) -> dict:
+    """The standard library's modules that belong to *owner*: itself and its submodules."""
+    return {key: module for key, module in originals.items() if _table.owner(key) == owner}
+
+
+def _take(owner) -> dict:
+    """Remove *owner* and its submodules from sys.modules and return them."""
+    keys = [key for key in list(sys.modules) if _table.owner(key) == owner]
+    taken = {key: sys.modules.pop(key, None) for key in keys}
+    return {key: module for key, module in taken.items() if module is not None}
 
 
 def begin(name) -> bool:
@@ -221,9 +258,11 @@ def end(name) -> None:
     del active[name]
     if not active:
         sys.meta_path.remove(finder)
-    replaced = {key: module for key, module in _take(name).items() if module.__name__ == key}
-    sys.modules.update(replaced)
-    sys.modules.update(family(name))
+    mine = family(name)
+    # Overwritten before the others go: importlib, at the end of an import in another thread, relies on the entry.
+    sys.modules.update(mine)
+    for key in [key for key in list(sys.modules) if _table.owner(key) == name and key not in mine]:
+        sys.modules.pop(key, None)
     parent, _, child = name.rpartition(".")
     if parent in sys.modules and name in originals:
         setattr(sys.modules[parent], child, originals[name])

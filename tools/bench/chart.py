@@ -59,7 +59,7 @@ def panel(axis: Any, rows: list[Row], pythons: list[str], title: str) -> None:
     for index, python in enumerate(pythons):
         mine = [row for row in rows if row.python == python]
         places = [cases.index(row.case) + (index - (len(pythons) - 1) / 2) * thickness for row in mine]
-        medians = [row.ratio.median for row in mine]
+        medians = [row.gain.median for row in mine]
         # A bar on a logarithmic axis starts where the reader should compare from: at 1.
         axis.barh(
             places,
@@ -69,15 +69,15 @@ def panel(axis: Any, rows: list[Row], pythons: list[str], title: str) -> None:
             label=python,
             color=COLOURS[index % len(COLOURS)],
             xerr=[
-                [row.ratio.median - row.ratio.low for row in mine],
-                [row.ratio.high - row.ratio.median for row in mine],
+                [row.gain.median - row.gain.low for row in mine],
+                [row.gain.high - row.gain.median for row in mine],
             ],
             error_kw={"elinewidth": 0.8, "ecolor": "#333333"},
         )
         for place, row in zip(places, mine):
-            edge = max(row.ratio.high, 1)
+            edge = max(row.gain.high, 1)
             axis.annotate(
-                f"{number(row.ratio.median)}x",
+                f"{number(row.gain.median)}x",
                 (edge, place),
                 xytext=(4, 0),
                 textcoords="offset points",
@@ -95,8 +95,8 @@ def panel(axis: Any, rows: list[Row], pythons: list[str], title: str) -> None:
 
 def scale(axis: Any, rows: list[Row]) -> None:
     """A logarithmic axis with readable numbers, that has room for the labels at the bars' ends."""
-    low = min(0.7, min(row.ratio.low for row in rows) * 0.8)
-    high = max(2.5, max(row.ratio.high for row in rows) * 1.6)
+    low = min(0.7, min(row.gain.low for row in rows) * 0.8)
+    high = max(2.5, max(row.gain.high for row in rows) * 1.6)
     axis.set_xscale("log")
     axis.set_xlim(low, high)
     ticks = [tick for tick in TICKS if low <= tick <= high]

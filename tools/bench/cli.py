@@ -166,7 +166,7 @@ def write(options: argparse.Namespace, rows: list[Row], meta: dict[str, Any]) ->
 def gate(rows: list[Row], share: float) -> list[str]:
     """The rows that miss even this share of their goal."""
     return [
-        f"{row.python} {row.suite}, {row.case}: {row.ratio.median:.2f}x, "
+        f"{row.python} {row.suite}, {row.case}: {row.gain.median:.2f}x, "
         f"below {share:.0%} of the goal {row.goal:g}"
         for row in rows
         if row.below(share)

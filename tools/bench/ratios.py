@@ -38,12 +38,19 @@ class Row:
     operations: dict[str, int] = field(default_factory=dict)
 
     @property
-    def below_goal(self) -> bool:
-        return self.ratio is not None and self.goal is not None and self.ratio.median < self.goal
+    def gain(self) -> Spread:
+        """The ratio of a row that has one."""
+        if self.ratio is None:
+            raise ValueError(f"{self.case} on {self.python} has no ratio")
+        return self.ratio
 
     def below(self, share: float) -> bool:
-        """Whether the ratio misses even this share of the goal."""
-        return self.below_goal and self.ratio.median < share * self.goal
+        """Whether the ratio misses this share of the goal. A row without ratio or goal misses nothing."""
+        return self.ratio is not None and self.goal is not None and self.ratio.median < share * self.goal
+
+    @property
+    def below_goal(self) -> bool:
+        return self.below(1)
 
 
 def spread(values: list[float]) -> Spread:

@@ -23,6 +23,7 @@ import traceback
 import zlib
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 MASK = 2**64 - 1
 LAST = float("inf")  # the number after all others: the priority queue gives it when nothing else is left
@@ -34,7 +35,7 @@ class FileIndex:
 
     def __init__(self):
         self.tokens = 0
-        self.names = Counter()
+        self.names: Counter[str] = Counter()
         self.checksum = 0
 
     def add(self, name, weight):
@@ -50,7 +51,7 @@ class Index:
     def __init__(self):
         self.files = 0
         self.tokens = 0
-        self.names = Counter()
+        self.names: Counter[str] = Counter()
         self.checksum = 0
         self.failures = []
         self.open = FileIndex()  # the file whose tokens are arriving one by one
@@ -187,8 +188,8 @@ class Pipeline:
         self.errors = []
         self.stopping = threading.Event()
         self.finished = threading.Event()
-        self.todo = queue.Queue(job.room)
-        self.done = queue.PriorityQueue()
+        self.todo: queue.Queue[Any] = queue.Queue(job.room)
+        self.done: queue.PriorityQueue[Any] = queue.PriorityQueue()
         self.reader = threading.Thread(target=self.guarded, args=(self.read,), name="reader")
         self.workers = [
             threading.Thread(target=self.guarded, args=(self.work,), name=f"worker-{number}")

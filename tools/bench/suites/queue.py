@@ -117,7 +117,7 @@ class Hooked(OneThread):
         if not hasattr(module.Queue, "_init"):
             raise NotOffered("no hooks to override")
 
-        class Stack(module.Queue):  # type: ignore[name-defined]
+        class Stack(module.Queue):
             def _init(self, maxsize: int) -> None:
                 self.items: deque[Any] = deque()
 

@@ -9,8 +9,7 @@ cdef enum:
     SHARED = 4      # the user has seen the mutex or a condition
     COMPARES = 8    # storing an item runs Python code (priority queues)
     UNTAGGED = 16   # the interpreter gives the type no version tag: look for hooks each time
-
-    LIMIT_OBJECT = -1
+    COMPARED = 32   # maxsize is no int or float: Python has to compare it with the size
 
 
 cdef class Items(Ring):
@@ -19,7 +18,7 @@ cdef class Items(Ring):
     cdef unsigned int tag       # version of the type that `special` was worked out for
     cdef bint put_overridden, get_overridden, hooked_instance
     cdef object maxsize_
-    cdef Py_ssize_t limit       # maxsize as a C number: 0 unlimited, LIMIT_OBJECT: ask maxsize_
+    cdef Py_ssize_t limit       # maxsize as a C number; 0: unlimited, or COMPARED
 
     cdef int find_hooks(self) except -1
     cdef int open_container(self) except -1

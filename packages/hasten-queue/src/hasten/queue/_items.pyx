@@ -185,23 +185,29 @@ cdef class Items(Ring):
     # ---- the limit ----
 
     cdef bint bounded(self) except -1:
-        return self.limit > 0 or (self.limit == LIMIT_OBJECT and self.maxsize_ > 0)
+        return self.maxsize_ > 0 if self.special & COMPARED else self.limit > 0
 
     cdef bint is_full(self) except -1:
         """Whether a bounded queue has no room."""
-        if self.limit > 0 and not self.special & HOOKED:
+        if not self.special & (HOOKED | COMPARED):
             return self.count() >= self.limit
         return self.size() >= self.maxsize_
 
     cdef int set_limit(self, maxsize) except -1:
         """Any object is accepted, as in the standard library: what can't be compared fails in put()."""
         cdef double number
+        cdef Py_ssize_t limit = 0
+        cdef int compared = 0
         if type(maxsize) is int or type(maxsize) is bool:
-            self.limit = min(max(maxsize, 0), PY_SSIZE_T_MAX)
+            limit = min(max(maxsize, 0), PY_SSIZE_T_MAX)
         elif type(maxsize) is float:
             number = ceil(maxsize)
-            self.limit = <Py_ssize_t>number if 0 < number < <double>PY_SSIZE_T_MAX else 0
+            limit = <Py_ssize_t>number if 0 < number < <double>PY_SSIZE_T_MAX else 0
         else:
-            self.limit = LIMIT_OBJECT
+            compared = COMPARED
+        hs_mutex_lock(&self.guard)
+        self.special = (self.special & ~COMPARED) | compared
+        self.limit = limit
+        hs_mutex_unlock(&self.guard)
         self.maxsize_ = maxsize
         return 0

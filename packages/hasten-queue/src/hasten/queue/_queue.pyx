@@ -62,7 +62,8 @@ cdef class Queue(Monitor):
 
         Raises ShutDown after shutdown(), also when that happens during the wait.
         """
-        if not put_direct(self, item):
+        # as in the standard library, a wrong timeout is an error even if there is room
+        if (timeout is not None and block and self.limit > 0) or not put_direct(self, item):
             self.put_waiting(item, block, timeout)
 
     def put_nowait(self, item):

@@ -7,8 +7,8 @@
 3. stubtest compares each module with typeshed's stub of the stdlib module it stands for, as that is on
    the running Python: each name there has to be in ours, with a signature that takes the same calls.
 
-What may differ is in allowed.txt (2) and allowed_typeshed.txt (3), each line with its reason above it.  A line
-that is not needed fails.
+What may differ is in allowed.txt (2) and allowed_typeshed.txt (3), each line with its reason above it.  A
+line that is not needed fails.
 """
 
 from __future__ import annotations

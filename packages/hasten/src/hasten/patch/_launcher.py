@@ -32,10 +32,10 @@ class UsageError(Exception):
 class Options:
     """What the command line says."""
 
-    only = exclude = None
-    report = inherit = show_help = show_version = False
-    run = _run.run_stdin
-    arguments = ([""],)
+    def __init__(self):
+        self.only = self.exclude = None
+        self.report = self.inherit = self.show_help = self.show_version = False
+        self.run, self.arguments = _run.run_stdin, ([""],)
 
 
 def main():

@@ -22,6 +22,7 @@ from __future__ import annotations
 import sys
 from _thread import allocate_lock, get_ident
 from importlib import import_module
+from importlib.machinery import ModuleSpec
 from importlib.util import module_from_spec
 
 from hasten.patch import _table
@@ -30,6 +31,7 @@ active: dict[str, str] = {}  # name in the table -> hasten module; what is repla
 originals: dict = {}  # full name -> the standard library's module, once there is one
 _inside: dict[str, list[int]] = {}  # owner -> threads for which its names mean the standard library's now
 _before: dict[str, dict] = {}  # owner -> what sys.modules held for it before that
+_specs: dict = {}  # owner -> the real spec of its module, while it shows another one
 _swapping = allocate_lock()  # for the swap alone, never held during an import
 _hasten_names = {module: name for name, (module, _) in _table.TABLE.items()}
 _after_import: dict = {}  # full name -> called with the module when it has been loaded
@@ -83,14 +85,6 @@ def _others(fullname, path):
 
 
 def _redirected(fullname, owner, path):
-    """The spec that gives *fullname* hasten's module.
-
-    The module is loaded here already, and not by the spec's loader.  For while another thread loads
-    hasten.queue, ``queue`` stands in sys.modules as the standard library's, and importlib takes the spec of
-    what it finds there after this call.  Loading waits for that thread.
-    """
-    from importlib.machinery import ModuleSpec
-
     if fullname == owner:
         mine = originals.get(owner)
         spec = getattr(mine, "__spec__", None) or _others(fullname, path)
@@ -98,10 +92,10 @@ def _redirected(fullname, owner, path):
         if spec is not None and not _table.in_stdlib(spec):
             return spec
     if fullname == owner or _exists(_table.target(fullname)):
-        return ModuleSpec(fullname, _AliasLoader(import_module(_table.target(fullname))))
+        return ModuleSpec(fullname, _AliasLoader(_load_hasten))
     parent = originals.get(fullname.rpartition(".")[0])
     if fullname in originals or _others(fullname, getattr(parent, "__path__", path)) is not None:
-        return ModuleSpec(fullname, _AliasLoader(_load_left_over(fullname)))
+        return ModuleSpec(fullname, _AliasLoader(_load_left_over))
     return None
 
 
@@ -123,14 +117,20 @@ def _stdlib_name(fullname):
     return None
 
 
+def _load_hasten(fullname):
+    return import_module(_table.target(fullname))
+
+
 class _AliasLoader:
     """Gives an existing module under a second name."""
 
-    def __init__(self, module):
-        self.module, self.spec = module, module.__spec__
+    def __init__(self, load):
+        self.load = load
 
     def create_module(self, spec):
-        return self.module
+        module = self.load(spec.name)
+        self.spec = module.__spec__
+        return module
 
     def exec_module(self, module):
         module.__spec__ = self.spec  # importlib has just put the alias's there
@@ -188,7 +188,8 @@ class _StdlibWorld:
             for owner in self.owners:
                 if not _inside.get(owner):
                     _before[owner] = _take(owner)
-                    sys.modules.update(family(owner))
+                    for key, module in family(owner).items():
+                        _show(key, module)
                 _inside.setdefault(owner, []).append(get_ident())
 
     def __exit__(self, *exc_info):
@@ -198,6 +199,21 @@ class _StdlibWorld:
                 if not _inside[owner]:
                     originals.update(_take(owner))
                     sys.modules.update(_before.pop(owner))
+                    if owner in _specs:
+                        originals[owner].__spec__ = _specs.pop(owner)
+
+
+def _show(name, module):
+    """Put the standard library's *module* into sys.modules for the thread that loads hasten's.
+
+    importlib, when it has asked the finders in another thread, takes the spec of what it then sees under
+    that name.  So for the time being that spec leads to hasten's module: loading it waits for this thread.
+    A package needs its own spec for its relative imports.
+    """
+    if name in _table.TABLE and name not in _table.PACKAGES:
+        _specs.setdefault(name, module.__spec__)
+        module.__spec__ = ModuleSpec(name, _AliasLoader(_load_hasten))
+    sys.modules[name] = module
 
 
 def load_original(name):
@@ -212,11 +228,12 @@ def load_original(name):
     if spec is None:
         return None
     module = module_from_spec(spec)
-    # Packages find their parts by name while they load. A plain module stays unseen by other threads until it is whole.
+    # Packages find their parts by name while they load.  A plain module stays unseen by other threads until it is whole.
     if spec.submodule_search_locations is not None or package is not None:
         sys.modules[name] = module
     spec.loader.exec_module(module)
-    sys.modules[name] = originals[name] = module
+    originals[name] = module
+    _show(name, module)
     if package is not None:
         setattr(package, child, module)
     return module

@@ -25,10 +25,10 @@ def run_script(path, args):
     """Run the file, directory or zip file *path*."""
     sys.argv[:] = [path, *args]
     _blank()
-    if _is_importable(path):
-        _put_path0(path, always=True)
-        return _run_by_runpy("__main__", False)
     fullname = os.path.join(_cwd(), path)
+    if _is_importable(path):
+        _put_path0(fullname, always=True)
+        return _run_by_runpy("__main__", False)
     try:
         with open(path, "rb") as file:
             source = file.read()
@@ -208,11 +208,12 @@ def _show_from(error, traceback):
         sys.last_traceback = traceback
         try:
             (program_hook or sys.__excepthook__)(kind, value, traceback)
-        except SystemExit:
-            raise
         except BaseException as failure:
+            if isinstance(failure, SystemExit) and not sys.flags.inspect:
+                raise
             sys.stderr.write("Error in sys.excepthook:\n")
-            sys.__excepthook__(type(failure), failure, failure.__traceback__.tb_next)
+            failure.__traceback__ = failure.__traceback__.tb_next
+            sys.__excepthook__(type(failure), failure, failure.__traceback__)
             sys.stderr.write("\nOriginal exception was:\n")
             sys.__excepthook__(kind, value, traceback)
 

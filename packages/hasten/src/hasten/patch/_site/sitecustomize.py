@@ -19,9 +19,9 @@ def hasten_chain():
     mine = sys.modules.pop(__name__)
     try:
         import sitecustomize  # noqa: F401
-    except ImportError:
-        if "sitecustomize" in sys.modules:
-            raise
+    except ImportError as error:
+        if getattr(error, "name", __name__) != __name__:
+            raise  # the user has one, and it fails
         sys.modules[__name__] = mine
 
 

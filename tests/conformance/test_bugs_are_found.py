@@ -39,6 +39,22 @@ FORGETS_A_PROCESS = (
         super().__init__(maxsize)
 """
 )
+SECOND_TIME = (
+    FAITHFUL
+    + """
+    used = False
+
+    def get_nowait(self):
+        LifoQueue.used = True
+        return super().get_nowait()
+
+class PriorityQueue(_stdlib.PriorityQueue):
+    def get_nowait(self):
+        if LifoQueue.used:
+            raise RuntimeError("the LIFO queue was here before")
+        return super().get_nowait()
+"""
+)
 ONCE_ONLY = (
     FAITHFUL
     + """
@@ -93,12 +109,21 @@ def test_a_dying_process_costs_only_the_test_it_was_in(tool):
     assert result.suite["run"] == 3  # those of the FIFO and the priority queue before and after it
 
 
-def test_what_passes_alone_is_called_flaky(tool):
+def test_what_passes_when_run_again_is_called_flaky(tool):
     tool.plant(ONCE_ONLY.format(flag=str(tool.folder / "flag")))
     result = tool.run(*NOWAIT)
     assert result.status == 0, result.output
     assert [loss["id"] for loss in result.suite["flaky"]] == ["test.test_queue.PyLifoQueueTest.test_nowait"]
     assert "1 flaky" in result.output
+
+
+def test_what_fails_in_company_only_is_lost_all_the_same(tool):
+    tool.plant(SECOND_TIME)
+    result = tool.run(*NOWAIT)
+    assert result.status == 1
+    loss = result.lost()["PyPriorityQueueTest.test_nowait"]
+    assert "passes alone" in loss["text"] and "the LIFO queue was here before" in loss["text"]
+    assert result.suite["flaky"] == []
 
 
 def test_no_process_is_left_behind(tool):

@@ -13,6 +13,7 @@ import fnmatch
 import importlib
 import json
 import os
+import resource
 import signal
 import sys
 import time
@@ -212,6 +213,7 @@ def main():
     # A shell's `&` and some supervisors leave SIGINT ignored: interrupt tests would wait for ever.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # crashes are expected; their images are of no use
     journal = Journal(job)
     tests = load(job, journal)
     if tests is not None:

@@ -13,7 +13,7 @@ from .environments import Environment, create, supply_tests, unpack_wheels
 from .interpreters import Interpreter, Unusable, find
 from .judge import ABSENT, Loss, Verdict, compare, second_look
 from .known import Exemptions
-from .process import EXIT, Job, ModuleRun, run_module, stopping
+from .process import EXIT, Job, ModuleRun, Outcome, run_module, stopping
 from .screen import Screen
 from .suites import WITNESSES, Suite
 
@@ -133,7 +133,13 @@ class Engine:
                 self.look_again(verdict, suite, plain, ours, stdlib, pool)
 
     def run_one(
-        self, suite: Suite, tag: str, names: dict[str, str], side: Environment, module: str, only: str = ""
+        self,
+        suite: Suite,
+        tag: str,
+        names: dict[str, str],
+        side: Environment,
+        module: str,
+        only: list[str] | None = None,
     ) -> ModuleRun:
         """Run one test module on one side, when a slot is free."""
         job = Job(
@@ -146,7 +152,7 @@ class Engine:
         )
         label = f"{suite.name} py{tag} {'hasten' if side.names else 'stdlib'} {module.partition('.')[2]}"
         with self.slots, self.screen.follow(label + (" again" if only else "")) as progress:
-            return run_module(side, job, progress, [only] if only else None)
+            return run_module(side, job, progress, only)
 
     def look_again(
         self,
@@ -157,20 +163,37 @@ class Engine:
         stdlib: list[ModuleRun],
         pool: ThreadPoolExecutor,
     ) -> None:
-        """Run each lost test once more, alone, on both sides: one failure may be chance, two are not."""
+        """Run each lost test once more on both sides: one failure may be chance, two are not.
+
+        First alone. What passes alone may still fail whenever certain tests have run before it, so the
+        module is run again up to there, and only what passes that as well is called flaky.
+        """
         again = [loss for loss in verdict.lost if not loss.id.endswith(EXIT)]
         if len(again) > ALONE_AT_MOST:
             verdict.notes.append(f"{len(again)} tests lost: none was run again")
             return
         verdict.lost = [loss for loss in verdict.lost if loss.id.endswith(EXIT)]
-        home = {test: run.module for run in stdlib for test in run.outcomes}
+        home = {test: run for run in stdlib for test in run.outcomes}
 
-        def once_more(loss: Loss, side: Environment):
-            run = self.run_one(suite, verdict.python, ours.names, side, home[loss.id], loss.id)
+        def once_more(loss: Loss, side: Environment) -> Outcome:
+            module = home[loss.id].module
+            run = self.run_one(suite, verdict.python, ours.names, side, module, [loss.id])
             return run.outcomes.get(loss.id, ABSENT)
 
-        pairs = [
+        def in_company(module: ModuleRun, losses: list[Loss]) -> dict[str, Outcome]:
+            last = max(module.planned.index(loss.id) for loss in losses)
+            before = module.planned[: last + 1]
+            run = self.run_one(suite, verdict.python, ours.names, ours, module.module, before)
+            return {loss.id: run.outcomes.get(loss.id, ABSENT) for loss in losses}
+
+        tried = [
             (loss, pool.submit(once_more, loss, plain), pool.submit(once_more, loss, ours)) for loss in again
         ]
-        for loss, before, now in pairs:
-            second_look(verdict, loss, before.result(), now.result())
+        answers = {loss.id: (before.result(), now.result()) for loss, before, now in tried}
+        passed = [loss for loss in again if answers[loss.id][1].good]
+        company: dict[str, Outcome] = {}
+        for module in stdlib:
+            losses = [loss for loss in passed if home[loss.id] is module]
+            company.update(in_company(module, losses) if losses else {})
+        for loss in again:
+            second_look(verdict, loss, *answers[loss.id], company.get(loss.id))

@@ -30,7 +30,7 @@ class Verdict:
     passed_by_stdlib: int = 0
     passed: int = 0
     lost: list[Loss] = field(default_factory=list)
-    flaky: list[Loss] = field(default_factory=list)  # passed when run again alone
+    flaky: list[Loss] = field(default_factory=list)  # passed when run again, alone and in company
     flaky_stdlib: list[Loss] = field(default_factory=list)  # run again alone, the standard library lost it
     exempt: list[Loss] = field(default_factory=list)
     unexpected: list[str] = field(default_factory=list)  # exempted and passed
@@ -97,11 +97,20 @@ def judge_conditions(verdict: Verdict, stdlib: list[ModuleRun], ours: list[Modul
     verdict.gil_switched_on = any(run.gil_on for run in ours) and not any(run.gil_on for run in stdlib)
 
 
-def second_look(verdict: Verdict, loss: Loss, stdlib: Outcome, ours: Outcome) -> None:
-    """Decide on a lost test after both sides have run it once more, alone."""
-    if ours.good:
-        verdict.flaky.append(loss)
-    elif not stdlib.good:
+def second_look(
+    verdict: Verdict, loss: Loss, stdlib: Outcome, alone: Outcome, in_company: Outcome | None
+) -> None:
+    """Decide on a lost test after both sides have run it once more.
+
+    `in_company` is what hasten did after the tests that ran before it the first time; asked for when
+    it passed alone.
+    """
+    if not stdlib.good:
         verdict.flaky_stdlib.append(loss)
+    elif not alone.good:
+        verdict.lost.append(Loss(loss.id, alone.status, alone.text or loss.text))
+    elif in_company is not None and not in_company.good:
+        text = f"(passes alone, fails when the tests before it have run)\n{in_company.text or loss.text}"
+        verdict.lost.append(Loss(loss.id, in_company.status, text))
     else:
-        verdict.lost.append(Loss(loss.id, ours.status, ours.text or loss.text))
+        verdict.flaky.append(loss)

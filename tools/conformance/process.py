@@ -6,6 +6,7 @@ threads; a process that dies takes only the test it was in. A new process goes o
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -20,9 +21,10 @@ from pathlib import Path
 from .environments import Environment
 
 GOOD = ("passed", "xfailed")
-TAIL = 4000
+TAIL = 8000
 GRACE = 20  # seconds that the child's own alarm gets before the driver cuts it
 POLL = 0.05
+LAST_WORDS = 2  # seconds for what a hung process left behind to write its stacks
 EXIT = "(end of the process)"  # counts like a test: a module may hang or crash when its tests are over
 
 stopping = threading.Event()  # set when the user interrupts: every process is cut
@@ -118,11 +120,21 @@ class Attempt:
         if self.child.poll() is None:
             self.child.kill()
         self.child.wait()
-        for pid in leftovers(self.child.pid, self.mark.encode()):
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
+        if self.child.returncode:
+            # Forked children have inherited faulthandler: SIGABRT makes them add their stacks.
+            self.kill_leftovers(signal.SIGABRT)
+            patience = time.monotonic() + LAST_WORDS
+            while self.leftovers() and time.monotonic() < patience:
+                time.sleep(POLL)
+        self.kill_leftovers(signal.SIGKILL)
+
+    def leftovers(self) -> list[int]:
+        return leftovers(self.child.pid, self.mark.encode())
+
+    def kill_leftovers(self, signum: int) -> None:
+        for pid in self.leftovers():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signum)
 
     def ended(self) -> bool:
         return bool(self.events) and self.events[-1]["event"] == "end"

@@ -71,7 +71,15 @@ def test_samples_that_say_nothing_are_tried_again_and_then_reported():
     case = Claimed("row", measurable=False)
     samples = take(case, {"stdlib": side("stdlib", SLOW).load()}, PLAN)
     assert samples.missing == {"stdlib": "the threads never met"}
-    assert samples.values == {"stdlib": []}
+    assert samples.values == {}
+
+
+def test_a_peer_that_fails_is_out_and_the_row_goes_on():
+    broken = {**modules(), "peer": side("peer", 500, "lost").load()}
+    samples = take(Claimed("row"), broken, PLAN, frozenset({"peer"}))
+    assert samples.missing == {"peer": "WrongResult: got 'lost'"}
+    assert set(samples.values) == {"stdlib", "hasten"}
+    assert [len(values) for values in samples.values.values()] == [PLAN.rounds] * 2
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this platform cannot pin")

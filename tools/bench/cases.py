@@ -103,6 +103,10 @@ class Suite:
     def candidate(self) -> str:
         return self.implementations[1].name
 
+    @property
+    def peers(self) -> frozenset[str]:
+        return frozenset(each.name for each in self.implementations[2:])
+
 
 def expect(condition: bool, message: str) -> None:
     """Raise WrongResult with this message unless the condition holds."""

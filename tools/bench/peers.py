@@ -34,6 +34,10 @@ def janus() -> Any:
     """The synchronous face of a pair of queues; no event loop runs, so this is its best case."""
     import janus
 
+    try:
+        janus.Queue()
+    except RuntimeError as error:  # before janus 2, which is all that Python 3.9 gets
+        raise ImportError(f"this janus cannot be used without an event loop: {error}") from error
     return SimpleNamespace(
         Queue=lambda maxsize=0: janus.Queue(maxsize).sync_q,
         LifoQueue=lambda maxsize=0: janus.LifoQueue(maxsize).sync_q,

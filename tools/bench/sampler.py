@@ -90,37 +90,59 @@ def calibrate(case: Case, module: Any, wanted: int) -> int:
         n = min(LARGEST, n * max(2, min(20, wanted // max(elapsed, 1))))
 
 
-def operations(case: Case, modules: dict[str, Any], plan: Plan, missing: dict[str, str]) -> dict[str, int]:
-    """Operations a sample for every implementation that offers the row; the others go to `missing`."""
-    found = {}
-    for name, module in modules.items():
+class Row:
+    """One row while it is sampled. A side that cannot go on is out, with its reason; others go on.
+
+    """One row while it is sampled. A side that cannot go on is out, with its reason; the others stay.
+    the row.
+    """
+
+    def __init__(self, case: Case, modules: dict[str, Any], plan: Plan, peers: frozenset[str]) -> None:
+        self.case, self.modules, self.plan, self.peers = case, modules, plan, peers
+        self.result = Samples()
+
+    @contextmanager
+    def excused(self, name: str) -> Iterator[None]:
+        """Put the side out if what it raises is no failure."""
         try:
-            found[name] = calibrate(case, module, plan.sample)
-        except NotOffered as reason:
-            missing[name] = str(reason)
-    if case.equal_work and found:
-        most = min(max(found.values()), max(1, min(found.values()) * plan.longest // plan.sample))
-        found = dict.fromkeys(found, most)
-    return found
+            yield
+        except (NotOffered, NotMeasurable) as reason:
+            self.put_out(name, str(reason))
+        except Exception as error:
+            if name not in self.peers:
+                raise
+            self.put_out(name, f"{type(error).__name__}: {error}")
 
+    def put_out(self, name: str, reason: str) -> None:
+        self.result.missing[name] = reason
+        self.result.operations.pop(name, None)
+        self.result.values.pop(name, None)
 
-def take(case: Case, modules: dict[str, Any], plan: Plan) -> Samples:
-    """All samples of one row."""
-    result = Samples()
-    with placement(case.pinned):
-        result.operations = operations(case, modules, plan, result.missing)
-        names = list(result.operations)
-        result.values = {name: [] for name in names}
-        for turn in range(plan.rounds + 1):
-            for name in rotated(names, turn):
-                if name in result.missing:
-                    continue
-                try:
-                    value = measured(case, modules[name], result.operations[name])
-                except NotMeasurable as reason:
-                    result.missing[name] = str(reason)
-                    result.values[name].clear()
-                    continue
+    def calibrate(self) -> None:
+        """Operations a sample for every side."""
+        found = self.result.operations
+        for name, module in self.modules.items():
+            with self.excused(name):
+                found[name] = calibrate(self.case, module, self.plan.sample)
+        if self.case.equal_work and found:
+            affordable = max(1, min(found.values()) * self.plan.longest // self.plan.sample)
+            self.result.operations = dict.fromkeys(found, min(max(found.values()), affordable))
+        self.result.values = {name: [] for name in found}
+
+    def round(self, turn: int) -> None:
+        """One sample of every side that is still in."""
+        for name in rotated(list(self.result.operations), turn):
+            with self.excused(name):
+                value = measured(self.case, self.modules[name], self.result.operations[name])
                 if turn:
-                    result.values[name].append(value)
-    return result
+                    self.result.values[name].append(value)
+
+
+def take(case: Case, modules: dict[str, Any], plan: Plan, peers: frozenset[str] = frozenset()) -> Samples:
+    """All samples of one row."""
+    row = Row(case, modules, plan, peers)
+    with placement(case.pinned):
+        row.calibrate()
+        for turn in range(plan.rounds + 1):
+            row.round(turn)
+    return row.result

@@ -57,7 +57,7 @@ def measure(suite: Suite, case: Case, modules: dict[str, Any], plan: Plan, limit
     say("started", suite=suite.name, case=case.name)
     faulthandler.dump_traceback_later(limit, exit=True)
     try:
-        samples = take(case, modules, plan)
+        samples = take(case, modules, plan, suite.peers)
     except WrongResult as error:
         say("failed", suite=suite.name, case=case.name, reason=f"wrong result: {error}")
     except Exception:

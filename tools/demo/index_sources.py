@@ -15,6 +15,7 @@ import argparse
 import io
 import keyword
 import queue
+import signal
 import sys
 import sysconfig
 import threading
@@ -186,8 +187,8 @@ class Pipeline:
         self.job = job
         self.index = Index()
         self.errors = []
-        self.stopping = threading.Event()
-        self.finished = threading.Event()
+        self.stopping = False
+        self.interrupted = False
         self.todo: queue.Queue[Any] = queue.Queue(job.room)
         self.done: queue.PriorityQueue[Any] = queue.PriorityQueue()
         self.reader = threading.Thread(target=self.guarded, args=(self.read,), name="reader")
@@ -202,13 +203,13 @@ class Pipeline:
             body()
         except Exception as error:
             self.errors.append(error)
-            self.stopping.set()
+            self.stopping = True
 
     def read(self):
         """Also ends the others: a STOP for each worker, one for the merger when all workers are through."""
         try:
             for item in self.job.items():
-                if self.stopping.is_set():
+                if self.stopping:
                     break
                 self.todo.put(item)
         finally:
@@ -225,40 +226,42 @@ class Pipeline:
             item = todo.get()
             if item is STOP:
                 return
-            if self.stopping.is_set():
+            if self.stopping:
                 continue
             try:
                 done.put(work(item))
             except Exception as error:
                 self.errors.append(error)
-                self.stopping.set()
+                self.stopping = True
 
     def merge(self):
         """The priority queue gives the smallest number that is there; one ahead of its turn waits aside."""
         due, early, merge = 0, {}, self.job.merge
-        try:
-            while True:
-                result = self.done.get()
-                if result is STOP:
-                    return
-                early[result[0]] = result
-                while due in early:
-                    merge(self.index, early.pop(due))
-                    due += 1
-        finally:
-            self.finished.set()
+        while True:
+            result = self.done.get()
+            if result is STOP:
+                return
+            early[result[0]] = result
+            while due in early:
+                merge(self.index, early.pop(due))
+                due += 1
+
+    def interrupt(self, signum, frame):
+        self.interrupted = self.stopping = True
 
     def run(self):
+        """Ctrl-C only asks the threads to stop: an exception amid start() or join() would strand some."""
         threads = [self.merger, *self.workers, self.reader]
-        for thread in threads:
-            thread.start()
+        previous = signal.signal(signal.SIGINT, self.interrupt)
         try:
-            # Not join(): before Python 3.13 a Ctrl-C in there makes a running thread count as ended.
-            self.finished.wait()
-        finally:
-            self.stopping.set()
+            for thread in threads:
+                thread.start()
             for thread in threads:
                 thread.join()
+        finally:
+            signal.signal(signal.SIGINT, previous)
+        if self.interrupted:
+            raise KeyboardInterrupt
         return self.index
 
 

@@ -4,8 +4,9 @@
 
 1. mypy reads the tools and the Python part of the packages.
 2. stubtest compares each compiled module with the __init__.pyi that it ships.
-3. stubtest compares each module with typeshed's stub of the stdlib module it stands for, as that is on
-   the running Python: each name there has to be in ours, with a signature that takes the same calls.
+3. stubtest compares each module with typeshed's stub of the stdlib module it stands for, in the version
+   that pyproject.toml names for mypy: each name there has to be in ours, with a signature that takes the
+   same calls.
 
 What may differ is in allowed.txt (2) and allowed_typeshed.txt (3), each line with its reason above it.  A
 line that is not needed fails.
@@ -52,7 +53,8 @@ def run_stubtest(modules: list[str], allowed: str, *options: str) -> int:
     """In this process, so that what sys.modules holds is what stubtest finds."""
     from mypy import stubtest
 
-    command = [*modules, "--allowlist", str(HERE / allowed), *options]
+    settings = ["--mypy-config-file", str(ROOT / "pyproject.toml"), "--allowlist", str(HERE / allowed)]
+    command = [*modules, *settings, *options]
     return stubtest.test_stubs(stubtest.parse_options(command))
 
 

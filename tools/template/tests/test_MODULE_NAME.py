@@ -2,6 +2,7 @@ import math
 import time
 
 import pytest
+
 from hasten import MODULE_NAME
 
 

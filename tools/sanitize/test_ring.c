@@ -3,6 +3,7 @@
 #include "Python.h"
 #include "_ring.h"
 
+enum { LEFT = 0, RIGHT = 1 };
 #define OBJECTS 4096
 static PyObject objects[OBJECTS];
 
@@ -13,7 +14,7 @@ static void own_all(void) {
 static void first_in_first_out(void) {
     hs_ring ring = {0};
     for (int i = 0; i < OBJECTS; i++) CHECK(hs_ring_push(&ring, &objects[i]) == 0);
-    for (int i = 0; i < OBJECTS; i++) CHECK(hs_ring_pop_left(&ring) == &objects[i]);
+    for (int i = 0; i < OBJECTS; i++) CHECK(hs_ring_pop(&ring, LEFT) == &objects[i]);
     CHECK(ring.count == 0);
     hs_ring_free(&ring);
 }
@@ -22,7 +23,7 @@ static void last_in_first_out_from_slot_0(void) {
     hs_ring ring = {0};
     for (int i = 0; i < OBJECTS; i++) CHECK(hs_ring_push(&ring, &objects[i]) == 0);
     for (int i = OBJECTS - 1; i >= 0; i--) {
-        CHECK(hs_ring_pop_right(&ring) == &objects[i]);
+        CHECK(hs_ring_pop(&ring, RIGHT) == &objects[i]);
         CHECK(ring.head == 0);
     }
     hs_ring_free(&ring);
@@ -47,11 +48,11 @@ static void any_order_of_push_and_pop(void) {
             CHECK(hs_ring_push(&ring, &objects[object]) == 0);
             model[(first + count++) % OBJECTS] = object;
         } else if (count > 0 && next_random() % 2) {
-            CHECK(hs_ring_pop_left(&ring) == &objects[model[first]]);
+            CHECK(hs_ring_pop(&ring, LEFT) == &objects[model[first]]);
             first = (first + 1) % OBJECTS;
             count--;
         } else if (count > 0) {
-            CHECK(hs_ring_pop_right(&ring) == &objects[model[(first + --count) % OBJECTS]]);
+            CHECK(hs_ring_pop(&ring, RIGHT) == &objects[model[(first + --count) % OBJECTS]]);
         }
         CHECK(ring.count == count);
         CHECK(ring.count <= ring.capacity);
@@ -63,22 +64,22 @@ static void any_order_of_push_and_pop(void) {
 static void memory_is_given_back(void) {
     hs_ring ring = {0};
     for (int i = 0; i < OBJECTS; i++) CHECK(hs_ring_push(&ring, &objects[i]) == 0);
-    while (ring.count > 1) hs_ring_pop_left(&ring);
+    while (ring.count > 1) hs_ring_pop(&ring, LEFT);
     CHECK(ring.capacity <= 64);
-    CHECK(hs_ring_pop_left(&ring) == &objects[OBJECTS - 1]);
+    CHECK(hs_ring_pop(&ring, LEFT) == &objects[OBJECTS - 1]);
     hs_ring_free(&ring);
 }
 
 static void no_memory_changes_nothing(void) {
     hs_ring ring = {0};
     for (int i = 0; i < HS_RING_MIN; i++) CHECK(hs_ring_push(&ring, &objects[i]) == 0);
-    hs_ring_pop_left(&ring);
+    hs_ring_pop(&ring, LEFT);
     CHECK(hs_ring_push(&ring, &objects[HS_RING_MIN]) == 0);  /* full, and wrapped around */
     allocations_left = 0;
     CHECK(hs_ring_push(&ring, &objects[0]) == -1);
     CHECK(hs_ring_reserve(&ring, 1) == -1);
     CHECK(ring.count == HS_RING_MIN);
-    for (int i = 1; i <= HS_RING_MIN; i++) CHECK(hs_ring_pop_left(&ring) == &objects[i]);
+    for (int i = 1; i <= HS_RING_MIN; i++) CHECK(hs_ring_pop(&ring, LEFT) == &objects[i]);
     allocations_left = -1;
     hs_ring_free(&ring);
 }
@@ -87,7 +88,7 @@ static void no_memory_to_shrink_is_no_error(void) {
     hs_ring ring = {0};
     for (int i = 0; i < OBJECTS; i++) CHECK(hs_ring_push(&ring, &objects[i]) == 0);
     allocations_left = 0;
-    for (int i = 0; i < OBJECTS; i++) CHECK(hs_ring_pop_left(&ring) == &objects[i]);
+    for (int i = 0; i < OBJECTS; i++) CHECK(hs_ring_pop(&ring, LEFT) == &objects[i]);
     allocations_left = -1;
     hs_ring_free(&ring);
 }
@@ -107,7 +108,7 @@ static void free_drops_each_reference_once(void) {
     hs_ring ring = {0}, all;
     own_all();
     for (int i = 0; i < 100; i++) CHECK(hs_ring_push(&ring, &objects[i]) == 0);
-    for (int i = 0; i < 50; i++) hs_ring_pop_left(&ring);
+    for (int i = 0; i < 50; i++) hs_ring_pop(&ring, LEFT);
     for (int i = 0; i < 60; i++) CHECK(hs_ring_push(&ring, &objects[100 + i]) == 0);
     all = hs_ring_detach(&ring);
     CHECK(ring.count == 0 && ring.capacity == 0 && ring.slots == NULL);
@@ -124,7 +125,7 @@ static void visit_sees_each_item_and_stops_when_told(void) {
     hs_ring ring = {0};
     char seen[OBJECTS] = {0};
     for (int i = 0; i < 70; i++) CHECK(hs_ring_push(&ring, &objects[i]) == 0);
-    for (int i = 0; i < 10; i++) hs_ring_pop_left(&ring);
+    for (int i = 0; i < 10; i++) hs_ring_pop(&ring, LEFT);
     CHECK(hs_ring_visit(&ring, count_visit, seen) == 0);
     for (int i = 0; i < OBJECTS; i++) CHECK(seen[i] == (i >= 10 && i < 70));
     CHECK(hs_ring_push(&ring, &objects[70]) == 0);

@@ -11,7 +11,9 @@
  * wake that arrives at a dead address wakes nobody, or somebody who looks at his word and sleeps on.
  *
  * After fork() the nodes of the other threads lie on stacks that no longer exist.  Each list carries
- * the number of the fork it was used in; hs_waitlist_sync() empties a list of an older one.
+ * the number of the fork it was used in; hs_waitlist_sync() empties a list of an older one.  While an
+ * interpreter is torn down, threads end inside their sleep and leave their nodes behind; only the thread
+ * that does it runs on, so it empties every list it meets instead of walking over dead stacks.
  */
 #ifndef HASTEN_PARK_H
 #define HASTEN_PARK_H
@@ -23,6 +25,13 @@
 #include <string.h>
 
 #include "clock.h"
+
+#ifdef Py_PYTHON_H
+#  include "compat.h"
+#  define hs_lists_void() hs_finalizing()
+#else
+#  define hs_lists_void() 0
+#endif
 
 #if defined(__linux__)
 #  include <linux/futex.h>
@@ -160,7 +169,7 @@ typedef struct {
 } hs_waitlist;
 
 static inline void hs_waitlist_sync(hs_waitlist *list) {
-    if (list->forks != hs_forks) {
+    if (list->forks != hs_forks || hs_lists_void()) {
         list->head = list->tail = NULL;
         list->forks = hs_forks;
     }

@@ -1,10 +1,11 @@
 """The exceptions of `queue`: the standard library's own classes, so that old handlers keep working."""
 
+import sys
 from queue import Empty, Full
 
-try:
+if sys.version_info >= (3, 13):
     from queue import ShutDown
-except ImportError:  # up to 3.12
+else:
 
     class ShutDown(Exception):
         """Raised by put() and get() of a queue that was shut down."""

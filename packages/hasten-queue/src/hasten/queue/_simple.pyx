@@ -33,7 +33,7 @@ cdef class SimpleQueue(Ring):
     cdef bint shut
 
     @classmethod
-    def __class_getitem__(cls, item):
+    def __class_getitem__(cls, item, /):
         """SimpleQueue[int] is a generic alias, for annotations."""
         return GenericAlias(cls, item)
 

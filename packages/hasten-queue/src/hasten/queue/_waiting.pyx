@@ -8,9 +8,6 @@ observable (a put() followed by get_nowait() in one thread gives the item back, 
 in get()), and it means that nothing has to be given back when a woken thread is interrupted.  A wake
 is never lost either: a thread whose node was unlinked by a waker does not look at signals first, it goes
 and takes what it was woken for.
-
-While the interpreter is being torn down, threads end inside their sleep and leave nodes of dead stacks
-behind.  Nobody but the caller can run then, so the lists are forgotten instead of walked.
 """
 
 from libc.stdint cimport int64_t
@@ -18,7 +15,7 @@ from libc.stdint cimport int64_t
 from cpython.exc cimport PyErr_CheckSignals
 
 from clock cimport HS_NEVER, hs_deadline_after, hs_now
-from compat cimport hs_finalizing, hs_mutex, hs_mutex_lock, hs_mutex_unlock
+from compat cimport hs_mutex, hs_mutex_lock, hs_mutex_unlock
 from park cimport (HS_INTERRUPTED, hs_fork_count, hs_park, hs_park_init, hs_unpark, hs_waiter, hs_waitlist,
                    hs_waitlist_append, hs_waitlist_pop, hs_waitlist_remove)
 from timeout cimport hs_seconds
@@ -32,8 +29,6 @@ cdef int sleep(hs_waitlist *list, hs_mutex *guard, int64_t deadline) except -1:
     cdef hs_waiter waiter
     cdef int status
     cdef bint woken
-    if hs_finalizing():
-        forget(list)
     hs_waitlist_append(list, &waiter)
     hs_mutex_unlock(guard)
     with nogil:
@@ -50,8 +45,6 @@ cdef int sleep(hs_waitlist *list, hs_mutex *guard, int64_t deadline) except -1:
 cdef void wake_one(hs_waitlist *list, hs_mutex *guard) noexcept:
     """Wake the thread that has slept longest, if there is one."""
     cdef int *word
-    if hs_finalizing():
-        forget(list)
     word = hs_waitlist_pop(list)
     hs_mutex_unlock(guard)
     if word != NULL:
@@ -61,8 +54,6 @@ cdef void wake_one(hs_waitlist *list, hs_mutex *guard) noexcept:
 cdef bint wake_held(hs_waitlist *list) noexcept:
     """The same with the guard kept; False if nobody slept."""
     cdef int *word
-    if hs_finalizing():
-        forget(list)
     word = hs_waitlist_pop(list)
     if word == NULL:
         return False
@@ -75,10 +66,6 @@ cdef void wake_all(hs_waitlist *list, hs_mutex *guard) noexcept:
     while wake_held(list):
         continue
     hs_mutex_unlock(guard)
-
-
-cdef void forget(hs_waitlist *list) noexcept:
-    list.head = list.tail = NULL
 
 
 cdef int64_t deadline_of(timeout) except -1:

@@ -36,7 +36,7 @@ class Runner:
         return name
 
     def add_modules(self, **sources):
-        """Stand-ins hasten.NAME for distributions that need not be installed; a double underscore is a dot."""
+        """Stand-ins hasten.NAME for distributions that are not installed; a double underscore is a dot."""
         for name, text in sources.items():
             self.write("standins/hasten/" + name.replace("__", "/") + "/__init__.py", text)
         self.env["PYTHONPATH"] = str(self.folder / "standins")
@@ -45,7 +45,9 @@ class Runner:
         command = [sys.executable, *map(str, args)]
         kwargs = {"cwd": self.folder, "env": self.env, **kwargs}
         return Result(
-            subprocess.run(command, input=stdin, capture_output=True, encoding="utf-8", timeout=LIMIT, **kwargs)
+            subprocess.run(
+                command, input=stdin, capture_output=True, encoding="utf-8", timeout=LIMIT, **kwargs
+            )
         )
 
     def hasten(self, *args, flags=(), **kwargs):

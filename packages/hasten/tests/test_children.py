@@ -55,8 +55,10 @@ def test_children_replace_what_their_parent_replaces(run, method):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_with_the_api_and_only_inside_the_block(run, method):
-    body = POOL.replace("    import os\n", "    import os, hasten.patch\n    block = hasten.patch.install('queue')\n")
-    body += "    block.__exit__()\n    with context.Pool(1, begin, what) as pool:\n        print(pool.map(names, [1]))\n"
+    install = "    import os, hasten.patch\n    block = hasten.patch.install('queue')\n"
+    body = POOL.replace("    import os\n", install)
+    body += "    block.__exit__()\n    with context.Pool(1, begin, what) as pool:\n"
+    body += "        print(pool.map(names, [1]))\n"
     run.write("app.py", body)
     out = quiet(run.python("app.py", method))
     inside, outside = out.splitlines()[:2], out.splitlines()[2]
@@ -125,7 +127,7 @@ print("leaked", file=sys.stderr)
 
 def test_another_python_without_hasten_is_not_disturbed(run):
     """set_executable() may name an interpreter that has no hasten: it runs with its standard library."""
-    run.write("bare", f"#!/bin/sh\nexec {sys.executable} -S \"$@\"\n")
+    run.write("bare", f'#!/bin/sh\nexec {sys.executable} -S "$@"\n')
     os.chmod(run.folder / "bare", 0o755)
     body = POOL.replace("    import os\n", "    import os\n    multiprocessing.set_executable('./bare')\n")
     run.write("app.py", body)
@@ -156,7 +158,8 @@ def test_inherit_keeps_the_users_own_start_up(run):
     """PYTHONPATH and sitecustomize of the user work as before; ours goes first and then out of the way."""
     run.write("site/sitecustomize.py", "import sys\nsys.users_own = __file__\n")
     run.env["PYTHONPATH"] = str(run.folder / "site")
-    run.write("child.py", "import sys, sitecustomize, queue\nprint(sys.users_own, sitecustomize.__file__, sys.path)\n")
+    child = "import sys, sitecustomize, queue\nprint(sys.users_own, sitecustomize.__file__, sys.path)\n"
+    run.write("child.py", child)
     run.write("app.py", "import subprocess, sys\nsubprocess.run([sys.executable, 'child.py'])\n")
     assert quiet(run.hasten("--inherit", "app.py")) == quiet(run.python("app.py"))
     run.write("site/sitecustomize.py", "import no_such_module\n")

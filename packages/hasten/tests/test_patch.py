@@ -173,14 +173,13 @@ assert "sched" in install().absent and not is_installed("sched")
 
 
 @pytest.mark.parametrize(
-    ("library", "source"),
-    [
-        ("gevent", "import sys, types\nsys.modules['gevent.monkey'] = types.SimpleNamespace(saved={'queue': {}})\n"),
-        ("eventlet", "import sys, types\nsys.modules['eventlet.patcher'] = types.SimpleNamespace(already_patched={'thread': 1})\n"),
-    ],
+    ("library", "module", "attribute"),
+    [("gevent", "gevent.monkey", "saved"), ("eventlet", "eventlet.patcher", "already_patched")],
 )
-def test_monkey_patched_programs_are_refused(check, library, source):
-    check(f"""{source}
+def test_monkey_patched_programs_are_refused(check, library, module, attribute):
+    check(f"""
+import sys, types
+patcher = sys.modules[{module!r}] = types.SimpleNamespace({attribute}={{"queue": 1}})
 import hasten.patch
 try:
     hasten.patch.install()
@@ -189,9 +188,7 @@ except RuntimeError as error:
 else:
     raise AssertionError("not refused")
 assert not hasten.patch.is_installed()
-for attribute in ("saved", "already_patched"):
-    for module in ("gevent.monkey", "eventlet.patcher"):
-        vars(sys.modules.get(module, types.SimpleNamespace())).pop(attribute, None)
+patcher.{attribute}.clear()
 hasten.patch.install()                                      # imported only: no objection
 """)
 
@@ -352,7 +349,7 @@ assert names == [3] * 180
 
 PACKAGES = {
     "multiprocessing": "import multiprocessing as stdlib\nfrom multiprocessing import *\nwho = 'hasten'\n",
-    "multiprocessing__pool": "import multiprocessing.pool as stdlib\nPool = type('Pool', (stdlib.Pool,), {})\n",
+    "multiprocessing__pool": "import multiprocessing.pool as stdlib\nclass Pool(stdlib.Pool): pass\n",
     "shared_memory": "from multiprocessing.shared_memory import SharedMemory\nwho = 'hasten'\n",
     "futures": "import concurrent.futures as stdlib\nfrom concurrent.futures import *\nwho = 'hasten'\n",
     "futures__thread": "from concurrent.futures.thread import ThreadPoolExecutor as _Base\n"
@@ -420,5 +417,6 @@ assert [_table.owner(n) for n in ("queue", "queue.x", "multiprocessing.pool", "c
 assert _table.owner("multiprocessing.shared_memory") == "multiprocessing.shared_memory"
 assert _table.target("concurrent.futures.thread") == "hasten.futures.thread"
 for module, distribution in _table.TABLE.values():
-    assert module.startswith("hasten.") and distribution == "hasten-" + module[7:].lstrip("_").replace("_", "-")
+    assert module.startswith("hasten.")
+    assert distribution == "hasten-" + module[7:].lstrip("_").replace("_", "-")
 """)

@@ -3,16 +3,17 @@
 Children of ``multiprocessing`` (and so of process pools).  Forked ones have everything already.
 For "spawn" and "forkserver", ``multiprocessing`` starts ``python -c "from multiprocessing.spawn
 import spawn_main; ..."`` through one function, ``multiprocessing.util.spawnv_passfds``.  We put a line in
-front of that program text.  This reaches exactly these children, also under ``-I`` and ``-E``, needs nothing in
-the environment, and leaves the resource tracker as it is.  A child that cannot import hasten
-(another interpreter given to ``set_executable``) runs with its standard library.
+front of that program text.  This reaches exactly these children, also under ``-I`` and ``-E``, needs
+nothing in the environment, and leaves the resource tracker as it is.  A child that cannot import
+hasten (another interpreter given to ``set_executable``) runs with its standard library.
 
 ``--inherit`` reaches every Python the program starts.  There a variable names the modules, and
 a folder at the head of PYTHONPATH holds a ``sitecustomize.py`` that replaces them and then runs the
-user's own ``sitecustomize``.  The other way would be a ``.pth`` file in the wheel.  That one works under ``-I``
-and ``-E`` too, but every start of every Python in that environment would pay for it, editable installs do not
-place it, and a virtual environment's child with another prefix would not see it.  PYTHONPATH goes
-wherever the environment goes; in an interpreter without hasten the hook finds no hasten and does nothing.
+user's own ``sitecustomize``.  The other way would be a ``.pth`` file in the wheel.  That one works
+under ``-I`` and ``-E`` too, but every start of every Python in that environment would pay for it,
+editable installs do not place it, and a child in another virtual environment would not see it.
+PYTHONPATH goes wherever the environment goes; in an interpreter without hasten the hook finds no
+hasten and does nothing.
 """
 
 from __future__ import annotations

@@ -228,7 +228,8 @@ def load_original(name):
     if spec is None:
         return None
     module = module_from_spec(spec)
-    # Packages find their parts by name while they load.  A plain module stays unseen by other threads until it is whole.
+    # Packages find their parts by name while they load.  A plain module stays unseen by other
+    # threads until it is whole.
     if spec.submodule_search_locations is not None or package is not None:
         sys.modules[name] = module
     spec.loader.exec_module(module)
@@ -276,7 +277,7 @@ def end(name) -> None:
     if not active:
         sys.meta_path.remove(finder)
     mine = family(name)
-    # Overwritten before the others go: importlib, at the end of an import in another thread, relies on the entry.
+    # Overwritten, never missing: importlib, ending an import in another thread, relies on the entry.
     sys.modules.update(mine)
     for key in [key for key in list(sys.modules) if _table.owner(key) == name and key not in mine]:
         sys.modules.pop(key, None)

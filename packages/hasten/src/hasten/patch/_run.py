@@ -2,10 +2,11 @@
 
 The program runs in the real ``__main__``.  Two things need care.
 
-*Frames.*  Our frames lie below the program's.  When an exception leaves the program, the interpreter is
-left to deal with it (exit status, death by SIGINT, ``-i``), and just for the display the hook that it calls is
-replaced by one that takes our entries off the traceback.  ``python -m`` and ``python app.zip`` show two
-frames of ``runpy``; they run through the same function of ``runpy`` here and show the same two.
+*Frames.*  Our frames lie below the program's.  When an exception leaves the program, the interpreter
+is left to deal with it (exit status, death by SIGINT, ``-i``), and just for the display the hook that
+it calls is replaced by one that takes our entries off the traceback.  ``python -m`` and ``python
+app.zip`` show two frames of ``runpy``; they run through the same function of ``runpy`` here and show
+the same two.
 
 *Attributes.*  ``__main__`` holds what it held for ``python -m hasten``.  It is made what ``python`` makes it
 for each kind of program.
@@ -106,11 +107,12 @@ def _blank():
     for name in list(MAIN):
         if name not in _ALWAYS:
             del MAIN[name]
-    MAIN.update(__name__="__main__", __doc__=None, __package__=None, __loader__=BuiltinImporter, __spec__=None)
+    MAIN.update(__name__="__main__", __doc__=None, __package__=None, __spec__=None)
+    MAIN["__loader__"] = BuiltinImporter
 
 
 def _put_path0(entry, always=False):
-    """Put *entry* where ``python -m`` has put the current folder; nowhere under -I and -P, which forbid it."""
+    """Put *entry* where ``python -m`` has put the current folder; nowhere under -I and -P."""
     if sys.flags.isolated or getattr(sys.flags, "safe_path", False):
         if always:
             sys.path.insert(0, entry)
@@ -149,7 +151,8 @@ def _compile_command(source):
     if sys.version_info >= (3, 13):
         import linecache
 
-        # The interpreter calls this for -c, so that tracebacks show the lines. 3.13.0 wants the name for a key.
+        # The interpreter calls this for -c, so that tracebacks show the lines.
+        # 3.13.0 wants the name for a key.
         register = getattr(linecache, "_register_code", None)
         if register:
             register(code if hasattr(linecache, "_interactive_cache") else "<string>", source, "<string>")

@@ -91,7 +91,8 @@ def in_stdlib(spec) -> bool:
         return True
     if not origin:  # namespace package
         return False
-    return origin.startswith(STDLIB) and not origin.startswith((STDLIB + "site-packages", STDLIB + "dist-packages"))
+    folder = origin[len(STDLIB) :].partition(os.sep)[0]
+    return origin.startswith(STDLIB) and folder not in ("site-packages", "dist-packages")
 
 
 def select(only=None, exclude=None) -> tuple[list[str], list[str]]:

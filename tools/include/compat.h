@@ -95,4 +95,7 @@ static inline void hs_type_forbid_new(PyTypeObject *type) {
 #endif
 }
 
+/* From now on the type can have no subclass. */
+static inline void hs_type_seal(PyTypeObject *type) { type->tp_flags &= ~Py_TPFLAGS_BASETYPE; }
+
 #endif

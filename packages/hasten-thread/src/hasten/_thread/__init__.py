@@ -1,7 +1,7 @@
 """The standard library's `_thread`, compiled: the API of Python 3.15 on every version.
 
-Threads are started by this module (see README.md for what differs).  Locks are the interpreter's
-own from 3.13 on and compiled below that.  What is fast in C already is the interpreter's object itself.
+Threads are started by this module, and up to 3.14 the locks are compiled here (see README.md).  What the
+interpreter has in C already and as fast is its own object.
 """
 
 import sys as _sys
@@ -31,18 +31,27 @@ from hasten._thread._start import (
 
 start_new = start_new_thread
 
-if _sys.version_info >= (3, 13):
-    from _thread import LockType, _get_main_thread_ident, allocate_lock, lock
+# Where the interpreter's locks are as fast and take any real number as a timeout, they are ours too.
+if _sys.version_info >= (3, 15):
+    from _thread import LockType, RLock, allocate_lock, lock
+elif _sys.version_info >= (3, 13):
+    from hasten._thread._locks import RLock, allocate_lock, lock
+
+    LockType = lock
 else:
-    from hasten._thread._locks import LockType, allocate_lock, lock
-    from hasten._thread._registry import main_thread_ident as _get_main_thread_ident
-    from hasten._thread._start import _set_sentinel
+    from hasten._thread._locks import LockType, RLock, lock
+    from hasten._thread._locks import allocate_opaque_lock as allocate_lock
 
 if _sys.version_info >= (3, 14):
-    from _thread import _NAME_MAXLEN, RLock, _get_name, set_name
+    from _thread import _NAME_MAXLEN, _get_name, set_name
 else:
-    from hasten._thread._locks import RLock
     from hasten._thread._start import _NAME_MAXLEN, _get_name, set_name
+
+if _sys.version_info >= (3, 13):
+    from _thread import _get_main_thread_ident
+else:
+    from hasten._thread._registry import main_thread_ident as _get_main_thread_ident
+    from hasten._thread._start import _set_sentinel
 
 if _sys.version_info >= (3, 12):
     from _thread import _is_main_interpreter, daemon_threads_allowed
@@ -56,3 +65,8 @@ else:
     from hasten._thread._fallbacks import interrupt_main
 
 allocate = allocate_lock
+
+# threading.py exports these two, and says in its tests that what it exports comes from here
+for _function in (allocate_lock, stack_size):
+    if _function.__module__ != "_thread":
+        _function.__module__ = "_thread"

@@ -1,5 +1,5 @@
 # cython: freethreading_compatible=True
-"""Locks of `hasten._thread`: `lock` (and `LockType`, what allocate_lock() makes) and `RLock`.
+"""Locks of `hasten._thread`: `lock`, `RLock`, and `LockType` for the versions where that is not `lock`.
 
 A lock is a flag and a list of sleepers.  With a GIL the flag needs no protection, because no Python
 code runs between looking at it and setting it; without one a hs_mutex guards both.
@@ -16,7 +16,7 @@ from libc.stdint cimport int64_t
 from libc.string cimport memset
 
 from clock cimport HS_NEVER, hs_deadline_after
-from compat cimport hs_mutex, hs_mutex_lock, hs_mutex_unlock, hs_type_forbid_new, hs_type_rename
+from compat cimport hs_mutex, hs_mutex_lock, hs_mutex_unlock, hs_type_forbid_new, hs_type_rename, hs_type_seal
 from park cimport (
     HS_INTERRUPTED,
     HS_TIMEOUT,
@@ -47,6 +47,7 @@ cdef struct lock_state:
     hs_waitlist sleepers
 
 
+# Small and on every path: `inline` is meant.
 cdef inline bint try_take(lock_state *state) noexcept nogil:
     cdef bint taken
     hs_mutex_lock(&state.mutex)
@@ -113,19 +114,22 @@ cdef bint wait_and_take(lock_state *state, int64_t deadline) except -1:
                 raise
 
 
-cdef bint take(lock_state *state, bint blocking, object timeout) except -1:
-    """acquire() with the arguments a user gave; the caller has tried without them if they are the defaults."""
-    cdef double seconds = -1.0
-    if timeout is not FOREVER:
-        seconds = seconds_of(timeout)
-    if seconds != -1.0:
-        if not blocking:
-            raise ValueError("can't specify a timeout for a non-blocking call")
-        if seconds < 0:
-            raise ValueError(f"timeout value must be a non-negative number, not {timeout!r}")
+cdef inline double check(bint blocking, object timeout) except? -1.0:
+    """The arguments of acquire() as seconds to wait: 0 not at all, -1 for ever."""
+    cdef double seconds = -1.0 if timeout is FOREVER else seconds_of(timeout)
+    if seconds == -1.0:
+        return -1.0 if blocking else 0.0
+    if not blocking:
+        raise ValueError("can't specify a timeout for a non-blocking call")
+    if seconds < 0:
+        raise ValueError(f"timeout value must be a non-negative number, not {timeout!r}")
+    return seconds
+
+
+cdef inline bint take(lock_state *state, double seconds) except -1:
     if try_take(state):
         return True
-    if not blocking or seconds == 0:
+    if seconds == 0:
         return False
     return wait_and_take(state, HS_NEVER if seconds < 0 else hs_deadline_after(seconds))
 
@@ -147,6 +151,9 @@ cdef class lock:
     def __cinit__(self):
         reset(&self.state)
 
+    def __init__(self):  # __cinit__ alone would take any arguments
+        pass
+
     def acquire(self, bint blocking=True, timeout=-1):
         """Lock it, waiting until it is free; True if it is locked by this call.
 
@@ -154,9 +161,7 @@ cdef class lock:
         for ever.  A signal handler that raises ends the wait.  ValueError for another negative number, for
         NaN and for a timeout with blocking=False; OverflowError for more than TIMEOUT_MAX.
         """
-        if timeout is FOREVER and try_take(&self.state):
-            return True
-        return take(&self.state, blocking, timeout)
+        return take(&self.state, check(blocking, timeout))
 
     def release(self):
         """Unlock it and let one waiting thread go on.  RuntimeError if it is not locked."""
@@ -169,9 +174,7 @@ cdef class lock:
 
     def __enter__(self):
         """Lock it, waiting until it is free."""
-        if try_take(&self.state):
-            return True
-        return wait_and_take(&self.state, HS_NEVER)
+        return take(&self.state, -1)
 
     def __exit__(self, exc_type=None, exc_value=None, traceback=None, /):
         """Unlock it."""
@@ -180,7 +183,7 @@ cdef class lock:
 
     def acquire_lock(self, bint blocking=True, timeout=-1):
         """An old name of acquire()."""
-        return take(&self.state, blocking, timeout)
+        return take(&self.state, check(blocking, timeout))
 
     def release_lock(self):
         """An old name of release()."""
@@ -203,7 +206,7 @@ cdef class lock:
 
 @cython.final
 cdef class LockType(lock):
-    """What allocate_lock() makes.  It differs from `lock` only in that calling it is a TypeError."""
+    """What allocate_lock() makes up to 3.12: a lock whose class, when called, raises TypeError."""
 
 
 cdef class RLock:
@@ -231,6 +234,13 @@ cdef class RLock:
         self.owner = me
         self.count = count
 
+    cdef inline bint take_as(self, unsigned long me, double seconds) except -1:
+        if not self.take_again(me):
+            if not take(&self.state, seconds):
+                return False
+            self.own(me, 1)
+        return True
+
     cdef inline int give_back_once(self) except -1:
         if self.owner != PyThread_get_thread_ident() or self.count == 0:
             raise RuntimeError("cannot release un-acquired lock")
@@ -245,30 +255,7 @@ cdef class RLock:
 
         The arguments and errors are those of lock.acquire().  The owner never waits.
         """
-        cdef unsigned long me = PyThread_get_thread_ident()
-        if timeout is FOREVER:
-            if self.take_again(me):
-                return True
-        else:
-            seconds_of(timeout)
-        if timeout is FOREVER and try_take(&self.state):
-            self.own(me, 1)
-            return True
-        return self.acquire_slowly(me, blocking, timeout)
-
-    cdef bint acquire_slowly(self, unsigned long me, bint blocking, object timeout) except -1:
-        cdef double seconds = seconds_of(timeout)
-        if seconds != -1.0:
-            if not blocking:
-                raise ValueError("can't specify a timeout for a non-blocking call")
-            if seconds < 0:
-                raise ValueError(f"timeout value must be a non-negative number, not {timeout!r}")
-        if self.take_again(me):
-            return True
-        if not take(&self.state, blocking, timeout):
-            return False
-        self.own(me, 1)
-        return True
+        return self.take_as(PyThread_get_thread_ident(), check(blocking, timeout))
 
     def release(self):
         """Undo one acquire(); the last one lets a waiting thread go on.  RuntimeError if not the owner."""
@@ -280,13 +267,7 @@ cdef class RLock:
 
     def __enter__(self):
         """Take it, waiting until no other thread holds it."""
-        cdef unsigned long me = PyThread_get_thread_ident()
-        if self.take_again(me):
-            return True
-        if not try_take(&self.state):
-            wait_and_take(&self.state, HS_NEVER)
-        self.own(me, 1)
-        return True
+        return self.take_as(PyThread_get_thread_ident(), -1)
 
     def __exit__(self, exc_type=None, exc_value=None, traceback=None, /):
         """Undo one acquire()."""
@@ -316,8 +297,7 @@ cdef class RLock:
         if not isinstance(saved, tuple) or len(saved) != 2:
             raise TypeError(f"_acquire_restore() argument must be 2-item tuple, not {type(saved).__name__}")
         count, owner = saved
-        if not try_take(&self.state):
-            wait_and_take(&self.state, HS_NEVER)
+        take(&self.state, -1)
         self.own(owner, count)
 
     def _at_fork_reinit(self):
@@ -336,6 +316,11 @@ cdef class RLock:
 
 def allocate_lock():
     """A new lock object, unlocked."""
+    return lock.__new__(lock)
+
+
+def allocate_opaque_lock():
+    """A new lock object, unlocked, of the class LockType."""
     return LockType.__new__(LockType)
 
 
@@ -343,3 +328,4 @@ hs_type_rename(<PyTypeObject *>lock, b"hasten._thread.lock")
 hs_type_rename(<PyTypeObject *>LockType, b"hasten._thread.lock")
 hs_type_rename(<PyTypeObject *>RLock, b"hasten._thread.RLock")
 hs_type_forbid_new(<PyTypeObject *>LockType)
+hs_type_seal(<PyTypeObject *>lock)

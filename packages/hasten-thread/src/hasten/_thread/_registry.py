@@ -5,6 +5,8 @@ calls ours.  When it does not, we ask it to call ours before it joins its own th
 """
 
 import atexit
+import os
+import sys
 
 from hasten._thread import _start
 
@@ -41,5 +43,11 @@ def main_thread_ident():
     return threading.main_thread().ident
 
 
-_start._on_non_daemon(_join_at_exit)
+def _threading_is_over():
+    """3.12 starts no threads once threading._shutdown() has begun, and has a test for it."""
+    return getattr(sys.modules.get("threading"), "_SHUTTING_DOWN", False)
+
+
+_start._set_hooks(_join_at_exit, _threading_is_over if sys.version_info[:2] == (3, 12) else None)
 atexit.register(_leave)
+os.register_at_fork(before=_start._settle)

@@ -13,7 +13,8 @@
  *   hs_unpark()                of the joiner, who so never wakes into a held GIL; only the address is used
  *
  * A thread in transit uses the interpreter without being known to it.  Therefore an exit function waits
- * until nobody is (hs_settle), and from then on each start waits for its child's thread state.
+ * until nobody is (hs_settle), and from then on each start waits for its child's thread state.  So does
+ * fork(): up to 3.12 it could copy a list of thread states that is being changed.
  *
  * After the pthread_create() the child may run to its end and free the struct before the parent is back:
  * the parent holds a reference of its own as long as it touches it.
@@ -262,18 +263,20 @@ static inline int hs_thread_start(hs_thread *t, size_t stack_size, int joinable,
     return 0;
 }
 
-/* After a start.  At exit the child must get its thread state before the interpreter may go on; with a
- * GIL nobody can go on while we hold it.  Without one, a new thread state may need all others to stop. */
-static inline void hs_after_start(void) {
-    if (hs_world.exiting) {
+/* hs_settle() in a way that keeps others from starting threads meanwhile, as far as that can be: with a
+ * GIL nobody can while we hold it.  Without one, a new thread state may need all others to stop. */
+static inline void hs_settle_attached(void) {
 #if HS_FREE_THREADED
-        Py_BEGIN_ALLOW_THREADS
-        hs_settle();
-        Py_END_ALLOW_THREADS
+    Py_BEGIN_ALLOW_THREADS
+    hs_settle();
+    Py_END_ALLOW_THREADS
 #else
-        hs_settle();
+    hs_settle();
 #endif
-    }
+}
+
+static inline void hs_after_start(void) {
+    if (hs_world.exiting) hs_settle_attached();
     hs_throttle();
 }
 

@@ -60,7 +60,7 @@ cdef extern from "_start.h":
         HS_NAME_SIZE
     ctypedef struct hs_thread:
         int daemon
-        bint listed
+        void *interp
         unsigned long ident
         hs_mutex mutex
         int state
@@ -81,7 +81,7 @@ cdef extern from "_start.h":
     void hs_list_foreign(hs_thread *t)
     void hs_unlist(hs_thread *t)
     hs_thread *hs_find_non_daemon(unsigned long me)
-    void hs_settle() nogil
+    void hs_settle_attached()
     int hs_set_name(const char *name) nogil
 
 cdef int init_error = hs_park_init() or hs_threads_init()
@@ -95,7 +95,7 @@ cdef int start(hs_thread *t, function, tuple args, dict kwargs, bint joinable, u
     """Start t, to call function(*args, **kwargs)."""
     cdef size_t stack_size = interpreter_thread.stack_size()
     cdef int err
-    if hs_finalizing():
+    if hs_finalizing() or (no_more_starts is not None and no_more_starts()):
         raise hs_finalization_error()("can't create new thread at interpreter shutdown")
     hs_call_set(t, <PyObject *>function, <PyObject *>args, <PyObject *>kwargs if kwargs else NULL)
     err = hs_thread_start(t, stack_size, joinable, ident)
@@ -162,7 +162,7 @@ def start_joinable_thread(function, handle=None, daemon=True):
         raise RuntimeError("thread already started")
     joined.t.daemon = daemon
     if not daemon:
-        non_daemon_started()
+        before_non_daemon()
     try:
         start(joined.t, function, (), None, True, &ident)
     except BaseException:
@@ -172,19 +172,14 @@ def start_joinable_thread(function, handle=None, daemon=True):
     return joined
 
 
-cdef object non_daemon_hook = None
+cdef object before_non_daemon = None
+cdef object no_more_starts = None
 
 
-cdef int non_daemon_started() except -1:
-    if non_daemon_hook is not None:
-        non_daemon_hook()
-    return 0
-
-
-def _on_non_daemon(hook):
-    """Call hook() before each start of a non-daemon thread."""
-    global non_daemon_hook
-    non_daemon_hook = hook
+def _set_hooks(non_daemon, refuse):
+    """Call non_daemon() before each start of a non-daemon thread; refuse all starts when refuse() is true."""
+    global before_non_daemon, no_more_starts
+    before_non_daemon, no_more_starts = non_daemon, refuse
 
 
 # ---- join -----------------------------------------------------------------------------------------
@@ -270,7 +265,7 @@ cdef class _ThreadHandle:
         hs_mutex_unlock(&t.mutex)
         if detach:
             pthread_detach(<pthread_t>t.ident)
-        if t.os == HS_GONE and not detach:
+        if t.interp == NULL:
             hs_unlist(t)
         hs_thread_unref(t)
 
@@ -365,8 +360,12 @@ def _shutdown():
 def _settle_for_exit():
     """Wait until the interpreter knows every thread, and see to it that this stays so."""
     hs_world.exiting = True
-    with nogil:
-        hs_settle()
+    hs_settle_attached()
+
+
+def _settle():
+    """Wait until the interpreter knows every thread."""
+    hs_settle_attached()
 
 
 def stack_size(size=0, /):
@@ -397,7 +396,7 @@ def _set_sentinel():
     return sentinel
 
 
-from hasten._thread._locks import allocate_lock as new_sentinel
+from hasten._thread._locks import allocate_opaque_lock as new_sentinel
 
 
 # ---- names of OS threads --------------------------------------------------------------------------------

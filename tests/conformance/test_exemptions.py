@@ -13,6 +13,25 @@ suite = "queue"
 id = "*.PyQueueTest.test_nowait"
 reason = "planted"
 """
+SPOILS = (
+    FAITHFUL.replace(
+        "    pass",
+        """
+    spoiled = False
+
+    def get_nowait(self):
+        Queue.spoiled = True
+        raise RuntimeError("spoiled")
+""",
+        1,
+    )
+    + """
+class PriorityQueue(_stdlib.PriorityQueue):
+    def get_nowait(self):
+        assert not Queue.spoiled
+        return super().get_nowait()
+"""
+)
 
 
 def test_an_exempted_loss_does_not_fail_the_run(tool):
@@ -20,6 +39,13 @@ def test_an_exempted_loss_does_not_fail_the_run(tool):
     result = tool.run(*NOWAIT, "--known", tool.known(EXEMPT))
     assert result.status == 0, result.output
     assert "0 lost to the stdlib, 1 exempt" in result.suite["line"]
+
+
+def test_an_exempted_test_cannot_spoil_others(tool):
+    tool.plant(SPOILS)
+    result = tool.run(*NOWAIT, "--known", tool.known(EXEMPT))
+    assert result.status == 0, result.output
+    assert "3 run, 0 lost to the stdlib, 1 exempt" in result.suite["line"]
 
 
 def test_an_unexpected_pass_fails_the_run(tool):

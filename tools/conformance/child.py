@@ -171,6 +171,10 @@ def enable_resources():
     support.verbose = False
 
 
+def matches(test, patterns):
+    return any(fnmatch.fnmatchcase(test.id(), pattern) for pattern in patterns)
+
+
 def load(job, journal):
     """The tests to run, or None when there is nothing to count."""
     try:
@@ -198,12 +202,12 @@ def load(job, journal):
         return None
     tests = list(flatten(unittest.defaultTestLoader.loadTestsFromModule(module)))
     if job["match"]:
-        tests = [t for t in tests if any(fnmatch.fnmatchcase(t.id(), p) for p in job["match"])]
+        tests = [t for t in tests if matches(t, job["match"])]
     if job["only"]:
         tests = [t for t in tests if t.id() in job["only"]]
     journal.write("plan", ids=[test.id() for test in tests])
     leave_out = set(job["leave_out"])
-    return [t for t in tests if t.id() not in leave_out]
+    return [t for t in tests if t.id() not in leave_out and not matches(t, job["apart"])]
 
 
 def main():

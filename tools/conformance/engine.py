@@ -149,6 +149,7 @@ class Engine:
             redirected=bool(side.names),
             limit=self.settings.limit,
             match=tuple(self.settings.match),
+            apart=self.known.patterns(suite.name, tag),
         )
         label = f"{suite.name} py{tag} {'hasten' if side.names else 'stdlib'} {module.partition('.')[2]}"
         with self.slots, self.screen.follow(label + (" again" if only else "")) as progress:

@@ -78,6 +78,9 @@ class Exemptions:
                     found[test] = entry
         return found
 
+    def patterns(self, suite: str, tag: str) -> tuple[str, ...]:
+        return tuple(entry.id for entry in self.entries if entry.names(suite, tag))
+
     def stale(self) -> list[Entry]:
         """Entries that matched no test of any version that they name and that was run."""
         return [entry for entry in self.entries if entry.tried and not entry.matched]

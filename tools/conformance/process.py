@@ -15,7 +15,8 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from .environments import Environment
@@ -63,6 +64,7 @@ class Job:
     redirected: bool
     limit: float
     match: tuple[str, ...]
+    apart: tuple[str, ...]  # patterns of exempted tests: what they break must not be laid at others' door
 
 
 class Attempt:
@@ -190,7 +192,24 @@ def leftovers(session: int, mark: bytes) -> list[int]:
 def run_module(
     env: Environment, job: Job, progress: Callable[[dict], None], only: list[str] | None = None
 ) -> ModuleRun:
-    """Run a module's tests (or `only` some) to the last, with as many processes as it takes."""
+    """Run a module's tests (or `only` some), the exempted ones after the others in processes of their own."""
+    run = run_together(env, job, progress, only)
+    apart = [test for test in run.planned if test not in run.outcomes and matches(test, job.apart)]
+    if apart and only is None and not stopping.is_set():
+        second = run_together(env, replace(job, apart=()), progress, apart)
+        run.outcomes = {**second.outcomes, **run.outcomes}
+        run.notes += second.notes
+    return run
+
+
+def matches(test: str, patterns: tuple[str, ...]) -> bool:
+    return any(fnmatchcase(test, pattern) for pattern in patterns)
+
+
+def run_together(
+    env: Environment, job: Job, progress: Callable[[dict], None], only: list[str] | None
+) -> ModuleRun:
+    """Run tests to the last one, with as many processes as it takes."""
     run = ModuleRun(job.module)
     given_up: list[str] = []
     while True:
@@ -200,13 +219,14 @@ def run_module(
             attempt.watch(progress)
             verdict = attempt.verdict()
         take(run, attempt, verdict)
-        left = [i for i in run.planned if i not in run.outcomes and i not in given_up]
+        done = {*run.outcomes, *given_up}
+        left = [test for test in run.planned if test not in done and not matches(test, job.apart)]
         if attempt.ended() or not left or stopping.is_set():
             return run
         if len(run.outcomes) == before:
             # Died or hung between tests, in a class fixture: its class can't be run.
             broken = left[0].rpartition(".")[0]
-            given_up += [i for i in left if i.rpartition(".")[0] == broken]
+            given_up += [test for test in left if test.rpartition(".")[0] == broken]
             run.notes.append(f"{broken}: {verdict.status} outside a test")
 
 

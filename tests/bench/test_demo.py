@@ -67,14 +67,19 @@ def test_a_difference_within_the_noise_is_not_given_a_number():
     assert costs.amount(plain).startswith("below 0.20 s")
     assert costs.ratio_of_handover(plain, hasten) == "-"
     assert "too little to be seen" in costs.verdict("Row", plain, hasten)
-    assert "nothing beyond the noise" in costs.verdict("Row", plain, hasten)
+    assert "wall times differ by 1.02x" in costs.verdict("Row", plain, hasten)
+
+
+def test_a_gain_within_the_noise_is_called_so():
+    row = series([5.0, 6.0], [4.9, 5.9], [1.0, 1.1])
+    text = costs.verdict("Row", costs.cost(row, PLAIN), costs.cost(row, HASTEN))
+    assert "within the noise of these runs (1.02 times as fast)" in text
 
 
 def test_a_loss_is_called_a_loss():
     row = series([2.0, 2.0], [3.0, 3.0], [1.0, 1.0])
-    assert "hasten is slower here: 0.67" in costs.verdict(
-        "Row", costs.cost(row, PLAIN), costs.cost(row, HASTEN)
-    )
+    text = costs.verdict("Row", costs.cost(row, PLAIN), costs.cost(row, HASTEN))
+    assert "costs 1.00 s of CPU time more here (0.67 times as fast)" in text
 
 
 def fake_python(tmp_path, script):

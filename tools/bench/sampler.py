@@ -93,8 +93,8 @@ def calibrate(case: Case, module: Any, wanted: int) -> int:
 class Row:
     """One row while it is sampled. A side that cannot go on is out, with its reason; others go on.
 
-    """One row while it is sampled. A side that cannot go on is out, with its reason; the others stay.
-    the row.
+    A peer is out whatever it does wrong: it is there for comparison only. An error of the stdlib or of hasten
+    ends the row.
     """
 
     def __init__(self, case: Case, modules: dict[str, Any], plan: Plan, peers: frozenset[str]) -> None:

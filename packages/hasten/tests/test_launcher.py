@@ -60,7 +60,7 @@ SCRIPTS = {
     "namespace": SHOW,
     "traceback": FAIL,
     "pickle": PICKLE,
-    "syntax error": "x = (\n",
+    "syntax error": "y = 0\nx = 1 +* 2\n",
     "error while exiting": "import atexit\natexit.register(print, 'bye')\nraise KeyError('x')\n",
     "warning": "import warnings\nwarnings.warn('careful')\nprint('on')\n",
     "exit 3": "import sys\nsys.exit(3)\n",
@@ -79,7 +79,8 @@ SCRIPTS = {
     "exiting excepthook": "import sys\nsys.excepthook = lambda *args: sys.exit(5)\n[][1]\n",
     "no excepthook": "import sys\ndel sys.excepthook\n[][1]\n",
     "recursion": "def f(): f()\ntry: f()\nexcept RecursionError: print('deep')\n",
-    "exception in thread": "import threading\nthreading.Thread(target=lambda: 1 / 0, name='T').start()\n",
+    "exception in thread": "import threading\nt = threading.Thread(target=lambda: 1 / 0, name='T')\n"
+    "t.start()\nt.join()\n",
     "encoding": "# -*- coding: latin-1 -*-\nprint(ascii('\\xe4'), __name__)\n",
     "future": "from __future__ import annotations\ndef f(x: nothing): pass\nprint(f.__annotations__)\n",
     "imports beside": "import beside\nprint(beside.__file__)\n",

@@ -23,4 +23,6 @@ def extension(name):
     return ext
 
 
-setup(ext_modules=[extension(name) for name in ("_ring", "_items", "_waiting", "_monitor", "_queue", "_ordered", "_simple")])
+MODULES = ("_ring", "_items", "_waiting", "_monitor", "_tasks", "_queue", "_ordered", "_simple")
+
+setup(ext_modules=[extension(name) for name in MODULES])

@@ -41,6 +41,7 @@ cdef class Items(Ring):
 
     def __cinit__(self):
         self.maxsize_ = 0
+        self.special = UNTAGGED  # until somebody has looked for hooks, even without __init__()
 
     # ---- the hooks that subclasses may override; called with the queue's lock held ----
 

@@ -262,3 +262,16 @@ cdef class Monitor(Items):
         self.special |= OPENED
         hs_mutex_unlock(&self.guard)
         self.clear_ring()
+
+    @property
+    def maxsize(self):
+        """The number of items from which put() blocks; zero or less: never.  May be changed."""
+        return self.maxsize_
+
+    @maxsize.setter
+    def maxsize(self, value):
+        self.set_limit(value)
+        if self.special & SHARED:
+            return
+        hs_mutex_lock(&self.guard)
+        wake_all(&self.putters, &self.guard)

@@ -1,9 +1,9 @@
 from libc.stdint cimport int64_t
 
-from hasten.queue._monitor cimport Monitor
+from hasten.queue._tasks cimport Tasks
 
 
-cdef class Queue(Monitor):
+cdef class Queue(Tasks):
     cdef bint shut  # shutdown() was called
 
     cdef bint has_room(self) noexcept
@@ -17,7 +17,5 @@ cdef class Queue(Monitor):
     cdef object get_reentered(self, block)
     cdef list take_slice(self, Py_ssize_t most)
     cdef int take_more(self, list taken, Py_ssize_t most) except -1
-    cdef object task_done_inside(self)
-    cdef object join_inside(self, int64_t deadline)
     cdef int drain(self) except -1
     cdef object size_now(self)

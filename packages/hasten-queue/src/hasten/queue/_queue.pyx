@@ -14,12 +14,12 @@ from libc.stdint cimport int64_t
 from clock cimport HS_NEVER, hs_now
 from compat cimport hs_mutex_lock, hs_mutex_unlock, hs_type_tag
 from hasten.queue._errors import Empty, Full, ShutDown
-from hasten.queue._items cimport SHARED, UNTAGGED
+from hasten.queue._items cimport UNTAGGED
 from hasten.queue._items import register_base
-from hasten.queue._monitor cimport Monitor
 from hasten.queue._ring cimport (hs_ring, hs_ring_detach, hs_ring_free, hs_ring_pop, hs_ring_push,
                                  hs_ring_reserve, take_over)
-from hasten.queue._waiting cimport deadline_of, expired, sleep, wake_all, wake_any, wake_held
+from hasten.queue._tasks cimport Tasks
+from hasten.queue._waiting cimport deadline_of, expired, sleep, wake_any, wake_held
 
 
 cdef extern from "Python.h":
@@ -31,7 +31,7 @@ cdef enum:
     NOT_READ = -1  # a deadline for which nobody has looked at the timeout yet
 
 
-cdef class Queue(Monitor):
+cdef class Queue(Tasks):
     """Queue(maxsize=0)
 --
 
@@ -310,74 +310,6 @@ cdef class Queue(Monitor):
             return taken
         return []
 
-    # ---- tasks ----
-
-    def task_done(self):
-        """Say that an item taken by get() has been dealt with.
-
-        When all items that were ever put have been, join() returns.  ValueError if called more often
-        than there were items.
-        """
-        hs_mutex_lock(&self.guard)
-        if self.special & SHARED:
-            hs_mutex_unlock(&self.guard)
-            return self.task_done_inside()
-        if self.unfinished <= 0:
-            hs_mutex_unlock(&self.guard)
-            raise ValueError("task_done() called too many times")
-        self.unfinished -= 1
-        if self.unfinished == 0 and self.joiners.head != NULL:
-            wake_all(&self.joiners, &self.guard)
-        else:
-            hs_mutex_unlock(&self.guard)
-
-    cdef object task_done_inside(self):
-        self.enter()
-        try:
-            if self.unfinished <= 0:
-                raise ValueError("task_done() called too many times")
-            self.unfinished -= 1
-            if self.unfinished == 0:
-                self.notify_all(&self.joiners)
-        finally:
-            self.leave()
-
-    def join(self, timeout=None):
-        """Wait until every item that was put has been reported by task_done().
-
-        Returns True; or False if that did not happen within *timeout* seconds.
-        """
-        cdef int64_t deadline = deadline_of(timeout)
-        cdef bint done
-        while True:
-            hs_mutex_lock(&self.guard)
-            if self.special & SHARED:
-                hs_mutex_unlock(&self.guard)
-                return self.join_inside(deadline)
-            done = self.unfinished <= 0
-            if done or expired(deadline):
-                hs_mutex_unlock(&self.guard)
-                return done
-            sleep(&self.joiners, &self.guard, deadline)
-
-    cdef object join_inside(self, int64_t deadline):
-        self.enter()
-        try:
-            while self.unfinished > 0 and not expired(deadline):
-                self.wait(&self.joiners, deadline)
-            return self.unfinished <= 0
-        finally:
-            self.leave()
-
-    @property
-    def unfinished_tasks(self):
-        """The number of items put and not yet reported by task_done()."""
-        return self.unfinished
-
-    @unfinished_tasks.setter
-    def unfinished_tasks(self, value):
-        self.unfinished = value
-
     # ---- the end ----
 
     def shutdown(self, immediate=False):
@@ -454,19 +386,6 @@ cdef class Queue(Monitor):
             return self.size()
         finally:
             self.leave()
-
-    @property
-    def maxsize(self):
-        """The number of items from which put() blocks; zero or less: never.  May be changed."""
-        return self.maxsize_
-
-    @maxsize.setter
-    def maxsize(self, value):
-        self.set_limit(value)
-        if self.special & SHARED:
-            return
-        hs_mutex_lock(&self.guard)
-        wake_all(&self.putters, &self.guard)
 
 
 # ---- the direct way ----

@@ -17,12 +17,14 @@ def extension(name):
         "embedsignature.format": "clinic",  # the one inspect.signature() understands
         "auto_pickle": False,
         "annotation_typing": False,
-        "freethreading_compatible": True,
     }
     ext.cython_c_in_temp = True
     return ext
 
 
-MODULES = ("_ring", "_items", "_waiting", "_monitor", "_tasks", "_queue", "_ordered", "_simple")
-
-setup(ext_modules=[extension(name) for name in MODULES])
+setup(
+    ext_modules=[
+        extension(name)
+        for name in ("_ring", "_items", "_waiting", "_monitor", "_tasks", "_queue", "_ordered", "_simple")
+    ]
+)

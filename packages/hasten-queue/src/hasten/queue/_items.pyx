@@ -1,3 +1,4 @@
+# cython: freethreading_compatible=True
 """What a queue holds: the ring, the container that users may see, and the hooks of subclasses.
 
 Three ways lead to the items.  Usually they lie in a C ring.  Once somebody has asked for the attribute

@@ -1,3 +1,4 @@
+# cython: freethreading_compatible=True
 """One thread at a time in the queue, and waiting for what another will do there: a monitor.
 
 A plain queue needs none of this: it changes under the guard, a few instructions without Python code.

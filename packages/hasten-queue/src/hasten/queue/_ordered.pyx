@@ -1,3 +1,4 @@
+# cython: freethreading_compatible=True
 """LifoQueue and PriorityQueue.
 
 The priority queue is a binary heap in the ring, whose head stays at slot 0 because items only leave at

@@ -1,3 +1,4 @@
+# cython: freethreading_compatible=True
 """The FIFO queue and the operations that all queues share.
 
 `put` and `get` go one of two ways.  The direct one is for a queue without hooks whose container and

@@ -1,3 +1,4 @@
+# cython: freethreading_compatible=True
 """The ring as an object: it owns its items, and it takes part in garbage collection.
 
 Cython traverses the Python attributes of a class, but not the references in a C array: a queue that

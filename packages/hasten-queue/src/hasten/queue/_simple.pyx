@@ -1,3 +1,4 @@
+# cython: freethreading_compatible=True
 """SimpleQueue: an unbounded FIFO queue, without tasks, hooks or a container that users see.
 
 It is public as it stands here.  A Python subclass, such as the other queues need to be instances of the

@@ -1,3 +1,4 @@
+# cython: freethreading_compatible=True
 """Counting what was put and is not done yet: task_done() and join()."""
 
 from libc.stdint cimport int64_t

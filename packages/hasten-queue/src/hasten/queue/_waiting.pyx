@@ -1,3 +1,4 @@
+# cython: freethreading_compatible=True
 """Sleeping and waking: the only module of this distribution that parks threads.
 
 Every list of sleepers is guarded by the hs_mutex of its queue, which the GIL stands in for where there

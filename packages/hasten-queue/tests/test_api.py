@@ -124,6 +124,8 @@ def test_repr_names_the_class(name):
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 @pytest.mark.parametrize("name", CLASSES)
 def test_pickling_fails(impl, name, protocol):
+    if impl is stdlib and protocol < 2:
+        pytest.skip("some versions pickle a lock by these protocols")
     with pytest.raises(TypeError):
         pickle.dumps(getattr(impl, name)(), protocol)
 

@@ -37,10 +37,9 @@ def test_negative_timeouts(impl, kind, timeout):
             q.put(1, timeout=timeout)
         with pytest.raises(ValueError, match="'timeout' must be a non-negative number"):
             q.get(timeout=timeout)
-    with pytest.raises((ValueError, OverflowError)) as caught:
-        impl.SimpleQueue().get(timeout=timeout)
-    if impl.__name__ == "hasten.queue":
-        assert str(caught.value) == "'timeout' must be a non-negative number"
+    if impl.__name__ == "hasten.queue" or timeout == -1:  # the standard library's takes less here
+        with pytest.raises(ValueError, match="'timeout' must be a non-negative number"):
+            impl.SimpleQueue().get(timeout=timeout)
     unlimited = getattr(impl, kind)()
     unlimited.put(1, timeout=timeout)
     unlimited.put_nowait(2)

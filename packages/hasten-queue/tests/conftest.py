@@ -137,4 +137,6 @@ def python() -> Callable[..., str]:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "ours_without(name): runs over ours alone if the stdlib's Queue lacks it")
+    config.addinivalue_line(
+        "markers", "ours_without(name): runs over ours alone if the stdlib's Queue lacks it"
+    )

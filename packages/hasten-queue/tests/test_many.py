@@ -33,7 +33,9 @@ def test_max_limits(cls):
     assert [len(q.get_many(most)) for most in [1, 4, 100]] == [1, 4, 5]
 
 
-@pytest.mark.parametrize("most, error", [(0, ValueError), (-3, ValueError), ("a", TypeError), (None, TypeError)])
+@pytest.mark.parametrize(
+    "most, error", [(0, ValueError), (-3, ValueError), ("a", TypeError), (None, TypeError)]
+)
 def test_bad_max(cls, most, error):
     q = cls()
     q.put(1)

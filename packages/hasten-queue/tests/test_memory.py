@@ -70,7 +70,9 @@ def test_failed_put_holds_nothing(make, error):
     q, thing = make(1), Thing()
     q.put(Thing())
     expected = getattr(hasten.queue, error, hasten.queue.Full if error == "timeout" else ValueError)
-    options = {"Full": {"block": False}, "timeout": {"timeout": 0.001}, "ValueError": {"timeout": -1}}.get(error, {})
+    options = {"Full": {"block": False}, "timeout": {"timeout": 0.001}, "ValueError": {"timeout": -1}}.get(
+        error, {}
+    )
     if error == "ShutDown":
         q.shutdown()
 

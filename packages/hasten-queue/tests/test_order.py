@@ -49,7 +49,11 @@ def test_order_of_each_kind(impl, count):
 
 def test_ring_grows_and_shrinks_in_waves(impl, kind):
     q, model, rng = getattr(impl, kind)(), [], random.Random(1)
-    take = {"Queue": lambda: model.pop(0), "LifoQueue": model.pop, "PriorityQueue": lambda: heapq.heappop(model)}
+    take = {
+        "Queue": lambda: model.pop(0),
+        "LifoQueue": model.pop,
+        "PriorityQueue": lambda: heapq.heappop(model),
+    }
     for wave in [10, 1000, 3, 5000, 0, 20]:
         while len(model) < wave:
             item = rng.random()
@@ -137,7 +141,9 @@ def test_bounded(impl, kind, maxsize):
     q.put_nowait(0)
 
 
-@pytest.mark.parametrize("maxsize", [0, -1, -2.5, float("inf"), float("-inf"), float("nan"), False, 1 << 80, -1 << 80])
+@pytest.mark.parametrize(
+    "maxsize", [0, -1, -2.5, float("inf"), float("-inf"), float("nan"), False, 1 << 80, -1 << 80]
+)
 def test_unlimited(impl, kind, maxsize):
     q = getattr(impl, kind)(maxsize)
     for i in range(50):

@@ -19,7 +19,17 @@ HERE = Path(__file__).parent
     ("test_races.py", "Queue and block or simple"),
 ])  # fmt: skip
 def test_without_futex(name, selection, request):
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", selection, str(HERE / name)]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-k",
+        selection,
+        str(HERE / name),
+    ]
     done = subprocess.run(
         command,
         env={**os.environ, "HASTEN_PORTABLE": "1"},

@@ -132,7 +132,10 @@ def test_join_sees_a_mutex_that_appears_meanwhile(spawn):
             start.wait(30)
             return call()
 
-        tasks = [spawn(at_once, call) for call in [lambda q=q: q.join(timeout=20), q.task_done, lambda q=q: q.mutex]]
+        tasks = [
+            spawn(at_once, call)
+            for call in [lambda q=q: q.join(timeout=20), q.task_done, lambda q=q: q.mutex]
+        ]
         assert tasks[0].result() is True
 
 

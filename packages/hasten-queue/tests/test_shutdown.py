@@ -137,7 +137,9 @@ def test_shutdown_by_a_hook_wakes_everybody(spawn, until):
         until(lambda: not any(getter.is_alive() for getter in getters), seconds=10)
     finally:
         q.shutdown()
-    assert sorted(getter.value or type(getter.error).__name__ for getter in getters) == ["ShutDown"] * 2 + ["only"]
+    assert sorted(getter.value or type(getter.error).__name__ for getter in getters) == ["ShutDown"] * 2 + [
+        "only"
+    ]
 
 
 @pytest.mark.parametrize("immediate", ENDINGS)

@@ -350,6 +350,15 @@ def test_report(run):
     assert "_thread" in lines
 
 
+def test_report_of_what_was_imported_before(run):
+    run.write("site/sitecustomize.py", "import queue, threading\n")
+    run.env["PYTHONPATH"] = str(run.folder / "site")
+    report = run.hasten("--report", "-c", "import sched").err
+    assert "hasten.queue; imported before, patched in place in sitecustomize\n" in report
+    if "hasten.threading is not installed: pip install hasten-threading" in report:
+        assert "threading runs over the interpreter's _thread: it was imported before" in report
+
+
 def test_report_is_printed_once_by_a_forking_program(run):
     run.write("app.py", "import os, sys\npid = os.fork()\nif pid: os.waitpid(pid, 0)\nsys.exit()\n")
     assert run.hasten("--report", "app.py").err.count("what was replaced") == 1

@@ -18,6 +18,10 @@ from _thread import RLock
 from hasten.patch import _children, _rebind, _redirect, _table
 from hasten.patch._table import NotInstalled, Refused, UnknownModule
 
+TYPE_CHECKING = False  # as typing has it, without the cost of importing typing
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 __all__ = ["Installation", "NotInstalled", "Refused", "UnknownModule", "install", "is_installed", "uninstall"]
 
 _lock = RLock()  # guards _holds and _patches; held while a hasten module is loaded
@@ -49,7 +53,9 @@ class Installation:
         return f"<hasten.patch.Installation of {', '.join(self.names) or 'nothing'}>"
 
 
-def install(*names: str, only=None, exclude=None) -> Installation:
+def install(
+    *names: str, only: Iterable[str] | str | None = None, exclude: Iterable[str] | str | None = None
+) -> Installation:
     """Replace the named modules, or by default all whose distribution is installed.
 
     *only* is another way to give the names; *exclude* takes names out.  Both take a list or a

@@ -8,6 +8,10 @@ import sys
 from hasten import patch
 from hasten.patch import _children, _run
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 USAGE = """\
 usage: python [PYTHON-OPTION...] -m hasten [OPTION...] [SCRIPT | -m MODULE | -c CODE | -] [ARG...]
 
@@ -31,6 +35,9 @@ class UsageError(Exception):
 
 class Options:
     """What the command line says."""
+
+    run: Callable[..., None]
+    arguments: tuple
 
     def __init__(self):
         self.only = self.exclude = None

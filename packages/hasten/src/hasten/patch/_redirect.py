@@ -92,10 +92,10 @@ def _redirected(fullname, owner, path):
         if spec is not None and not _table.in_stdlib(spec):
             return spec
     if fullname == owner or _exists(_table.target(fullname)):
-        return ModuleSpec(fullname, _AliasLoader(_load_hasten))
+        return _alias(fullname, _load_hasten)
     parent = originals.get(fullname.rpartition(".")[0])
     if fullname in originals or _others(fullname, getattr(parent, "__path__", path)) is not None:
-        return ModuleSpec(fullname, _AliasLoader(_load_left_over))
+        return _alias(fullname, _load_left_over)
     return None
 
 
@@ -119,6 +119,11 @@ def _stdlib_name(fullname):
 
 def _load_hasten(fullname):
     return import_module(_table.target(fullname))
+
+
+def _alias(name, load):
+    # Our loaders have no base class: importlib.abc would cost a program's start more than all of this.
+    return ModuleSpec(name, _AliasLoader(load))  # type: ignore[arg-type]
 
 
 class _AliasLoader:
@@ -212,7 +217,7 @@ def _show(name, module):
     """
     if name in _table.TABLE and name not in _table.PACKAGES:
         _specs.setdefault(name, module.__spec__)
-        module.__spec__ = ModuleSpec(name, _AliasLoader(_load_hasten))
+        module.__spec__ = _alias(name, _load_hasten)
     sys.modules[name] = module
 
 

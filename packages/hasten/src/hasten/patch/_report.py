@@ -10,16 +10,16 @@ from hasten.patch import _redirect, _table
 
 
 def at_exit(installation) -> None:
-    """Print the report of *installation* when this process ends (not in its forked children)."""
-    atexit.register(_print_in, os.getpid(), installation)
+    """Print the report of *installation*, just made, when this process ends (not in its forked children)."""
+    atexit.register(_print_in, os.getpid(), installation, "threading" in sys.modules)
 
 
-def _print_in(pid, installation):
+def _print_in(pid, installation, threading_was_there):
     if os.getpid() == pid and sys.stderr is not None:
-        sys.stderr.write(text(installation))
+        sys.stderr.write(text(installation, threading_was_there))
 
 
-def text(installation) -> str:
+def text(installation, threading_was_there) -> str:
     """One line for each module of the standard library."""
     lines = ["hasten: what was replaced\n"]
     for name in _table.TABLE:
@@ -27,6 +27,11 @@ def text(installation) -> str:
             lines.append(f"  {name:29} {_fate(name)}\n")
         elif name in installation.absent and name not in _table.GONE:
             lines.append(f"  {name:29} left to the standard library: {_table.missing(name)}\n")
+    if "_thread" in installation.names and "threading" in installation.absent:
+        which = (
+            "the interpreter's _thread: it was imported before" if threading_was_there else "hasten._thread"
+        )
+        lines.append(f"  The standard library's threading runs over {which}.\n")
     return "".join(lines)
 
 

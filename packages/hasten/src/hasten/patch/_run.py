@@ -175,7 +175,7 @@ def _run_code(load, filename=None, loader=None):
     try:
         exec(code, MAIN)
     except BaseException as error:
-        _show_from(error, error.__traceback__.tb_next)
+        _show_from(error, _below(error))
         raise
     finally:
         if filename is not None:  # as python does, for what follows under -i
@@ -191,8 +191,13 @@ def _run_by_runpy(name, is_module):
     try:
         _run_module_as_main(name, is_module)
     except BaseException as error:
-        _show_from(error, error.__traceback__.tb_next)
+        _show_from(error, _below(error))
         raise
+
+
+def _below(error):
+    """The traceback of *error* without the frame that has caught it."""
+    return error.__traceback__ and error.__traceback__.tb_next
 
 
 def _show_from(error, traceback):
@@ -215,7 +220,7 @@ def _show_from(error, traceback):
             if isinstance(failure, SystemExit) and not sys.flags.inspect:
                 raise
             sys.stderr.write("Error in sys.excepthook:\n")
-            failure.__traceback__ = failure.__traceback__.tb_next
+            failure.__traceback__ = _below(failure)
             sys.__excepthook__(type(failure), failure, failure.__traceback__)
             sys.stderr.write("\nOriginal exception was:\n")
             sys.__excepthook__(kind, value, traceback)

@@ -50,7 +50,7 @@ def owner(fullname: str) -> str | None:
 
 def target(fullname: str) -> str:
     """The hasten module that stands for *fullname*, which has an owner."""
-    name = owner(fullname)
+    name = owner(fullname) or fullname
     return TABLE[name][0] + fullname[len(name) :]
 
 

@@ -1,4 +1,4 @@
-"""The tests of waiting once more, without the futex: HASTEN_PORTABLE=1 is read when the module is imported."""
+"""The tests of waiting once more without the futex: HASTEN_PORTABLE=1 is read at import."""
 
 import os
 import subprocess

@@ -54,10 +54,15 @@ def when_main_sleeps(spawn, until, action):
 
 
 def blocking_calls(q, full):
-    return {"get": q.get, "get_many": lambda: q.get_many(3), "put": lambda: full.put(2),
-            "join": full.join, "get with timeout": lambda: q.get(timeout=60),
-            "put with timeout": lambda: full.put(2, timeout=60),
-            "join with timeout": lambda: full.join(timeout=60)}  # fmt: skip
+    return {
+        "get": q.get,
+        "get_many": lambda: q.get_many(3),
+        "put": lambda: full.put(2),
+        "join": full.join,
+        "get with timeout": lambda: q.get(timeout=60),
+        "put with timeout": lambda: full.put(2, timeout=60),
+        "join with timeout": lambda: full.join(timeout=60),
+    }
 
 
 CALLS = list(blocking_calls(hasten.queue.Queue(), hasten.queue.Queue()))
@@ -147,7 +152,10 @@ def test_interrupted_on_the_way_back_inside(spawn, until, on_signal):
         until(lambda: False, 5)
     actor.result()
     q.put("next")
-    assert [got] * (got is not None) + [q.get(timeout=30) for _ in range(2 - (got is not None))] == ["item", "next"]
+    assert [got] * (got is not None) + [q.get(timeout=30) for _ in range(2 - (got is not None))] == [
+        "item",
+        "next",
+    ]
 
 
 def test_a_signal_is_not_forgotten_when_the_item_was_snatched(spawn, until, on_signal):

@@ -1,3 +1,4 @@
+# cython: freethreading_compatible=True
 """The compiled core of hasten.MODULE_NAME."""
 from clock cimport hs_deadline_after, hs_now
 

@@ -120,8 +120,8 @@ def wrong_modules(names, redirected, test_module):
             continue
         if redirected and module is not sys.modules.get(target):
             problems.append(f"import {name} gives {module.__name__}")
-        elif redirected and (module.__name__ != target or module.__spec__.name != target):
-            problems.append(f"{target} is named {module.__name__}, {module.__spec__.name}")
+        elif redirected and {module.__name__, getattr(module.__spec__, "name", "")} != {target}:
+            problems.append(f"{target} is named {module.__name__}, its spec {module.__spec__}")
         elif not redirected and module.__name__ != name:
             problems.append(f"import {name} gives {module.__name__} in the run of the stdlib")
     if not redirected:

@@ -51,7 +51,7 @@ class Engine:
         # More threads than slots: a suite that waits for its last module must not hold up the next.
         with ThreadPoolExecutor(max_workers=self.settings.jobs + 1) as pool:
             try:
-                results = list(pool.map(lambda task: self.run_suite(*task, homes[task[0]]), tasks))
+                results = list(pool.map(lambda task: self.run_suite(task[0], task[1], homes[task[0]]), tasks))
             except BaseException:
                 stopping.set()
                 pool.shutdown(cancel_futures=True)
@@ -88,6 +88,8 @@ class Engine:
             verdict.notes.append(wrong)
         else:
             self.run_both(verdict, suite, plain, ours, modules)
+        if stopping.is_set():  # processes were cut: there is nothing to say of their tests
+            return Skipped(suite.name, python.tag, "interrupted")
         verdict.seconds = round(time.monotonic() - began, 1)
         self.screen.verdict(verdict)
         return verdict

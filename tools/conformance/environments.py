@@ -87,7 +87,7 @@ def unpack_wheels(wheels: Path, python: Interpreter, home: Path) -> list[str]:
     digits = re.sub(r"\D", "", python.tag)
     fits = re.compile(rf"(?:cp{digits}-cp{digits}{'t' if python.free_threaded else ''}|py3-none)-[^-]+\.whl$")
     found: dict[str, Path] = {}
-    for wheel in sorted(wheels.rglob("*.whl"), key=lambda file: file.stat().st_mtime):
+    for wheel in sorted(wheels.rglob("hasten*.whl"), key=lambda file: file.stat().st_mtime):
         if fits.search(wheel.name):
             found[wheel.name.split("-")[0]] = wheel  # the newest of each distribution
     for wheel in found.values():
@@ -107,11 +107,11 @@ def supply_tests(python: Interpreter, suite, envs: list[Environment]) -> tuple[l
     if suite.start_method and (python.tests / "_test_multiprocessing.py").is_file():
         parts = [generate(env, suite) for env in envs][0]
         return parts, f"{python} lacks test.{suite.module}: generated from _test_multiprocessing"
-    giver = donor(suite.module, python) if suite.borrow else None
-    if giver is None:
+    other = donor(suite.module, python) if suite.borrow else None
+    if other is None:
         return [], f"{python} lacks test.{suite.module}"
-    modules = borrow(giver.tests, suite.module, envs)
-    return modules, f"{python} lacks test.{suite.module}: borrowed from {giver.full}"
+    modules = borrow(other.tests, suite.module, envs)
+    return modules, f"{python} lacks test.{suite.module}: borrowed from {other.full}"
 
 
 def generate(env: Environment, suite) -> list[str]:

@@ -25,6 +25,7 @@ GOOD = ("passed", "xfailed")
 TAIL = 8000
 GRACE = 20  # seconds that the child's own alarm gets before the driver cuts it
 POLL = 0.05
+MARK = "HASTEN_CONFORMANCE_MARK"  # in the environment of what belongs to an attempt
 LAST_WORDS = 2  # seconds for what a hung process left behind to write its stacks
 EXIT = "(end of the process)"  # counts like a test: a module may hang or crash when its tests are over
 
@@ -82,8 +83,8 @@ class Attempt:
         (folder / "job.json").write_text(json.dumps(told))
         (folder / "results").touch()
         keep = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
-        self.mark = f"HASTEN_CONFORMANCE_MARK={folder}"
-        keep.update([self.mark.split("=", 1)], TMPDIR=str(folder / "temp"))
+        self.mark = f"{MARK}={folder}"
+        keep.update({MARK: str(folder), "TMPDIR": str(folder / "temp")})
         with open(folder / "output", "wb") as output:
             self.child = subprocess.Popen(
                 [env.python, "-m", "_conformance_child", str(folder / "job.json")],

@@ -101,7 +101,7 @@ class Redirect:
         if target_of(name) is not None:
             if self.means_original(name):
                 return self.original_spec(name, path)
-            return ModuleSpec(name, AliasLoader(target_of(name)))
+            return ModuleSpec(name, AliasLoader(target_of(name)))  # type: ignore[arg-type]
         original = stands_for(name)
         if original is None:
             return None

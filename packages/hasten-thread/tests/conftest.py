@@ -2,6 +2,7 @@
 
 import faulthandler
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -74,9 +75,13 @@ def wait_until(true):
 
 
 def asleep(native_id):
-    """Whether a thread of this process sleeps in the kernel."""
-    with open(f"/proc/self/task/{native_id}/stat") as stat:
-        return stat.read().rpartition(")")[2].split()[0] == "S"
+    """Whether a thread of this process sleeps in the kernel, and not because it waits for the GIL."""
+    for _ in range(20):  # each turn lets go of the GIL
+        with open(f"/proc/self/task/{native_id}/stat") as stat:
+            if stat.read().rpartition(")")[2].split()[0] != "S":
+                return False
+        os.sched_yield()
+    return True
 
 
 class Background:
@@ -124,17 +129,19 @@ def run_script(source, *args, env=None, check=True):
 
 
 def in_child(function):
-    """fork() and call function() in the child; its exit status, 0 if all went well."""
+    """fork() and call function() in the child; its wait status, 0 if all went well."""
     pid = os.fork()
     if pid == 0:
         status = 1
         try:
-            faulthandler.dump_traceback_later(LIMIT, exit=True)
+            # faulthandler's own thread is not there any more, and it would wait for it
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+            signal.alarm(LIMIT)
             function()
             status = 0
         finally:
             os._exit(status)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    return os.waitpid(pid, 0)[1]
 
 
 @pytest.fixture

@@ -240,7 +240,7 @@ def test_repr(locks):
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 def test_not_picklable(make_lock, protocol):
-    with pytest.raises(TypeError, match="cannot pickle"):
+    with pytest.raises((TypeError, pickle.PicklingError), match="(?i)can(no|')t pickle"):
         pickle.dumps(make_lock(), protocol)
     with pytest.raises(TypeError, match="cannot pickle"):
         copy.copy(make_lock())
@@ -424,26 +424,21 @@ def test_handler_releases_the_lock(locks, alarm):
     assert lock.acquire(True, 20) is True
 
 
-def test_a_wake_is_passed_on_by_a_waiter_that_leaves(tools):
-    """Two wait; one is woken and leaves by an exception at the same time: the other gets the lock."""
-    for _ in range(30):
+def test_a_wake_is_passed_on_by_a_waiter_that_leaves(tools, alarm):
+    """Two wait; the lock is released and one of them leaves by an exception: the other gets it."""
+    for _ in range(10):
         lock = _locks.allocate_lock()
         lock.acquire()
         other = tools.Background(lock.acquire, True, 20)
 
         def release_and_raise(*_, lock=lock):
+            signal.setitimer(signal.ITIMER_REAL, 0)
             lock.release()
             raise ZeroDivisionError
 
-        before = signal.signal(signal.SIGUSR1, release_and_raise)
-        main = threading.main_thread().ident
-        other.blocked()
-        tools.Background(signal.pthread_kill, main, signal.SIGUSR1)
-        try:
-            with pytest.raises(ZeroDivisionError):
-                assert not lock.acquire(True, 20)
-        finally:
-            signal.signal(signal.SIGUSR1, before)
+        alarm(release_and_raise)
+        with pytest.raises(ZeroDivisionError):
+            lock.acquire(True, 20)
         assert other.wait() is True
 
 

@@ -42,6 +42,8 @@ typedef struct hs_thread {
     hs_mutex mutex;                  /* guards state, os, joiners */
     int state, os;
     hs_waitlist joiners;
+    int running;                     /* its thread state has had the GIL */
+    hs_waiter *starter;              /* who waits in hs_throttle() for that */
     PyInterpreterState *interp;
     PyObject *function, *args, *kwargs;
 } hs_thread;
@@ -132,26 +134,38 @@ static inline void hs_settle(void) {
     pthread_mutex_unlock(&hs_world.transit_mutex);
 }
 
-/* ---- throttle: only with a GIL, which also guards what is used here ---- */
+/* ---- throttle: only with a GIL, which also guards what is used here ----
+ *
+ * A start waits while more than HS_MAX_STARTING threads have not run yet, but not longer than until its
+ * own child runs: threads that start threads would else outnumber those that get to run. */
 
-static inline void hs_throttle(void) {
+static inline void hs_throttle(hs_thread *t) {
 #if !HS_FREE_THREADED
     hs_waiter me;
-    while (hs_world.starting > HS_MAX_STARTING) {
+    while (hs_world.starting > HS_MAX_STARTING && !t->running) {
         hs_waitlist_append(&hs_world.starters, &me);
+        t->starter = &me;
         Py_BEGIN_ALLOW_THREADS
         hs_park(&me.word, HS_NEVER);
         Py_END_ALLOW_THREADS
+        t->starter = NULL;
         hs_waitlist_remove(&hs_world.starters, &me);
     }
 #endif
 }
 
-static inline void hs_now_running(void) {
+static inline void hs_now_running(hs_thread *t) {
 #if !HS_FREE_THREADED
-    int *word;
+    int *word = NULL;
     hs_world.starting--;
-    word = hs_waitlist_pop(&hs_world.starters);
+    t->running = 1;
+    if (t->starter != NULL && t->starter->linked) {
+        hs_waitlist_remove(&hs_world.starters, t->starter);
+        __atomic_store_n(&t->starter->word, 1, __ATOMIC_RELEASE);
+        word = &t->starter->word;
+    } else if (hs_world.starting <= HS_MAX_STARTING) {
+        word = hs_waitlist_pop(&hs_world.starters);
+    }
     if (word) hs_unpark(word);
 #endif
 }
@@ -208,7 +222,7 @@ static void *hs_thread_main(void *arg) {
     if (ts == NULL) Py_FatalError("hasten._thread: no memory for a thread state");
     hs_transit(-1);
     PyEval_RestoreThread(ts);
-    hs_now_running();
+    hs_now_running(t);
     hs_call(t);
     PyThreadState_Clear(ts);
     hs_transit(+1);
@@ -240,6 +254,7 @@ static inline int hs_thread_start(hs_thread *t, size_t stack_size, int joinable,
     int err;
     t->interp = PyInterpreterState_Get();
     t->os = joinable ? HS_JOINABLE : HS_GONE;
+    t->running = 0;
     hs_thread_ref(t);
     hs_mutex_lock(&hs_world.mutex);
     hs_list_add(t);
@@ -275,9 +290,9 @@ static inline void hs_settle_attached(void) {
 #endif
 }
 
-static inline void hs_after_start(void) {
+static inline void hs_after_start(hs_thread *t) {
     if (hs_world.exiting) hs_settle_attached();
-    hs_throttle();
+    hs_throttle(t);
 }
 
 /* ---- names ---- */

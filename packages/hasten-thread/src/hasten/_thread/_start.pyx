@@ -77,7 +77,7 @@ cdef extern from "_start.h":
     void hs_call_set(hs_thread *t, PyObject *function, PyObject *args, PyObject *kwargs)
     void hs_call_clear(hs_thread *t)
     int hs_thread_start(hs_thread *t, size_t stack_size, bint joinable, unsigned long *ident)
-    void hs_after_start()
+    void hs_after_start(hs_thread *t)
     void hs_list_foreign(hs_thread *t)
     void hs_unlist(hs_thread *t)
     hs_thread *hs_find_non_daemon(unsigned long me)
@@ -109,8 +109,8 @@ def start_new_thread(function, args, kwargs={}, /):
     """Start a daemon thread that calls function(*args, **kwargs); its identifier.
 
     args: a tuple.  kwargs: a dict.  The thread ends when the function returns.  SystemExit ends it
-    silently; any other exception goes to sys.unraisablehook.  Waits (without the GIL) while more
-    than two threads that were started have not run yet.  RuntimeError if no thread can be had.
+    silently; any other exception goes to sys.unraisablehook.  Waits (without the GIL) until it runs
+    if more than two threads that were started have not run yet.  RuntimeError if no thread can be had.
     """
     cdef unsigned long ident = 0
     cdef hs_thread *t
@@ -127,9 +127,9 @@ def start_new_thread(function, args, kwargs={}, /):
         raise MemoryError("no memory for a thread")
     try:
         start(t, function, args, kwargs, False, &ident)
+        hs_after_start(t)
     finally:
         hs_thread_unref(t)
-    hs_after_start()
     return ident
 
 
@@ -168,7 +168,7 @@ def start_joinable_thread(function, handle=None, daemon=True):
     except BaseException:
         joined.t.state = HS_NEW
         raise
-    hs_after_start()
+    hs_after_start(joined.t)
     return joined
 
 

@@ -40,6 +40,7 @@ import sys
 
 cdef extern from "Python.h":
     unsigned long PyThread_get_thread_ident() nogil
+    size_t PyThread_get_stacksize()
     int PySys_Audit(const char *event, const char *format, ...) except -1
 
 cdef extern from "<pthread.h>" nogil:
@@ -93,12 +94,11 @@ if init_error:
 
 cdef int start(hs_thread *t, function, tuple args, dict kwargs, bint joinable, unsigned long *ident) except -1:
     """Start t, to call function(*args, **kwargs)."""
-    cdef size_t stack_size = interpreter_thread.stack_size()
     cdef int err
     if hs_finalizing() or (no_more_starts is not None and no_more_starts()):
         raise hs_finalization_error()("can't create new thread at interpreter shutdown")
     hs_call_set(t, <PyObject *>function, <PyObject *>args, <PyObject *>kwargs if kwargs else NULL)
-    err = hs_thread_start(t, stack_size, joinable, ident)
+    err = hs_thread_start(t, PyThread_get_stacksize(), joinable, ident)
     if err:
         hs_call_clear(t)
         raise RuntimeError("can't start new thread")
@@ -371,7 +371,7 @@ def _settle():
 def stack_size(size=0, /):
     """The stack size of new threads, in bytes, before this call; *size* is that of later ones.
 
-    0 is the platform's default, and just asks when left out.  ValueError for a size that is too small
+    0, also when left out, is the platform's default.  ValueError for a size that is too small
     or that the platform refuses.  Threads of this module and of the interpreter's _thread share it.
     """
     cdef Py_ssize_t wanted = size

@@ -1,5 +1,6 @@
 """Fixtures of these tests: the implementations they compare, and ways to watch threads and processes."""
 
+import _thread as stdlib_thread
 import faulthandler
 import os
 import signal
@@ -9,7 +10,6 @@ import textwrap
 import time
 import types
 
-import _thread as stdlib_thread
 import pytest
 
 import hasten._thread as hasten_thread

@@ -1,12 +1,12 @@
 """Join handles."""
 
+import _thread
 import math
 import signal
 import sys
 import threading
 import weakref
 
-import _thread
 import psutil
 import pytest
 

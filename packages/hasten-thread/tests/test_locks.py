@@ -1,5 +1,6 @@
 """Locks and reentrant locks: the interpreter's and ours under the same tests."""
 
+import _thread
 import copy
 import decimal
 import fractions
@@ -14,7 +15,6 @@ import threading
 import time
 import weakref
 
-import _thread
 import pytest
 
 from hasten._thread import _locks
@@ -170,7 +170,7 @@ def test_every_waiter_gets_it(locks, tools):
     lock.acquire()
     waiters = [tools.Background(lock.acquire).blocked() for _ in range(10)]
     lock.release()
-    for waiter in waiters:
+    for _ in waiters:
         tools.wait_until(lock.locked)
         lock.release()
     for waiter in waiters:
@@ -214,7 +214,9 @@ def test_mixed_ways_to_acquire(make_lock, tools):
         done = 0
         while done < 500:
             way = (done + number) % 3
-            got = lock.acquire() if way == 0 else lock.acquire(False) if way == 1 else lock.acquire(True, 1e-4)
+            got = (
+                lock.acquire() if way == 0 else lock.acquire(False) if way == 1 else lock.acquire(True, 1e-4)
+            )
             if got:
                 total[0] += 1
                 lock.release()

@@ -1,6 +1,7 @@
 """Our RLock and the interpreter's, driven in step by hypothesis from two threads."""
 
 import _thread
+
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule

@@ -1,5 +1,6 @@
 """start_new_thread() and what belongs to it: the interpreter's and ours under the same tests."""
 
+import _thread
 import faulthandler
 import gc
 import signal
@@ -8,7 +9,6 @@ import tempfile
 import threading
 import weakref
 
-import _thread
 import pytest
 
 import hasten._thread as hasten_thread

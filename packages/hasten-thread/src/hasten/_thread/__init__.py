@@ -5,7 +5,6 @@ interpreter has in C already and as fast is its own object.
 """
 
 import sys as _sys
-import _thread as _interpreter
 from _thread import (
     TIMEOUT_MAX,
     _excepthook,

@@ -1,10 +1,20 @@
 import sys
 from _thread import (
     TIMEOUT_MAX as TIMEOUT_MAX,
+)
+from _thread import (
     _excepthook as _excepthook,
+)
+from _thread import (
     _ExceptHookArgs as _ExceptHookArgs,
+)
+from _thread import (
     _local as _local,
+)
+from _thread import (
     get_ident as get_ident,
+)
+from _thread import (
     get_native_id as get_native_id,
 )
 from collections.abc import Callable
@@ -26,7 +36,11 @@ class lock:
     def locked_lock(self) -> bool: ...
     def __enter__(self) -> bool: ...
     def __exit__(
-        self, exc_type: type[BaseException] | None, exc_value: BaseException | None, traceback: TracebackType | None, /
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+        /,
     ) -> None: ...
     def _at_fork_reinit(self) -> None: ...
 
@@ -38,7 +52,11 @@ class RLock:
     def locked(self) -> bool: ...
     def __enter__(self) -> bool: ...
     def __exit__(
-        self, exc_type: type[BaseException] | None, exc_value: BaseException | None, traceback: TracebackType | None, /
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+        /,
     ) -> None: ...
     def _is_owned(self) -> bool: ...
     def _recursion_count(self) -> int: ...
@@ -57,7 +75,9 @@ class _ThreadHandle:
 def start_new_thread(
     function: Callable[..., object], args: tuple[Any, ...], kwargs: dict[str, Any] = {}, /
 ) -> int: ...
-def start_new(function: Callable[..., object], args: tuple[Any, ...], kwargs: dict[str, Any] = {}, /) -> int: ...
+def start_new(
+    function: Callable[..., object], args: tuple[Any, ...], kwargs: dict[str, Any] = {}, /
+) -> int: ...
 def start_joinable_thread(
     function: Callable[[], object], handle: _ThreadHandle | None = None, daemon: bool = True
 ) -> _ThreadHandle: ...

@@ -88,6 +88,15 @@ static inline int hs_park_init(void) {
  * number is void. */
 static inline const unsigned int *hs_fork_count(void) { return &hs_forks; }
 
+/* A number for the calling thread that, unlike its ident, no later thread of this process or of a
+ * forked child ever has.  Per module. */
+static inline uint64_t hs_thread_number(void) {
+    static uint64_t last;
+    static __thread uint64_t mine;
+    if (mine == 0) mine = __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED);
+    return mine;
+}
+
 /* ---- one sleeper ---- */
 
 static inline hs_bucket *hs_bucket_of(const int *word) {

@@ -1,4 +1,4 @@
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uint64_t
 
 cdef extern from "park.h" nogil:
     enum:
@@ -21,3 +21,4 @@ cdef extern from "park.h" nogil:
     void hs_waitlist_remove(hs_waitlist *list, hs_waiter *w) noexcept
     int *hs_waitlist_pop(hs_waitlist *list) noexcept
     const unsigned int *hs_fork_count() noexcept
+    uint64_t hs_thread_number() noexcept

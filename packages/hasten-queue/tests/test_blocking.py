@@ -7,6 +7,8 @@ from fractions import Fraction
 
 import pytest
 
+import hasten.queue
+
 ENDLESS = [float("inf"), 1e300, 1 << 70, 10**400]
 NEGATIVE = [-1, -0.001, float("-inf"), -(1 << 70), -(10**400), Fraction(-1, 2)]
 SHORT = [0, 0.0, 0.001, Fraction(1, 1000), Decimal("0.001"), False, 5e-324]
@@ -46,13 +48,14 @@ def test_negative_timeouts(impl, kind, timeout):
     assert unlimited.get(False, timeout) == 1 or kind == "LifoQueue"
 
 
-def test_nan_timeout(impl, kind):
+def test_nan_timeout(kind):
+    """Ours alone: with a NaN the standard library's loop of Queue never ends."""
     with pytest.raises(ValueError, match="NaN"):
-        getattr(impl, kind)().get(timeout=float("nan"))
+        getattr(hasten.queue, kind)().get(timeout=float("nan"))
     with pytest.raises(ValueError, match="NaN"):
-        filled(impl, kind).put(1, timeout=float("nan"))
+        filled(hasten.queue, kind).put(1, timeout=float("nan"))
     with pytest.raises(ValueError, match="NaN"):
-        impl.SimpleQueue().get(timeout=float("nan"))
+        hasten.queue.SimpleQueue().get(timeout=float("nan"))
 
 
 @pytest.mark.parametrize("timeout", ["1", [], 1j, object()])

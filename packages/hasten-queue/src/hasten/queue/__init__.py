@@ -20,6 +20,8 @@ __all__ = ["Empty", "Full", "ShutDown", "Queue", "PriorityQueue", "LifoQueue", "
 
 class Queue(_fifo.Queue, _stdlib.Queue):
     __doc__ = _fifo.Queue.__doc__
+    __setattr__ = _fifo.Queue._set_attribute
+    __delattr__ = _fifo.Queue._delete_attribute
     __class_getitem__ = classmethod(_GenericAlias)
 
 

@@ -23,6 +23,9 @@ cdef class Items(Ring):
     cdef int find_hooks(self) except -1
     cdef int open_container(self) except -1
     cdef object new_container(self)
+    cdef object the_container(self)
+    cdef int set_container(self, container) except -1
+    cdef object the_maxsize(self)
     cdef int ring_put(self, PyObject *item) except -1
     cdef object ring_take(self)
     cdef int base_put(self, item) except -1

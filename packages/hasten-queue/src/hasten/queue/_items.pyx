@@ -8,11 +8,13 @@ class, or on the instance) these hooks decide, while the base versions still ser
 `super()._put(item)`.
 
 A class that is patched late is noticed by its version tag, which the interpreter changes with every
-attribute that is set on a type or one of its bases; an instance by __setattr__.  (Writing to the
+attribute that is set on a type or one of its bases; an instance by its __setattr__.  (Writing to the
 instance's __dict__ directly goes unnoticed.)
 """
 
 from collections import deque
+
+cimport cython
 
 from cpython.object cimport PyObject, PyTypeObject
 from cpython.ref cimport Py_INCREF, Py_DECREF
@@ -50,7 +52,7 @@ cdef class Items(Ring):
         """Start empty.  A subclass may set `self.queue` to a container of its own here."""
         self.clear_ring()
         if self.special & OPENED:
-            self.container = self.new_container()
+            self.set_container(self.new_container())
 
     def _qsize(self):
         """Return the number of items held."""
@@ -64,13 +66,18 @@ cdef class Items(Ring):
         """Remove and return the item that is next.  IndexError if there is none."""
         return self.base_take()
 
-    def __setattr__(self, name, value):
+    # The public class has these two as its __setattr__ and __delattr__.  (Defined under those names here,
+    # they would make object.__setattr__(queue, ...) an error.)
+
+    def _set_attribute(self, name, value, /):
+        """Set an attribute, and notice a hook."""
         generic_setattr(<PyObject *>self, <PyObject *>name, <PyObject *>value)
         if name in WATCHED:
             self.hooked_instance = True
             self.find_hooks()
 
-    def __delattr__(self, name):
+    def _delete_attribute(self, name, /):
+        """Delete an attribute, and notice a hook."""
         generic_setattr(<PyObject *>self, <PyObject *>name, NULL)
         if name in WATCHED:
             self.hooked_instance = any(name in WATCHED for name in getattr(self, "__dict__", ()))
@@ -124,11 +131,11 @@ cdef class Items(Ring):
         return self._qsize() if self.special & HOOKED else self.count() != 0
 
     cdef Py_ssize_t count(self) except -1:
-        return self.ring.count if self.container is None else len(self.container)
+        return self.ring.count if self.container is None else len(self.the_container())
 
     cdef int base_put(self, item) except -1:
         if self.container is not None:
-            self.container.append(item)
+            self.the_container().append(item)
             return 0
         Py_INCREF(item)
         try:
@@ -139,9 +146,7 @@ cdef class Items(Ring):
 
     cdef object base_take(self):
         if self.container is not None:
-            return self.container.pop() if self.lifo else self.container.popleft()
-        if self.ring.count == 0:
-            raise IndexError("pop from an empty queue")
+            return self.the_container().pop() if self.lifo else self.the_container().popleft()
         return self.ring_take()
 
     cdef int ring_put(self, PyObject *item) except -1:
@@ -155,10 +160,13 @@ cdef class Items(Ring):
         return 0
 
     cdef object ring_take(self):
-        cdef PyObject *item
+        cdef PyObject *item = NULL
         hs_mutex_lock(&self.guard)
-        item = hs_ring_pop(&self.ring, self.lifo)
+        if self.ring.count > 0:
+            item = hs_ring_pop(&self.ring, self.lifo)
         hs_mutex_unlock(&self.guard)
+        if item == NULL:
+            raise IndexError("pop from an empty queue")
         return take_over(item)
 
     # ---- the container that users see ----
@@ -180,20 +188,33 @@ cdef class Items(Ring):
         hs_mutex_unlock(&self.guard)
         for i in range(all.count):
             container.append(<object>all.slots[hs_ring_slot(&all, i)])
-        self.container = container
+        self.set_container(container)
         hs_ring_free(&all)
+        return 0
+
+    cdef object the_container(self):
+        with cython.critical_section(self):  # without a GIL another thread may be replacing it
+            return self.container
+
+    cdef int set_container(self, container) except -1:
+        with cython.critical_section(self):
+            self.container, container = container, self.container
         return 0
 
     # ---- the limit ----
 
+    cdef object the_maxsize(self):
+        with cython.critical_section(self):
+            return self.maxsize_
+
     cdef bint bounded(self) except -1:
-        return self.maxsize_ > 0 if self.special & COMPARED else self.limit > 0
+        return self.the_maxsize() > 0 if self.special & COMPARED else self.limit > 0
 
     cdef bint is_full(self) except -1:
         """Whether a bounded queue has no room."""
         if not self.special & (HOOKED | COMPARED):
             return self.count() >= self.limit
-        return self.size() >= self.maxsize_
+        return self.size() >= self.the_maxsize()
 
     cdef int set_limit(self, maxsize) except -1:
         """Any object is accepted, as in the standard library: what can't be compared fails in put()."""
@@ -211,5 +232,6 @@ cdef class Items(Ring):
         self.special = (self.special & ~COMPARED) | compared
         self.limit = limit
         hs_mutex_unlock(&self.guard)
-        self.maxsize_ = maxsize
+        with cython.critical_section(self):
+            self.maxsize_, maxsize = maxsize, self.maxsize_
         return 0

@@ -20,95 +20,98 @@ Two cases deserve care:
   it is acquired for the owner on the spot and released together with the gate.
 
 After fork() the owner may be a thread that does not exist any more: an owner of another fork count
-does not count, unless it is the thread that called fork().  Nor does any owner once the interpreter is
+does not count, unless it is the thread that called fork().  (That is why threads go by numbers here
+that are never used again; an ident is.)  Nor does any owner count once the interpreter is
 being torn down, because other threads do not run then.
 """
 
 import threading
 
-cimport cython
-
+from cpython.exc cimport PyErr_CheckSignals
 from libc.stdint cimport int64_t
 
-from clock cimport HS_NEVER, hs_now
+from clock cimport HS_NEVER
 from compat cimport hs_finalizing, hs_mutex_lock, hs_mutex_unlock
-from park cimport hs_waitlist
+from park cimport hs_thread_number, hs_waitlist
 from hasten._thread import allocate_lock
 from hasten.queue._items cimport OPENED, SHARED, Items
-from hasten.queue._waiting cimport fork_count, sleep, wake_all, wake_any, wake_held
+from hasten.queue._waiting cimport fork_count, seconds_until, sleep, wake_all, wake_any, wake_held
 
 cdef extern from "Python.h":
-    unsigned long PyThread_get_thread_ident() noexcept nogil
     void PyErr_WriteUnraisable(object context)
 
 
 cdef class Monitor(Items):
     """Storage with mutual exclusion; `_queue.Queue` adds the operations."""
 
+    def __cinit__(self):
+        self.replaced = []
+
     cdef bint inside(self) noexcept:
         """Whether the calling thread is in the gate already."""
-        return self.owner == PyThread_get_thread_ident()
+        return self.owner == hs_thread_number()
 
-    cdef int enter(self, bint interruptible=True) except -1:
+    cdef int enter(self, bint signals=True) except -1:
         """Wait for the gate or the mutex.  Signal handlers run, and may raise, unless told otherwise."""
-        cdef object mutex
+        cdef object condition
         while True:
-            mutex = self.mutex_
-            if mutex is not None:
-                mutex.acquire()
-                self.entered = mutex
+            if self.mutex_ is not None:
+                condition = self.not_full_  # the lock that the conditions share; users may replace mutex alone
+                condition.acquire()
+                self.entered = condition
                 return 0
             hs_mutex_lock(&self.guard)
             if self.special & SHARED:
                 hs_mutex_unlock(&self.guard)
-                continue
-            if self.owner == 0 or self.owner_forks != fork_count[0] or hs_finalizing():
-                self.owner = PyThread_get_thread_ident()
+            elif self.owner == 0 or self.owner_forks != fork_count[0] or hs_finalizing():
+                self.owner = hs_thread_number()
                 self.owner_forks = fork_count[0]
                 hs_mutex_unlock(&self.guard)
                 return 0
-            try:
-                sleep(&self.entering, &self.guard, HS_NEVER)
-            except BaseException:
-                if interruptible:
-                    raise
-                PyErr_WriteUnraisable(self)
+            else:
+                sleep(&self.entering, &self.guard, HS_NEVER, signals)
 
     cdef int leave(self) except -1:
-        cdef object mutex
+        cdef object condition, error = None
         if self.late is not None:
-            self.accept_late()
-        if not self.inside():
-            mutex = self.entered
+            error = self.accept_late()
+        if self.inside():
+            if self.shares_inside:
+                self.shares_inside = False
+                self.not_full_.release()
+            hs_mutex_lock(&self.guard)
+            self.owner = 0
+            wake_any(&self.entering, &self.guard)
+        else:
+            condition = self.entered
             self.entered = None
-            mutex.release()
-            return 0
-        if self.shares_inside:
-            self.shares_inside = False
-            self.leave_gate()
-            self.mutex_.release()
-            return 0
-        return self.leave_gate()
-
-    cdef int leave_gate(self) noexcept:
-        hs_mutex_lock(&self.guard)
-        self.owner = 0
-        wake_any(&self.entering, &self.guard)
+            condition.release()
+        if error is not None:
+            raise error
         return 0
 
     cdef int wait(self, hs_waitlist *list, int64_t deadline) except -1:
-        """Leave, sleep until notified or the deadline, enter again; the caller looks what has changed."""
-        cdef object mutex
+        """Leave, sleep until notified or the deadline, enter again; the caller looks what has changed.
+
+        When this raises, the thread is inside again as well.
+        """
+        cdef object condition, error
         if self.late is not None:
-            self.accept_late()
-        if self.shares_inside:
+            error = self.accept_late()
+            if error is not None:
+                raise error
+        if self.shares_inside:  # the mutex is held too: from now on by that alone
             self.shares_inside = False
-            self.leave_gate()
-            self.entered = self.mutex_
+            self.entered = self.not_full_
+            hs_mutex_lock(&self.guard)
+            self.owner = 0
+            wake_any(&self.entering, &self.guard)
         if not self.inside():
-            mutex = self.entered
-            self.condition_of(list).wait(None if deadline == HS_NEVER else max(0, deadline - hs_now()) / 1e9)
-            self.entered = mutex
+            condition = self.entered
+            try:
+                self.condition_of(list).wait(seconds_until(deadline))
+            finally:
+                self.entered = condition
             return 0
         # The gate opens and the node joins the list under one hold of the guard: no notify() between.
         hs_mutex_lock(&self.guard)
@@ -116,10 +119,14 @@ cdef class Monitor(Items):
         wake_held(&self.entering)
         try:
             sleep(list, &self.guard, deadline)
+        finally:
+            self.enter(False)
+        try:
+            PyErr_CheckSignals()  # before an item is taken that the exception would take along
         except BaseException:
-            self.enter(False)  # the caller leaves on its way out
+            self.notify(list)
             raise
-        return self.enter()
+        return 0
 
     cdef int notify(self, hs_waitlist *list) except -1:
         if self.mutex_ is not None:
@@ -141,7 +148,11 @@ cdef class Monitor(Items):
 
     cdef int accept(self, item) except -1:
         """Store an item for good: counted, and announced to one getter."""
-        self.store(item)
+        self.under_way += 1
+        try:
+            self.store(item)
+        finally:
+            self.under_way -= 1
         if self.mutex_ is not None:
             self.unfinished += 1
             return self.notify(&self.getters)
@@ -150,44 +161,56 @@ cdef class Monitor(Items):
         wake_any(&self.getters, &self.guard)
         return 0
 
-    cdef int accept_late(self) except -1:
-        """Store what the owner put while it was inside.  Nobody is left to raise an error to."""
+    cdef object accept_late(self):
+        """Store what the owner put while it was inside.
+
+        An error can't be raised to who put the item any more: it goes to sys.unraisablehook.  Only what
+        is no Exception, such as KeyboardInterrupt, is returned, to be raised when the owner has left.
+        """
         cdef list late
+        cdef object error = None
         while self.late is not None:
             late = self.late
             self.late = None
             for item in late:
                 try:
                     self.accept(item)
-                except BaseException:
+                except Exception:
                     PyErr_WriteUnraisable(self)
-        return 0
+                except BaseException as interrupt:
+                    error = interrupt
+        return error
 
     # ---- the mutex and the conditions, once users see them ----
 
     cdef int share(self) except -1:
         """Make the mutex and the conditions, unless they exist."""
-        cdef object mutex
         if self.mutex_ is not None:
             return 0
-        mutex = allocate_lock()
         if self.inside():
-            mutex.acquire()
-            self.shares_inside = True
-            return self.publish(mutex)
+            return self.publish(True)
         self.enter()
         try:
-            if self.mutex_ is None:
-                self.publish(mutex)
+            self.publish(False)
         finally:
             self.leave()
         return 0
 
-    cdef int publish(self, mutex) except -1:
+    cdef int publish(self, bint held) except -1:
+        """Called inside.  All that runs Python code comes first: finalizers may call this, too."""
+        cdef object mutex = allocate_lock()
+        cdef object not_empty = threading.Condition(mutex)
+        cdef object not_full = threading.Condition(mutex)
+        cdef object all_tasks_done = threading.Condition(mutex)
         self.open_container()
-        self.not_empty_ = threading.Condition(mutex)
-        self.not_full_ = threading.Condition(mutex)
-        self.all_tasks_done_ = threading.Condition(mutex)
+        if self.mutex_ is not None:
+            return 0
+        if held:
+            mutex.acquire()
+        self.shares_inside = held
+        self.not_empty_ = not_empty
+        self.not_full_ = not_full
+        self.all_tasks_done_ = all_tasks_done
         hs_mutex_lock(&self.guard)
         self.special |= SHARED
         self.mutex_ = mutex
@@ -216,7 +239,7 @@ cdef class Monitor(Items):
     @mutex.setter
     def mutex(self, value):
         self.share()
-        self.replaced.append(self.mutex_)  # without a GIL another thread may be reading it
+        self.replaced.append(self.mutex_)  # another thread may be using it
         self.mutex_ = value
 
     @property
@@ -225,17 +248,35 @@ cdef class Monitor(Items):
         self.share()
         return self.not_empty_
 
+    @not_empty.setter
+    def not_empty(self, value):
+        self.share()
+        self.replaced.append(self.not_empty_)  # another thread may be using it
+        self.not_empty_ = value
+
     @property
     def not_full(self):
         """The condition over `mutex` that is notified when an item has been removed."""
         self.share()
         return self.not_full_
 
+    @not_full.setter
+    def not_full(self, value):
+        self.share()
+        self.replaced.append(self.not_full_)  # another thread may be using it
+        self.not_full_ = value
+
     @property
     def all_tasks_done(self):
         """The condition over `mutex` that is notified when no task is unfinished any more."""
         self.share()
         return self.all_tasks_done_
+
+    @all_tasks_done.setter
+    def all_tasks_done(self, value):
+        self.share()
+        self.replaced.append(self.all_tasks_done_)  # another thread may be using it
+        self.all_tasks_done_ = value
 
     @property
     def queue(self):
@@ -252,13 +293,11 @@ cdef class Monitor(Items):
                     self.open_container()
                 finally:
                     self.leave()
-        with cython.critical_section(self):
-            return self.container
+        return self.the_container()
 
     @queue.setter
     def queue(self, container):
-        with cython.critical_section(self):
-            self.container = container
+        self.set_container(container)
         hs_mutex_lock(&self.guard)
         self.special |= OPENED
         hs_mutex_unlock(&self.guard)
@@ -267,7 +306,7 @@ cdef class Monitor(Items):
     @property
     def maxsize(self):
         """The number of items from which put() blocks; zero or less: never.  May be changed."""
-        return self.maxsize_
+        return self.the_maxsize()
 
     @maxsize.setter
     def maxsize(self, value):

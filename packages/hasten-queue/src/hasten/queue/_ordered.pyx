@@ -17,10 +17,9 @@ import heapq
 from cpython.object cimport Py_LT, PyObject, PyObject_RichCompareBool
 from cpython.ref cimport Py_DECREF
 
-from compat cimport hs_mutex_lock, hs_mutex_unlock
 from hasten.queue._items cimport COMPARES, Items
 from hasten.queue._queue cimport Queue
-from hasten.queue._ring cimport hs_ring, hs_ring_pop, take_over
+from hasten.queue._ring cimport hs_ring
 
 
 cdef class LifoQueue(Queue):
@@ -48,72 +47,80 @@ cdef class PriorityQueue(Queue):
 
     cdef int base_put(self, item) except -1:
         if self.container is not None:
-            heapq.heappush(self.container, item)
+            heapq.heappush(self.the_container(), item)
             return 0
         return Items.base_put(self, item)
 
     cdef object base_take(self):
         if self.container is not None:
-            return heapq.heappop(self.container)
+            return heapq.heappop(self.the_container())
         return Items.base_take(self)
 
     cdef int ring_put(self, PyObject *item) except -1:
-        cdef hs_ring *ring = &self.ring
-        cdef Py_ssize_t end = ring.count, hole = end, parent
-        cdef bint before
+        cdef hs_ring before = self.ring
+        cdef PyObject **slots = before.slots
+        cdef Py_ssize_t end = before.count, hole = end, parent
+        cdef bint smaller
         while hole > 0:
             parent = (hole - 1) >> 1
-            before = less(item, ring.slots[parent])
-            if self.container is not None:
+            smaller = less(item, slots[parent])
+            if self.moved(&before):
                 self.base_put(<object>item)
                 Py_DECREF(<object>item)
                 return 0
-            if not before:
+            if not smaller:
                 break
             hole = parent
         Items.ring_put(self, item)
+        slots = self.ring.slots
         while end > hole:
             parent = (end - 1) >> 1
-            ring.slots[end] = ring.slots[parent]
+            slots[end] = slots[parent]
             end = parent
-        ring.slots[hole] = item
+        slots[hole] = item
         return 0
 
     cdef object ring_take(self):
         """Remove the root.  The path of smaller children moves up, and the last item goes where it fits."""
-        cdef hs_ring *ring = &self.ring
+        cdef hs_ring before = self.ring
+        cdef PyObject **slots = before.slots
         cdef Py_ssize_t path[64]
         cdef int depth = 0, i
-        cdef Py_ssize_t size = ring.count - 1, child = 1, hole = 0
-        cdef bint before
+        cdef Py_ssize_t size = before.count - 1, child = 1, hole = 0
+        cdef bint smaller
         cdef PyObject *root
         while child < size:
             if child + 1 < size:
-                before = less(ring.slots[child], ring.slots[child + 1])
-                if self.container is not None:
+                smaller = less(slots[child], slots[child + 1])
+                if self.moved(&before):
                     return self.base_take()
-                if not before:
-                    child += 1
+                child += not smaller
             path[depth] = child
             depth += 1
             child = 2 * child + 1
         while depth > 0:
-            before = less(ring.slots[size], ring.slots[path[depth - 1]])
-            if self.container is not None:
+            smaller = less(slots[size], slots[path[depth - 1]])
+            if self.moved(&before):
                 return self.base_take()
-            if not before:
+            if not smaller:
                 break
             depth -= 1
-        root = ring.slots[0]
-        for i in range(depth):
-            ring.slots[hole] = ring.slots[path[i]]
-            hole = path[i]
-        ring.slots[hole] = ring.slots[size]
-        ring.slots[size] = root
-        hs_mutex_lock(&self.guard)
-        root = hs_ring_pop(ring, True)
-        hs_mutex_unlock(&self.guard)
-        return take_over(root)
+        if size > 0:
+            root = slots[0]
+            for i in range(depth):
+                slots[hole] = slots[path[i]]
+                hole = path[i]
+            slots[hole] = slots[size]
+            slots[size] = root
+        return Items.ring_take(self)
+
+    cdef bint moved(self, hs_ring *before) except -1:
+        """After a comparison: whether it has opened the container.  It may not have changed the ring."""
+        if self.container is not None:
+            return True
+        if self.ring.slots != before.slots or self.ring.count != before.count:
+            raise RuntimeError("the queue was changed by a comparison of its own items")
+        return False
 
 
 cdef bint less(PyObject *a, PyObject *b) except -1:

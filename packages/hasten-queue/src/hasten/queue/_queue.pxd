@@ -13,7 +13,7 @@ cdef class Queue(Tasks):
     cdef int put_before(self, item, block, int64_t deadline) except -1
     cdef Py_ssize_t put_slice(self, list items, Py_ssize_t start) except -1
     cdef object get_waiting(self, block, timeout)
-    cdef object get_inside(self, block, int64_t deadline)
+    cdef object get_inside(self, block, timeout, int64_t deadline)
     cdef object get_reentered(self, block)
     cdef list take_slice(self, Py_ssize_t most)
     cdef int take_more(self, list taken, Py_ssize_t most) except -1

@@ -12,7 +12,7 @@ from cpython.object cimport Py_TYPE, PyObject
 from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.stdint cimport int64_t
 
-from clock cimport HS_NEVER, hs_now
+from clock cimport HS_NEVER
 from compat cimport hs_mutex_lock, hs_mutex_unlock, hs_type_tag
 from hasten.queue._errors import Empty, Full, ShutDown
 from hasten.queue._items cimport UNTAGGED
@@ -20,7 +20,7 @@ from hasten.queue._items import register_base
 from hasten.queue._ring cimport (hs_ring, hs_ring_detach, hs_ring_free, hs_ring_pop, hs_ring_push,
                                  hs_ring_reserve, take_over)
 from hasten.queue._tasks cimport Tasks
-from hasten.queue._waiting cimport deadline_of, expired, sleep, wake_any, wake_held
+from hasten.queue._waiting cimport deadline_of, expired, seconds_until, sleep, wake_any, wake_held
 
 
 cdef extern from "Python.h":
@@ -69,6 +69,7 @@ cdef class Queue(Tasks):
 
     def put_nowait(self, item):
         """Put *item* into the queue if there is room, else raise Full."""
+        is_direct(self)  # looks for hooks
         if self.put_overridden or not put_direct(self, item):
             self.put(item, block=False)
 
@@ -120,7 +121,7 @@ cdef class Queue(Tasks):
         """A put() by the thread that is inside already: leave the item for when it is out."""
         if self.shut:
             raise ShutDown
-        if self.bounded() and self.is_full():
+        if self.bounded() and self.size() + len(self.late or ()) + self.under_way >= self.the_maxsize():
             if not block:
                 raise Full
             raise RuntimeError("put() would wait for ever: it was called by a hook, a comparison or a finalizer "
@@ -150,6 +151,7 @@ cdef class Queue(Tasks):
     def get_nowait(self):
         """Remove and return the next item if there is one, else raise Empty."""
         cdef PyObject *item
+        is_direct(self)  # looks for hooks
         if not self.get_overridden:
             item = get_direct(self)
             if item != NULL:
@@ -158,10 +160,9 @@ cdef class Queue(Tasks):
 
     cdef object get_waiting(self, block, timeout):
         cdef int64_t deadline = NOT_READ
-        cdef PyObject *item
-        if block and not (self.shut and not self.special and self.ring.count == 0):
-            deadline = deadline_of(timeout)
         while is_direct(self):
+            if deadline == NOT_READ and block and not (self.shut and self.ring.count == 0):
+                deadline = deadline_of(timeout)
             hs_mutex_lock(&self.guard)
             if self.special:
                 hs_mutex_unlock(&self.guard)
@@ -175,13 +176,17 @@ cdef class Queue(Tasks):
                 raise Empty
             else:
                 sleep(&self.getters, &self.guard, deadline)
-        return self.get_inside(block, deadline)
+        return self.get_inside(block, timeout, deadline)
 
-    cdef object get_inside(self, block, int64_t deadline):
+    cdef object get_inside(self, block, timeout, int64_t deadline):
         if self.inside():
             return self.get_reentered(block)
         self.enter()
         try:
+            if self.shut and not self.has_items():
+                raise ShutDown
+            if block and deadline == NOT_READ:
+                deadline = deadline_of(timeout)
             while not self.has_items():
                 if self.shut:
                     raise ShutDown
@@ -230,17 +235,15 @@ cdef class Queue(Tasks):
 
     cdef int put_before(self, item, block, int64_t deadline) except -1:
         """put(), with a deadline; through the method of a subclass if it has one."""
-        cdef object left
-        if not self.put_overridden and put_direct(self, item):
-            return 0
-        left = None if deadline == HS_NEVER else max(0, deadline - hs_now()) / 1e9
-        self.put(item, block, left)
+        is_direct(self)  # looks for hooks
+        if self.put_overridden or not put_direct(self, item):
+            self.put(item, block, seconds_until(deadline))
         return 0
 
     cdef Py_ssize_t put_slice(self, list items, Py_ssize_t start) except -1:
         """Put as many as fit now, under one hold of the guard; none where the direct way is closed."""
         cdef Py_ssize_t room = len(items) - start, i
-        if self.put_overridden or not is_direct(self):
+        if not is_direct(self) or self.put_overridden:
             return 0
         hs_mutex_lock(&self.guard)
         if self.limit > 0:
@@ -272,7 +275,7 @@ cdef class Queue(Tasks):
         taken = self.take_slice(most)
         if not taken:
             taken.append(self.get(block, timeout))
-        if self.get_overridden or not is_direct(self):
+        if not is_direct(self) or self.get_overridden:
             self.take_more(taken, most)
         return taken
 
@@ -293,7 +296,7 @@ cdef class Queue(Tasks):
         cdef list taken = []
         cdef Py_ssize_t count, i
         cdef PyObject *item
-        while not self.get_overridden and is_direct(self):
+        while is_direct(self) and not self.get_overridden:
             # A new list may start the garbage collector, and with it anything: look again afterwards.
             count = min(most, self.ring.count)
             taken = PyList_New(count)
@@ -324,6 +327,8 @@ cdef class Queue(Tasks):
                 raise RuntimeError("shutdown(immediate=True) called by a hook, a comparison or a finalizer inside "
                                    "an operation of the same queue; call it without immediate there")
             self.shut = True
+            self.notify_all(&self.getters)
+            self.notify_all(&self.putters)
             return
         self.enter()
         try:
@@ -377,7 +382,7 @@ cdef class Queue(Tasks):
 
     def full(self):
         """Whether there is no room now; that may have changed when the caller looks at it."""
-        return 0 < self.maxsize_ <= self.size_now()
+        return 0 < self.the_maxsize() <= self.size_now()
 
     cdef object size_now(self):
         if is_direct(self) or self.inside():

@@ -38,6 +38,9 @@ cdef class SimpleQueue(Ring):
         """SimpleQueue[int] is a generic alias, for annotations."""
         return GenericAlias(cls, item)
 
+    def __init__(self):
+        """There is nothing to set."""
+
     def __reduce__(self):
         raise TypeError(f"cannot pickle '{type(self).__name__}' object")
 

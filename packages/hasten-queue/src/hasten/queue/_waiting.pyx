@@ -6,9 +6,8 @@ is one.  The functions take a list and its guard; the caller holds the guard, th
 
 Wake, do not hand over: who is woken looks again and may find that a barging thread was faster.  That is
 observable (a put() followed by get_nowait() in one thread gives the item back, although somebody sleeps
-in get()), and it means that nothing has to be given back when a woken thread is interrupted.  A wake
-is never lost either: a thread whose node was unlinked by a waker does not look at signals first, it goes
-and takes what it was woken for.
+in get()), and it means that no item has to be given back when a woken thread is interrupted: it only
+passes the wake on to the next one.
 """
 
 from libc.stdint cimport int64_t
@@ -17,30 +16,39 @@ from cpython.exc cimport PyErr_CheckSignals
 
 from clock cimport HS_NEVER, hs_deadline_after, hs_now
 from compat cimport hs_mutex, hs_mutex_lock, hs_mutex_unlock
-from park cimport (HS_INTERRUPTED, hs_fork_count, hs_park, hs_park_init, hs_unpark, hs_waiter, hs_waitlist,
+from park cimport (hs_fork_count, hs_park, hs_park_init, hs_unpark, hs_waiter, hs_waitlist,
                    hs_waitlist_append, hs_waitlist_pop, hs_waitlist_remove)
 from timeout cimport hs_seconds
 
 
-cdef int sleep(hs_waitlist *list, hs_mutex *guard, int64_t deadline) except -1:
-    """Sleep until woken, the deadline, or a signal.  True if woken.
+cdef int sleep(hs_waitlist *list, hs_mutex *guard, int64_t deadline, bint signals=True) except -1:
+    """Sleep until woken, the deadline, or a signal; the caller looks again in any case.
 
-    Raises what a signal handler raises; the thread has left the list by then.
+    Raises what a signal handler raises, with the thread out of the list and its wake passed on.  Without
+    *signals* the handlers have to wait: they run when the interpreter looks next.
     """
     cdef hs_waiter waiter
-    cdef int status
-    cdef bint woken
     hs_waitlist_append(list, &waiter)
     hs_mutex_unlock(guard)
-    with nogil:
-        status = hs_park(&waiter.word, deadline)
+    try:
+        if signals:
+            PyErr_CheckSignals()  # a signal that came before must not be slept over
+        with nogil:
+            hs_park(&waiter.word, deadline)
+        if signals:
+            PyErr_CheckSignals()
+    except BaseException:
+        hs_mutex_lock(guard)
+        if waiter.linked:
+            hs_waitlist_remove(list, &waiter)
+            hs_mutex_unlock(guard)
+        else:
+            wake_one(list, guard)
+        raise
     hs_mutex_lock(guard)
-    woken = not waiter.linked
     hs_waitlist_remove(list, &waiter)
     hs_mutex_unlock(guard)
-    if status == HS_INTERRUPTED and not woken:
-        PyErr_CheckSignals()
-    return woken
+    return 0
 
 
 cdef void wake_one(hs_waitlist *list, hs_mutex *guard) noexcept:
@@ -78,6 +86,11 @@ cdef int64_t deadline_of(timeout) except -1:
     if seconds < 0:
         raise ValueError("'timeout' must be a non-negative number")
     return hs_deadline_after(seconds)
+
+
+cdef object seconds_until(int64_t deadline):
+    """A deadline as the timeout of somebody else's wait."""
+    return None if deadline == HS_NEVER else max(0, deadline - hs_now()) / 1e9
 
 
 cdef bint expired(int64_t deadline) noexcept:

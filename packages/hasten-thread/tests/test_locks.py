@@ -283,7 +283,7 @@ def test_at_fork_reinit(make_lock):
 def test_classes():
     with pytest.raises(TypeError):
         type("Sub", (_locks.lock,), {})
-    with pytest.raises(TypeError, match="cannot create 'hasten._thread.lock' instances"):
+    with pytest.raises(TypeError, match="cannot create '_thread.lock' instances"):
         _locks.LockType()
     assert isinstance(_locks.allocate_opaque_lock(), _locks.lock)
     assert type(_locks.allocate_lock()) is _locks.lock

@@ -17,7 +17,7 @@ from _thread import (
     get_native_id,
 )
 
-from hasten._thread import _fallbacks, _locks, _registry
+from hasten._thread import _registry  # noqa: F401 (registers what has to happen at fork and at exit)
 from hasten._thread._start import (
     _count,
     _make_thread_handle,

@@ -1,18 +1,20 @@
 """What the interpreter's own _thread lacks on older versions."""
 
 import _thread as interpreter_thread
-import signal
 
 from hasten._thread._registry import main_thread_ident
 
 
-def interrupt_main(signum=signal.SIGINT, /):
+def interrupt_main(signum=2, /):
     """Simulate the arrival of a signal in the main thread: its handler runs there soon.
 
-    signum: a signal number; ValueError if it is none.  A signal that is ignored or has its default
+    signum: a signal number, SIGINT by default; ValueError if it is none.  A signal that is ignored or has its default
     action does nothing.
     """
-    # 3.9: the interpreter's function takes no number
+    # 3.9: the interpreter's function takes no number.  `signal` is imported late: it imports enum, and who
+    # imports that may be waiting for _thread.
+    import signal
+
     if not isinstance(signum, int):
         raise TypeError(f"{type(signum).__name__!r} object cannot be interpreted as an integer")
     if not 1 <= signum < signal.NSIG:

@@ -324,8 +324,8 @@ def allocate_opaque_lock():
     return LockType.__new__(LockType)
 
 
-hs_type_rename(<PyTypeObject *>lock, b"hasten._thread.lock")
-hs_type_rename(<PyTypeObject *>LockType, b"hasten._thread.lock")
-hs_type_rename(<PyTypeObject *>RLock, b"hasten._thread.RLock")
+hs_type_rename(<PyTypeObject *>lock, b"_thread.lock")
+hs_type_rename(<PyTypeObject *>LockType, b"_thread.lock")
+hs_type_rename(<PyTypeObject *>RLock, b"_thread.RLock")
 hs_type_forbid_new(<PyTypeObject *>LockType)
 hs_type_seal(<PyTypeObject *>lock)

@@ -423,4 +423,4 @@ def _get_name():
     return (<bytes>name).decode(sys.getfilesystemencoding(), sys.getfilesystemencodeerrors())
 
 
-hs_type_rename(<PyTypeObject *>_ThreadHandle, b"hasten._thread._ThreadHandle")
+hs_type_rename(<PyTypeObject *>_ThreadHandle, b"_thread._ThreadHandle")

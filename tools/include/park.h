@@ -175,11 +175,13 @@ typedef struct hs_waiter {
 typedef struct {
     hs_waiter *head, *tail;
     unsigned int forks;
+    int pending;  /* for the owner's use: a woken sleeper has not looked yet */
 } hs_waitlist;
 
 static inline void hs_waitlist_sync(hs_waitlist *list) {
     if (list->forks != hs_forks || hs_lists_void()) {
         list->head = list->tail = NULL;
+        list->pending = 0;
         list->forks = hs_forks;
     }
 }

@@ -13,6 +13,8 @@ cdef extern from "park.h" nogil:
     ctypedef struct hs_waitlist:
         hs_waiter *head
         hs_waiter *tail
+        unsigned int forks
+        bint pending
     int hs_park_init() noexcept
     int hs_park(int *word, int64_t deadline) noexcept
     void hs_unpark(int *word) noexcept

@@ -21,6 +21,8 @@ cdef class Items(Ring):
     cdef Py_ssize_t limit       # maxsize as a C number; 0: unlimited, or COMPARED
 
     cdef int find_hooks(self) except -1
+    cdef int set_special(self, int mask, int bits) except -1
+    cdef void wake_everybody(self) noexcept
     cdef int open_container(self) except -1
     cdef object new_container(self)
     cdef object the_container(self)

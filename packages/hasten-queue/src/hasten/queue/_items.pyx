@@ -102,11 +102,23 @@ cdef class Items(Ring):
         if tag == 0 or tag != hs_type_tag(<PyTypeObject *>cls):
             hooked |= UNTAGGED
             tag = 0
-        hs_mutex_lock(&self.guard)
-        self.special = (self.special & ~(HOOKED | UNTAGGED)) | hooked
+        self.set_special(HOOKED | UNTAGGED, hooked)
         self.tag = tag
+        return 0
+
+    cdef int set_special(self, int mask, int bits) except -1:
+        """Replace the bits of *mask*.  If that changes the way that operations go, all sleepers look again."""
+        cdef int special
+        hs_mutex_lock(&self.guard)
+        special = (self.special & ~mask) | bits
+        if special != self.special:
+            self.special = special
+            self.wake_everybody()
         hs_mutex_unlock(&self.guard)
         return 0
+
+    cdef void wake_everybody(self) noexcept:
+        """With the guard held; `_monitor.Monitor` knows who sleeps."""
 
     # ---- what the queue calls: through the hooks where there are any ----
 
@@ -185,6 +197,7 @@ cdef class Items(Ring):
         hs_mutex_lock(&self.guard)
         all = hs_ring_detach(&self.ring)
         self.special |= OPENED
+        self.wake_everybody()
         hs_mutex_unlock(&self.guard)
         for i in range(all.count):
             container.append(<object>all.slots[hs_ring_slot(&all, i)])
@@ -228,10 +241,8 @@ cdef class Items(Ring):
             limit = <Py_ssize_t>number if 0 < number < <double>PY_SSIZE_T_MAX else 0
         else:
             compared = COMPARED
-        hs_mutex_lock(&self.guard)
-        self.special = (self.special & ~COMPARED) | compared
         self.limit = limit
-        hs_mutex_unlock(&self.guard)
+        self.set_special(COMPARED, compared)
         with cython.critical_section(self):
             self.maxsize_, maxsize = maxsize, self.maxsize_
         return 0

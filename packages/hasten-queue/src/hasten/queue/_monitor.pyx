@@ -35,7 +35,7 @@ from compat cimport hs_finalizing, hs_mutex_lock, hs_mutex_unlock
 from park cimport hs_thread_number, hs_waitlist
 from hasten._thread import allocate_lock
 from hasten.queue._items cimport OPENED, SHARED, Items
-from hasten.queue._waiting cimport fork_count, seconds_until, sleep, wake_all, wake_any, wake_held
+from hasten.queue._waiting cimport fork_count, seconds_until, sleep, wake_all, wake_first, wake_held
 
 cdef extern from "Python.h":
     void PyErr_WriteUnraisable(object context)
@@ -81,7 +81,7 @@ cdef class Monitor(Items):
                 self.not_full_.release()
             hs_mutex_lock(&self.guard)
             self.owner = 0
-            wake_any(&self.entering, &self.guard)
+            wake_first(&self.entering, &self.guard)
         else:
             condition = self.entered
             self.entered = None
@@ -105,7 +105,7 @@ cdef class Monitor(Items):
             self.entered = self.not_full_
             hs_mutex_lock(&self.guard)
             self.owner = 0
-            wake_any(&self.entering, &self.guard)
+            wake_first(&self.entering, &self.guard)
         if not self.inside():
             condition = self.entered
             try:
@@ -133,7 +133,7 @@ cdef class Monitor(Items):
             self.condition_of(list).notify()
             return 0
         hs_mutex_lock(&self.guard)
-        wake_any(list, &self.guard)
+        wake_first(list, &self.guard)
         return 0
 
     cdef int notify_all(self, hs_waitlist *list) except -1:
@@ -158,7 +158,7 @@ cdef class Monitor(Items):
             return self.notify(&self.getters)
         hs_mutex_lock(&self.guard)
         self.unfinished += 1
-        wake_any(&self.getters, &self.guard)
+        wake_first(&self.getters, &self.guard)
         return 0
 
     cdef object accept_late(self):
@@ -214,11 +214,14 @@ cdef class Monitor(Items):
         hs_mutex_lock(&self.guard)
         self.special |= SHARED
         self.mutex_ = mutex
+        self.wake_everybody()
+        hs_mutex_unlock(&self.guard)
+        return 0
+
+    cdef void wake_everybody(self) noexcept:
         while wake_held(&self.getters) or wake_held(&self.putters) or wake_held(&self.joiners) \
                 or wake_held(&self.entering):
             continue
-        hs_mutex_unlock(&self.guard)
-        return 0
 
     cdef object condition_of(self, hs_waitlist *list):
         if list == &self.getters:
@@ -298,9 +301,7 @@ cdef class Monitor(Items):
     @queue.setter
     def queue(self, container):
         self.set_container(container)
-        hs_mutex_lock(&self.guard)
-        self.special |= OPENED
-        hs_mutex_unlock(&self.guard)
+        self.set_special(OPENED, OPENED)
         self.clear_ring()
 
     @property

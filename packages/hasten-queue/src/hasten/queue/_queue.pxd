@@ -1,5 +1,6 @@
 from libc.stdint cimport int64_t
 
+from park cimport hs_waitlist
 from hasten.queue._tasks cimport Tasks
 
 
@@ -7,6 +8,7 @@ cdef class Queue(Tasks):
     cdef bint shut  # shutdown() was called
 
     cdef bint has_room(self) noexcept
+    cdef void pass_on(self, hs_waitlist *list, bint more) noexcept
     cdef int put_waiting(self, item, block, timeout) except -1
     cdef int put_inside(self, item, block, timeout, int64_t deadline) except -1
     cdef int put_late(self, item, block) except -1

@@ -14,6 +14,7 @@ from libc.stdint cimport int64_t
 
 from clock cimport HS_NEVER
 from compat cimport hs_mutex_lock, hs_mutex_unlock, hs_type_tag
+from park cimport hs_waitlist
 from hasten.queue._errors import Empty, Full, ShutDown
 from hasten.queue._items cimport UNTAGGED
 from hasten.queue._items import register_base
@@ -75,6 +76,7 @@ cdef class Queue(Tasks):
 
     cdef int put_waiting(self, item, block, timeout) except -1:
         cdef int64_t deadline = NOT_READ
+        cdef bint slept = False
         while is_direct(self):
             # as in the standard library, nobody looks at a timeout that can't matter
             if deadline == NOT_READ and block and self.limit > 0 and not self.shut:
@@ -86,13 +88,23 @@ cdef class Queue(Tasks):
                 hs_mutex_unlock(&self.guard)
                 raise ShutDown
             elif self.has_room():
-                return push(self, item)
+                push(self, item)
+                if slept:
+                    self.pass_on(&self.putters, self.has_room())
+                return 0
             elif not block or expired(deadline):
                 hs_mutex_unlock(&self.guard)
                 raise Full
             else:
                 sleep(&self.putters, &self.guard, deadline)
+                slept = True
         return self.put_inside(item, block, timeout, deadline)
+
+    cdef void pass_on(self, hs_waitlist *list, bint more) noexcept:
+        """After a sleep: wake the next one if there is more to be had (see _waiting.pyx)."""
+        if more and list.head != NULL:
+            hs_mutex_lock(&self.guard)
+            wake_any(list, &self.guard)
 
     cdef bint has_room(self) noexcept:
         return not 0 < self.limit <= self.ring.count
@@ -159,7 +171,9 @@ cdef class Queue(Tasks):
         return self.get(block=False)
 
     cdef object get_waiting(self, block, timeout):
+        cdef PyObject *item
         cdef int64_t deadline = NOT_READ
+        cdef bint slept = False
         while is_direct(self):
             if deadline == NOT_READ and block and not (self.shut and self.ring.count == 0):
                 deadline = deadline_of(timeout)
@@ -167,7 +181,10 @@ cdef class Queue(Tasks):
             if self.special:
                 hs_mutex_unlock(&self.guard)
             elif self.ring.count > 0:
-                return take_over(pop(self))
+                item = pop(self)
+                if slept:
+                    self.pass_on(&self.getters, self.ring.count > 0)
+                return take_over(item)
             elif self.shut:
                 hs_mutex_unlock(&self.guard)
                 raise ShutDown
@@ -176,6 +193,7 @@ cdef class Queue(Tasks):
                 raise Empty
             else:
                 sleep(&self.getters, &self.guard, deadline)
+                slept = True
         return self.get_inside(block, timeout, deadline)
 
     cdef object get_inside(self, block, timeout, int64_t deadline):

@@ -74,13 +74,17 @@ cdef class SimpleQueue(Ring):
         """
         cdef int64_t deadline = HS_NEVER
         cdef PyObject *item
+        cdef bint slept = False
         if timeout is not None and block:
             deadline = deadline_of(timeout)
         while True:
             hs_mutex_lock(&self.guard)
             if self.ring.count > 0:
                 item = hs_ring_pop(&self.ring, False)
-                hs_mutex_unlock(&self.guard)
+                if slept and self.ring.count > 0:
+                    wake_any(&self.getters, &self.guard)
+                else:
+                    hs_mutex_unlock(&self.guard)
                 return take_over(item)
             if self.shut:
                 hs_mutex_unlock(&self.guard)
@@ -89,6 +93,7 @@ cdef class SimpleQueue(Ring):
                 hs_mutex_unlock(&self.guard)
                 raise Empty
             sleep(&self.getters, &self.guard, deadline)
+            slept = True
 
     def get_nowait(self):
         """Remove and return the next item if there is one, else raise Empty."""

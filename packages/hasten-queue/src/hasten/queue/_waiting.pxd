@@ -1,9 +1,10 @@
 from libc.stdint cimport int64_t
 
-from compat cimport hs_mutex, hs_mutex_unlock
+from compat cimport HS_FREE_THREADED, hs_mutex, hs_mutex_unlock
 from park cimport hs_waitlist
 
 cdef int sleep(hs_waitlist *list, hs_mutex *guard, int64_t deadline, bint signals=*) except -1
+cdef void wake_next(hs_waitlist *list, hs_mutex *guard) noexcept
 cdef void wake_one(hs_waitlist *list, hs_mutex *guard) noexcept
 cdef bint wake_held(hs_waitlist *list) noexcept
 cdef void wake_all(hs_waitlist *list, hs_mutex *guard) noexcept
@@ -15,6 +16,14 @@ cdef const unsigned int *fork_count
 
 
 cdef inline void wake_any(hs_waitlist *list, hs_mutex *guard) noexcept:
+    """Wake a thread, unless nobody sleeps or one that was woken has yet to look."""
+    if list.head != NULL and (HS_FREE_THREADED or not list.pending or list.forks != fork_count[0]):
+        wake_next(list, guard)
+    else:
+        hs_mutex_unlock(guard)
+
+
+cdef inline void wake_first(hs_waitlist *list, hs_mutex *guard) noexcept:
     """wake_one(), without the call where nobody sleeps."""
     if list.head != NULL:
         wake_one(list, guard)

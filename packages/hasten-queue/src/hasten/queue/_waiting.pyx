@@ -8,6 +8,12 @@ Wake, do not hand over: who is woken looks again and may find that a barging thr
 observable (a put() followed by get_nowait() in one thread gives the item back, although somebody sleeps
 in get()), and it means that no item has to be given back when a woken thread is interrupted: it only
 passes the wake on to the next one.
+
+With a GIL one wake is under way at a time: more threads would only queue up for the GIL.  So wake_any()
+wakes nobody while a woken thread has yet to look, and that thread, when it has got what it wanted
+after a sleep, wakes the next one if there is more (`pass_on`).  This keeps one rule: if there is something
+to be had and somebody sleeps, then somebody is awake who has yet to look.  wake_one() and wake_all()
+do not wait for anybody; an extra wake does no harm.
 """
 
 from libc.stdint cimport int64_t
@@ -38,17 +44,33 @@ cdef int sleep(hs_waitlist *list, hs_mutex *guard, int64_t deadline, bint signal
         if signals:
             PyErr_CheckSignals()
     except BaseException:
-        hs_mutex_lock(guard)
-        if waiter.linked:
-            hs_waitlist_remove(list, &waiter)
-            hs_mutex_unlock(guard)
-        else:
-            wake_one(list, guard)
+        if wake_up(list, guard, &waiter):
+            hs_mutex_lock(guard)
+            wake_next(list, guard)
         raise
-    hs_mutex_lock(guard)
-    hs_waitlist_remove(list, &waiter)
-    hs_mutex_unlock(guard)
+    wake_up(list, guard, &waiter)
     return 0
+
+
+cdef bint wake_up(hs_waitlist *list, hs_mutex *guard, hs_waiter *waiter) noexcept:
+    """Leave the list.  True if somebody has unlinked, and so woken, the thread already."""
+    cdef bint woken
+    hs_mutex_lock(guard)
+    woken = not waiter.linked
+    if woken:
+        list.pending = False
+    hs_waitlist_remove(list, waiter)
+    hs_mutex_unlock(guard)
+    return woken
+
+
+cdef void wake_next(hs_waitlist *list, hs_mutex *guard) noexcept:
+    """Wake the thread that has slept longest, and note that it has yet to look."""
+    cdef int *word = hs_waitlist_pop(list)
+    list.pending = word != NULL
+    hs_mutex_unlock(guard)
+    if word != NULL:
+        hs_unpark(word)
 
 
 cdef void wake_one(hs_waitlist *list, hs_mutex *guard) noexcept:

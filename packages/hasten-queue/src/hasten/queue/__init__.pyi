@@ -18,7 +18,7 @@ _Seconds = SupportsFloat
 class Queue(_stdlib.Queue[_T], Generic[_T]):
     maxsize: int
     @property
-    def mutex(self) -> Lock: ...  # type: ignore[override]
+    def mutex(self) -> Lock: ...
     @mutex.setter
     def mutex(self, value: Lock) -> None: ...
     @property

@@ -86,7 +86,6 @@ cdef class Items(Ring):
     cdef int find_hooks(self) except -1:
         """Work out anew what is overridden."""
         cdef type cls = type(self)
-        cdef object where = self if self.hooked_instance else cls
         cdef unsigned int tag
         cdef int hooked = 0
         cdef dict own = self.__dict__ if self.hooked_instance else {}
@@ -107,7 +106,7 @@ cdef class Items(Ring):
         return 0
 
     cdef int set_special(self, int mask, int bits) except -1:
-        """Replace the bits of *mask*.  If that changes the way that operations go, all sleepers look again."""
+        """Replace the bits of *mask*.  If that changes the way operations go, all sleepers look again."""
         cdef int special
         hs_mutex_lock(&self.guard)
         special = (self.special & ~mask) | bits

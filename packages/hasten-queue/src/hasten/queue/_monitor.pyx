@@ -56,7 +56,7 @@ cdef class Monitor(Items):
         cdef object condition
         while True:
             if self.mutex_ is not None:
-                condition = self.not_full_  # the lock that the conditions share; users may replace mutex alone
+                condition = self.not_full_  # for the lock of the conditions: users may replace mutex alone
                 condition.acquire()
                 self.entered = condition
                 return 0

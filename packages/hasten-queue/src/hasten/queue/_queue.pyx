@@ -136,8 +136,8 @@ cdef class Queue(Tasks):
         if self.bounded() and self.size() + len(self.late or ()) + self.under_way >= self.the_maxsize():
             if not block:
                 raise Full
-            raise RuntimeError("put() would wait for ever: it was called by a hook, a comparison or a finalizer "
-                               "inside an operation of the same full queue; use put_nowait() there")
+            raise RuntimeError("put() would wait for ever: it was called by a hook, a comparison or a "
+                               "finalizer inside an operation of the same full queue; use put_nowait() there")
         if self.late is None:
             self.late = []
         self.late.append(item)
@@ -260,7 +260,7 @@ cdef class Queue(Tasks):
 
     cdef Py_ssize_t put_slice(self, list items, Py_ssize_t start) except -1:
         """Put as many as fit now, under one hold of the guard; none where the direct way is closed."""
-        cdef Py_ssize_t room = len(items) - start, i
+        cdef Py_ssize_t room = len(items) - start, i, _
         if not is_direct(self) or self.put_overridden:
             return 0
         hs_mutex_lock(&self.guard)
@@ -273,7 +273,7 @@ cdef class Queue(Tasks):
             Py_INCREF(<object>PyList_GET_ITEM(items, i))
             hs_ring_push(&self.ring, PyList_GET_ITEM(items, i))
         self.unfinished += room
-        for i in range(room):
+        for _ in range(room):
             if not wake_held(&self.getters):
                 break
         hs_mutex_unlock(&self.guard)
@@ -287,7 +287,6 @@ cdef class Queue(Tasks):
         """
         cdef list taken
         cdef Py_ssize_t most = max
-        cdef object first
         if most < 1:
             raise ValueError(f"max must be at least 1, not {max!r}")
         taken = self.take_slice(most)
@@ -312,7 +311,7 @@ cdef class Queue(Tasks):
     cdef list take_slice(self, Py_ssize_t most):
         """Take up to *most* items under one hold of the guard; none where the direct way is closed."""
         cdef list taken = []
-        cdef Py_ssize_t count, i
+        cdef Py_ssize_t count, i, _
         cdef PyObject *item
         while is_direct(self) and not self.get_overridden:
             # A new list may start the garbage collector, and with it anything: look again afterwards.
@@ -325,7 +324,7 @@ cdef class Queue(Tasks):
             for i in range(count):
                 item = hs_ring_pop(&self.ring, self.lifo)
                 PyList_SET_ITEM(taken, i, item)
-            for i in range(count):
+            for _ in range(count):
                 if not wake_held(&self.putters):
                     break
             hs_mutex_unlock(&self.guard)
@@ -342,8 +341,8 @@ cdef class Queue(Tasks):
         """
         if self.inside():
             if immediate:
-                raise RuntimeError("shutdown(immediate=True) called by a hook, a comparison or a finalizer inside "
-                                   "an operation of the same queue; call it without immediate there")
+                raise RuntimeError("shutdown(immediate=True) called by a hook, a comparison or a finalizer "
+                                   "inside an operation of the same queue; call it without immediate there")
             self.shut = True
             self.notify_all(&self.getters)
             self.notify_all(&self.putters)
@@ -360,7 +359,7 @@ cdef class Queue(Tasks):
             self.leave()
 
     cdef int drain(self) except -1:
-        """Take everything out.  The items are dropped at the end, when their finalizers find the queue empty."""
+        """Take everything out.  Finalizers of the items run at the end, and find the queue empty."""
         cdef list dropped = []
         cdef hs_ring all
         hs_mutex_lock(&self.guard)

@@ -8,8 +8,8 @@ from hasten._thread._registry import main_thread_ident
 def interrupt_main(signum=2, /):
     """Simulate the arrival of a signal in the main thread: its handler runs there soon.
 
-    signum: a signal number, SIGINT by default; ValueError if it is none.  A signal that is ignored or has its default
-    action does nothing.
+    signum: a signal number, SIGINT by default; ValueError if it is none.  A signal that is ignored or has
+    its default action does nothing.
     """
     # 3.9: the interpreter's function takes no number.  `signal` is imported late: it imports enum, and who
     # imports that may be waiting for _thread.

@@ -198,7 +198,8 @@ cdef class lock:
         reset(&self.state)
 
     def __repr__(self):
-        return f"<{'locked' if self.state.held else 'unlocked'} _thread.lock object at {<size_t><void *>self:#x}>"
+        state = "locked" if self.state.held else "unlocked"
+        return f"<{state} _thread.lock object at {<size_t><void *>self:#x}>"
 
     def __reduce__(self):
         raise TypeError("cannot pickle '_thread.lock' object")
@@ -311,7 +312,8 @@ cdef class RLock:
         return f"<{state} {name} object owner={self.owner} count={self.count} at {<size_t><void *>self:#x}>"
 
     def __reduce__(self):
-        raise TypeError(f"cannot pickle '{'_thread.RLock' if type(self) is RLock else type(self).__name__}' object")
+        name = "_thread.RLock" if type(self) is RLock else type(self).__name__
+        raise TypeError(f"cannot pickle '{name}' object")
 
 
 def allocate_lock():

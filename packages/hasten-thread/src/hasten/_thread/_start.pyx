@@ -92,7 +92,9 @@ if init_error:
 
 # ---- start ----------------------------------------------------------------------------------------
 
-cdef int start(hs_thread *t, function, tuple args, dict kwargs, bint joinable, unsigned long *ident) except -1:
+cdef int start(
+    hs_thread *t, function, tuple args, dict kwargs, bint joinable, unsigned long *ident
+) except -1:
     """Start t, to call function(*args, **kwargs)."""
     cdef int err
     if hs_finalizing() or (no_more_starts is not None and no_more_starts()):
@@ -105,7 +107,7 @@ cdef int start(hs_thread *t, function, tuple args, dict kwargs, bint joinable, u
     return 0
 
 
-def start_new_thread(function, args, kwargs={}, /):
+def start_new_thread(function, args, kwargs={}, /):  # no-cython-lint: the signature of the stdlib
     """Start a daemon thread that calls function(*args, **kwargs); its identifier.
 
     args: a tuple.  kwargs: a dict.  The thread ends when the function returns.  SystemExit ends it

@@ -21,6 +21,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, NoReturn, SupportsFloat, SupportsIndex, final
 
+from typing_extensions import disjoint_base
+
 error = RuntimeError
 
 _Timeout = SupportsFloat | SupportsIndex
@@ -37,15 +39,16 @@ class lock:
     def __enter__(self) -> bool: ...
     def __exit__(
         self,
-        exc_type: type[BaseException] | None,
-        exc_value: BaseException | None,
-        traceback: TracebackType | None,
+        exc_type: type[BaseException] | None = None,
+        exc_value: BaseException | None = None,
+        traceback: TracebackType | None = None,
         /,
     ) -> None: ...
     def _at_fork_reinit(self) -> None: ...
 
 LockType = lock
 
+@disjoint_base
 class RLock:
     def acquire(self, blocking: bool = True, timeout: _Timeout = -1) -> bool: ...
     def release(self) -> None: ...
@@ -53,9 +56,9 @@ class RLock:
     def __enter__(self) -> bool: ...
     def __exit__(
         self,
-        exc_type: type[BaseException] | None,
-        exc_value: BaseException | None,
-        traceback: TracebackType | None,
+        exc_type: type[BaseException] | None = None,
+        exc_value: BaseException | None = None,
+        traceback: TracebackType | None = None,
         /,
     ) -> None: ...
     def _is_owned(self) -> bool: ...

@@ -170,6 +170,7 @@ typedef struct hs_waiter {
     struct hs_waiter *next, *prev;
     int word;    /* 0 asleep, 1 woken; written once, by who unlinked the node */
     int linked;
+    int parked;  /* for the owner's use: the sleeper has nothing else to do before it sleeps */
 } hs_waiter;
 
 typedef struct {
@@ -190,6 +191,7 @@ static inline void hs_waitlist_append(hs_waitlist *list, hs_waiter *w) {
     hs_waitlist_sync(list);
     w->word = 0;
     w->linked = 1;
+    w->parked = 0;
     w->next = NULL;
     w->prev = list->tail;
     if (list->tail) list->tail->next = w; else list->head = w;

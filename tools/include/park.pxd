@@ -10,6 +10,7 @@ cdef extern from "park.h" nogil:
         hs_waiter *prev
         int word
         bint linked
+        bint parked
     ctypedef struct hs_waitlist:
         hs_waiter *head
         hs_waiter *tail

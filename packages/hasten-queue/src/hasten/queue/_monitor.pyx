@@ -52,13 +52,24 @@ cdef class Monitor(Items):
         return self.owner == hs_thread_number()
 
     cdef int enter(self, bint signals=True) except -1:
-        """Wait for the gate or the mutex.  Signal handlers run, and may raise, unless told otherwise."""
-        cdef object condition
+        """Wait for the gate or the mutex.
+
+        Signal handlers run, and may raise.  Without *signals* they do so only when the thread is inside.
+        """
+        cdef object condition, error = None
         while True:
             if self.mutex_ is not None:
                 condition = self.not_full_  # for the lock of the conditions: users may replace mutex alone
-                condition.acquire()
+                try:
+                    condition.acquire()
+                except BaseException as interrupt:
+                    if signals:
+                        raise
+                    error = interrupt
+                    continue
                 self.entered = condition
+                if error is not None:
+                    raise error
                 return 0
             hs_mutex_lock(&self.guard)
             if self.special & SHARED:

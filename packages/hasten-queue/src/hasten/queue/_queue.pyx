@@ -21,7 +21,7 @@ from hasten.queue._items import register_base
 from hasten.queue._ring cimport (hs_ring, hs_ring_detach, hs_ring_free, hs_ring_pop, hs_ring_push,
                                  hs_ring_reserve, take_over)
 from hasten.queue._tasks cimport Tasks
-from hasten.queue._waiting cimport deadline_of, expired, seconds_until, sleep, wake_any, wake_held
+from hasten.queue._waiting cimport deadline_of, expired, seconds_until, sleep, wake_any, wake_up_to
 
 
 cdef extern from "Python.h":
@@ -260,7 +260,7 @@ cdef class Queue(Tasks):
 
     cdef Py_ssize_t put_slice(self, list items, Py_ssize_t start) except -1:
         """Put as many as fit now, under one hold of the guard; none where the direct way is closed."""
-        cdef Py_ssize_t room = len(items) - start, i, _
+        cdef Py_ssize_t room = len(items) - start, i
         if not is_direct(self) or self.put_overridden:
             return 0
         hs_mutex_lock(&self.guard)
@@ -273,10 +273,7 @@ cdef class Queue(Tasks):
             Py_INCREF(<object>PyList_GET_ITEM(items, i))
             hs_ring_push(&self.ring, PyList_GET_ITEM(items, i))
         self.unfinished += room
-        for _ in range(room):
-            if not wake_held(&self.getters):
-                break
-        hs_mutex_unlock(&self.guard)
+        wake_up_to(room, &self.getters, &self.guard)
         return room
 
     def get_many(self, max, block=True, timeout=None):
@@ -292,6 +289,7 @@ cdef class Queue(Tasks):
         taken = self.take_slice(most)
         if not taken:
             taken.append(self.get(block, timeout))
+            taken += self.take_slice(most - 1)
         if not is_direct(self) or self.get_overridden:
             self.take_more(taken, most)
         return taken
@@ -311,7 +309,7 @@ cdef class Queue(Tasks):
     cdef list take_slice(self, Py_ssize_t most):
         """Take up to *most* items under one hold of the guard; none where the direct way is closed."""
         cdef list taken = []
-        cdef Py_ssize_t count, i, _
+        cdef Py_ssize_t count, i
         cdef PyObject *item
         while is_direct(self) and not self.get_overridden:
             # A new list may start the garbage collector, and with it anything: look again afterwards.
@@ -324,10 +322,7 @@ cdef class Queue(Tasks):
             for i in range(count):
                 item = hs_ring_pop(&self.ring, self.lifo)
                 PyList_SET_ITEM(taken, i, item)
-            for _ in range(count):
-                if not wake_held(&self.putters):
-                    break
-            hs_mutex_unlock(&self.guard)
+            wake_up_to(count, &self.putters, &self.guard)
             return taken
         return []
 

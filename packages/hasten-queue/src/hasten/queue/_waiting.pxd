@@ -29,3 +29,13 @@ cdef inline void wake_first(hs_waitlist *list, hs_mutex *guard) noexcept:
         wake_one(list, guard)
     else:
         hs_mutex_unlock(guard)
+
+
+cdef inline void wake_up_to(Py_ssize_t count, hs_waitlist *list, hs_mutex *guard) noexcept:
+    """Wake as many threads as there is something for; with a GIL the first, who wakes the next."""
+    if HS_FREE_THREADED:
+        while count > 0 and wake_held(list):
+            count -= 1
+        hs_mutex_unlock(guard)
+    else:
+        wake_any(list, guard)

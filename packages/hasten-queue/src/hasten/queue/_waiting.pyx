@@ -22,7 +22,7 @@ from cpython.exc cimport PyErr_CheckSignals
 
 from clock cimport HS_NEVER, hs_deadline_after, hs_now
 from compat cimport hs_mutex, hs_mutex_lock, hs_mutex_unlock
-from park cimport (hs_fork_count, hs_park, hs_park_init, hs_unpark, hs_waiter, hs_waitlist,
+from park cimport (HS_INTERRUPTED, hs_fork_count, hs_park, hs_park_init, hs_unpark, hs_waiter, hs_waitlist,
                    hs_waitlist_append, hs_waitlist_pop, hs_waitlist_remove)
 from timeout cimport hs_seconds
 
@@ -34,21 +34,23 @@ cdef int sleep(hs_waitlist *list, hs_mutex *guard, int64_t deadline, bint signal
     *signals* the handlers have to wait: they run when the interpreter looks next.
     """
     cdef hs_waiter waiter
+    cdef int status
     hs_waitlist_append(list, &waiter)
     hs_mutex_unlock(guard)
-    try:
-        if signals:
+    if signals:
+        try:
             PyErr_CheckSignals()  # a signal that came before must not be slept over
-        with nogil:
-            hs_park(&waiter.word, deadline)
-        if signals:
-            PyErr_CheckSignals()
-    except BaseException:
-        if wake_up(list, guard, &waiter):
-            hs_mutex_lock(guard)
-            wake_next(list, guard)
-        raise
-    wake_up(list, guard, &waiter)
+        except BaseException:
+            if wake_up(list, guard, &waiter):
+                pass_wake_on(list, guard)
+            raise
+    waiter.parked = True
+    with nogil:
+        status = hs_park(&waiter.word, deadline)
+    if wake_up(list, guard, &waiter) and status == HS_INTERRUPTED and signals:
+        pass_wake_on(list, guard)  # handlers may take long, or raise
+    if status == HS_INTERRUPTED and signals:
+        PyErr_CheckSignals()
     return 0
 
 
@@ -64,10 +66,20 @@ cdef bint wake_up(hs_waitlist *list, hs_mutex *guard, hs_waiter *waiter) noexcep
     return woken
 
 
+cdef void pass_wake_on(hs_waitlist *list, hs_mutex *guard) noexcept:
+    hs_mutex_lock(guard)
+    wake_next(list, guard)
+
+
 cdef void wake_next(hs_waitlist *list, hs_mutex *guard) noexcept:
-    """Wake the thread that has slept longest, and note that it has yet to look."""
+    """Wake the thread that has slept longest, and note that it has yet to look.
+
+    Unless it runs signal handlers first: nobody can tell how long that takes.
+    """
+    cdef hs_waiter *first = list.head
+    cdef bint parked = first != NULL and list.forks == fork_count[0] and first.parked
     cdef int *word = hs_waitlist_pop(list)
-    list.pending = word != NULL
+    list.pending = word != NULL and parked
     hs_mutex_unlock(guard)
     if word != NULL:
         hs_unpark(word)

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import interruptible  # noqa: F401
 import pytest
 from leftovers import nothing_left_at_the_end, nothing_left_behind  # noqa: F401
 

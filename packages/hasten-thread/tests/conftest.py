@@ -10,7 +10,9 @@ import textwrap
 import time
 import types
 
+import interruptible  # noqa: F401
 import pytest
+from leftovers import nothing_left_at_the_end, nothing_left_behind  # noqa: F401
 
 import hasten._thread as hasten_thread
 from hasten._thread import _locks
@@ -51,19 +53,6 @@ def joinable(impl):
     if not hasattr(impl, "start_joinable_thread"):
         pytest.skip("this interpreter's _thread has no join handles")
     return impl
-
-
-@pytest.fixture(autouse=True)
-def nothing_left_behind():
-    """Each test ends with the threads, children and descriptors it began with."""
-    before = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
-    count = hasten_thread._count()
-    yield
-    wait_until(lambda: hasten_thread._count() == count)
-    if before:
-        assert len(os.listdir("/proc/self/fd")) == before
-    with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
 
 
 def wait_until(true):

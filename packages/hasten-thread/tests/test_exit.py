@@ -2,8 +2,11 @@
 does not know about hasten."""
 
 import sys
+import sysconfig
 
 import pytest
+
+FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 
 
 def test_non_daemon_threads_are_joined(tools):
@@ -93,6 +96,8 @@ def test_start_during_finalization(tools):
 @pytest.mark.parametrize("kind", ["new", "joinable", "chain"])
 def test_threads_pending_at_exit(tools, kind):
     """Threads that were started and have not run when the interpreter ends must not touch it any more."""
+    if kind == "chain" and FREE_THREADED:
+        pytest.skip("without a GIL no start waits, and the system runs out of threads")
     source = """
         import hasten._thread as t
         import sys

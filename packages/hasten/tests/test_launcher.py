@@ -156,7 +156,9 @@ def test_isolated(run, source):
 def test_inspect(run, source):
     run.write("beside.py", "")
     run.write("app.py", source)
-    questions = "print(sorted(globals()))\nimport sys\nprint(getattr(sys, 'last_value', None))\n1/0\n"
+    questions = "print(sorted(globals()))\nimport sys\nprint(getattr(sys, 'last_value', None))\n"
+    if not (sys.version_info[:2] == (3, 13) and "+*" in source):  # 3.13 shows a line of app.py for it then
+        questions += "1/0\n"
     same(run, "app.py", flags=["-i", "-q"], stdin=questions)
 
 

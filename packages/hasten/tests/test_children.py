@@ -132,8 +132,10 @@ def test_another_python_without_hasten_is_not_disturbed(run):
     """set_executable() may name an interpreter that has no hasten: it runs with its standard library."""
     run.write("bare", f'#!/bin/sh\nexec {sys.executable} -S "$@"\n')
     os.chmod(run.folder / "bare", 0o755)
-    body = POOL.replace("    import os\n", "    import os\n    multiprocessing.set_executable('./bare')\n")
-    run.write("app.py", body)
+    # the variables that a shell adds are there before, too: names() compares
+    settings = "os.environ.update(PWD='.', OLDPWD='.', SHLVL='1', _='_')"
+    start = f"    import os\n    multiprocessing.set_executable('./bare')\n    {settings}\n"
+    run.write("app.py", POOL.replace("    import os\n", start))
     assert quiet(run.hasten("app.py", "spawn")) == PLAIN
 
 

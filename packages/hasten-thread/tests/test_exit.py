@@ -6,9 +6,13 @@ import sysconfig
 
 import pytest
 
+REFUSES = pytest.mark.skipif(
+    sys.version_info[:2] == (3, 12), reason="3.12 starts no thread once the end of the interpreter has begun"
+)
 FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 
 
+@REFUSES
 def test_non_daemon_threads_are_joined(tools):
     finished = tools.run_script(
         """
@@ -52,6 +56,7 @@ def test_daemon_threads_are_not(tools):
     assert finished.stderr == ""
 
 
+@REFUSES
 def test_threads_may_be_started_while_exit_functions_run(tools):
     finished = tools.run_script(
         """

@@ -238,6 +238,9 @@ def test_stack_size(impl, tools):
         impl.stack_size(before)
 
 
+@pytest.mark.skipif(
+    sys.version_info[:2] in ((3, 12), (3, 13)), reason="they count C calls, and stop long before the stack ends"
+)
 def test_a_thread_gets_the_stack_it_was_promised(tools):
     finished = tools.run_script(
         """
@@ -250,8 +253,7 @@ def test_a_thread_gets_the_stack_it_was_promised(tools):
             if n == 0:
                 return 0
             return 1 + max([n - 1], key=lambda m: dive(m)) * 0 + dive(0)
-        levels = 3000 if sys.version_info[:2] in ((3, 12), (3, 13)) else 5000  # they count C calls too
-        h = t.start_joinable_thread(lambda: (dive(levels), depth.append("deep")))
+        h = t.start_joinable_thread(lambda: (dive(5000), depth.append("deep")))
         h.join()
         print(depth)
         """

@@ -239,7 +239,7 @@ def test_stack_size(impl, tools):
 
 
 @pytest.mark.skipif(
-    sys.version_info[:2] in ((3, 12), (3, 13)), reason="they count C calls, and stop long before the stack ends"
+    sys.version_info[:2] in ((3, 12), (3, 13)), reason="they count C calls, and stop before the stack ends"
 )
 def test_a_thread_gets_the_stack_it_was_promised(tools):
     finished = tools.run_script(

@@ -67,7 +67,6 @@ static inline void hs_unraisable_in_thread(PyObject *function) {
 /* Up to 3.12 threading.py learns of a thread's end from a hook in its thread state.  The hook's data
  * is an object that the hook, or whoever replaces it, drops. */
 #if PY_VERSION_HEX < 0x030D0000
-#  define HS_HAS_SENTINEL 1
 static inline void hs_set_sentinel(void (*hook)(void *), PyObject *data) {
     PyThreadState *ts = PyThreadState_Get();
     PyObject *old = (PyObject *)ts->on_delete_data;
@@ -77,7 +76,6 @@ static inline void hs_set_sentinel(void (*hook)(void *), PyObject *data) {
     Py_XDECREF(old);
 }
 #else
-#  define HS_HAS_SENTINEL 0
 static inline void hs_set_sentinel(void (*hook)(void *), PyObject *data) { (void)hook; (void)data; }
 #endif
 

@@ -7,7 +7,6 @@ cdef extern from "compat.h" nogil:
     void hs_mutex_lock(hs_mutex *m) noexcept
     void hs_mutex_unlock(hs_mutex *m) noexcept
     unsigned int hs_type_tag(PyTypeObject *type) noexcept
-    const bint HS_HAS_SENTINEL
     bint hs_finalizing() noexcept
 
 # these touch Python objects: the GIL (or an attached thread state) is needed

@@ -171,6 +171,7 @@ typedef struct hs_waiter {
     int word;    /* 0 asleep, 1 woken; written once, by who unlinked the node */
     int linked;
     int parked;  /* for the owner's use: the sleeper has nothing else to do before it sleeps */
+    const void *target;  /* for the owner's use: the object that is waited for */
 } hs_waiter;
 
 typedef struct {
@@ -192,6 +193,7 @@ static inline void hs_waitlist_append(hs_waitlist *list, hs_waiter *w) {
     w->word = 0;
     w->linked = 1;
     w->parked = 0;
+    w->target = NULL;
     w->next = NULL;
     w->prev = list->tail;
     if (list->tail) list->tail->next = w; else list->head = w;

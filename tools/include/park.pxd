@@ -11,6 +11,7 @@ cdef extern from "park.h" nogil:
         int word
         bint linked
         bint parked
+        const void *target
     ctypedef struct hs_waitlist:
         hs_waiter *head
         hs_waiter *tail

@@ -14,9 +14,11 @@ from cpython.exc cimport PyErr_CheckSignals
 from cpython.object cimport PyTypeObject
 from libc.stdint cimport int64_t
 from libc.string cimport memset
+from cpython.pycapsule cimport PyCapsule_New
 
 from clock cimport HS_NEVER, hs_deadline_after
 from compat cimport hs_mutex, hs_mutex_lock, hs_mutex_unlock, hs_type_forbid_new, hs_type_rename, hs_type_seal
+from lock_api cimport HS_LOCK_API_NAME, HS_LOCK_API_VERSION, hs_lock_api, hs_lock_saved
 from park cimport (
     HS_INTERRUPTED,
     HS_TIMEOUT,
@@ -282,15 +284,19 @@ cdef class RLock:
         """How often the calling thread holds it."""
         return self.count if self.owner == PyThread_get_thread_ident() else 0
 
+    cdef inline int let_go(self, hs_lock_saved *saved) except -1:
+        if not self.state.held or self.count == 0:
+            raise RuntimeError("cannot release un-acquired lock")
+        saved.count, saved.owner = self.count, self.owner
+        self.own(0, 0)
+        give_back(&self.state)
+        return 0
+
     def _release_save(self):
         """Release it wholly; what _acquire_restore() needs to take it as often again."""
-        cdef unsigned long count = self.count, owner = self.owner
-        if not self.state.held or count == 0:
-            raise RuntimeError("cannot release un-acquired lock")
-        self.count = 0
-        self.owner = 0
-        give_back(&self.state)
-        return (count, owner)
+        cdef hs_lock_saved saved
+        self.let_go(&saved)
+        return (saved.count, saved.owner)
 
     def _acquire_restore(self, saved, /):
         """Take it as often as *saved*, the value of _release_save(), says."""
@@ -324,6 +330,75 @@ def allocate_lock():
 def allocate_opaque_lock():
     """A new lock object, unlocked, of the class LockType."""
     return LockType.__new__(LockType)
+
+
+# ---- the same for siblings that are compiled too: see lock_api.h ------------------------------------
+
+cdef int api_acquire(object self, double seconds) except -1:
+    return take(&(<lock>self).state, seconds)
+
+
+cdef int api_release(object self) except -1:
+    if not give_back(&(<lock>self).state):
+        raise RuntimeError("release unlocked lock")
+    return 0
+
+
+cdef int api_held(object self) except -1:
+    return (<lock>self).state.held
+
+
+cdef int api_release_save(object self, hs_lock_saved *saved) except -1:
+    return api_release(self)
+
+
+cdef int api_acquire_restore(object self, const hs_lock_saved *saved) except -1:
+    return take(&(<lock>self).state, -1)
+
+
+cdef int api_acquire_r(object self, double seconds) except -1:
+    return (<RLock>self).take_as(PyThread_get_thread_ident(), seconds)
+
+
+cdef int api_release_r(object self) except -1:
+    return (<RLock>self).give_back_once()
+
+
+cdef int api_owned_r(object self) except -1:
+    return (<RLock>self).count > 0 and (<RLock>self).owner == PyThread_get_thread_ident()
+
+
+cdef int api_release_save_r(object self, hs_lock_saved *saved) except -1:
+    return (<RLock>self).let_go(saved)
+
+
+cdef int api_acquire_restore_r(object self, const hs_lock_saved *saved) except -1:
+    take(&(<RLock>self).state, -1)
+    (<RLock>self).own(saved.owner, saved.count)
+    return 0
+
+
+cdef object api_new_r():
+    return RLock.__new__(RLock)
+
+
+cdef hs_lock_api api
+api.version = HS_LOCK_API_VERSION
+api.lock = <PyTypeObject *>lock
+api.opaque_lock = <PyTypeObject *>LockType
+api.rlock = <PyTypeObject *>RLock
+api.new_rlock = api_new_r
+api.of_lock.acquire = api_acquire
+api.of_lock.release = api_release
+api.of_lock.is_owned = api_held
+api.of_lock.release_save = api_release_save
+api.of_lock.acquire_restore = api_acquire_restore
+api.of_rlock.acquire = api_acquire_r
+api.of_rlock.release = api_release_r
+api.of_rlock.is_owned = api_owned_r
+api.of_rlock.release_save = api_release_save_r
+api.of_rlock.acquire_restore = api_acquire_restore_r
+_C_API = PyCapsule_New(&api, HS_LOCK_API_NAME, NULL)
 
 
 hs_type_rename(<PyTypeObject *>lock, b"_thread.lock")

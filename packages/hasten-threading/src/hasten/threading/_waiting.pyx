@@ -1,0 +1,187 @@
+# cython: freethreading_compatible=True
+"""Sleeping and waking: the only module of this distribution that parks threads.
+
+A primitive has a hs_mutex (the guard; the GIL stands in for it where there is one) and its sleepers.  A
+thread enlists itself under the guard, lets go of the guard, and dozes on a word of its own C stack.
+
+release() lets threads go, those first that have slept longest: it marks them, all at once, and so decides
+who was meant.  Then they have to be woken.  Without a GIL release() does that.  With one, it wakes the
+first only, and each thread that leaves wakes the next: a crowd that is woken at once would do nothing but
+fight for the GIL.  Three facts keep that chain from breaking:
+
+- The head of `released` has been woken, always.  Whoever leaves as the head wakes the next head.
+- A thread that is marked leaves, whatever ended its sleep: its word says that it was let go.
+- Only threads that are parked are chained.  One that runs a signal handler, or Python code that releases a
+  lock, may take long; it is marked and taken out at once, and finds its mark when it gets there.
+
+A signal handler runs while the thread is enlisted, so that what happens meanwhile is not lost on it.
+"""
+
+from libc.stdint cimport int64_t
+
+from cpython.exc cimport PyErr_CheckSignals
+
+from clock cimport HS_NEVER, hs_deadline_after, hs_now
+from compat cimport HS_FREE_THREADED, hs_mutex_lock, hs_mutex_unlock
+from park cimport (HS_INTERRUPTED, HS_TIMEOUT, hs_park, hs_park_init, hs_unpark, hs_waitlist_append,
+                   hs_waitlist_remove, hs_waitlist_sync)
+from timeout cimport hs_seconds
+
+if hs_park_init() != 0:
+    raise MemoryError("no memory for the handler that resets sleeping threads after fork()")
+
+cdef enum:
+    BATCH = 64  # how many threads are woken between two looks at the list
+
+
+cdef void enlist(sleepers *all, hs_waiter *me, const void *target) noexcept:
+    """Join those who wait for *target*, the object whose sleepers these are.  The guard is held."""
+    hs_waitlist_append(&all.waiting, me)
+    me.target = target
+
+
+cdef bint doze(sleepers *all, hs_mutex *guard, hs_waiter *me, int64_t deadline) except -1:
+    """Sleep until let go (True) or the deadline (False).  The guard is not held, before and after.
+
+    When a signal handler raises, the thread has left the list; me.word tells whether it had been let go.
+    """
+    cdef int status
+    while True:
+        hs_mutex_lock(guard)
+        me.parked = True
+        hs_mutex_unlock(guard)
+        with nogil:
+            status = hs_park(&me.word, deadline)
+        hs_mutex_lock(guard)
+        me.parked = False
+        if me.word or status == HS_TIMEOUT:
+            step_out(all, guard, me)
+            return me.word
+        hs_mutex_unlock(guard)
+        if status == HS_INTERRUPTED:
+            try:
+                PyErr_CheckSignals()
+            except BaseException:
+                leave(all, guard, me)
+                raise
+
+
+cdef bint sleep(
+    sleepers *all, hs_mutex *guard, hs_waiter *me, const void *target, int64_t deadline
+) except -1:
+    """enlist() and doze(): the guard is held before, and not held after."""
+    enlist(all, me, target)
+    hs_mutex_unlock(guard)
+    return doze(all, guard, me, deadline)
+
+
+cdef void leave(sleepers *all, hs_mutex *guard, hs_waiter *me) noexcept:
+    """Leave the list, whether let go or not.  The guard is not held, before and after."""
+    hs_mutex_lock(guard)
+    step_out(all, guard, me)
+
+
+cdef void step_out(sleepers *all, hs_mutex *guard, hs_waiter *me) noexcept:
+    """leave() with the guard held before."""
+    cdef int *next_word = NULL
+    if not me.word:
+        hs_waitlist_remove(&all.waiting, me)
+    elif me.linked:
+        if all.released.head == me and me.next != NULL:
+            next_word = &me.next.word
+        hs_waitlist_remove(&all.released, me)
+    hs_mutex_unlock(guard)
+    if next_word != NULL:
+        hs_unpark(next_word)
+
+
+cdef void release(sleepers *all, hs_mutex *guard, Py_ssize_t most) noexcept:
+    """Let up to *most* threads go.  The guard is held before, and not held after."""
+    cdef bint chained
+    cdef int *first = NULL
+    hs_waitlist_sync(&all.waiting)
+    hs_waitlist_sync(&all.released)
+    chained = all.released.head != NULL
+    while most > 0 and all.waiting.head != NULL:
+        let_go(all, all.waiting.head)
+        most -= 1
+    if HS_FREE_THREADED:
+        wake_released(all, guard)
+        return
+    if not chained and all.released.head != NULL:
+        first = &all.released.head.word
+    hs_mutex_unlock(guard)
+    if first != NULL:
+        hs_unpark(first)
+
+
+cdef void let_go(sleepers *all, hs_waiter *waiter) noexcept:
+    """Mark one thread, and chain it if it is parked."""
+    cdef bint parked = waiter.parked
+    cdef const void *target = waiter.target
+    hs_waitlist_remove(&all.waiting, waiter)
+    if parked:
+        hs_waitlist_append(&all.released, waiter)
+        waiter.parked = True
+        waiter.target = target
+    set_word(&waiter.word)
+
+
+cdef extern from *:
+    """
+    static inline void set_word(int *word) { __atomic_store_n(word, 1, __ATOMIC_RELEASE); }
+    """
+    void set_word(int *word) noexcept
+
+
+cdef void wake_released(sleepers *all, hs_mutex *guard) noexcept:
+    """Wake all who were let go, in batches: a system call is too long for the guard to be held."""
+    cdef int *words[BATCH]
+    cdef int count, i
+    while True:
+        count = 0
+        while count < BATCH and all.released.head != NULL:
+            words[count] = &all.released.head.word
+            hs_waitlist_remove(&all.released, all.released.head)
+            count += 1
+        hs_mutex_unlock(guard)
+        for i in range(count):
+            hs_unpark(words[i])
+        if count < BATCH:
+            return
+        hs_mutex_lock(guard)
+
+
+cdef list targets_asleep(sleepers *all, hs_mutex *guard):
+    """One entry for each thread that sleeps now: the identity of what it waits for."""
+    cdef list found = []
+    cdef hs_waiter *waiter
+    cdef Py_ssize_t count = 0
+    cdef const void *target = NULL
+    hs_mutex_lock(guard)
+    hs_waitlist_sync(&all.waiting)
+    waiter = all.waiting.head
+    while waiter != NULL:
+        count += 1
+        target = waiter.target
+        waiter = waiter.next
+    hs_mutex_unlock(guard)
+    return [<size_t>target] * count
+
+
+cdef int64_t deadline_of(timeout) except -1:
+    """The deadline for a `timeout` argument: None, or any real number of seconds; negative is now."""
+    cdef double seconds
+    if timeout is None:
+        return HS_NEVER
+    hs_seconds(timeout, &seconds)
+    return hs_deadline_after(seconds) if seconds > 0 else 0
+
+
+cdef bint expired(int64_t deadline) noexcept:
+    return deadline != HS_NEVER and hs_now() >= deadline
+
+
+cdef object seconds_until(int64_t deadline):
+    """A deadline as the timeout of somebody else's wait."""
+    return None if deadline == HS_NEVER else max(0, deadline - hs_now()) / 1e9

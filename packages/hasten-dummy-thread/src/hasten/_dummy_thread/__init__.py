@@ -1,0 +1,42 @@
+"""Threads without threads: the `_dummy_thread` of Python 3.8 and before, with the names of 3.15's `_thread`.
+
+A started thread runs at once, in the caller, to its end.  Nothing here starts a thread of the operating
+system, so it works where there are none.
+"""
+
+from hasten._dummy_thread._interpreter import TIMEOUT_MAX, _excepthook, _ExceptHookArgs, get_native_id
+from hasten._dummy_thread._locks import RLock, _set_sentinel, allocate_lock, lock
+from hasten._dummy_thread._threads import (
+    _count,
+    _get_main_thread_ident,
+    _is_main_interpreter,
+    _make_thread_handle,
+    _shutdown,
+    _ThreadHandle,
+    daemon_threads_allowed,
+    exit,
+    get_ident,
+    interrupt_main,
+    stack_size,
+    start_joinable_thread,
+    start_new_thread,
+)
+
+__all__ = [
+    "error",
+    "start_new_thread",
+    "exit",
+    "get_ident",
+    "allocate_lock",
+    "interrupt_main",
+    "LockType",
+    "RLock",
+]
+
+error = RuntimeError
+LockType = lock
+
+# obsolete, and still in _thread
+start_new = start_new_thread
+allocate = allocate_lock
+exit_thread = exit

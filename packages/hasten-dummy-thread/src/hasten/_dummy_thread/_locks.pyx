@@ -1,0 +1,260 @@
+# cython: freethreading_compatible=True
+"""Locks that never block.
+
+`lock` (also known as LockType) is lax, as `_dummy_thread`'s has always been: a blocking acquire() succeeds even
+if the lock is held.  Code that lets one thread wait for another by locking twice runs on.
+
+`StrictLock` is a lock of which that can be relied on what a lock is for: it is the Lock of
+dummy_threading.  Taking it while it is held is an error unless the caller would not wait for ever.  So is
+RLock, here and there.
+"""
+
+cimport cython
+from cpython.object cimport PyTypeObject
+
+from compat cimport hs_type_rename
+from hasten._dummy_thread._threads cimport running_ident
+
+from hasten._dummy_thread._threads import at_thread_end
+from hasten._dummy_thread._waits import never_ends, seconds_of, sleep_out
+
+cdef object FOREVER = -1  # the default timeout: compared by identity before it is looked at as a number
+
+
+cdef inline double seconds_to_wait(bint blocking, object timeout) except? -1.0:
+    """The arguments of acquire() as seconds: 0 not at all, -1 for ever."""
+    cdef double seconds = -1.0 if timeout is FOREVER else seconds_of(timeout)
+    if seconds == -1.0:
+        return -1.0 if blocking else 0.0
+    if not blocking:
+        raise ValueError("can't specify a timeout for a non-blocking call")
+    if seconds < 0:
+        raise ValueError(f"timeout value must be a non-negative number, not {timeout!r}")
+    return seconds
+
+
+cdef class lock:
+    """A lock that never blocks: a blocking acquire() always succeeds, a non-blocking one if it is not held.
+
+    It is not owned by a thread.
+    """
+    cdef bint held
+    cdef object __weakref__
+
+    def __init__(self):  # without it any arguments would do
+        self.held = False
+
+    cdef bint take(self) noexcept:
+        """Hold it; False if it was held before."""
+        if self.held:
+            return False
+        self.held = True
+        return True
+
+    def acquire(self, blocking=True, timeout=-1, *, waitflag=None):
+        """Hold it; True if it is held by this call.
+
+        blocking (waitflag is an old name of it): if true, the answer is True, whoever holds the lock.  If
+        false, it is False if the lock is held, after *timeout* seconds if that is more than 0.
+        """
+        cdef double seconds = -1.0 if timeout is FOREVER else seconds_of(timeout)
+        if blocking and (waitflag is None or waitflag):
+            self.held = True
+            return True
+        if self.take():
+            return True
+        sleep_out(seconds)
+        return self.take() if seconds > 0 else False
+
+    def release(self):
+        """Hold it no longer.  RuntimeError if it is not held."""
+        if not self.held:
+            raise RuntimeError("release unlocked lock")
+        self.held = False
+
+    def locked(self):
+        """True if it is held."""
+        return self.held
+
+    def __enter__(self):
+        """Hold it, as acquire() does."""
+        return self.acquire()
+
+    def __exit__(self, exc_type=None, exc_value=None, traceback=None, /):
+        """Hold it no longer."""
+        self.release()
+
+    def acquire_lock(self, blocking=True, timeout=-1):
+        """An old name of acquire()."""
+        return self.acquire(blocking, timeout)
+
+    def release_lock(self):
+        """An old name of release()."""
+        self.release()
+
+    def locked_lock(self):
+        """An old name of locked()."""
+        return self.held
+
+    def _at_fork_reinit(self):
+        """Hold it no longer.  For the child of a fork()."""
+        self.held = False
+
+    def _release_at_end(self):
+        """Hold it no longer, if it is held."""
+        self.held = False
+
+    def __repr__(self):
+        state = "locked" if self.held else "unlocked"
+        kind = type(self)
+        return f"<{state} {kind.__module__}.{kind.__qualname__} object at {<size_t><void *>self:#x}>"
+
+    def __reduce__(self):
+        raise TypeError(f"cannot pickle '{type(self).__name__}' object")
+
+
+@cython.final
+cdef class StrictLock(lock):
+    """A lock that never blocks: acquire() of a held lock gives up or raises.
+
+    It is not owned by a thread: any may release it.
+    """
+
+    def acquire(self, bint blocking=True, timeout=-1):
+        """Hold it; True if it is held by this call.
+
+        If it is held already: with blocking=False return False; with a timeout in seconds let that time pass
+        and return False; otherwise raise RuntimeError, because nobody can release it meanwhile.
+        ValueError for a negative timeout other than -1, for NaN and for one with blocking=False;
+        OverflowError for more than TIMEOUT_MAX.
+        """
+        cdef double seconds = seconds_to_wait(blocking, timeout)
+        if self.take():
+            return True
+        if seconds < 0:
+            raise never_ends("acquire()", "the lock is held", "release it first, or pass a timeout or blocking=False")
+        if seconds == 0:
+            return False
+        sleep_out(seconds)
+        return self.take()
+
+
+cdef class RLock:
+    """A reentrant lock that never blocks: the thread that holds it may take it again.
+
+    For another thread acquire() gives up or raises.
+    """
+    cdef unsigned long owner
+    cdef unsigned long count
+    cdef object __weakref__
+
+    def __init__(self):  # without it any arguments would do
+        self.own(0, 0)
+
+    cdef void own(self, unsigned long owner, unsigned long count) noexcept:
+        self.owner = owner
+        self.count = count
+
+    cdef bint take(self) noexcept:
+        """Hold it once more; False if another thread holds it."""
+        cdef unsigned long me = running_ident()
+        if self.count > 0 and self.owner != me:
+            return False
+        self.own(me, self.count + 1)
+        return True
+
+    def acquire(self, bint blocking=True, timeout=-1):
+        """Hold it once more; True if this thread holds it now.
+
+        If another thread holds it: with blocking=False return False; with a timeout in seconds let that
+        time pass and return False; otherwise raise RuntimeError, because that thread cannot go on
+        before this one has ended.  The errors are those of Lock.acquire().
+        """
+        cdef double seconds = seconds_to_wait(blocking, timeout)
+        if self.take():
+            return True
+        if seconds < 0:
+            raise never_ends(
+                "acquire()",
+                f"thread {self.owner} holds the lock",
+                "release it before you start the thread that takes it, or pass a timeout or blocking=False",
+            )
+        if seconds == 0:
+            return False
+        sleep_out(seconds)
+        return self.take()
+
+    def release(self):
+        """Undo one acquire().  RuntimeError if this thread does not hold it."""
+        if not self._is_owned():
+            raise RuntimeError("cannot release un-acquired lock")
+        self.count -= 1
+        if self.count == 0:
+            self.owner = 0
+
+    def locked(self):
+        """True if any thread holds it."""
+        return self.count > 0
+
+    def __enter__(self):
+        """Hold it once more, as acquire() does."""
+        return self.acquire()
+
+    def __exit__(self, exc_type=None, exc_value=None, traceback=None, /):
+        """Undo one acquire()."""
+        self.release()
+
+    def _is_owned(self):
+        """True if this thread holds it.  For Condition."""
+        return self.count > 0 and self.owner == running_ident()
+
+    def _recursion_count(self):
+        """How often this thread holds it."""
+        return self.count if self.owner == running_ident() else 0
+
+    def _release_save(self):
+        """Release it wholly; what _acquire_restore() needs to take it as often again."""
+        if self.count == 0:
+            raise RuntimeError("cannot release un-acquired lock")
+        saved = (self.count, self.owner)
+        self.own(0, 0)
+        return saved
+
+    def _acquire_restore(self, saved, /):
+        """Take it as often as *saved*, the value of _release_save(), says."""
+        if self.count > 0:
+            raise never_ends("acquire()", f"thread {self.owner} holds the lock", "let that thread release it")
+        count, owner = saved
+        self.own(owner, count)
+
+    def _at_fork_reinit(self):
+        """Hold it no longer.  For the child of a fork()."""
+        self.own(0, 0)
+
+    def __repr__(self):
+        state = "locked" if self.count else "unlocked"
+        kind = type(self)
+        return (
+            f"<{state} {kind.__module__}.{kind.__qualname__} object owner={self.owner} count={self.count}"
+            f" at {<size_t><void *>self:#x}>"
+        )
+
+    def __reduce__(self):
+        raise TypeError(f"cannot pickle '{type(self).__name__}' object")
+
+
+def allocate_lock():
+    """A new lock, not held."""
+    return lock()
+
+
+def _set_sentinel():
+    """A new lock that is released when the thread that calls this ends."""
+    sentinel = lock()
+    at_thread_end(sentinel._release_at_end)
+    return sentinel
+
+
+hs_type_rename(<PyTypeObject *>lock, b"hasten._dummy_thread.lock")
+hs_type_rename(<PyTypeObject *>StrictLock, b"hasten.dummy_threading.Lock")
+hs_type_rename(<PyTypeObject *>RLock, b"hasten._dummy_thread.RLock")

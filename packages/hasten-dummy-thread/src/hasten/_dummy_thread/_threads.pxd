@@ -1,0 +1,1 @@
+cdef unsigned long running_ident() noexcept

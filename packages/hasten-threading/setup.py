@@ -22,4 +22,9 @@ def extension(name):
     return ext
 
 
-setup(ext_modules=[extension(name) for name in ("_waiting", "_condition", "_event", "_semaphore")])
+setup(
+    ext_modules=[
+        extension(name)
+        for name in ("_waiting", "_locks", "_condition", "_event", "_semaphore", "_fields", "_thread", "_tracing")
+    ]
+)

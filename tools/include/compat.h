@@ -79,6 +79,23 @@ static inline void hs_set_sentinel(void (*hook)(void *), PyObject *data) {
 static inline void hs_set_sentinel(void (*hook)(void *), PyObject *data) { (void)hook; (void)data; }
 #endif
 
+/* Give all other threads the trace (or profile) function that the calling one has just been given by the
+ * sys module.  From 3.12 on the sys module has functions for that. */
+static inline int hs_hook_everywhere(int profile) {
+#if PY_VERSION_HEX < 0x030C0000
+    PyThreadState *me = PyThreadState_Get(), *ts = PyInterpreterState_ThreadHead(me->interp);
+    for (; ts != NULL; ts = PyThreadState_Next(ts)) {
+        int err = ts == me  ? 0
+                  : profile ? _PyEval_SetProfile(ts, me->c_profilefunc, me->c_profileobj)
+                            : _PyEval_SetTrace(ts, me->c_tracefunc, me->c_traceobj);
+        if (err < 0) return -1;
+    }
+#else
+    (void)profile;
+#endif
+    return 0;
+}
+
 /* ---- types ---- */
 
 /* Give a static type the name under which users import it. */

@@ -17,3 +17,4 @@ cdef extern from "compat.h":
     void hs_type_rename(PyTypeObject *type, const char *name) noexcept
     void hs_type_forbid_new(PyTypeObject *type) noexcept
     void hs_type_seal(PyTypeObject *type) noexcept
+    int hs_hook_everywhere(bint profile) except -1

@@ -1,7 +1,10 @@
 """The one place of this package that touches the registry of the standard library's `threading`.
 
-When stdlib threading.py runs over this module, it joins our non-daemon threads itself: its _shutdown()
-calls ours.  When it does not, we ask it to call ours before it joins its own threads.
+The end of the interpreter has to wait for our non-daemon threads where it waits for threading's own: after
+the functions of threading._register_atexit(), some of which tell threads to end.  From 3.13 on
+threading._shutdown() calls _thread_shutdown() for that, so ours is put around it.  Up to 3.12 it acquires
+each lock of a set, so one that stands for all our threads is put into that set.  When threading.py runs
+over this module, from 3.13 on, its _thread_shutdown() is ours from the beginning.
 """
 
 import atexit
@@ -10,28 +13,65 @@ import sys
 
 from hasten._thread import _start
 
-_registered = False
+_waits = []
+_join_theirs = None  # threading._thread_shutdown() as it was found
 
 
 def _join_at_exit():
-    """Let the end of the interpreter wait for our non-daemon threads, in the order of threading's own."""
-    global _registered
-    if _registered:
-        return
+    """See to it that the end of the interpreter waits for our non-daemon threads."""
     import threading
 
-    if getattr(threading, "_thread_shutdown", None) is not _start._shutdown:
-        try:
-            threading._register_atexit(_start._shutdown)
-        except RuntimeError:
-            # threading's own shutdown is over; _leave(), which atexit runs after it, joins too
-            return
-    _registered = True
+    if not hasattr(threading, "_thread_shutdown"):
+        _all_threads.enlist(threading)
+    elif threading._thread_shutdown not in (_start._shutdown, _join_everybody):
+        global _join_theirs
+        _join_theirs = threading._thread_shutdown
+        threading._thread_shutdown = _join_everybody
+
+
+def also_wait(wait):
+    """Let the end of the interpreter call wait() as well; it returns whether there was something to wait for."""
+    _waits.append(wait)
+
+
+def _join_ours():
+    """Wait until nothing of ours is left to wait for; whether there was something."""
+    waited = False
+    while any([_start._join_non_daemon(), *[wait() for wait in _waits]]):
+        waited = True
+    return waited
+
+
+def _join_everybody():
+    _join_theirs()
+    while _join_ours():
+        _join_theirs()
+
+
+class _AllThreads:
+    """Looks to threading.py, up to 3.12, like the lock of a thread that runs."""
+
+    def enlist(self, threading):
+        if self not in threading._shutdown_locks:
+            with threading._shutdown_locks_lock:
+                threading._shutdown_locks.add(self)
+
+    def locked(self):
+        return True
+
+    def acquire(self):
+        return _join_ours() or True
+
+    def release(self):
+        """What acquire() waited for is over."""
+
+
+_all_threads = _AllThreads()
 
 
 def _leave():
     try:
-        _start._shutdown()
+        _join_ours()
     finally:
         _start._settle_for_exit()
 

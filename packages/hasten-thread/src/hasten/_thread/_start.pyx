@@ -347,12 +347,19 @@ def _count():
 
 def _shutdown():
     """Wait until every non-daemon thread has ended, but for the calling one."""
+    _join_non_daemon()
+
+
+def _join_non_daemon():
+    """_shutdown(), and whether there was a thread to wait for."""
     cdef hs_thread *t
     cdef unsigned long me = PyThread_get_thread_ident()
+    cdef bint waited = False
     while True:
         t = hs_find_non_daemon(me)
         if t == NULL:
-            return
+            return waited
+        waited = True
         try:
             join_until(t, HS_NEVER)
         finally:

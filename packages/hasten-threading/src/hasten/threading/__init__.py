@@ -1,8 +1,85 @@
-"""threading, compiled."""
+"""The standard library's `threading`, compiled: the API of CPython 3.15 on every supported version.
 
+Threads of this module and of the standard library's are in one registry: either module lists both, and
+the program's end waits for both.  The classes are subclasses of the standard library's, so that
+isinstance() holds in code that checks for those.  Every method is the compiled one.
+"""
+
+import sys as _sys
 import threading as _stdlib
+from _thread import _excepthook, _local
 
-from hasten.threading import _condition, _event, _semaphore
+from hasten._thread import (
+    TIMEOUT_MAX,
+    _ExceptHookArgs,
+    allocate_lock,
+    error,
+    get_ident,
+    get_native_id,
+    lock,
+    stack_size,
+    start_joinable_thread,
+)
+from hasten.threading import _condition, _event, _module, _registry, _semaphore, _thread
+from hasten.threading._locks import RLock
+from hasten.threading._thread import (
+    active_count,
+    activeCount,
+    current_thread,
+    currentThread,
+    enumerate,
+    main_thread,
+)
+from hasten.threading._threads import Thread, _DummyThread, _MainThread
+from hasten.threading._tracing import (
+    getprofile,
+    gettrace,
+    setprofile,
+    setprofile_all_threads,
+    settrace,
+    settrace_all_threads,
+)
+
+__all__ = [
+    "Barrier",
+    "BoundedSemaphore",
+    "BrokenBarrierError",
+    "Condition",
+    "Event",
+    "ExceptHookArgs",
+    "Lock",
+    "RLock",
+    "Semaphore",
+    "TIMEOUT_MAX",
+    "Thread",
+    "ThreadError",
+    "Timer",
+    "active_count",
+    "concurrent_tee",
+    "current_thread",
+    "enumerate",
+    "excepthook",
+    "get_ident",
+    "get_native_id",
+    "getprofile",
+    "gettrace",
+    "local",
+    "main_thread",
+    "serialize_iterator",
+    "setprofile",
+    "setprofile_all_threads",
+    "settrace",
+    "settrace_all_threads",
+    "stack_size",
+    "synchronized_iterator",
+]
+
+Lock = lock
+local = _local
+ThreadError = error
+ExceptHookArgs = _ExceptHookArgs
+__excepthook__ = _excepthook
+BrokenBarrierError = _stdlib.BrokenBarrierError
 
 
 class Condition(_condition.Condition, _stdlib.Condition):
@@ -21,4 +98,18 @@ class Event(_event.Event, _stdlib.Event):
     __doc__ = _event.Event.__doc__
 
 
+# ---- private names of the standard library's module that others use; the rest is looked up there ----
+
+_allocate_lock = allocate_lock
+_counter = _stdlib._counter
+_register_atexit = _registry.register_atexit
+_shutdown = _registry.shutdown
+_HAVE_THREAD_NATIVE_ID = True
+# Thread.start() looks this name up here; programs put other functions in its place, under the version's name
+_start_joinable_thread = _start_new_thread = start_joinable_thread
+_CRLock = _PyRLock = _RLock = type(RLock())
+
 _condition._set_public_class(Condition)
+_thread._set_public(globals())
+_registry.adopt(_MainThread, _DummyThread)
+_sys.modules[__name__].__class__ = _module.Module

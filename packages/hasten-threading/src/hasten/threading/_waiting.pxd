@@ -14,12 +14,16 @@ cdef struct sleepers:
 
 
 cdef void enlist(sleepers *all, hs_waiter *me, const void *target) noexcept
+cdef bint nap(sleepers *all, hs_mutex *guard, hs_waiter *me, int64_t deadline) except -1
 cdef bint doze(sleepers *all, hs_mutex *guard, hs_waiter *me, int64_t deadline) except -1
 cdef bint sleep(
     sleepers *all, hs_mutex *guard, hs_waiter *me, const void *target, int64_t deadline
 ) except -1
 cdef void release(sleepers *all, hs_mutex *guard, Py_ssize_t most) noexcept
 cdef void leave(sleepers *all, hs_mutex *guard, hs_waiter *me) noexcept
+cdef void step_out(sleepers *all, hs_mutex *guard, hs_waiter *me) noexcept
+cdef void forget_the_dead(sleepers *all) noexcept
+cdef unsigned int forks() noexcept
 cdef int64_t deadline_of(timeout) except -1
 cdef bint expired(int64_t deadline) noexcept
 cdef object seconds_until(int64_t deadline)

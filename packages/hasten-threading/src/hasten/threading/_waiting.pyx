@@ -23,8 +23,8 @@ from cpython.exc cimport PyErr_CheckSignals
 
 from clock cimport HS_NEVER, hs_deadline_after, hs_now
 from compat cimport HS_FREE_THREADED, hs_mutex_lock, hs_mutex_unlock
-from park cimport (HS_INTERRUPTED, HS_TIMEOUT, hs_park, hs_park_init, hs_unpark, hs_waitlist_append,
-                   hs_waitlist_remove, hs_waitlist_sync)
+from park cimport (HS_INTERRUPTED, HS_TIMEOUT, hs_fork_count, hs_park, hs_park_init, hs_unpark,
+                   hs_waitlist_append, hs_waitlist_remove, hs_waitlist_sync)
 from timeout cimport hs_seconds
 
 if hs_park_init() != 0:
@@ -40,10 +40,11 @@ cdef void enlist(sleepers *all, hs_waiter *me, const void *target) noexcept:
     me.target = target
 
 
-cdef bint doze(sleepers *all, hs_mutex *guard, hs_waiter *me, int64_t deadline) except -1:
-    """Sleep until let go (True) or the deadline (False).  The guard is not held, before and after.
+cdef bint nap(sleepers *all, hs_mutex *guard, hs_waiter *me, int64_t deadline) except -1:
+    """Sleep until let go (True) or the deadline (False).  The guard is not held before, but afterwards.
 
-    When a signal handler raises, the thread has left the list; me.word tells whether it had been let go.
+    The thread stays enlisted: step_out() is the caller's.  When a signal handler raises, the guard is not
+    held, and leave() is the caller's.
     """
     cdef int status
     while True:
@@ -55,15 +56,40 @@ cdef bint doze(sleepers *all, hs_mutex *guard, hs_waiter *me, int64_t deadline) 
         hs_mutex_lock(guard)
         me.parked = False
         if me.word or status == HS_TIMEOUT:
-            step_out(all, guard, me)
             return me.word
         hs_mutex_unlock(guard)
         if status == HS_INTERRUPTED:
-            try:
-                PyErr_CheckSignals()
-            except BaseException:
-                leave(all, guard, me)
-                raise
+            run_handlers(all, guard, me)
+
+
+cdef int run_handlers(sleepers *all, hs_mutex *guard, hs_waiter *me) except -1:
+    """Run signal handlers.  If one forks, the child has this thread only: it is enlisted anew there."""
+    cdef unsigned int before = forks()
+    cdef const void *target
+    try:
+        PyErr_CheckSignals()
+    finally:
+        if forks() != before:
+            hs_mutex_lock(guard)
+            target = me.target
+            if not me.word:
+                enlist(all, me, target)
+            hs_mutex_unlock(guard)
+    return 0
+
+
+cdef bint doze(sleepers *all, hs_mutex *guard, hs_waiter *me, int64_t deadline) except -1:
+    """Sleep until let go (True) or the deadline (False).  The guard is not held, before and after.
+
+    When a signal handler raises, the thread has left the list; me.word tells whether it had been let go.
+    """
+    try:
+        nap(all, guard, me, deadline)
+    except BaseException:
+        leave(all, guard, me)
+        raise
+    step_out(all, guard, me)
+    return me.word
 
 
 cdef bint sleep(
@@ -99,8 +125,7 @@ cdef void release(sleepers *all, hs_mutex *guard, Py_ssize_t most) noexcept:
     """Let up to *most* threads go.  The guard is held before, and not held after."""
     cdef bint chained
     cdef int *first = NULL
-    hs_waitlist_sync(&all.waiting)
-    hs_waitlist_sync(&all.released)
+    forget_the_dead(all)
     chained = all.released.head != NULL
     while most > 0 and all.waiting.head != NULL:
         let_go(all, all.waiting.head)
@@ -113,6 +138,17 @@ cdef void release(sleepers *all, hs_mutex *guard, Py_ssize_t most) noexcept:
     hs_mutex_unlock(guard)
     if first != NULL:
         hs_unpark(first)
+
+
+cdef void forget_the_dead(sleepers *all) noexcept:
+    """Empty the lists if those who are in them were left behind by a fork().  The guard is held."""
+    hs_waitlist_sync(&all.waiting)
+    hs_waitlist_sync(&all.released)
+
+
+cdef unsigned int forks() noexcept:
+    """How many forks lie between this process and the one that imported this module."""
+    return hs_fork_count()[0]
 
 
 cdef void let_go(sleepers *all, hs_waiter *waiter) noexcept:

@@ -1,0 +1,233 @@
+# cython: freethreading_compatible=True
+"""Barrier: a number of threads wait for each other, and then all go on.
+
+Those who wait together are a generation.  Its fate is decided at one moment, for all of it: by the last
+one to arrive, or by whoever breaks or resets the barrier.  Each sleeper finds its own share of that in the
+node on its stack: whether it has passed, and its index.  So the barrier itself is ready for the next
+generation at once, however long it takes until the sleepers of this one have woken up.
+
+The one thing that takes time is the action.  While it runs, the generation is complete but not decided:
+its sleepers can't be too late any more, and who comes now waits outside until it is over.  The thread that
+runs the action is the `actor`.  When the barrier is broken or reset meanwhile, there is no actor any more,
+and the thread finds that out when it comes back from the action.
+"""
+
+from libc.stdint cimport int64_t
+
+from cpython.exc cimport PyErr_CheckSignals
+
+from clock cimport HS_NEVER
+from compat cimport hs_mutex, hs_mutex_lock, hs_mutex_unlock
+from park cimport hs_waiter
+from hasten.threading._waiting cimport (
+    EVERYBODY,
+    deadline_of,
+    enlist,
+    forget_the_dead,
+    forks,
+    leave,
+    nap,
+    release,
+    sleep,
+    sleepers,
+    step_out,
+)
+
+from threading import BrokenBarrierError
+
+
+cdef struct arrival:
+    hs_waiter sleeper  # the first field: a pointer to it is one to the arrival
+    Py_ssize_t index   # how many came before
+    bint passed        # what was decided, once the sleeper has been let go
+
+
+cdef class Barrier:
+    """Barrier(parties, action=None, timeout=None)
+--
+
+    A meeting point for *parties* threads: each waits until all have come, and then all go on.
+
+    parties: a whole number, at least 1 (ValueError).  action: a callable without arguments that the last
+    one to come runs before the others go on.  timeout: seconds, any real number; what wait() takes if
+    it is given none.
+    Thread-safety: all methods may be called from any thread, also by the action; only wait() blocks.
+    """
+
+    cdef object __weakref__
+    cdef public object _action
+    cdef public object _timeout
+    cdef public Py_ssize_t _parties
+    cdef hs_mutex guard
+    cdef bint is_broken
+    cdef arrival *actor            # who runs the action, or NULL
+    cdef unsigned int actor_forks  # the number of forks when it began
+    cdef sleepers inside           # the arrivals of this generation
+    cdef sleepers outside          # who came while the action ran
+
+    def __init__(self, parties, action=None, timeout=None):
+        if parties < 1:
+            raise ValueError(f"parties must be >= 1, not {parties}")
+        if isinstance(parties, float) and parties.is_integer():
+            parties = int(parties)
+        self._parties = parties
+        self._action = action if action else None
+        self._timeout = timeout
+
+    def __repr__(self):
+        cls = type(self)
+        state = "broken" if self.broken else f"waiters={self.n_waiting}/{self.parties}"
+        return f"<{cls.__module__}.{cls.__qualname__} at {<size_t><void *>self:#x}: {state}>"
+
+    def wait(self, timeout=None):
+        """Wait until all have come; an index from 0 to parties - 1, another one for each thread.
+
+        timeout: seconds to wait for the others at most, any real number; None is the barrier's own
+        timeout, which may be None too: for ever.  While an action runs the time stands still.
+        BrokenBarrierError if the barrier is broken, or is broken or reset during the wait; a wait that
+        takes too long breaks it.  So does an action that fails, and its error is raised here.  A signal
+        handler that raises ends this wait only.  ValueError for NaN.
+        """
+        cdef arrival me
+        cdef int64_t deadline
+        action = self._action
+        if timeout is None:
+            timeout = self._timeout
+        deadline = deadline_of(timeout)
+        PyErr_CheckSignals()
+        hs_mutex_lock(&self.guard)
+        while self.acting():
+            sleep(&self.outside, &self.guard, &me.sleeper, <void *>self, HS_NEVER)
+            deadline = deadline_of(timeout)
+            hs_mutex_lock(&self.guard)
+        if self.is_broken:
+            hs_mutex_unlock(&self.guard)
+            raise BrokenBarrierError("the barrier is broken; reset() makes it a new one")
+        me.index = self.arrived()
+        if me.index + 1 < self._parties:
+            self.wait_for_others(&me, deadline)
+        elif action is None:
+            self.decide(True)
+        else:
+            self.act(&me, action)
+        return me.index
+
+    cdef inline bint acting(self) noexcept:
+        """Whether an action runs.  The guard is held."""
+        return self.actor != NULL and self.actor_forks == forks()
+
+    cdef inline Py_ssize_t arrived(self) noexcept:
+        """How many sleep inside.  The guard is held."""
+        if self.inside.waiting.head != NULL:
+            forget_the_dead(&self.inside)
+            if self.inside.waiting.head != NULL:
+                return (<arrival *>self.inside.waiting.tail).index + 1
+        return 0
+
+    cdef int wait_for_others(self, arrival *me, int64_t deadline) except -1:
+        """Sleep until this generation is decided.  The guard is held before, and not held after."""
+        me.passed = False
+        enlist(&self.inside, &me.sleeper, <void *>self)
+        hs_mutex_unlock(&self.guard)
+        try:
+            while not nap(&self.inside, &self.guard, &me.sleeper, deadline) and self.acting():
+                hs_mutex_unlock(&self.guard)
+                deadline = HS_NEVER  # all have come
+        except BaseException:
+            self.give_up(me)
+            raise
+        if me.sleeper.word:
+            step_out(&self.inside, &self.guard, &me.sleeper)
+        else:
+            self.is_broken = True
+            self.decide(False)  # for this thread too
+        if not me.passed:
+            raise BrokenBarrierError("the barrier was broken or reset before all had come")
+        return 0
+
+    cdef void give_up(self, arrival *me) noexcept:
+        """Leave, and let those who came later move up.  The guard is not held, before and after."""
+        cdef hs_waiter *later
+        hs_mutex_lock(&self.guard)
+        if not me.sleeper.word:
+            later = me.sleeper.next
+            while later != NULL:
+                (<arrival *>later).index -= 1
+                later = later.next
+        step_out(&self.inside, &self.guard, &me.sleeper)
+
+    cdef int act(self, arrival *me, action) except -1:
+        """Run the action, then let the others go.  The guard is held before, and not held after."""
+        cdef bint ours
+        self.actor = me
+        self.actor_forks = forks()
+        hs_mutex_unlock(&self.guard)
+        try:
+            action()
+        except BaseException:
+            self.end_of_action(me, False)
+            raise
+        ours = self.end_of_action(me, True)
+        if not ours:
+            raise BrokenBarrierError("the barrier was broken or reset while its action ran")
+        return 0
+
+    cdef bint end_of_action(self, arrival *me, bint passed) noexcept:
+        """Decide, unless somebody else has done so meanwhile (False)."""
+        hs_mutex_lock(&self.guard)
+        if self.actor != me:
+            hs_mutex_unlock(&self.guard)
+            return False
+        if not passed:
+            self.is_broken = True
+        self.decide(passed)
+        return True
+
+    cdef void decide(self, bint passed) noexcept:
+        """Let this generation go.  The guard is held before, and not held after."""
+        cdef hs_waiter *sleeper
+        cdef bint somebody_outside = self.outside.waiting.head != NULL
+        self.actor = NULL
+        if self.inside.waiting.head != NULL:
+            forget_the_dead(&self.inside)
+            sleeper = self.inside.waiting.head
+            while sleeper != NULL:
+                (<arrival *>sleeper).passed = passed
+                sleeper = sleeper.next
+            release(&self.inside, &self.guard, EVERYBODY)
+        else:
+            hs_mutex_unlock(&self.guard)
+        if somebody_outside:
+            hs_mutex_lock(&self.guard)
+            release(&self.outside, &self.guard, EVERYBODY)
+
+    def reset(self):
+        """Make it a new barrier.  Who waits, or runs the action, gets a BrokenBarrierError."""
+        hs_mutex_lock(&self.guard)
+        self.is_broken = False
+        self.decide(False)
+
+    def abort(self):
+        """Break it: who waits, runs the action or comes later gets a BrokenBarrierError, until reset()."""
+        hs_mutex_lock(&self.guard)
+        self.is_broken = True
+        self.decide(False)
+
+    @property
+    def parties(self):
+        """How many threads it takes."""
+        return self._parties
+
+    @property
+    def n_waiting(self):
+        """How many threads have come and wait for the others."""
+        cdef Py_ssize_t count
+        hs_mutex_lock(&self.guard)
+        count = 0 if self.is_broken else self.arrived() + self.acting()
+        hs_mutex_unlock(&self.guard)
+        return count
+
+    @property
+    def broken(self):
+        """Whether it is broken."""
+        return self.is_broken

@@ -1,0 +1,11 @@
+# cython: freethreading_compatible=True
+"""RLock(), the function that makes reentrant locks."""
+
+import hasten._thread
+
+cdef object lock_class = hasten._thread.RLock
+
+
+def RLock():
+    """A new reentrant lock: the thread that holds it may take it again, and must release it as often."""
+    return lock_class()

@@ -1,0 +1,33 @@
+"""What hasten.threading is as a module: it shares the hooks that users set with the standard library's."""
+
+import threading as _stdlib
+from types import ModuleType
+
+
+class Module(ModuleType):
+    """hasten.threading.  Private names that it lacks are those of the standard library's threading."""
+
+    @property
+    def excepthook(self):
+        """excepthook(args, /): told of each exception that ends a thread.  Assign a function to replace it.
+
+        args: an ExceptHookArgs with exc_type, exc_value, exc_traceback and thread.  The same hook as that
+        of the standard library's threading.
+        """
+        return _stdlib.excepthook
+
+    @excepthook.setter
+    def excepthook(self, hook):
+        _stdlib.excepthook = hook
+
+    @excepthook.deleter
+    def excepthook(self):
+        del _stdlib.excepthook
+
+    def __getattr__(self, name):
+        if name.startswith("_") and not name.startswith("__"):
+            return getattr(_stdlib, name)
+        raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
+
+    def __dir__(self):
+        return [*super().__dir__(), "excepthook"]

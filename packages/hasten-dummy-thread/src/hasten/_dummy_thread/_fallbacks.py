@@ -6,13 +6,18 @@ from types import SimpleNamespace as _local
 
 TIMEOUT_MAX = float(2**31)  # seconds
 
-_ExceptHookArgs = namedtuple(
-    "ExceptHookArgs", "exc_type exc_value exc_traceback thread", module="hasten.dummy_threading"
-)
+
+class _ExceptHookArgs(namedtuple("_ExceptHookArgs", "exc_type exc_value exc_traceback thread")):
+    """What an excepthook is told; made from a sequence of the four."""
+
+    __slots__ = ()
+
+    def __new__(cls, fields, /):
+        return cls._make(fields)
 
 
 def _excepthook(args, /):
-    """Write to sys.stderr what ended a thread.  SystemExit is not worth a word."""
+    """Write to sys.stderr what has ended a thread.  SystemExit is not worth a word."""
     import traceback
 
     if args.exc_type is SystemExit or sys.stderr is None:

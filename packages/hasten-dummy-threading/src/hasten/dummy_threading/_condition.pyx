@@ -1,0 +1,124 @@
+# cython: freethreading_compatible=True
+"""Condition.
+
+While a thread waits here, the only ones who can notify it are signal handlers that run during its sleep.
+So a count of those who sleep and a count of wake-ups is all there is.
+"""
+
+import warnings
+
+from hasten._dummy_thread._locks import RLock
+from hasten._dummy_thread._waits import never_ends, seconds_of, sleep_out
+
+
+cdef class Condition:
+    """Condition(lock=None)
+    --
+
+    A condition variable: lets a thread say that others may look again at what they wait for.
+
+    lock: any object with acquire() and release(); a new RLock by default.
+    """
+    cdef object _lock
+    cdef readonly object acquire
+    cdef readonly object release
+    cdef Py_ssize_t sleepers
+    cdef Py_ssize_t wakes
+
+    def __init__(self, lock=None):
+        self._lock = RLock() if lock is None else lock
+        self.acquire = self._lock.acquire
+        self.release = self._lock.release
+
+    def __enter__(self):
+        """Take the lock."""
+        return self._lock.__enter__()
+
+    def __exit__(self, *exc_info):
+        """Release the lock."""
+        return self._lock.__exit__(*exc_info)
+
+    def _is_owned(self):
+        """True if this thread holds the lock (for a lock that has no owner: if anyone does)."""
+        ask = getattr(self._lock, "_is_owned", None)
+        if ask is not None:
+            return ask()
+        if self._lock.acquire(False):
+            self._lock.release()
+            return False
+        return True
+
+    def _release_save(self):
+        """Release the lock however often it is held; what _acquire_restore() needs to take it back."""
+        save = getattr(self._lock, "_release_save", None)
+        return self._lock.release() if save is None else save()
+
+    def _acquire_restore(self, saved):
+        """Take the lock as often as it was held."""
+        restore = getattr(self._lock, "_acquire_restore", None)
+        if restore is None:
+            self._lock.acquire()
+        else:
+            restore(saved)
+
+    def wait(self, timeout=None):
+        """Let *timeout* seconds pass with the lock released; True if a signal handler has notified meanwhile.
+
+        Without a timeout it is a RuntimeError: nobody could ever notify.  So it is if the lock is not held.
+        """
+        cdef double seconds = 0 if timeout is None else seconds_of(timeout)
+        if not self._is_owned():
+            raise RuntimeError("cannot wait on un-acquired lock")
+        if timeout is None:
+            raise never_ends(
+                "wait()",
+                "nobody has notified",
+                "start the thread that does so before, wait for a state with wait_for(), or pass a timeout",
+            )
+        if seconds <= 0:
+            return False
+        saved = self._release_save()
+        self.sleepers += 1
+        try:
+            sleep_out(seconds)
+        finally:
+            self.sleepers -= 1
+            self._acquire_restore(saved)
+        if self.wakes == 0:
+            return False
+        self.wakes -= 1
+        return True
+
+    def wait_for(self, predicate, timeout=None):
+        """Return predicate() if it is true; otherwise wait(timeout) and return what it is then.
+
+        So it is a RuntimeError if it is false and there is no timeout.
+        """
+        found = predicate()
+        if found:
+            return found
+        self.wait(timeout)
+        return predicate()
+
+    def notify(self, Py_ssize_t n=1):
+        """Let *n* of those go on who sleep in wait().  RuntimeError if the lock is not held."""
+        if not self._is_owned():
+            raise RuntimeError("cannot notify on un-acquired lock")
+        self.wakes = min(self.wakes + n, self.sleepers)
+
+    def notify_all(self):
+        """Let all go on who sleep in wait().  RuntimeError if the lock is not held."""
+        self.notify(self.sleepers)
+
+    def notifyAll(self):
+        """An old name of notify_all()."""
+        warnings.warn("notifyAll() is deprecated, use notify_all() instead", DeprecationWarning, stacklevel=1)
+        self.notify_all()
+
+    def _at_fork_reinit(self):
+        """A lock that nobody holds, and no sleepers.  For the child of a fork()."""
+        self._lock._at_fork_reinit()
+        self.sleepers = self.wakes = 0
+
+    def __repr__(self):
+        return f"<Condition({self._lock}, {self.sleepers})>"

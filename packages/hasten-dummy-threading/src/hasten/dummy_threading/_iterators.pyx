@@ -1,0 +1,60 @@
+# cython: freethreading_compatible=True
+"""Iterators that threads share.  There is nothing to serialise here but an iterator that calls itself."""
+
+import functools
+import itertools
+
+from hasten._dummy_thread._locks import StrictLock
+
+
+cdef class serialize_iterator:
+    """serialize_iterator(iterable)
+    --
+
+    An iterator over *iterable* of which one call at a time gets through; another meanwhile is a RuntimeError.
+    """
+    cdef readonly object _iterator
+    cdef readonly object _lock
+
+    def __init__(self, iterable):
+        self._iterator = iter(iterable)
+        self._lock = StrictLock()
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        with self._lock:
+            return next(self._iterator)
+
+    def send(self, value, /):
+        """send() of the generator.  AttributeError if it is none."""
+        with self._lock:
+            return self._iterator.send(value)
+
+    def throw(self, *args):
+        """throw() of the generator.  AttributeError if it is none."""
+        with self._lock:
+            return self._iterator.throw(*args)
+
+    def close(self):
+        """close() of the generator.  AttributeError if it is none."""
+        with self._lock:
+            return self._iterator.close()
+
+
+def synchronized_iterator(func):
+    """A function that does what *func* does, with the iterator it returns in a serialize_iterator."""
+
+    @functools.wraps(func)
+    def synchronized(*args, **kwargs):
+        return serialize_iterator(func(*args, **kwargs))
+
+    return synchronized
+
+
+def concurrent_tee(iterable, n=2):
+    """A tuple of *n* independent iterators over *iterable*.  ValueError for a negative *n*."""
+    if n < 0:
+        raise ValueError(f"n must be a non-negative integer, not {n!r}")
+    return itertools.tee(iterable, n) if n else ()

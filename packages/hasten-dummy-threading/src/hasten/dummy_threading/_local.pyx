@@ -1,0 +1,102 @@
+# cython: freethreading_compatible=True
+"""local: attributes that each thread sees its own values of.
+
+A thread that runs inside start() has its values in a dict here, under its number, until it ends.  Outside of
+such threads the values are kept by the interpreter's own kind of local.
+"""
+
+import weakref
+
+cimport cython
+from cpython.ref cimport PyObject
+
+from hasten._dummy_thread._interpreter import _local
+from hasten._dummy_thread._threads import at_thread_end, get_ident, is_inside
+
+cdef extern from "Python.h":
+    object _PyObject_GenericGetAttrWithDict(object thing, object name, object values, int suppress)
+    int _PyObject_GenericSetAttrWithDict(object thing, object name, PyObject *value, object values) except -1
+
+
+@cython.final
+cdef class Forget:
+    """Called when a thread ends: its values go."""
+    cdef object ref
+    cdef object ident
+
+    def __call__(self):
+        cdef local home = self.ref()
+        if home is not None:
+            home.of_threads.pop(self.ident, None)
+
+
+cdef class local:
+    """local(*args, **kwargs)
+    --
+
+    An object whose attributes have values of their own in each thread.
+
+    The __init__ of a subclass is called with the same arguments in each thread that uses the object.
+    """
+    cdef dict of_threads
+    cdef object outside
+    cdef tuple args
+    cdef dict kwargs
+    cdef object __weakref__
+
+    def __cinit__(self, *args, **kwargs):
+        if (args or kwargs) and type(self).__init__ is object.__init__:
+            raise TypeError("Initialization arguments are not supported")
+        self.of_threads = {}
+        self.outside = _local()
+        self.args = args
+        self.kwargs = kwargs
+        self.make_values()
+
+    cdef dict make_values(self):
+        cdef dict values = {}
+        if is_inside():
+            forget = Forget()
+            (<Forget>forget).ref = weakref.ref(self)
+            (<Forget>forget).ident = get_ident()
+            self.of_threads[(<Forget>forget).ident] = values
+            at_thread_end(forget)
+        else:
+            self.outside.values = values
+        return values
+
+    cdef int drop_values(self) except -1:
+        if is_inside():
+            del self.of_threads[get_ident()]
+        else:
+            del self.outside.values
+        return 0
+
+    cdef dict values(self):
+        """The values of the thread that asks; made, and the object initialised for it, when it first does."""
+        values = self.of_threads.get(get_ident()) if is_inside() else getattr(self.outside, "values", None)
+        if values is None:
+            values = self.make_values()
+            if type(self).__init__ is not object.__init__:
+                try:
+                    type(self).__init__(self, *self.args, **self.kwargs)
+                except BaseException:
+                    self.drop_values()
+                    raise
+        return values
+
+    def __getattribute__(self, name):
+        values = self.values()
+        return values if name == "__dict__" else _PyObject_GenericGetAttrWithDict(self, name, values, 0)
+
+    cdef int change(self, object name, PyObject *value) except -1:
+        if name == "__dict__":
+            raise AttributeError(f"{type(self).__name__!r} object attribute '__dict__' is read-only")
+        _PyObject_GenericSetAttrWithDict(self, name, value, self.values())
+        return 0
+
+    def __setattr__(self, name, value):
+        self.change(name, <PyObject *>value)
+
+    def __delattr__(self, name):
+        self.change(name, NULL)

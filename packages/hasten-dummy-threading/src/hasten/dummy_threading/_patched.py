@@ -1,0 +1,192 @@
+"""patched(): code that uses the standard library's `threading` runs its threads inside start().
+
+What is changed, and put back when the last patched() is left:
+
+* in `threading`, what starts threads, waits, or tells who is running; in `_thread`, what starts threads; in
+  `queue`, the classes that would really wait;
+* in every other module but hasten's, globals that are one of those objects (`from threading import Thread`);
+* start() of threading.Thread and run() of threading.Timer, for classes that were derived from them before.
+
+A module that is first imported meanwhile binds our objects; in the end it gets those it would have got otherwise.
+"""
+
+import sys
+import warnings
+from contextlib import ContextDecorator
+from types import ModuleType
+
+import hasten._dummy_thread as dummy_thread
+import hasten.dummy_threading as dummy_threading
+from hasten._dummy_thread._waits import set_sleeping
+from hasten.dummy_threading import _real_threads, _running
+
+CLASSES = (
+    "Thread",
+    "Timer",
+    "Lock",
+    "RLock",
+    "Condition",
+    "Event",
+    "Semaphore",
+    "BoundedSemaphore",
+    "Barrier",
+    "local",
+)
+STARTERS = ("start_new_thread", "start_new", "start_joinable_thread")
+LEFT_ALONE = ("hasten.", "importlib.", "_frozen_importlib")
+MISSING = object()
+
+entered: list = []  # for each patched() that was entered, the options to go back to
+change = None  # what the outermost of them has changed
+
+
+class patched(ContextDecorator):
+    """A context manager, or decorator: meanwhile threads run to their end inside start(), and nothing blocks.
+
+    sleep: True lets the time of a timeout pass with time.sleep(); False, the default, lets such a wait
+    return at once.  reraise: True lets what a thread raises come out of its start(); False, the default,
+    hands it to threading.excepthook.
+
+    It applies to the whole process, and nests; the options are those of the innermost.  The objects under test have to be
+    made inside of it: a lock or queue made before is real.
+    """
+
+    def __init__(self, *, sleep=False, reraise=False):
+        self.options = sleep, reraise
+
+    def __enter__(self):
+        global change
+        if change is None:
+            change = Change()
+        entered.append(set_options(*self.options))
+
+    def __exit__(self, *exc_info):
+        global change
+        set_options(*entered.pop())
+        if not entered:
+            change.undo()
+            change = None
+
+
+def set_options(sleep, reraise):
+    """Returns what the options were."""
+    return set_sleeping(sleep), _running.set_reraising(reraise)
+
+
+class Change:
+    """All that is changed, from the moment one is made; undo() puts it back."""
+
+    def __init__(self):
+        import _thread
+        import queue
+
+        self.before = []  # (module or class, name, what was there), in the order of the changes
+        self.ours = {}  # id of an original -> ours
+        self.originals = {}  # id of ours -> the original
+        self.modules = set(sys.modules)
+        try:
+            self.replace(_thread, {name: getattr(dummy_thread, name) for name in STARTERS})
+            self.replace(queue, queues(queue))
+            for threading in threading_modules(queue):
+                self.put(threading.Thread, "start", _real_threads.start)
+                self.put(threading.Timer, "run", _real_threads.run_timer)
+                self.replace(threading, names_of(threading))
+            self.put(dummy_threading, "excepthook", lambda args: sys.modules["threading"].excepthook(args))
+            self.replace_elsewhere(self.ours, self.modules)
+        except BaseException:
+            self.undo()
+            raise
+
+    def replace(self, module, new):
+        """Put *new*, a dict of our objects by name, into the module, as far as it has something of that name."""
+        for name, ours in new.items():
+            original = vars(module).get(name, ours)
+            if original is not ours:
+                self.ours[id(original)] = ours
+                self.originals[id(ours)] = original
+                self.put(module, name, ours)
+
+    def replace_elsewhere(self, wanted, module_names):
+        """Have those modules' globals that are a key of *wanted* be its value."""
+        for module in [sys.modules.get(name) for name in module_names]:
+            if isinstance(module, ModuleType) and not str(module.__name__).startswith(LEFT_ALONE):
+                for name, value in list(vars(module).items()):
+                    if id(value) in wanted:
+                        self.put(module, name, wanted[id(value)])
+
+    def put(self, owner, name, value):
+        self.before.append((owner, name, vars(owner).get(name, MISSING)))
+        assign(owner, name, value)
+
+    def undo(self):
+        before, self.before = self.before, []
+        self.replace_elsewhere(self.originals, set(sys.modules) - self.modules)
+        for owner, name, value in reversed(before):
+            assign(owner, name, value)
+
+
+def assign(owner, name, value):
+    if value is MISSING:
+        delattr(owner, name)
+    elif isinstance(owner, ModuleType):
+        vars(owner)[name] = value  # whatever a lazy module thinks of that
+    else:
+        setattr(owner, name, value)
+
+
+def threading_modules(queue):
+    """`threading`; and the one that queue.Queue uses, where `threading` is hasten's and that the original."""
+    import threading
+
+    found = [threading]
+    for kind in queue.Queue.__mro__:
+        used = getattr(kind.__init__, "__globals__", {}).get("threading")
+        if used is not None and used not in found:
+            found.append(used)
+    return found
+
+
+def queues(queue):
+    """The classes for `queue`: our SimpleQueue; for the others the standard library's, which lock with `threading`."""
+    from hasten.dummy_threading._queue import SimpleQueue
+
+    new = {"SimpleQueue": SimpleQueue}
+    for name in "Queue", "LifoQueue", "PriorityQueue":
+        new[name] = next(kind for kind in getattr(queue, name).__mro__ if kind.__module__ == "queue")
+    return new
+
+
+def names_of(threading):
+    """Our objects for `threading`, by name.  Real threads are told of what `threading` told them before."""
+    current_thread_before, enumerate_before = threading.current_thread, threading.enumerate
+
+    def current_thread():
+        """The Thread object of the code that calls."""
+        inner = _running.inner_thread()
+        return current_thread_before() if inner is None else inner
+
+    def enumerate():
+        """A list of the Thread objects that run now."""
+        return [*enumerate_before(), *_running.inner_threads()]
+
+    def active_count():
+        """How many threads run now."""
+        return len(enumerate())
+
+    def deprecated(function, old):
+        def call():
+            text = f"{old}() is deprecated, use {function.__name__}() instead"
+            warnings.warn(text, DeprecationWarning, stacklevel=2)
+            return function()
+
+        return call
+
+    return {
+        **{name: getattr(dummy_threading, name) for name in CLASSES},
+        "get_ident": dummy_thread.get_ident,
+        "current_thread": current_thread,
+        "currentThread": deprecated(current_thread, "currentThread"),
+        "enumerate": enumerate,
+        "active_count": active_count,
+        "activeCount": deprecated(active_count, "activeCount"),
+    }

@@ -1,0 +1,48 @@
+"""Thread objects of the standard library's class, run inside start().
+
+A class that was derived from threading.Thread before patched() came into force keeps that base.  So while
+it is in force, that base's start() is `start` below.  This is the one place that knows the private
+attributes of threading.Thread: what has run here is over for its is_alive() and join(), also later.
+"""
+
+from hasten._dummy_thread import _make_thread_handle, get_native_id
+from hasten._dummy_thread._locks import StrictLock
+from hasten.dummy_threading import _running
+
+
+def start(self):
+    """Run the thread, to its end."""
+    if not self._initialized:
+        raise RuntimeError("thread.__init__() not called")
+    if self._started.is_set():
+        raise RuntimeError("threads can only be started once")
+    context = getattr(self, "_context", None)  # 3.14+
+    if context is None:
+        context = _running.context_for_new_thread()
+    _running.run_inside_start(self, context, _begin, _end)
+
+
+def run_timer(self):
+    """Call the function of a threading.Timer at once, unless cancel() was called."""
+    if not self.finished.is_set():
+        self.function(*self.args, **self.kwargs)
+    self.finished.set()
+
+
+def _begin(thread, ident):
+    thread._ident = ident
+    thread._native_id = get_native_id()
+    if hasattr(thread, "_handle"):
+        thread._handle = _make_thread_handle(ident)
+    else:  # up to 3.12
+        thread._tstate_lock = StrictLock()
+        thread._tstate_lock.acquire()
+    thread._started.set()
+
+
+def _end(thread):
+    if hasattr(thread, "_handle"):
+        thread._handle._set_done()
+    else:
+        thread._is_stopped = True
+        thread._tstate_lock = None

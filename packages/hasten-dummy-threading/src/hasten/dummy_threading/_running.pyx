@@ -1,0 +1,165 @@
+# cython: freethreading_compatible=True
+"""Running a thread inside its start(): who is running, under which hooks, and what happens to an exception.
+
+`run_inside_start` serves two kinds of Thread objects: ours, and the standard library's while
+patched() is in force.
+"""
+
+import sys
+from contextvars import Context, copy_context
+
+from hasten._dummy_thread._interpreter import _ExceptHookArgs
+from hasten._dummy_thread._threads import get_ident, run_as_thread
+
+cdef dict running = {}  # number -> Thread object, outermost first
+cdef object main = None
+cdef object trace_hook = None
+cdef object profile_hook = None
+cdef bint reraising = False
+
+
+def set_main_thread(thread):
+    """Say which object stands for the thread that all others run in."""
+    global main
+    main = thread
+
+
+def set_reraising(bint on):
+    """Whether what ends a thread comes out of its start(), for the whole process; returns what it was."""
+    global reraising
+    was = reraising
+    reraising = on
+    return was
+
+
+def inner_threads():
+    """A list of the Thread objects that run now, outermost first, without the main thread."""
+    return list(running.values())
+
+
+def inner_thread():
+    """The Thread object of the code that calls; None in the main thread."""
+    return running.get(get_ident())
+
+
+def current_thread():
+    """The Thread object of the code that calls."""
+    return running.get(get_ident(), main)
+
+
+def main_thread():
+    """The Thread object of the thread that all others run in."""
+    return main
+
+
+def enumerate():
+    """A list of the Thread objects that run now: the main thread, and those that run inside start()."""
+    return [main, *running.values()]
+
+
+def active_count():
+    """How many threads run now: the length of enumerate()."""
+    return 1 + len(running)
+
+
+def settrace(func):
+    """Have sys.settrace(func) called at the start of each thread; None: no more.
+
+    When the thread ends, tracing is what it was before.
+    """
+    global trace_hook
+    trace_hook = func
+
+
+def setprofile(func):
+    """Have sys.setprofile(func) called at the start of each thread; None: no more.
+
+    When the thread ends, profiling is what it was before.
+    """
+    global profile_hook
+    profile_hook = func
+
+
+def settrace_all_threads(func):
+    """Have sys.settrace(func) called now, and at the start of each thread."""
+    settrace(func)
+    sys.settrace(func)
+
+
+def setprofile_all_threads(func):
+    """Have sys.setprofile(func) called now, and at the start of each thread."""
+    setprofile(func)
+    sys.setprofile(func)
+
+
+def gettrace():
+    """What settrace() was given."""
+    return trace_hook
+
+
+def getprofile():
+    """What setprofile() was given."""
+    return profile_hook
+
+
+def context_for_new_thread():
+    """The contextvars.Context of a thread that is given none: empty, or a copy as the interpreter's flag says."""
+    return copy_context() if getattr(sys.flags, "thread_inherit_context", False) else Context()
+
+
+cdef object run_with_hooks(object call, object argument):
+    old_trace, old_profile = sys.gettrace(), sys.getprofile()
+    trace, profile = trace_hook, profile_hook
+    try:
+        if trace is not None:
+            sys.settrace(trace)
+        if profile is not None:
+            sys.setprofile(profile)
+        return call(argument)
+    finally:
+        if trace is not None:
+            sys.settrace(old_trace)
+        if profile is not None:
+            sys.setprofile(old_profile)
+
+
+cdef object report(object thread):
+    """Tell threading's excepthook of the exception that is being handled."""
+    args = _ExceptHookArgs((*sys.exc_info(), thread))
+    try:
+        sys.modules["hasten.dummy_threading"].excepthook(args)
+    except Exception:
+        if sys.stderr is not None:
+            sys.stderr.write("Exception in threading.excepthook:\n")
+        sys.excepthook(*sys.exc_info())
+    finally:
+        args = None  # it holds the frames, which hold us
+
+
+def run_as(thread, context, begin, end):
+    """In the new thread: be *thread* from begin(thread, number) to end(thread), and run it."""
+    ident = get_ident()
+    begin(thread, ident)
+    running[ident] = thread
+    try:
+        run_with_hooks(context.run, thread.run)
+    except SystemExit:
+        return
+    except KeyboardInterrupt:
+        # Ctrl-C is for the main thread, and that is who has called start()
+        raise
+    except BaseException:
+        if reraising:
+            raise
+        report(thread)
+    finally:
+        del running[ident]
+        end(thread)
+
+
+def run_inside_start(thread, context, begin, end):
+    """Run thread.run() as a thread of its own, to its end, in *context*.
+
+    SystemExit ends it silently, other exceptions go to excepthook.  KeyboardInterrupt comes out of this call.
+    """
+    run_as_thread(run_as, (thread, context, begin, end))

@@ -1,0 +1,6 @@
+"""How objects show themselves."""
+
+
+cdef inline str shown(object thing, object state):
+    kind = type(thing)
+    return f"<{kind.__module__}.{kind.__qualname__} at {<size_t><void *>thing:#x}: {state}>"

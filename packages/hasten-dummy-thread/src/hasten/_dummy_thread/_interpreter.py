@@ -1,17 +1,18 @@
-"""What these modules take from the interpreter's `_thread`.
-
-A program that tries out its fallback hides `_thread` first (`sys.modules["_thread"] = None`), so nothing
-here is taken for granted.  Starting threads is not among it: `_thread` need not be able to.
-"""
+"""What these modules take from the interpreter's `_thread`.  It need not be able to start threads."""
 
 try:
-    from _thread import TIMEOUT_MAX, _excepthook, _ExceptHookArgs, _local
+    import _thread
 except ImportError:
-    from hasten._dummy_thread._fallbacks import TIMEOUT_MAX, _excepthook, _ExceptHookArgs, _local
+    # A program that tries out its fallback has hidden it: sys.modules["_thread"] = None.
+    from _frozen_importlib import _thread
 
-try:
-    from _thread import get_native_id
-except ImportError:  # hidden, or a system that does not number its threads
+TIMEOUT_MAX = _thread.TIMEOUT_MAX
+_ExceptHookArgs = _thread._ExceptHookArgs
+_excepthook = _thread._excepthook
+_local = _thread._local
+if hasattr(_thread, "get_native_id"):
+    get_native_id = _thread.get_native_id
+else:  # a system that does not number its threads
     from os import getpid as get_native_id
 
 __all__ = ["TIMEOUT_MAX", "_ExceptHookArgs", "_excepthook", "_local", "get_native_id"]

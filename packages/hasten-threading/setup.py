@@ -25,6 +25,16 @@ def extension(name):
 setup(
     ext_modules=[
         extension(name)
-        for name in ("_waiting", "_locks", "_condition", "_event", "_semaphore", "_fields", "_thread", "_tracing")
+        for name in (
+            "_waiting",
+            "_locks",
+            "_condition",
+            "_event",
+            "_semaphore",
+            "_fields",
+            "_thread",
+            "_timer",
+            "_tracing",
+        )
     ]
 )

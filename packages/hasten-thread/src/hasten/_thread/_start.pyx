@@ -97,13 +97,19 @@ cdef int start(
 ) except -1:
     """Start t, to call function(*args, **kwargs)."""
     cdef int err
-    if hs_finalizing() or (no_more_starts is not None and no_more_starts()):
+    if hs_finalizing():
         raise hs_finalization_error()("can't create new thread at interpreter shutdown")
     hs_call_set(t, <PyObject *>function, <PyObject *>args, <PyObject *>kwargs if kwargs else NULL)
     err = hs_thread_start(t, PyThread_get_stacksize(), joinable, ident)
     if err:
         hs_call_clear(t)
         raise RuntimeError("can't start new thread")
+    return 0
+
+
+cdef int check_open() except -1:
+    if no_more_starts is not None and no_more_starts():
+        raise hs_finalization_error()("can't create new thread at interpreter shutdown")
     return 0
 
 
@@ -124,6 +130,7 @@ def start_new_thread(function, args, kwargs={}, /):  # no-cython-lint: the signa
         raise TypeError(f"optional 3rd arg must be a dictionary, not {type(kwargs).__name__}")
     PySys_Audit("_thread.start_new_thread", "OOO", <PyObject *>function, <PyObject *>args,
                 <PyObject *>(kwargs if kwargs else None))
+    check_open()
     t = hs_thread_new()
     if t == NULL:
         raise MemoryError("no memory for a thread")
@@ -142,6 +149,12 @@ def start_joinable_thread(function, handle=None, daemon=True):
     _shutdown(), and so the end of the interpreter, wait for the thread.  Exceptions and waiting: as
     for start_new_thread().  RuntimeError if the handle has been used or no thread can be had.
     """
+    check_open()
+    return _start_promised(function, handle, daemon)
+
+
+def _start_promised(function, handle, daemon):
+    """start_joinable_thread(), also at the end of the interpreter if that waits for the caller."""
     cdef unsigned long ident = 0
     cdef _ThreadHandle joined
     cdef bint fresh

@@ -20,7 +20,7 @@ from hasten._thread import (
     stack_size,
     start_joinable_thread,
 )
-from hasten.threading import _condition, _event, _module, _registry, _semaphore, _thread
+from hasten.threading import _condition, _module, _registry, _semaphore, _thread
 from hasten.threading._locks import RLock
 from hasten.threading._thread import (
     active_count,
@@ -30,7 +30,7 @@ from hasten.threading._thread import (
     enumerate,
     main_thread,
 )
-from hasten.threading._threads import Thread, _DummyThread, _MainThread
+from hasten.threading._threads import Event, Thread, Timer, _DummyThread, _MainThread
 from hasten.threading._tracing import (
     getprofile,
     gettrace,
@@ -92,10 +92,6 @@ class Semaphore(_semaphore.Semaphore, _stdlib.Semaphore):
 
 class BoundedSemaphore(_semaphore.BoundedSemaphore, Semaphore, _stdlib.BoundedSemaphore):
     __doc__ = _semaphore.BoundedSemaphore.__doc__
-
-
-class Event(_event.Event, _stdlib.Event):
-    __doc__ = _event.Event.__doc__
 
 
 # ---- private names of the standard library's module that others use; the rest is looked up there ----

@@ -14,7 +14,7 @@ cdef class ThreadFields:
     cdef unsigned long native       # its number in the kernel; 0 before the thread runs
     cdef object given_name          # None: made from `number` and the target when it is asked for
     cdef object number
-    cdef object target, args, kwargs, context, stderr
+    cdef object target, arguments, keywords, context, stderr
     cdef object handle              # hasten._thread's, made when it is needed
     cdef sleepers beginning         # who wait for the thread to run
     cdef Event started              # what `_started` is, once somebody has asked for it
@@ -23,6 +23,7 @@ cdef class ThreadFields:
     cdef object the_name(self)
     cdef object the_handle(self)
     cdef int wait_until_begun(self) except -1
+    cdef int end_handle(self) except -1
     cdef int mark_begun(self) except -1
 
 

@@ -128,7 +128,7 @@ cdef class ThreadFields:
     cdef int wait_until_begun(self) except -1:
         cdef hs_waiter me
         hs_mutex_lock(&self.guard)
-        if self.begun or self.handle is None or self.handle.is_done():
+        if self.begun or self.handle is None or self.handle.ident == 0:
             hs_mutex_unlock(&self.guard)
             return 0
         sleep(&self.beginning, &self.guard, &me, <void *>self, HS_NEVER)
@@ -189,22 +189,22 @@ cdef class ThreadFields:
     @property
     def _args(self):
         with cython.critical_section(self):
-            return self.args
+            return self.arguments
 
     @_args.setter
     def _args(self, args):
         with cython.critical_section(self):
-            self.args = args
+            self.arguments = args
 
     @property
     def _kwargs(self):
         with cython.critical_section(self):
-            return self.kwargs
+            return self.keywords
 
     @_kwargs.setter
     def _kwargs(self, kwargs):
         with cython.critical_section(self):
-            self.kwargs = kwargs
+            self.keywords = kwargs
 
     @property
     def _context(self):
@@ -313,7 +313,16 @@ cdef class ThreadFields:
             self.identifier = new_ident
             self._set_native_id()
         elif self.launched:
+            if self.the_handle().ident == 0:
+                self.end_handle()
             self.mark_begun()
+
+    cdef int end_handle(self) except -1:
+        """Let a thread that will never run count as ended."""
+        handle = hasten._thread._make_thread_handle(0)
+        handle._set_done()
+        self._os_thread_handle = handle
+        return 0
 
     def _reset_internal_locks(self, is_alive):
         """Up to 3.12, the same."""

@@ -97,8 +97,8 @@ cdef class Thread(ThreadFields):
                 raise RuntimeError("daemon threads are disabled in this (sub)interpreter")
             self.daemonic = bool(daemon)
         self.target = target
-        self.args = args
-        self.kwargs = {} if kwargs is None else kwargs
+        self.arguments = args
+        self.keywords = {} if kwargs is None else kwargs
         self.context = context
         self.stderr = sys.stderr
         self.initialized = True
@@ -141,11 +141,11 @@ cdef class Thread(ThreadFields):
         """What the thread does: call the target.  For subclasses to override."""
         try:
             if self.target is not None:
-                self.target(*self.args, **self.kwargs)
+                self.target(*self.arguments, **self.keywords)
         finally:
             # A target that refers to the thread would keep it alive, and be kept alive by it.
             with cython.critical_section(self):
-                self.target = self.args = self.kwargs = None
+                self.target = self.arguments = self.keywords = None
 
     def _bootstrap(self):
         try:

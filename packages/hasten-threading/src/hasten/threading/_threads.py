@@ -5,11 +5,30 @@ import threading as _stdlib
 from _thread import _local
 
 from hasten._thread import _make_thread_handle, daemon_threads_allowed
-from hasten.threading import _registry, _thread
+from hasten.threading import _event, _registry, _thread, _timer
 
 
 class Thread(_thread.Thread, _stdlib.Thread):
     __doc__ = _thread.Thread.__doc__
+    __module__ = "hasten.threading"
+
+
+class Event(_event.Event, _stdlib.Event):
+    __doc__ = _event.Event.__doc__
+    __module__ = "hasten.threading"
+
+
+class _Finished(_timer.Finished, Event):
+    """The `finished` event of a Timer."""
+
+    __module__ = "hasten.threading"
+
+
+_timer._set_finished_class(_Finished)
+
+
+class Timer(_timer.Timer, Thread, _stdlib.Timer):
+    __doc__ = _timer.Timer.__doc__
     __module__ = "hasten.threading"
 
 

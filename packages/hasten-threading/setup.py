@@ -31,6 +31,8 @@ setup(
             "_condition",
             "_event",
             "_semaphore",
+            "_barrier",
+            "_iterators",
             "_fields",
             "_thread",
             "_timer",

@@ -8,6 +8,7 @@ isinstance() holds in code that checks for those.  Every method is the compiled 
 import sys as _sys
 import threading as _stdlib
 from _thread import _excepthook, _local
+from functools import wraps as _wraps
 
 from hasten._thread import (
     TIMEOUT_MAX,
@@ -20,7 +21,8 @@ from hasten._thread import (
     stack_size,
     start_joinable_thread,
 )
-from hasten.threading import _condition, _module, _registry, _semaphore, _thread
+from hasten.threading import _barrier, _condition, _iterators, _module, _registry, _semaphore, _thread
+from hasten.threading._iterators import concurrent_tee
 from hasten.threading._locks import RLock
 from hasten.threading._thread import (
     active_count,
@@ -92,6 +94,37 @@ class Semaphore(_semaphore.Semaphore, _stdlib.Semaphore):
 
 class BoundedSemaphore(_semaphore.BoundedSemaphore, Semaphore, _stdlib.BoundedSemaphore):
     __doc__ = _semaphore.BoundedSemaphore.__doc__
+
+
+class Barrier(_barrier.Barrier, _stdlib.Barrier):
+    __doc__ = _barrier.Barrier.__doc__
+
+    def __init_subclass__(cls, **options):
+        super().__init_subclass__(**options)
+        if "_state" in vars(cls) or "_count" in vars(cls):
+            # It keeps its state where the standard library's methods look for it, as multiprocessing's does
+            for name in ("wait", "reset", "abort", "n_waiting", "broken"):
+                if name not in vars(cls):
+                    setattr(cls, name, vars(_stdlib.Barrier)[name])
+
+
+class serialize_iterator(_iterators.serialize_iterator):
+    __doc__ = _iterators.serialize_iterator.__doc__
+    __slots__ = ()
+
+
+def synchronized_iterator(func):
+    """Wrap a function that returns an iterator, so that threads may share what it returns.
+
+    func: a callable; each of its results goes into a serialize_iterator.  Also a decorator of generator
+    functions.  Does not block.
+    """
+
+    @_wraps(func)
+    def inner(*args, **kwargs):
+        return serialize_iterator(func(*args, **kwargs))
+
+    return inner
 
 
 # ---- private names of the standard library's module that others use; the rest is looked up there ----

@@ -22,4 +22,4 @@ def extension(name):
     return ext
 
 
-setup(ext_modules=[extension(name) for name in ("_waits", "_threads", "_locks")])
+setup(ext_modules=[extension(name) for name in ("_waits", "_threads", "_locks", "_locals")])

@@ -33,7 +33,6 @@ setup(
             "_semaphore",
             "_event",
             "_barrier",
-            "_local",
             "_iterators",
         )
     ]

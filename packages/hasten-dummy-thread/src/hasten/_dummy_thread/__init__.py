@@ -5,6 +5,7 @@ system, so it works where there are none.
 """
 
 from hasten._dummy_thread._interpreter import TIMEOUT_MAX, _excepthook, _ExceptHookArgs, get_native_id
+from hasten._dummy_thread._locals import local as _local
 from hasten._dummy_thread._locks import RLock, _set_sentinel, allocate_lock, lock
 from hasten._dummy_thread._threads import (
     _count,

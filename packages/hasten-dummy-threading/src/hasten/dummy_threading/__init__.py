@@ -6,7 +6,7 @@ RuntimeError.  patched() makes code that uses the standard library's `threading`
 
 import warnings as _warnings
 
-from hasten._dummy_thread import TIMEOUT_MAX, RLock, error, get_ident, get_native_id, stack_size
+from hasten._dummy_thread import TIMEOUT_MAX, RLock, _local, error, get_ident, get_native_id, stack_size
 from hasten._dummy_thread._interpreter import _excepthook as excepthook
 from hasten._dummy_thread._interpreter import _ExceptHookArgs as ExceptHookArgs
 from hasten._dummy_thread._locks import StrictLock as Lock
@@ -15,7 +15,6 @@ from hasten.dummy_threading import (
     _condition,
     _event,
     _iterators,
-    _local,
     _running,
     _semaphore,
     _thread,
@@ -103,8 +102,8 @@ class Timer(_timer.Timer, Thread):
     __doc__ = _timer.Timer.__doc__
 
 
-class local(_local.local):
-    __doc__ = _local.local.__doc__
+class local(_local):
+    __doc__ = _local.__doc__
     __slots__ = ()
 
 

@@ -8,7 +8,10 @@ such threads the values are kept by the interpreter's own kind of local.
 import weakref
 
 cimport cython
+from cpython.object cimport PyTypeObject
 from cpython.ref cimport PyObject
+
+from compat cimport hs_type_rename
 
 from hasten._dummy_thread._interpreter import _local
 from hasten._dummy_thread._threads import at_thread_end, get_ident, is_inside
@@ -100,3 +103,6 @@ cdef class local:
 
     def __delattr__(self, name):
         self.change(name, NULL)
+
+
+hs_type_rename(<PyTypeObject *>local, b"hasten._dummy_thread._local")

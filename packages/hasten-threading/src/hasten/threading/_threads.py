@@ -12,6 +12,9 @@ class Thread(_thread.Thread, _stdlib.Thread):
     __doc__ = _thread.Thread.__doc__
     __module__ = "hasten.threading"
 
+    if sys.version_info[:2] == (3, 13):
+        _handle = _thread.Thread._os_thread_handle  # what threading.py calls it there
+
 
 class Event(_event.Event, _stdlib.Event):
     __doc__ = _event.Event.__doc__
@@ -67,8 +70,10 @@ class _MainThread(_ForeignThread):
         self._name = predecessor.name
         self._native_id = predecessor.native_id
         self._stand_for(predecessor.ident)
-        if sys.version_info >= (3, 13):
+        if sys.version_info >= (3, 14):
             self._os_thread_handle = predecessor._os_thread_handle
+        elif sys.version_info >= (3, 13):
+            self._os_thread_handle = predecessor._handle
 
     @property
     def _tstate_lock(self):

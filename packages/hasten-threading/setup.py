@@ -33,6 +33,8 @@ setup(
             "_semaphore",
             "_barrier",
             "_iterators",
+            "_barrier",
+            "_iterators",
             "_fields",
             "_thread",
             "_timer",

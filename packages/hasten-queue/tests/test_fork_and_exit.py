@@ -1,57 +1,13 @@
 """fork() with sleepers of every sort, and the end of the interpreter."""
 
-import os
 import threading
-import time
-import traceback
 
 import pytest
+from forked import in_child, needs_fork
 
 import hasten.queue
 
-needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork()")
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-
-
-def in_child(check):
-    """Run *check* in a forked child, which has 30 seconds."""
-    pid = os.fork()
-    if pid == 0:
-        status = 1
-        try:
-            check()
-            status = 0
-        except BaseException:
-            traceback.print_exc()
-        finally:
-            os._exit(status)
-    end = time.monotonic() + 30
-    while os.waitpid(pid, os.WNOHANG) == (0, 0):
-        if time.monotonic() > end:
-            os.kill(pid, 9)
-            os.waitpid(pid, 0)
-            pytest.fail("the child hangs")
-        time.sleep(0.002)
-    return True
-
-
-def child_status(check):
-    read, write = os.pipe()
-
-    def told():
-        check()
-        os.write(write, b"ok")
-
-    try:
-        in_child(told)
-        os.set_blocking(read, False)
-        try:
-            assert os.read(read, 2) == b"ok", "the child failed"
-        except BlockingIOError:
-            pytest.fail("the child failed")
-    finally:
-        os.close(read)
-        os.close(write)
 
 
 def use(q):
@@ -99,7 +55,7 @@ def test_fork_with_sleepers(kind, state, spawn):
         assert full.join(timeout=20)
         full.put(1)
 
-    child_status(check)
+    in_child(check)
     for item in range(3):
         q.put(item)
     assert [full.get(timeout=20) for _ in range(3)][0] == 0
@@ -113,7 +69,7 @@ def test_fork_with_sleepers(kind, state, spawn):
 def test_fork_with_sleepers_of_a_simple_queue(spawn):
     q = hasten.queue.SimpleQueue()
     tasks = [spawn(q.get).settle() for _ in range(3)]
-    child_status(lambda: use(q))
+    in_child(lambda: use(q))
     for item in range(3):
         q.put(item)
     assert sorted(task.result() for task in tasks) == [0, 1, 2]
@@ -139,7 +95,7 @@ def test_fork_while_a_thread_is_inside(spawn):
     owner = spawn(q.put, "slow")
     assert q.inside.wait(30)
     waiting = [spawn(q.put, item).settle() for item in range(3)]
-    child_status(lambda: use(q))
+    in_child(lambda: use(q))
     q.go.set()
     for task in [owner, *waiting]:
         task.result()
@@ -170,7 +126,7 @@ def test_thread_of_the_child_is_not_taken_for_the_owner(spawn):
             thread.join(20)
         assert problems == []
 
-    child_status(check)
+    in_child(check)
     q.go.set()
     owner.result()
     assert q.get() == "slow"
@@ -180,7 +136,7 @@ def test_thread_of_the_child_is_not_taken_for_the_owner(spawn):
 def test_fork_by_the_thread_that_is_inside():
     class Forking(hasten.queue.Queue):
         def _put(self, item):
-            child_status(lambda: None if in_hook(self) else 1 / 0)
+            in_child(lambda: None if in_hook(self) else 1 / 0)
             super()._put(item)
 
     def in_hook(q):
@@ -197,7 +153,7 @@ def test_fork_by_the_thread_that_is_inside():
 def test_grandchildren(spawn):
     q = hasten.queue.Queue()
     task = spawn(q.get).settle()
-    child_status(lambda: (use(q), child_status(lambda: use(q)), use(q)))
+    in_child(lambda: (use(q), in_child(lambda: use(q)), use(q)))
     q.put(1)
     assert task.result() == 1
 

@@ -1,56 +1,17 @@
 """Signals and finalizers: what interrupts a wait, what does not, and who may use the queue from inside."""
 
 import gc
-import os
 import signal
 import sys
 import threading
 import time
 
 import pytest
+from signalling import MAIN, SENDERS, Interrupt, interrupt
 
 import hasten.queue
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="needs POSIX signals")
-MAIN = threading.main_thread().ident
-SENDERS = {
-    "pthread_kill": lambda: signal.pthread_kill(MAIN, signal.SIGUSR1),
-    "kill": lambda: os.kill(os.getpid(), signal.SIGUSR1),
-}
-
-
-class Interrupt(Exception):
-    pass
-
-
-@pytest.fixture
-def on_signal():
-    """Let a function handle SIGUSR1."""
-    before = signal.getsignal(signal.SIGUSR1)
-    yield lambda function: signal.signal(signal.SIGUSR1, lambda *_: function())
-    signal.signal(signal.SIGUSR1, before)
-
-
-def interrupt():
-    raise Interrupt
-
-
-def when_main_sleeps(spawn, until, action):
-    """Run *action* in a thread as soon as the main thread sleeps with the GIL free."""
-
-    def wait_and_act():
-        seen = 0
-
-        def asleep():
-            nonlocal seen
-            with open(f"/proc/self/task/{os.getpid()}/stat") as stat:
-                seen = seen + 1 if stat.read().rpartition(")")[2].split()[0] == "S" else 0
-            return seen == 20
-
-        until(asleep)
-        action()
-
-    return spawn(wait_and_act)
 
 
 def blocking_calls(q, full):
@@ -71,7 +32,7 @@ CALLS = list(blocking_calls(hasten.queue.Queue(), hasten.queue.Queue()))
 @pytest.mark.parametrize("state", ["plain", "hooked", "seen", "seen and used"])
 @pytest.mark.parametrize("name", CALLS)
 @pytest.mark.parametrize("sender", SENDERS)
-def test_a_raising_handler_ends_the_wait(name, state, sender, spawn, until, on_signal):
+def test_a_raising_handler_ends_the_wait(name, state, sender, on_signal, when_main_sleeps):
     class Hooked(hasten.queue.Queue):
         def _qsize(self):
             return super()._qsize()
@@ -88,7 +49,7 @@ def test_a_raising_handler_ends_the_wait(name, state, sender, spawn, until, on_s
         SENDERS[sender]()
 
     on_signal(interrupt)
-    sender_thread = when_main_sleeps(spawn, until, act)
+    sender_thread = when_main_sleeps(act)
     with pytest.raises(Interrupt):
         blocking_calls(q, full)[name]()
     sender_thread.result()
@@ -101,10 +62,10 @@ def test_a_raising_handler_ends_the_wait(name, state, sender, spawn, until, on_s
         assert not q.mutex.locked() and not full.mutex.locked()
 
 
-def test_simple_queue_is_interrupted(impl, spawn, until, on_signal):
+def test_simple_queue_is_interrupted(impl, on_signal, when_main_sleeps):
     q = impl.SimpleQueue()
     on_signal(interrupt)
-    sender = when_main_sleeps(spawn, until, SENDERS["pthread_kill"])
+    sender = when_main_sleeps(SENDERS["pthread_kill"])
     with pytest.raises(Interrupt):
         q.get()
     sender.result()
@@ -112,10 +73,10 @@ def test_simple_queue_is_interrupted(impl, spawn, until, on_signal):
     assert q.get() == 1
 
 
-def test_interrupted_put_many_tells_what_remains(spawn, until, on_signal):
+def test_interrupted_put_many_tells_what_remains(on_signal, when_main_sleeps):
     q = hasten.queue.Queue(2)
     on_signal(interrupt)
-    sender = when_main_sleeps(spawn, until, SENDERS["pthread_kill"])
+    sender = when_main_sleeps(SENDERS["pthread_kill"])
     with pytest.raises(Interrupt) as caught:
         q.put_many(range(5))
     sender.result()
@@ -123,7 +84,7 @@ def test_interrupted_put_many_tells_what_remains(spawn, until, on_signal):
     assert q.get_many(5) == [0, 1]
 
 
-def test_interrupted_on_the_way_back_inside(spawn, until, on_signal):
+def test_interrupted_on_the_way_back_inside(spawn, until, on_signal, when_main_sleeps):
     """A wait in the hooks is over, but another thread is in there just now."""
     inside, go = threading.Event(), threading.Event()
 
@@ -145,7 +106,7 @@ def test_interrupted_on_the_way_back_inside(spawn, until, on_signal):
 
     on_signal(interrupt)
     end = time.monotonic() + 0.5
-    actor = when_main_sleeps(spawn, until, act)
+    actor = when_main_sleeps(act)
     got = None
     with pytest.raises(Interrupt):
         got = q.get(timeout=0.5)
@@ -158,7 +119,7 @@ def test_interrupted_on_the_way_back_inside(spawn, until, on_signal):
     ]
 
 
-def test_a_signal_is_not_forgotten_when_the_item_was_snatched(spawn, until, on_signal):
+def test_a_signal_is_not_forgotten_when_the_item_was_snatched(on_signal, when_main_sleeps):
     q, interval = hasten.queue.Queue(), sys.getswitchinterval()
 
     def act():
@@ -173,7 +134,7 @@ def test_a_signal_is_not_forgotten_when_the_item_was_snatched(spawn, until, on_s
 
     seen = []
     on_signal(lambda: seen.append(time.monotonic()))
-    actor = when_main_sleeps(spawn, until, act)
+    actor = when_main_sleeps(act)
     try:
         q.get(timeout=2)
     except hasten.queue.Empty:
@@ -210,19 +171,19 @@ def test_signals_do_not_move_the_deadline(impl, spawn, on_signal):
 
 
 @pytest.mark.parametrize("name", ["Queue", "LifoQueue", "PriorityQueue", "SimpleQueue"])
-def test_handler_puts_what_main_waits_for(name, spawn, until, on_signal):
+def test_handler_puts_what_main_waits_for(name, on_signal, when_main_sleeps):
     q = getattr(hasten.queue, name)()
     on_signal(lambda: q.put("from the handler"))
-    sender = when_main_sleeps(spawn, until, SENDERS["pthread_kill"])
+    sender = when_main_sleeps(SENDERS["pthread_kill"])
     assert q.get(timeout=30) == "from the handler"
     sender.result()
 
 
-def test_handler_takes_while_main_waits_for_room(kind, spawn, until, on_signal):
+def test_handler_takes_while_main_waits_for_room(kind, on_signal, when_main_sleeps):
     q = getattr(hasten.queue, kind)(1)
     q.put(0)
     on_signal(q.get_nowait)
-    sender = when_main_sleeps(spawn, until, SENDERS["pthread_kill"])
+    sender = when_main_sleeps(SENDERS["pthread_kill"])
     q.put(1, timeout=30)
     sender.result()
     assert q.get() == 1

@@ -1,0 +1,56 @@
+"""Signals for a main thread that waits.
+
+A conftest.py imports the fixtures `on_signal` and `when_main_sleeps`.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from tasks import Task, until
+
+MAIN = threading.main_thread().ident
+SENDERS: dict[str, Callable[[], Any]] = {
+    "pthread_kill": lambda: signal.pthread_kill(MAIN, signal.SIGUSR1),
+    "kill": lambda: os.kill(os.getpid(), signal.SIGUSR1),
+}
+
+
+class Interrupt(Exception):
+    """What interrupt() raises."""
+
+
+def interrupt() -> None:
+    raise Interrupt
+
+
+@pytest.fixture
+def on_signal() -> Iterator[Callable[[Callable[[], Any]], Any]]:
+    """Let a function handle SIGUSR1."""
+    before = signal.getsignal(signal.SIGUSR1)
+    yield lambda function: signal.signal(signal.SIGUSR1, lambda *_: function())
+    signal.signal(signal.SIGUSR1, before)
+
+
+@pytest.fixture
+def when_main_sleeps(spawn: Callable[..., Task]) -> Callable[[Callable[[], Any]], Task]:
+    """Run an action in a thread as soon as the main thread sleeps with the GIL free."""
+
+    def wait_and_act(action: Callable[[], Any]) -> None:
+        seen = 0
+
+        def asleep() -> bool:
+            nonlocal seen
+            with open(f"/proc/self/task/{os.getpid()}/stat") as stat:
+                seen = seen + 1 if stat.read().rpartition(")")[2].split()[0] == "S" else 0
+            return seen == 20
+
+        until(asleep)
+        action()
+
+    return lambda action: spawn(wait_and_act, action)

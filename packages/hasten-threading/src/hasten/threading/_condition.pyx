@@ -60,9 +60,6 @@ cdef class Condition:
     def __repr__(self):
         return f"<Condition({self.lock}, {len(self._waiters)})>"
 
-    def __reduce_ex__(self, protocol):
-        raise TypeError(f"cannot pickle {type(self).__name__!r} object")
-
     # ---- the lock ----
 
     def acquire(self, *args, **kwargs):

@@ -32,9 +32,6 @@ cdef class Event:
         state = "set" if self.flag else "unset"
         return f"<{cls.__module__}.{cls.__qualname__} at {<size_t><void *>self:#x}: {state}>"
 
-    def __reduce_ex__(self, protocol):
-        raise TypeError(f"cannot pickle {type(self).__name__!r} object")
-
     def is_set(self):
         """Whether the flag is true."""
         return self.flag

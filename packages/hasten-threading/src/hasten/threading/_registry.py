@@ -65,6 +65,7 @@ def adopt(main_class, dummy_class):
     stdlib._DummyThread = dummy_class
     active[successor.ident] = successor
     stdlib._main_thread = successor
+    dangling.discard(main)  # or a fork would count it among the threads that are gone
 
 
 def main_thread():

@@ -17,22 +17,24 @@ from park cimport hs_waiter
 from hasten.threading._condition cimport private_condition
 from hasten.threading._waiting cimport deadline_of, release, sleep, sleepers
 
+from operator import index
+
 
 cdef int64_t UNLIMITED = INT64_MAX
 
 
 cdef int64_t units(value) except? -1:
-    """A number of units.  What is too large to be counted down in a lifetime is unlimited."""
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    elif isinstance(value, float) and value == float("inf"):
-        return UNLIMITED
+    """A whole number of units.  What is too large to be counted down in a lifetime is unlimited."""
+    if not isinstance(value, int):
+        if value < 0:
+            return -1
+        if value == float("inf"):
+            return UNLIMITED
+        value = int(value) if isinstance(value, float) and value.is_integer() else index(value)
     try:
         return value
     except OverflowError:
-        if value < 0:
-            raise ValueError(f"semaphore value must fit into 64 bits, not {value}") from None
-        return UNLIMITED
+        return -1 if value < 0 else UNLIMITED
 
 
 cdef class Semaphore:
@@ -60,9 +62,6 @@ cdef class Semaphore:
     def __repr__(self):
         cls = type(self)
         return f"<{cls.__module__}.{cls.__qualname__} at {<size_t><void *>self:#x}: value={self._value}>"
-
-    def __reduce_ex__(self, protocol):
-        raise TypeError(f"cannot pickle {type(self).__name__!r} object")
 
     cdef inline bint take_now(self) noexcept:
         cdef bint taken

@@ -1,0 +1,75 @@
+# cython: freethreading_compatible=True
+"""Between the named tuple that users see and the record that the agenda keeps."""
+
+from cpython.dict cimport PyDict_CheckExact, PyDict_Size
+from cpython.long cimport PyLong_CheckExact
+from cpython.object cimport PyObject, PyTypeObject
+from cpython.tuple cimport PyTuple_CheckExact, PyTuple_GET_SIZE
+from libc.stdint cimport uint64_t
+
+from hasten.sched._call import spread
+from hasten.sched._event_class import Event
+from hasten.sched._pending cimport hs_record, take_over
+
+cdef extern from "Python.h":
+    object call_with_tuple "PyObject_Call"(object function, tuple arguments, PyObject *kwargs)
+    PyObject *tuple_item "PyTuple_GET_ITEM"(object items, Py_ssize_t i) noexcept
+
+cdef extern from "_event.h":
+    object hs_namedtuple(PyTypeObject *type, PyObject **items, Py_ssize_t count)
+
+cdef object EventClass = Event
+cdef PyTypeObject *EventType = <PyTypeObject *>Event
+
+
+cdef object new_event(time, priority, uint64_t sequence, action, argument, kwargs):
+    """Event(...), without a detour over the Python code of a named tuple."""
+    cdef object number = sequence
+    cdef PyObject *fields[6]
+    fields[0], fields[1], fields[2] = <PyObject *>time, <PyObject *>priority, <PyObject *>number
+    fields[3], fields[4], fields[5] = <PyObject *>action, <PyObject *>argument, <PyObject *>kwargs
+    return hs_namedtuple(EventType, fields, 6)
+
+
+cdef object event_of(hs_record *record):
+    return new_event(<object>record.time, <object>record.priority, record.sequence, <object>record.action,
+                     <object>record.argument, <object>record.kwargs)
+
+
+cdef void point_into(event, hs_record *record) noexcept:
+    """Let all but the sequence number refer to the objects in *event*, which keeps the references."""
+    record.time = tuple_item(event, 0)
+    record.priority = tuple_item(event, 1)
+    record.action = tuple_item(event, 3)
+    record.argument = tuple_item(event, 4)
+    record.kwargs = tuple_item(event, 5)
+
+
+cdef bint same_objects(hs_record *record, event) noexcept:
+    return (record.time == tuple_item(event, 0) and record.priority == tuple_item(event, 1)
+            and record.action == tuple_item(event, 3) and record.argument == tuple_item(event, 4)
+            and record.kwargs == tuple_item(event, 5))
+
+
+cdef bint sequence_of(event, uint64_t *sequence) except -1:
+    """False if *event* may be equal to an event of another number: it is no event, or compares in its own way."""
+    if not (type(event) is EventClass or PyTuple_CheckExact(event)) or PyTuple_GET_SIZE(event) != 6:
+        return False
+    number = event[2]
+    if not PyLong_CheckExact(number) or not 0 <= number < 1 << 64:
+        return False
+    sequence[0] = number
+    return True
+
+
+cdef int perform(hs_record *due) except -1:
+    """Call the action of a record that nobody else can see, which takes over its references."""
+    time, priority = take_over(due.time), take_over(due.priority)
+    action, argument = take_over(due.action), take_over(due.argument)
+    kwargs = None if due.kwargs == NULL else take_over(due.kwargs)
+    cdef bint no_kwargs = due.kwargs == NULL or (PyDict_CheckExact(kwargs) and PyDict_Size(kwargs) == 0)
+    if no_kwargs and PyTuple_CheckExact(argument):
+        call_with_tuple(action, argument, NULL)
+    else:
+        spread(action, argument, {} if no_kwargs else kwargs)
+    return 0

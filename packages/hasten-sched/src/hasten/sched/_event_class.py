@@ -1,0 +1,22 @@
+"""The class of the events: the standard library's own, where that has today's six fields.
+
+A named tuple (3.9 has five fields, and another idea of when two events are equal).
+"""
+
+import sched as _stdlib
+from collections import namedtuple
+
+_FIELDS = {
+    "time": "When the event is due: a number, or whatever the scheduler's timefunc returns.",
+    "priority": "Of events that are due at the same time, the one with the lowest priority comes first.",
+    "sequence": "Counts the events of a scheduler; decides between equal times and priorities.",
+    "action": "What is called: action(*argument, **kwargs).",
+    "argument": "The positional arguments, a sequence.",
+    "kwargs": "The keyword arguments, a dict.",
+}
+
+Event = getattr(_stdlib, "Event", None)
+if getattr(Event, "_fields", None) != tuple(_FIELDS):
+    Event = namedtuple("Event", list(_FIELDS), module="hasten.sched")
+    for _name, _text in _FIELDS.items():
+        getattr(Event, _name).__doc__ = _text

@@ -1,0 +1,152 @@
+# cython: freethreading_compatible=True
+"""The way for times and priorities that C cannot compare: Fraction, Decimal, datetime, huge ints, NaN.
+
+As soon as such an event is entered, all events move into a list that heapq keeps in order, which
+compares as the standard library's scheduler does.  When the list has run empty, the agenda is used again.
+
+Comparisons run Python code: other threads get in, and the code may use the very same scheduler.  So
+the list has a lock that its holder can take again.  Which of the two is in use changes under that
+lock and the guard; whoever has only one of them looks anew after getting it.
+"""
+
+from heapq import heapify, heappop, heappush
+from reprlib import repr as shortened
+
+from libc.stdint cimport uint64_t
+
+from hasten._thread import RLock
+
+from compat cimport hs_mutex_lock, hs_mutex_unlock
+from hasten.sched._event cimport point_into
+from hasten.sched._pending cimport (Pending, hs_agenda, hs_agenda_detach, hs_agenda_free, hs_record,
+                                    hs_record_incref, handed_over)
+from hasten.sched._waiting cimport forks_so_far
+
+
+cdef class Fallback(Pending):
+    """Events in an agenda or, when they are difficult, in a list.  `_scheduler.scheduler` is built on it.
+
+    `events` is the list, or None.
+    """
+
+    def __cinit__(self, *arguments, **options):
+        self.lock = RLock()
+        self.forks = forks_so_far()
+
+    cdef object locked(self):
+        """The list's lock, a new one in a forked child: a thread that is gone may have held the old one.
+
+        It may also have stopped halfway through putting the list in order.
+        """
+        if self.forks != forks_so_far():
+            fresh = RLock()
+            if self.forks != forks_so_far():
+                self.forks = forks_so_far()
+                if not self.lock._is_owned():
+                    self.lock = fresh
+                    if self.events is not None:
+                        heapify(self.events)
+        return self.lock
+
+    cdef int use_list(self) except -1:
+        """Move the events of the agenda to a list; the lock is held."""
+        cdef hs_agenda moved
+        cdef uint64_t changed = 0
+        cdef bint done
+        while self.events is None:
+            events = self.listed(&changed)
+            hs_mutex_lock(&self.guard)
+            done = self.events is None and changed == self.changed
+            if done:
+                moved = hs_agenda_detach(&self.agenda)
+                self.changed += 1
+                self.events = events
+            hs_mutex_unlock(&self.guard)
+            if done:
+                hs_agenda_free(&moved)
+        return 0
+
+    cdef int use_agenda(self) except -1:
+        """Forget the list if it is empty; the lock is held."""
+        events = self.events
+        if events is not None and not events:
+            hs_mutex_lock(&self.guard)
+            self.events = None
+            hs_mutex_unlock(&self.guard)
+        return 0
+
+    cdef bint push_on_list(self, event) except -1:
+        """Returns whether the event comes first now.  One that cannot be compared is not kept."""
+        with self.locked():
+            self.use_list()
+            events = self.events
+            try:
+                heappush(events, event)
+            except BaseException:
+                for i in range(len(events)):
+                    if events[i] is event:
+                        del events[i]
+                        break
+                heapify(events)
+                raise
+            return events[0] is event
+
+    cdef int take_from_list(self, now, hs_record *due) except -1:
+        """Hand over the first event if it is due; if it is LATER only its time."""
+        with self.locked():
+            events = self.events
+            if events is None:
+                return AGAIN
+            while events:
+                event = events[0]
+                if event[0] > now:
+                    due.time = handed_over(event[0])
+                    return LATER
+                if events and events[0] is event:  # the comparison may have changed the list
+                    heappop(events)
+                    self.use_agenda()
+                    point_into(event, due)
+                    hs_record_incref(due)
+                    return DUE
+            self.use_agenda()
+            return NOTHING
+
+    cdef bint remove_from_list(self, event) except -1:
+        """False if there is no list, and ValueError if the event is not in it."""
+        with self.locked():
+            if self.events is None:
+                return False
+            del self.events[position(self.events, event)]
+            heapify(self.events)
+            self.use_agenda()
+            return True
+
+    cdef list copy_of_list(self):
+        """The events in their order, or None if there is no list."""
+        with self.locked():
+            if self.events is None:
+                return None
+            events = self.events[:]
+        return [heappop(events) for _ in range(len(events))]
+
+    cdef int empty_list(self) except -1:
+        """Drop the events.  (They go when the lock is free again.)"""
+        with self.locked():
+            events = self.events
+            self.events = [] if events is not None else None
+            self.use_agenda()
+        return 0
+
+
+cdef Py_ssize_t position(list events, event) except -1:
+    """Where an equal event is; ValueError if nowhere."""
+    cdef Py_ssize_t i
+    for i, candidate in enumerate(events):
+        if (candidate is event or candidate == event) and i < len(events) and events[i] is candidate:
+            return i
+    raise not_queued(event)
+
+
+cdef object not_queued(event):
+    return ValueError(f"event not in queue: {shortened(event)}; it has run or was cancelled before, or it "
+                      "belongs to another scheduler")

@@ -1,0 +1,139 @@
+# cython: freethreading_compatible=True
+"""The pending events as an object, which takes part in garbage collection.
+
+The agenda keeps the parts of an event and not the event itself.  Most callers of enter() have no use for
+the event that it returns; it is then gone at once, and 100,000 pending events are no work for the
+garbage collector.  Who asks for events again, by `queue`, gets equal ones.
+
+The kwargs of an event, if none were given, are an empty dict of its own, and what its owner puts into it
+counts.  Nearly always, though, nobody ever looks at it.  So only the newest event has such a dict for
+certain.  When the next event is entered and nobody has kept it, that one gets the same dict; otherwise
+it is stored with the event that it belongs to.
+
+Cython traverses the Python attributes of a class, but not the references in a C array: an action that
+refers to its scheduler would never be freed.  So both slots are wrapped.  (A class without Python
+attributes would have neither; `events` sees to that.)
+"""
+
+from cpython.dict cimport PyDict_Size
+from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
+from cpython.object cimport PyObject, visitproc
+
+from compat cimport hs_mutex_lock, hs_mutex_unlock
+from hasten.sched._event cimport event_of
+
+
+cdef class Pending:
+    """Events in an agenda.  `_fallback.Fallback` is built on it."""
+
+    def __dealloc__(self):
+        hs_agenda_free(&self.agenda)
+
+    cdef list listed(self, uint64_t *changed):
+        """The events in their order, and the state of `changed` at that moment; None if there is a list."""
+        cdef hs_record *records = NULL
+        cdef size_t room = 0, count, i
+        while True:
+            hs_mutex_lock(&self.guard)
+            if self.events is not None:
+                hs_mutex_unlock(&self.guard)
+                PyMem_RawFree(records)
+                return None
+            count = hs_agenda_list(&self.agenda, records, room)
+            if count <= room:
+                break
+            hs_mutex_unlock(&self.guard)
+            PyMem_RawFree(records)
+            room = count + count // 8
+            records = <hs_record *>PyMem_RawMalloc(room * sizeof(hs_record))
+            if records == NULL:
+                raise MemoryError(f"no memory for a list of {count} events")
+        changed[0] = self.changed
+        for i in range(count):
+            hs_record_incref(&records[i])
+            self.complete(&records[i])
+        hs_mutex_unlock(&self.guard)
+        try:
+            for i in range(count):
+                if records[i].kwargs == NULL:
+                    records[i].kwargs = handed_over(self.shown_kwargs(records[i].sequence))
+            return [event_of(&records[i]) for i in range(count)]
+        finally:
+            for i in range(count):
+                hs_record_drop(&records[i])
+            PyMem_RawFree(records)
+
+    cdef dict no_kwargs(self):
+        """An empty dict for the next event, which nobody else has."""
+        hs_mutex_lock(&self.guard)
+        last = self.replace_newest(None, 0)
+        hs_mutex_unlock(&self.guard)
+        return last if last is not None and unseen(last) else {}
+
+    cdef dict replace_newest(self, dict kwargs, uint64_t sequence):
+        """Store the newest event's dict and return that of the one before; the guard is held.
+
+        The one before gets its dict for good if anybody has seen it.
+        """
+        cdef hs_record *record
+        last, self.newest = self.newest, kwargs
+        if last is not None and not unseen(last):
+            record = hs_records_find(&self.agenda.records, self.newest_sequence)
+            if record != NULL and record.kwargs == NULL:
+                record.kwargs = handed_over(last)
+        self.newest_sequence = sequence
+        return last
+
+    cdef void complete(self, hs_record *record) noexcept:
+        """Give the record its dict, if that is the newest event's; the guard is held."""
+        if record.kwargs == NULL and self.newest is not None and record.sequence == self.newest_sequence:
+            record.kwargs = handed_over(self.newest)
+
+    cdef dict shown_kwargs(self, uint64_t sequence):
+        """A dict for an event without one: its own from now on, if the event is still pending."""
+        cdef hs_record *record
+        fresh = result = {}
+        hs_mutex_lock(&self.guard)
+        record = hs_records_find(&self.agenda.records, sequence)
+        if record != NULL:
+            self.complete(record)
+            if record.kwargs == NULL:
+                record.kwargs = handed_over(fresh)
+            result = <dict>record.kwargs
+        hs_mutex_unlock(&self.guard)
+        return result
+
+
+cdef bint unseen(dict kwargs) noexcept:
+    """Whether the caller alone has this dict, and nobody has put anything into it."""
+    return PyDict_Size(kwargs) == 0 and hs_only_reference(<PyObject *>kwargs)
+
+
+cdef extern from "_event.h":
+    bint hs_only_reference(PyObject *object) noexcept
+
+cdef extern from "Python.h":
+    ctypedef int (*traverse_slot "traverseproc")(PyObject *, visitproc, void *) noexcept
+    ctypedef int (*clear_slot "inquiry")(PyObject *) noexcept
+    ctypedef struct TypeSlots "PyTypeObject":
+        traverse_slot tp_traverse
+        clear_slot tp_clear
+
+cdef TypeSlots *slots = <TypeSlots *>Pending
+cdef traverse_slot traverse_attributes = slots.tp_traverse
+cdef clear_slot clear_attributes = slots.tp_clear
+
+
+cdef int traverse_all(PyObject *self, visitproc visit, void *arg) noexcept:
+    cdef int stop = hs_records_visit(&(<Pending>self).agenda.records, visit, arg)
+    return stop if stop else traverse_attributes(self, visit, arg)
+
+
+cdef int clear_all(PyObject *self) noexcept:
+    cdef hs_agenda all = hs_agenda_detach(&(<Pending>self).agenda)
+    hs_agenda_free(&all)
+    return clear_attributes(self)
+
+
+slots.tp_traverse = traverse_all
+slots.tp_clear = clear_all

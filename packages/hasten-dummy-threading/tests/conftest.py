@@ -1,3 +1,65 @@
-"""No test here may leave a thread, process, descriptor or shared memory block behind."""
+"""What the tests of hasten.dummy_threading share."""
 
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+
+import interruptible  # noqa: F401
+import pytest
 from leftovers import nothing_left_at_the_end, nothing_left_behind  # noqa: F401
+
+import hasten.dummy_threading
+
+
+@pytest.fixture(params=[threading, hasten.dummy_threading], ids=["stdlib", "hasten"])
+def impl(request):
+    """The standard library's threading, and ours: what looks the same if start() is followed by join()."""
+    return request.param
+
+
+@pytest.fixture
+def sleeps(monkeypatch):
+    """The list of what time.sleep() is called with; it returns at once."""
+    asked = []
+    monkeypatch.setattr(time, "sleep", asked.append)
+    return asked
+
+
+@pytest.fixture
+def run(impl):
+    """Call a function in a thread of *impl*; return what it returns, raise what it raises."""
+
+    def run(function, *args):
+        outcome = []
+
+        def target():
+            try:
+                outcome.append((function(*args), None))
+            except BaseException as error:
+                outcome.append((None, error))
+
+        thread = impl.Thread(target=target)
+        thread.start()
+        thread.join()
+        result, error = outcome.pop()
+        if error is not None:
+            raise error
+        return result
+
+    return run
+
+
+@pytest.fixture
+def python():
+    """Run a program in a new interpreter and return what it printed; it must exit with 0."""
+
+    def run(program, *options):
+        command = [sys.executable, "-X", "faulthandler", *options, "-c", textwrap.dedent(program)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=50)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert not done.stderr, done.stderr
+        return done.stdout
+
+    return run

@@ -34,8 +34,8 @@ cdef class Forget:
 
 
 cdef class local:
-    """local(*args, **kwargs)
-    --
+    """_local(*args, **kwargs)
+--
 
     An object whose attributes have values of their own in each thread.
 

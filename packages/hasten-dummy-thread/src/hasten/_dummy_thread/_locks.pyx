@@ -34,7 +34,10 @@ cdef inline double seconds_to_wait(bint blocking, object timeout) except? -1.0:
 
 
 cdef class lock:
-    """A lock that never blocks: a blocking acquire() always succeeds, a non-blocking one if it is not held.
+    """lock()
+--
+
+    A lock that never blocks: a blocking acquire() always succeeds, a non-blocking one if it is not held.
 
     It is not owned by a thread.
     """
@@ -80,7 +83,7 @@ cdef class lock:
         """Hold it, as acquire() does."""
         return self.acquire()
 
-    def __exit__(self, exc_type=None, exc_value=None, traceback=None, /):
+    def __exit__(self, exc_type=None, exc_value=None, exc_tb=None, /):
         """Hold it no longer."""
         self.release()
 
@@ -115,7 +118,10 @@ cdef class lock:
 
 @cython.final
 cdef class StrictLock(lock):
-    """A lock that never blocks: acquire() of a held lock gives up or raises.
+    """Lock()
+--
+
+    A lock that never blocks: acquire() of a held lock gives up or raises.
 
     It is not owned by a thread: any may release it.
     """
@@ -140,7 +146,10 @@ cdef class StrictLock(lock):
 
 
 cdef class RLock:
-    """A reentrant lock that never blocks: the thread that holds it may take it again.
+    """RLock()
+--
+
+    A reentrant lock that never blocks: the thread that holds it may take it again.
 
     For another thread acquire() gives up or raises.
     """
@@ -200,7 +209,7 @@ cdef class RLock:
         """Hold it once more, as acquire() does."""
         return self.acquire()
 
-    def __exit__(self, exc_type=None, exc_value=None, traceback=None, /):
+    def __exit__(self, exc_type=None, exc_value=None, exc_tb=None, /):
         """Undo one acquire()."""
         self.release()
 

@@ -139,7 +139,10 @@ def start_new_thread(function, args, kwargs={}):
 
 @cython.final
 cdef class _ThreadHandle:
-    """What is known of a thread that start_joinable_thread() has started or will start."""
+    """_ThreadHandle()
+--
+
+    What is known of a thread that start_joinable_thread() has started or will start."""
     cdef unsigned long number
     cdef int state
     cdef object __weakref__
@@ -273,8 +276,8 @@ def interrupt_main(signum=2, /):
         deliver(signum)
 
 
-def stack_size(size=None, /):
-    """The stack size of new threads: 0, the system's.  Any other than None or 0 is a RuntimeError."""
+def stack_size(size=0, /):
+    """The stack size of new threads: 0, the system's.  Any other (but None) is a RuntimeError."""
     if size is not None and not (isinstance(size, int) and size == 0):
         raise RuntimeError("setting thread stack size not supported")
     return 0

@@ -14,14 +14,13 @@ from hasten.dummy_threading import (
     _barrier,
     _condition,
     _event,
-    _iterators,
     _running,
     _semaphore,
     _thread,
     _timer,
 )
 from hasten.dummy_threading._errors import BrokenBarrierError
-from hasten.dummy_threading._iterators import concurrent_tee, synchronized_iterator
+from hasten.dummy_threading._iterators import concurrent_tee, serialize_iterator, synchronized_iterator
 from hasten.dummy_threading._running import (
     active_count,
     current_thread,
@@ -104,11 +103,6 @@ class Timer(_timer.Timer, Thread):
 
 class local(_local):
     __doc__ = _local.__doc__
-    __slots__ = ()
-
-
-class serialize_iterator(_iterators.serialize_iterator):
-    __doc__ = _iterators.serialize_iterator.__doc__
     __slots__ = ()
 
 

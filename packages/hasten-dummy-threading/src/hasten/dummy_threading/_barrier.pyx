@@ -13,7 +13,7 @@ from hasten.dummy_threading._errors import BrokenBarrierError
 
 cdef class Barrier:
     """Barrier(parties, action=None, timeout=None)
-    --
+--
 
     A place that opens when *parties* threads have come.
 

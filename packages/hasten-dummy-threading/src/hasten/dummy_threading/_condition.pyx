@@ -13,7 +13,7 @@ from hasten._dummy_thread._waits import never_ends, seconds_of, sleep_out
 
 cdef class Condition:
     """Condition(lock=None)
-    --
+--
 
     A condition variable: lets a thread say that others may look again at what they wait for.
 
@@ -37,6 +37,11 @@ cdef class Condition:
     def __exit__(self, *exc_info):
         """Release the lock."""
         return self._lock.__exit__(*exc_info)
+
+    @property
+    def locked(self):
+        """The method of the lock that says whether it is held."""
+        return self._lock.locked
 
     def _is_owned(self):
         """True if this thread holds the lock (for a lock that has no owner: if anyone does)."""

@@ -10,7 +10,7 @@ from hasten._dummy_thread._waits import never_ends, seconds_of, sleep_out
 
 cdef class Event:
     """Event()
-    --
+--
 
     A flag, at first not set.
     """

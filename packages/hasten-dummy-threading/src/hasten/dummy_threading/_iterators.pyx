@@ -4,12 +4,17 @@
 import functools
 import itertools
 
+cimport cython
+from cpython.object cimport PyTypeObject
+
+from compat cimport hs_type_rename
+
 from hasten._dummy_thread._locks import StrictLock
 
 
 cdef class serialize_iterator:
     """serialize_iterator(iterable)
-    --
+--
 
     An iterator over *iterable* of which one call at a time gets through; another meanwhile is a RuntimeError.
     """
@@ -47,6 +52,7 @@ def synchronized_iterator(func):
     """A function that does what *func* does, with the iterator it returns in a serialize_iterator."""
 
     @functools.wraps(func)
+    @cython.binding(True)  # wraps() sets attributes of it
     def synchronized(*args, **kwargs):
         return serialize_iterator(func(*args, **kwargs))
 
@@ -58,3 +64,6 @@ def concurrent_tee(iterable, n=2):
     if n < 0:
         raise ValueError(f"n must be a non-negative integer, not {n!r}")
     return itertools.tee(iterable, n) if n else ()
+
+
+hs_type_rename(<PyTypeObject *>serialize_iterator, b"hasten.dummy_threading.serialize_iterator")

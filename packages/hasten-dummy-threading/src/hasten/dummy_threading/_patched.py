@@ -2,10 +2,10 @@
 
 What is changed, and put back when the last patched() is left:
 
-* in `threading`, what starts threads, waits, or tells who is running; in `_thread`, what starts threads; in
-  `queue`, the classes that would really wait;
-* in every other module but hasten's, globals that are one of those objects (`from threading import Thread`);
-* start() of threading.Thread and run() of threading.Timer, for classes that were derived from them before.
+* start() of threading.Thread and run() of threading.Timer: the classes stay, and so do those derived from them;
+* in `threading`, what waits or tells who is running; in `_thread`, what starts threads; in `queue`, the
+  classes that would really wait;
+* in every other module but hasten's, globals that are one of those objects (`from threading import Lock`).
 
 A module that is first imported meanwhile binds our objects; in the end it gets those it would have got otherwise.
 """
@@ -21,8 +21,6 @@ from hasten._dummy_thread._waits import set_sleeping
 from hasten.dummy_threading import _real_threads, _running
 
 CLASSES = (
-    "Thread",
-    "Timer",
     "Lock",
     "RLock",
     "Condition",
@@ -109,7 +107,7 @@ class Change:
     def replace_elsewhere(self, wanted, module_names):
         """Have those modules' globals that are a key of *wanted* be its value."""
         for module in [sys.modules.get(name) for name in module_names]:
-            if isinstance(module, ModuleType) and not str(module.__name__).startswith(LEFT_ALONE):
+            if isinstance(module, ModuleType) and not vars(module).get("__name__", "").startswith(LEFT_ALONE):
                 for name, value in list(vars(module).items()):
                     if id(value) in wanted:
                         self.put(module, name, wanted[id(value)])
@@ -183,6 +181,7 @@ def names_of(threading):
 
     return {
         **{name: getattr(dummy_threading, name) for name in CLASSES},
+        "_allocate_lock": dummy_threading.Lock,  # what a class derived from the real Condition waits with
         "get_ident": dummy_thread.get_ident,
         "current_thread": current_thread,
         "currentThread": deprecated(current_thread, "currentThread"),

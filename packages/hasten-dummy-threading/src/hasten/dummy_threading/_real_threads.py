@@ -1,8 +1,8 @@
 """Thread objects of the standard library's class, run inside start().
 
-A class that was derived from threading.Thread before patched() came into force keeps that base.  So while
-it is in force, that base's start() is `start` below.  This is the one place that knows the private
-attributes of threading.Thread: what has run here is over for its is_alive() and join(), also later.
+While patched() is in force, `start` below is Thread.start.  So classes derived from Thread run inside start() too,
+whenever they were made.  This is the one place that knows the private attributes of threading.Thread: what
+has run here is over for its is_alive() and join(), and stays so.
 """
 
 from hasten._dummy_thread import _make_thread_handle, get_native_id

@@ -8,7 +8,7 @@ from hasten._dummy_thread._waits import never_ends, seconds_of, sleep_out
 
 cdef class Semaphore:
     """Semaphore(value=1)
-    --
+--
 
     A number that acquire() takes one from, and never below 0.
 
@@ -73,7 +73,7 @@ cdef class Semaphore:
 
 cdef class BoundedSemaphore(Semaphore):
     """BoundedSemaphore(value=1)
-    --
+--
 
     A semaphore of which no more can be released than were taken.
     """

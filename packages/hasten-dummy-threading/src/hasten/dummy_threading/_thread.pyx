@@ -25,7 +25,7 @@ cdef str default_name(object target):
 
 cdef class Thread:
     """Thread(group=None, target=None, name=None, args=(), kwargs=None, *, daemon=None, context=None)
-    --
+--
 
     A thread that runs inside its start(), to its end.
 

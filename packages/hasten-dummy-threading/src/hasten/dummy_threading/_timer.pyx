@@ -8,7 +8,7 @@ from hasten.dummy_threading._event import Event
 
 cdef class Timer(Thread):
     """Timer(interval, function, args=None, kwargs=None)
-    --
+--
 
     A thread that calls a function, inside its start() and without letting any time pass.
 

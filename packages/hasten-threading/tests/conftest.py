@@ -7,6 +7,7 @@ ours alone.
 
 from __future__ import annotations
 
+import sys
 import threading
 from types import ModuleType
 
@@ -25,8 +26,12 @@ def impl(request: pytest.FixtureRequest) -> ModuleType:
     mark = request.node.get_closest_marker("ours_without")
     if mark and request.param is threading and not hasattr(threading, mark.args[0]):
         pytest.skip(f"the standard library has no {mark.args[0]}")
+    since = request.node.get_closest_marker("since")
+    if since and request.param is threading and sys.version_info < since.args:
+        pytest.skip(f"the standard library does so since {since.args}")
     return request.param
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "ours_without(name): runs over ours alone if the stdlib lacks it")
+    config.addinivalue_line("markers", "since(3, x): runs over ours alone where the stdlib is older")

@@ -5,7 +5,8 @@ What is changed, and put back when the last patched() is left:
 * start() of threading.Thread and run() of threading.Timer: the classes stay, and so do those derived from them;
 * in `threading`, what waits or tells who is running; in `_thread`, what starts threads; in `queue`, the
   classes that would really wait;
-* in every other module but hasten's, globals that are one of those objects (`from threading import Lock`).
+* the same in the modules of hasten that stand for those three;
+* in every other module, globals that are one of those objects (`from threading import Lock`).
 
 A module that is first imported meanwhile binds our objects; in the end it gets those it would have got otherwise.
 """
@@ -13,6 +14,7 @@ A module that is first imported meanwhile binds our objects; in the end it gets 
 import sys
 import warnings
 from contextlib import ContextDecorator
+from importlib import import_module
 from types import ModuleType
 
 import hasten._dummy_thread as dummy_thread
@@ -75,20 +77,19 @@ class Change:
     """All that is changed, from the moment one is made; undo() puts it back."""
 
     def __init__(self):
-        import _thread
-        import queue
-
         self.before = []  # (module or class, name, what was there), in the order of the changes
         self.ours = {}  # id of an original -> ours
         self.originals = {}  # id of ours -> the original
         self.modules = set(sys.modules)
         try:
-            self.replace(_thread, {name: getattr(dummy_thread, name) for name in STARTERS})
-            self.replace(queue, queues(queue))
-            for threading in threading_modules(queue):
-                self.put(threading.Thread, "start", _real_threads.start)
-                self.put(threading.Timer, "run", _real_threads.run_timer)
-                self.replace(threading, names_of(threading))
+            for module in modules_called("_thread"):
+                self.replace(module, {name: getattr(dummy_thread, name) for name in STARTERS})
+            for module in modules_called("queue"):
+                self.replace(module, queues(module))
+            for module in threading_modules():
+                self.put(module.Thread, "start", _real_threads.start)
+                self.put(module.Timer, "run", _real_threads.run_timer)
+                self.replace(module, names_of(module))
             self.put(dummy_threading, "excepthook", lambda args: sys.modules["threading"].excepthook(args))
             self.replace_elsewhere(self.ours, self.modules)
         except BaseException:
@@ -100,8 +101,9 @@ class Change:
         for name, ours in new.items():
             original = vars(module).get(name, ours)
             if original is not ours:
-                self.ours[id(original)] = ours
-                self.originals[id(ours)] = original
+                # one object may have two names; the one in _allocate_lock or currentThread does not count
+                self.ours.setdefault(id(original), ours)
+                self.originals.setdefault(id(ours), original)
                 self.put(module, name, ours)
 
     def replace_elsewhere(self, wanted, module_names):
@@ -132,12 +134,17 @@ def assign(owner, name, value):
         setattr(owner, name, value)
 
 
-def threading_modules(queue):
-    """`threading`; and the one that queue.Queue uses, where `threading` is hasten's and that the original."""
-    import threading
+def modules_called(name):
+    """The standard library's module of that name, or what stands for it, and hasten's, if it is loaded."""
+    found = [import_module(name)]
+    hastens = sys.modules.get("hasten." + name)
+    return found if hastens in (None, *found) else [*found, hastens]
 
-    found = [threading]
-    for kind in queue.Queue.__mro__:
+
+def threading_modules():
+    """All that are called `threading`: hasten's may stand for it, and queue.Queue yet use the original."""
+    found = modules_called("threading")
+    for kind in import_module("queue").Queue.__mro__:
         used = getattr(kind.__init__, "__globals__", {}).get("threading")
         if used is not None and used not in found:
             found.append(used)
@@ -181,11 +188,11 @@ def names_of(threading):
 
     return {
         **{name: getattr(dummy_threading, name) for name in CLASSES},
-        "_allocate_lock": dummy_threading.Lock,  # what a class derived from the real Condition waits with
         "get_ident": dummy_thread.get_ident,
         "current_thread": current_thread,
         "currentThread": deprecated(current_thread, "currentThread"),
         "enumerate": enumerate,
         "active_count": active_count,
         "activeCount": deprecated(active_count, "activeCount"),
+        "_allocate_lock": dummy_threading.Lock,  # what a class derived from the real Condition waits with
     }

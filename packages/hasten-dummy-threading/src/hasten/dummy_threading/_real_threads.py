@@ -1,4 +1,4 @@
-"""Thread objects of the standard library's class, run inside start().
+"""Thread objects of the standard library's class, or hasten.threading's, run inside start().
 
 While patched() is in force, `start` below is Thread.start.  So classes derived from Thread run inside start() too,
 whenever they were made.  This is the one place that knows the private attributes of threading.Thread: what
@@ -29,20 +29,30 @@ def run_timer(self):
     self.finished.set()
 
 
+# The attribute that join() and is_alive() ask: 3.14 (and hasten.threading), 3.13.  Up to 3.12 there is none.
+HANDLES = ("_os_thread_handle", "_handle")
+
+
 def _begin(thread, ident):
     thread._ident = ident
     thread._native_id = get_native_id()
-    if hasattr(thread, "_handle"):
-        thread._handle = _make_thread_handle(ident)
-    else:  # up to 3.12
+    for name in HANDLES:
+        if hasattr(thread, name):
+            setattr(thread, name, _make_thread_handle(ident))
+            break
+    else:
         thread._tstate_lock = StrictLock()
         thread._tstate_lock.acquire()
-    thread._started.set()
+    if hasattr(thread, "_mark_begun"):  # hasten.threading
+        thread._mark_begun()
+    else:
+        thread._started.set()
 
 
 def _end(thread):
-    if hasattr(thread, "_handle"):
-        thread._handle._set_done()
-    else:
-        thread._is_stopped = True
-        thread._tstate_lock = None
+    for name in HANDLES:
+        if hasattr(thread, name):
+            getattr(thread, name)._set_done()
+            return
+    thread._is_stopped = True
+    thread._tstate_lock = None

@@ -16,6 +16,10 @@
  * until nobody is (hs_settle), and from then on each start waits for its child's thread state.  So does
  * fork(): up to 3.12 it could copy a list of thread states that is being changed.
  *
+ * A thread that has ended keeps its stack until somebody joins the OS thread.  join() does; but a program
+ * that starts a thousand threads and joins them later would need a thousand stacks.  So those that have
+ * ended wait in hs_world.finished, and each start looks whether it can join the oldest without waiting.
+ *
  * After the pthread_create() the child may run to its end and free the struct before the parent is back:
  * the parent holds a reference of its own as long as it touches it.
  */
@@ -49,8 +53,9 @@ typedef struct hs_thread {
 } hs_thread;
 
 static struct {
-    hs_mutex mutex;                  /* guards head, count, starting, starters */
+    hs_mutex mutex;                  /* guards head, count, starting, starters, finished */
     hs_thread *head;
+    hs_thread *finished, *finished_last;  /* ended, the OS thread not joined yet: with a reference */
     long count;
     int starting;                    /* started and not yet running; only counted with a GIL */
     hs_waitlist starters;
@@ -117,6 +122,52 @@ static inline hs_thread *hs_find_non_daemon(unsigned long me) {
     return t;
 }
 
+/* ---- finished threads ---- */
+
+static inline void hs_finished_add(hs_thread *t) {
+    hs_thread_ref(t);
+    t->next = NULL;
+    if (hs_world.finished) hs_world.finished_last->next = t; else hs_world.finished = t;
+    hs_world.finished_last = t;
+}
+
+static inline hs_thread *hs_finished_pop(void) {
+    hs_thread *t = hs_world.finished;
+    if (t) hs_world.finished = t->next;
+    return t;
+}
+
+/* Join the OS thread if that can be done at once.  Returns whether it is joined, by whomever. */
+static inline int hs_try_join(hs_thread *t) {
+    int joined;
+    hs_mutex_lock(&t->mutex);
+#if defined(__linux__)
+    if (t->os == HS_JOINABLE && pthread_tryjoin_np((pthread_t)t->ident, NULL) == 0) t->os = HS_GONE;
+#endif
+    joined = t->os != HS_JOINABLE;
+    hs_mutex_unlock(&t->mutex);
+    return joined;
+}
+
+/* More than one at a time, so that they get fewer. */
+static inline void hs_join_finished(void) {
+    for (int i = 0; i < 2; i++) {
+        hs_thread *t;
+        int joined;
+        hs_mutex_lock(&hs_world.mutex);
+        t = hs_finished_pop();
+        hs_mutex_unlock(&hs_world.mutex);
+        if (t == NULL) return;
+        joined = hs_try_join(t);
+        if (!joined) {
+            hs_mutex_lock(&hs_world.mutex);
+            hs_finished_add(t);
+            hs_mutex_unlock(&hs_world.mutex);
+        }
+        hs_thread_unref(t);
+    }
+}
+
 /* ---- transit ---- */
 
 static inline void hs_transit(int change) {
@@ -174,10 +225,14 @@ static inline void hs_now_running(hs_thread *t) {
 
 /* Mark it done.  Returns the word of the first joiner, to be woken when the GIL is free. */
 static inline int *hs_finish(hs_thread *t) {
-    int *word;
+    int *word, joinable;
+    hs_mutex_lock(&t->mutex);
+    joinable = t->os != HS_GONE;
+    hs_mutex_unlock(&t->mutex);
     hs_mutex_lock(&hs_world.mutex);
     hs_list_remove(t);
     hs_world.count--;
+    if (joinable) hs_finished_add(t);
     hs_mutex_unlock(&hs_world.mutex);
     hs_mutex_lock(&t->mutex);
     t->state = HS_DONE;
@@ -252,6 +307,7 @@ static inline int hs_os_thread(hs_thread *t, size_t stack_size, int joinable, un
  * The caller owns a reference and holds the GIL, which is given away meanwhile. */
 static inline int hs_thread_start(hs_thread *t, size_t stack_size, int joinable, unsigned long *ident) {
     int err;
+    hs_join_finished();
     t->interp = PyInterpreterState_Get();
     t->os = joinable ? HS_JOINABLE : HS_GONE;
     t->running = 0;
@@ -299,11 +355,20 @@ static inline void hs_after_start(hs_thread *t) {
 
 #if defined(__linux__)
 enum { HS_NAME_SIZE = 16 };          /* bytes, with the zero */
-static inline int hs_set_name(const char *name) { return pthread_setname_np(pthread_self(), name); }
 #else
 enum { HS_NAME_SIZE = 64 };
-static inline int hs_set_name(const char *name) { return pthread_setname_np(name); }
 #endif
+
+/* Name the calling OS thread by the first *length* bytes, less than HS_NAME_SIZE. */
+static inline int hs_set_name(const char *name, int length) {
+    char cut[HS_NAME_SIZE] = {0};
+    strncpy(cut, name, (size_t)length);
+#if defined(__linux__)
+    return pthread_setname_np(pthread_self(), cut);
+#else
+    return pthread_setname_np(cut);
+#endif
+}
 
 /* ---- fork ---- */
 
@@ -316,6 +381,11 @@ static void hs_threads_after_fork(void) {
     pthread_cond_init(&hs_world.transit_changed, NULL);
     hs_world.in_transit = hs_world.starting = 0;
     hs_world.count = 0;
+    while ((next = hs_finished_pop()) != NULL) {
+        memset(&next->mutex, 0, sizeof(hs_mutex));
+        next->os = HS_GONE;
+        hs_thread_unref(next);
+    }
     for (; t != NULL; t = next) {
         next = t->next;
         memset(&t->mutex, 0, sizeof(hs_mutex));

@@ -41,6 +41,7 @@ import sys
 cdef extern from "Python.h":
     unsigned long PyThread_get_thread_ident() nogil
     size_t PyThread_get_stacksize()
+    const char *PyUnicode_AsUTF8(object text) except NULL
     int PySys_Audit(const char *event, const char *format, ...) except -1
 
 cdef extern from "<pthread.h>" nogil:
@@ -83,7 +84,7 @@ cdef extern from "_start.h":
     void hs_unlist(hs_thread *t)
     hs_thread *hs_find_non_daemon(unsigned long me)
     void hs_settle_attached()
-    int hs_set_name(const char *name) nogil
+    int hs_set_name(const char *name, int length) nogil
 
 cdef int init_error = hs_park_init() or hs_threads_init()
 if init_error:
@@ -430,8 +431,11 @@ def set_name(name):
     """Name the OS thread that calls.  name: a str, of which the first 15 bytes are used."""
     if not isinstance(name, str):
         raise TypeError(f"set_name() argument 'name' must be str, not {type(name).__name__}")
-    cdef bytes encoded = (<str>name).encode(sys.getfilesystemencoding(), "replace")[:_NAME_MAXLEN]
-    cdef int err = hs_set_name(encoded)
+    cdef int err
+    if (<str>name).isascii():
+        err = hs_set_name(PyUnicode_AsUTF8(name), _NAME_MAXLEN)
+    else:
+        err = hs_set_name((<str>name).encode(sys.getfilesystemencoding(), "replace"), _NAME_MAXLEN)
     if err:
         raise OSError(err, "the system refuses the name", name)
 

@@ -15,27 +15,10 @@ from hasten._thread import _registry as joining
 
 active = stdlib._active  # thread identifier -> Thread
 limbo = stdlib._limbo  # Thread -> Thread: started, and not yet in `active`
+hooks = vars(stdlib)  # has _trace_hook and _profile_hook, as settrace() and setprofile() were given them last
 dangling = stdlib._dangling  # weak references to all threads that were ever started
 
 also_wait = joining.also_wait  # for what the end of the interpreter has to wait for
-
-def trace_hook():
-    """What settrace() was given last."""
-    return stdlib._trace_hook
-
-
-def profile_hook():
-    """What setprofile() was given last."""
-    return stdlib._profile_hook
-
-
-def set_trace_hook(function):
-    stdlib._trace_hook = function
-
-
-def set_profile_hook(function):
-    stdlib._profile_hook = function
-
 
 def excepthook():
     """The function that is told of exceptions that end a thread, or None if somebody has removed it."""

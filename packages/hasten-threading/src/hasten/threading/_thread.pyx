@@ -29,6 +29,7 @@ cdef extern from "Python.h":
 
 cdef dict active = registry.active
 cdef dict limbo = registry.limbo
+cdef dict hooks = registry.hooks
 cdef object add_dangling = registry.dangling.add
 cdef bint inherits_context = registry.thread_inherits_context()
 cdef object set_os_name = hasten._thread.set_name
@@ -171,11 +172,10 @@ cdef class Thread(ThreadFields):
         limbo.pop(self, None)
         self.mark_begun()
         self._set_os_name()
-        trace, profile = registry.trace_hook(), registry.profile_hook()
-        if trace:
-            sys.settrace(trace)
-        if profile:
-            sys.setprofile(profile)
+        if hooks["_trace_hook"]:
+            sys.settrace(hooks["_trace_hook"])
+        if hooks["_profile_hook"]:
+            sys.setprofile(hooks["_profile_hook"])
         return 0
 
     cdef int run_in_context(self) except -1:

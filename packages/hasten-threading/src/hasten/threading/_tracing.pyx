@@ -7,20 +7,22 @@ import sys
 
 from hasten.threading import _registry as registry
 
+cdef dict hooks = registry.hooks
+
 
 def settrace(func):
     """Trace threads: each one that is started from now on calls sys.settrace(func) before its run()."""
-    registry.set_trace_hook(func)
+    hooks["_trace_hook"] = func
 
 
 def gettrace():
     """The function that settrace() was given last, or None."""
-    return registry.trace_hook()
+    return hooks["_trace_hook"]
 
 
 def settrace_all_threads(func):
     """settrace(func), and sys.settrace(func) in every thread that runs now."""
-    registry.set_trace_hook(func)
+    hooks["_trace_hook"] = func
     if hasattr(sys, "_settraceallthreads"):
         sys._settraceallthreads(func)
     else:
@@ -30,17 +32,17 @@ def settrace_all_threads(func):
 
 def setprofile(func):
     """Profile threads: each one that is started from now on calls sys.setprofile(func) before its run()."""
-    registry.set_profile_hook(func)
+    hooks["_profile_hook"] = func
 
 
 def getprofile():
     """The function that setprofile() was given last, or None."""
-    return registry.profile_hook()
+    return hooks["_profile_hook"]
 
 
 def setprofile_all_threads(func):
     """setprofile(func), and sys.setprofile(func) in every thread that runs now."""
-    registry.set_profile_hook(func)
+    hooks["_profile_hook"] = func
     if hasattr(sys, "_setprofileallthreads"):
         sys._setprofileallthreads(func)
     else:

@@ -14,6 +14,8 @@ from park cimport hs_waiter
 from hasten.threading._condition cimport private_condition
 from hasten.threading._waiting cimport EVERYBODY, deadline_of, release, sleep, sleepers
 
+import warnings
+
 
 cdef class Event:
     """Event()
@@ -35,6 +37,11 @@ cdef class Event:
     def is_set(self):
         """Whether the flag is true."""
         return self.flag
+
+    def isSet(self):
+        """An old name of is_set()."""
+        warnings.warn("isSet() is deprecated, use is_set() instead", DeprecationWarning, stacklevel=1)
+        return self.is_set()
 
     cdef int raise_flag(self) except -1:
         hs_mutex_lock(&self.guard)

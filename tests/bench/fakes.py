@@ -61,8 +61,23 @@ def growing(module: Any, operations: int, note: Any) -> int:
     return operations
 
 
+def peaceful(module: Any) -> Any:
+    """A game whose rounds are a thousand operations each."""
+    return {"calm": lambda dice: 1000}
+
+
+def losing(module: Any) -> Any:
+    """A game that never comes out right."""
+
+    def game(dice: Any) -> int:
+        expect(False, "a total is off by one")
+        return 0
+
+    return {"calm": lambda dice: 1000, "lossy": game}
+
+
 def suite(**options: Any) -> Suite:
-    """Two sides and a peer; options: result (of hasten), cases, soak."""
+    """Two sides and a peer; options: result (of hasten), cases, soak, stress."""
     return Suite(
         name="fake",
         implementations=(
@@ -72,4 +87,5 @@ def suite(**options: Any) -> Suite:
         ),
         cases=options.get("cases", (Claimed("first"), Claimed("second", peers=False))),
         soak=options.get("soak"),
+        stress=options.get("stress"),
     )

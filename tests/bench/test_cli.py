@@ -53,6 +53,19 @@ def test_memory_that_a_soak_keeps_fails_the_run(bench, suite_file):
     assert "resident MiB" in done.stdout
 
 
+def test_a_stress_tells_what_it_has_verified(bench, suite_file):
+    done = bench(suite_file("stress=peaceful"), "--stress", "0.02", "--seed", "11")
+    assert done.returncode == 0, done.stderr
+    assert "seed 11" in done.stderr
+    assert "operations verified, nothing stuck" in done.stdout and "calm" in done.stdout
+
+
+def test_a_stress_with_a_wrong_total_fails_the_run(bench, suite_file):
+    done = bench(suite_file("stress=losing"), "--stress", "1", "--seed", "11")
+    assert done.returncode == 1
+    assert "game 'lossy', round 0, seed 11" in done.stderr and "a total is off by one" in done.stderr
+
+
 def test_the_list_and_the_filter(bench, suite_file):
     done = bench(suite_file(), "--list", "--filter", "SEC*")
     assert done.returncode == 0

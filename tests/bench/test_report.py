@@ -29,6 +29,7 @@ def event(case="put", slow=(1000.0, 1200.0, 900.0, 1000.0), fast=(100.0, 100.0, 
         "suite": "queue",
         "case": case,
         "factor": False,
+        "unit": "ns",
         "pinned": False,
         "missing": {},
         "operations": {},
@@ -84,6 +85,11 @@ def test_the_gate_refuses_what_misses_its_share_of_the_goal():
     assert gate([row()], 0.7) == ["3.11 queue, put: 10.00x, below 70% of the goal 20"]
     assert gate([row()], 0.5) == []
     assert gate([row(python="3.9"), row(case="no goal")], 1.0) == []
+
+
+def test_a_row_that_is_no_time_names_its_unit():
+    found = report.absolute_table([row(unit="bytes", slow=(9000.0,) * 4, fast=(500.0,) * 4)])
+    assert "9000 bytes (9000 - 9000)" in found and "500 bytes" in found
 
 
 def test_the_tables_have_rows_by_interpreters_and_absolute_medians():

@@ -35,6 +35,11 @@ def test_the_order_rotates_from_round_to_round():
     ]
 
 
+def test_a_row_may_ask_for_fewer_rounds():
+    samples = take(Claimed("row", most_rounds=2), modules(), PLAN)
+    assert all(len(values) == 2 for values in samples.values.values())
+
+
 @pytest.mark.parametrize("turn", range(5))
 def test_rotation_keeps_everyone(turn):
     assert sorted(rotated(["a", "b", "c"], turn)) == ["a", "b", "c"]

@@ -16,6 +16,7 @@ import importlib
 import os
 import sysconfig
 from dataclasses import dataclass
+from random import Random
 from typing import Any, Callable
 
 FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
@@ -59,6 +60,8 @@ class Case:
     pinned: bool = False
     equal_work: bool = False
     factor: bool = False  # the row's value is a factor (higher is better), not a time
+    unit: str = "ns"  # of the row's value, where that is neither a factor nor a time: "bytes", "threads"
+    most_rounds: int = 1000  # for a row whose samples take long and hardly differ
     free_threaded_only: bool = False
 
     def setup(self, module: Any) -> Any:
@@ -88,12 +91,14 @@ class Suite:
     """The rows of one module. The first two implementations are the stdlib and hasten; the rest are peers.
 
     soak(module, operations, note) works the module hard; it calls note() now and then, which records memory.
+    stress(module) gives the games of a stress by name; see stressing.py.
     """
 
     name: str
     implementations: tuple[Implementation, ...]
     cases: tuple[Case, ...]
     soak: Callable[[Any, int, Callable[[], None]], int] | None = None
+    stress: Callable[[Any], dict[str, Callable[[Random], int]]] | None = None
 
     @property
     def baseline(self) -> str:

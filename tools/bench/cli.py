@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import fnmatch
+import random
 import sys
 import tempfile
 from pathlib import Path
@@ -16,6 +17,7 @@ from bench.measuring import Findings, Job, run_worker
 from bench.ratios import Row, load_goals
 from bench.sampler import Plan
 from bench.soaking import verdicts
+from bench.stressing import summary
 from bench.suites import load_suite, names
 
 QUICK = Plan(rounds=3, sample=5_000_000, longest=200_000_000)
@@ -25,6 +27,8 @@ examples:
   python tools/bench queue thread --python python3.11 --python python3.13t --table t.md --chart c.svg
   python tools/bench queue --filter 'ping-pong*' --rounds 21
   python tools/bench queue --soak                       a million operations; the memory must not grow
+  python tools/bench threading --stress 10 --python python3.13t
+                                                        all primitives at once, ten minutes, totals verified
   python tools/bench --from-json a.json b.json --table both.md
 
 exit status: 0 fine; 1 a wrong result, a hang, growing memory, or a ratio the gate refuses; 2 a mistake in the
@@ -98,6 +102,16 @@ def arguments(words: list[str] | None) -> argparse.Namespace:
         help="work hasten alone for N operations (default a million) and watch the memory",
     )
     add(
+        "--stress",
+        type=float,
+        nargs="?",
+        const=10,
+        default=0,
+        metavar="MINUTES",
+        help="play every primitive of hasten at once, in many threads, and verify all totals; default 10",
+    )
+    add("--seed", type=int, metavar="N", help="of a stress; default: another one each time, which is shown")
+    add(
         "--limit",
         type=float,
         default=300,
@@ -106,6 +120,8 @@ def arguments(words: list[str] | None) -> argparse.Namespace:
     )
     add("--env-dir", type=Path, metavar="DIR", help="keep the environments made for --python here")
     options = parser.parse_args(words)
+    if options.stress < 0:
+        parser.error(f"--stress must be a number of minutes, not {options.stress:g}")
     if options.rounds is not None and options.rounds < 1:
         parser.error(f"--rounds must be at least 1, not {options.rounds}")
     return options
@@ -185,9 +201,15 @@ def run(options: argparse.Namespace) -> int:
             return 0
         plan = plan_of(options)
         host = report.machine()
-        findings = measure(options, Job(suites, cases, plan, options.limit, options.soak, load_goals()))
+        seed = random.randrange(10**9) if options.seed is None else options.seed
+        if options.stress:
+            print(f"seed {seed}", file=sys.stderr)
+        job = Job(suites, cases, plan, options.limit, options.soak, options.stress, seed, load_goals())
+        findings = measure(options, job)
         rows, failures = findings.rows, findings.failures
         failures += verdicts(findings.soaks)
+        for stress in findings.stresses:
+            print(summary(stress))
         for name, reason in findings.skipped.items():
             print(f"left out: {name}: {reason}", file=sys.stderr)
         meta = {

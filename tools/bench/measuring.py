@@ -15,6 +15,7 @@ from bench.ratios import Row, make_row
 from bench.sampler import Plan
 
 BENCH = Path(__file__).resolve().parent
+SECONDS_A_LINE = 30.0  # of progress, in a log
 
 
 @dataclass
@@ -28,6 +29,8 @@ class Job:
     plan: Plan
     limit: float
     soak: int
+    stress: float  # minutes; 0 for none
+    seed: int
     goals: dict[str, Any]
 
 
@@ -38,6 +41,7 @@ class Findings:
     pythons: list[dict[str, Any]] = field(default_factory=list)
     rows: list[Row] = field(default_factory=list)
     soaks: list[dict[str, Any]] = field(default_factory=list)
+    stresses: list[dict[str, Any]] = field(default_factory=list)
     skipped: dict[str, str] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
 
@@ -53,8 +57,9 @@ class Listener:
         self.job, self.findings = job, findings
         self.sides = {suite.name: (suite.baseline, suite.candidate) for suite in job.suites.values()}
         self.label, self.current, self.done = "", "", 0
-        self.total = len(job.suites) if job.soak else sum(map(len, job.cases.values()))
+        self.total = len(job.suites) if job.soak or job.stress else sum(map(len, job.cases.values()))
         self.finished = False
+        self.next_line = 0.0
 
     def hello(self, event: dict[str, Any]) -> None:
         self.label = event["label"]
@@ -97,6 +102,20 @@ class Listener:
         show(f"{event['operations']} operations")
         self.findings.soaks.append({**event, "python": self.label})
 
+    def progress(self, event: dict[str, Any]) -> None:
+        """The state of a stress: on a terminal in place, elsewhere a line now and then."""
+        minutes = f"{event['seconds'] / 60:5.1f} of {event['of'] / 60:g} min"
+        rounds = ", ".join(f"{name} {count[0]}" for name, count in event["games"].items())
+        if sys.stderr.isatty():
+            show(f"\r{self.label:5} {event['suite']} stress {minutes}: rounds {rounds}"[:200], end="")
+        elif event["seconds"] >= self.next_line:
+            self.next_line += SECONDS_A_LINE
+            show(f"\n{minutes}: {rounds}", end="")
+
+    def stress(self, event: dict[str, Any]) -> None:
+        show("")
+        self.findings.stresses.append({**event, "python": self.label})
+
     def finish(self, event: dict[str, Any]) -> None:
         self.finished = True
         if event["gil"] != self.findings.pythons[-1]["gil"]:
@@ -116,6 +135,8 @@ def run_worker(python: str, job: Job, findings: Findings) -> None:
         "plan": asdict(job.plan),
         "limit": job.limit,
         "soak": job.soak,
+        "stress": job.stress,
+        "seed": job.seed,
     }
     command = [python, str(BENCH), "--worker", json.dumps(order)]
     listener = Listener(job, findings)

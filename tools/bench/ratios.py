@@ -36,6 +36,7 @@ class Row:
     missing: dict[str, str] = field(default_factory=dict)
     samples: dict[str, list[float]] = field(default_factory=dict)
     operations: dict[str, int] = field(default_factory=dict)
+    unit: str = "ns"
 
     @property
     def gain(self) -> Spread:
@@ -96,6 +97,7 @@ def make_row(event: dict[str, Any], python: str, sides: tuple[str, str], goals: 
         missing=event["missing"],
         samples=values,
         operations=event["operations"],
+        unit=event["unit"],
     )
 
 

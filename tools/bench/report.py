@@ -8,7 +8,7 @@ import platform
 from pathlib import Path
 from typing import Any
 
-from bench.ratios import Row, Spread, from_json, to_json
+from bench.ratios import Row, from_json, to_json
 
 FORMAT = 1
 
@@ -39,11 +39,13 @@ def duration(nanoseconds: float) -> str:
     return f"{number(nanoseconds)} ns"
 
 
-def value(spread: Spread, factor: bool) -> str:
+def value(row: Row, name: str) -> str:
     """A median with its quartiles."""
-    if factor:
-        return f"{number(spread.median)} of 2 ({number(spread.low)} - {number(spread.high)})"
-    return f"{duration(spread.median)} ({duration(spread.low)} - {duration(spread.high)})"
+    spread = row.medians[name]
+    if row.unit == "ns" and not row.factor:
+        return f"{duration(spread.median)} ({duration(spread.low)} - {duration(spread.high)})"
+    unit = "of 2" if row.factor else row.unit
+    return f"{number(spread.median)} {unit} ({number(spread.low)} - {number(spread.high)})"
 
 
 def ratio_cell(row: Row | None) -> str:
@@ -81,10 +83,7 @@ def ratio_table(rows: list[Row]) -> str:
 def absolute_table(rows: list[Row]) -> str:
     """Rows of one interpreter by implementations: medians."""
     names = distinct([name for row in rows for name in row.medians])
-    body = [
-        [row.case, *(value(row.medians[name], row.factor) if name in row.medians else "-" for name in names)]
-        for row in rows
-    ]
+    body = [[row.case, *(value(row, name) if name in row.medians else "-" for name in names)] for row in rows]
     return table([f"time per operation, {rows[0].python}", *names], body)
 
 

@@ -143,6 +143,6 @@ def take(case: Case, modules: dict[str, Any], plan: Plan, peers: frozenset[str] 
     row = Row(case, modules, plan, peers)
     with placement(case.pinned):
         row.calibrate()
-        for turn in range(plan.rounds + 1):
+        for turn in range(min(plan.rounds, case.most_rounds) + 1):
             row.round(turn)
     return row.result

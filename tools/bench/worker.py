@@ -17,6 +17,7 @@ from typing import Any
 
 from bench.cases import FREE_THREADED, Case, Suite, WrongResult
 from bench.sampler import Plan, take
+from bench.stressing import end_process, run_stress
 from bench.suites import load_suite
 
 
@@ -69,6 +70,7 @@ def measure(suite: Suite, case: Case, modules: dict[str, Any], plan: Plan, limit
             case=case.name,
             pinned=case.pinned,
             factor=case.factor,
+            unit=case.unit,
             values=samples.values,
             operations=samples.operations,
             missing=samples.missing,
@@ -108,6 +110,20 @@ def run_soak(suite: Suite, module: Any, operations: int, limit: float) -> None:
         faulthandler.cancel_dump_traceback_later()
 
 
+def stress(suite: Suite, module: Any, order: dict[str, Any]) -> None:
+    """The suite's stress for the candidate. One that fails ends the process: its threads may be stuck."""
+    if suite.stress is None:
+        say("skipped", suite=suite.name, case="stress", reason="this suite has no stress")
+        return
+    say("started", suite=suite.name, case="stress")
+
+    def tell(event: str, **fields: Any) -> None:
+        say(event, suite=suite.name, case="stress", **fields)
+
+    if not run_stress(suite.stress(module), order["stress"] * 60, order["seed"], tell):
+        end_process(fine=False)
+
+
 def main() -> int:
     order = json.loads(sys.argv[2])
     plan = Plan(**order["plan"])
@@ -125,6 +141,9 @@ def main() -> int:
             return 2
         if order["soak"]:
             run_soak(suite, modules[suite.candidate], order["soak"], order["limit"])
+            continue
+        if order["stress"]:
+            stress(suite, modules[suite.candidate], order)
             continue
         for case in suite.cases:
             if case.name in order["cases"][name]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 import traceback
+from collections.abc import Sequence
 from typing import Any, Callable
 
 from bench.cases import expect
@@ -12,7 +13,7 @@ from bench.cases import expect
 BRIEF = 0.002  # seconds, about: a timeout that sometimes ends a wait
 
 
-def team(source: Any, bodies: list[Callable[[], Any]]) -> None:
+def team(source: Any, bodies: Sequence[Callable[[], Any]]) -> None:
     """Run each body in a thread of its own; raise what the first of them to fail has raised."""
     errors: list[BaseException] = []
 

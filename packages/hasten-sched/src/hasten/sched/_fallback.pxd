@@ -17,6 +17,7 @@ cdef class Fallback(Pending):
     cdef bint push_on_list(self, event) except -1
     cdef int take_from_list(self, now, hs_record *due) except -1
     cdef bint remove_from_list(self, event) except -1
+    cdef int look_at_list(self) except -1
     cdef list copy_of_list(self)
     cdef int empty_list(self) except -1
 

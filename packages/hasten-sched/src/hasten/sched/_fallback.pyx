@@ -121,6 +121,13 @@ cdef class Fallback(Pending):
             self.use_agenda()
             return True
 
+    cdef int look_at_list(self) except -1:
+        """AGAIN if there is no list, NOTHING if it is empty, else LATER."""
+        with self.locked():
+            if self.events is None:
+                return AGAIN
+            return LATER if self.events else NOTHING
+
     cdef list copy_of_list(self):
         """The events in their order, or None if there is no list."""
         with self.locked():

@@ -11,8 +11,7 @@ cdef extern from "Python.h":
     long PyLong_AsLongAndOverflow(object number, int *overflow) noexcept
     long long PyLong_AsLongLongAndOverflow(object number, int *overflow) noexcept
 
-cdef enum:
-    LARGEST = 1 << 53  # up to here, every int has a double of its own
+cdef long long LARGEST = 2 ** 53  # up to here, every int has a double of its own
 
 
 cdef bint as_double(number, double *value) noexcept:

@@ -337,17 +337,15 @@ cdef class scheduler(Fallback):
     # ---- looking ----
 
     cdef bint nothing_pending(self) except -1:
-        cdef bint in_list, nothing
-        while True:
+        cdef int found = AGAIN
+        while found == AGAIN:
             hs_mutex_lock(&self.guard)
-            in_list = self.events is not None
-            nothing = self.agenda.records.live == 0
+            if self.events is None:
+                found = LATER if self.agenda.records.live > 0 else NOTHING
             hs_mutex_unlock(&self.guard)
-            if not in_list:
-                return nothing
-            events = self.copy_of_list()
-            if events is not None:
-                return not events
+            if found == AGAIN:
+                found = self.look_at_list()
+        return found == NOTHING
 
     def empty(self):
         """Whether no event is pending now; that may have changed when the caller looks at it."""

@@ -21,6 +21,7 @@ INCLUDE = [
     HERE / "fake_python",
     ROOT / "tools" / "include",
     ROOT / "packages/hasten-queue/src/hasten/queue",
+    ROOT / "packages/hasten-sched/src/hasten/sched",
 ]
 MEMORY = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer"]
 RACES = ["-fsanitize=thread"]

@@ -27,10 +27,12 @@ static inline void PyMem_RawFree(void *p) { free(p); }
 
 #define Py_INCREF(op) ((op)->ob_refcnt++)
 #define Py_DECREF(op) ((op)->ob_refcnt--)
-#define Py_VISIT(op)                            \
-    do {                                        \
-        int visited = visit((op), arg);         \
-        if (visited) return visited;            \
+#define Py_XINCREF(op) ((op) ? Py_INCREF(op) : 0)
+#define Py_XDECREF(op) ((op) ? Py_DECREF(op) : 0)
+#define Py_VISIT(op)                                   \
+    do {                                               \
+        int visited = (op) ? visit((op), arg) : 0;     \
+        if (visited) return visited;                   \
     } while (0)
 
 #endif

@@ -51,7 +51,8 @@ def test_a_thread_cannot_wait_for_the_one_that_started_it(sleeps):
     outer, errors = dummy._ThreadHandle(), []
 
     def inner():
-        with pytest.raises(RuntimeError, match=rf"join\(\) would wait for ever: thread {outer.ident} ") as error:
+        words = rf"join\(\) would wait for ever: thread {outer.ident} "
+        with pytest.raises(RuntimeError, match=words) as error:
             outer.join()
         errors.append(error)
         assert outer.join(2.5) is None and not outer.is_done()

@@ -1,4 +1,4 @@
-"""Where there are no threads, or the program says so; and the standard library's threading over this module."""
+"""Where there are no threads, or the program says so; and the standard library's threading over this."""
 
 import _thread
 

@@ -54,11 +54,7 @@ def test_a_wait_without_end_is_an_error(name):
     with pytest.raises(RuntimeError) as caught:
         ENDLESS[name]()
     text = str(caught.value)
-    call = {"with": "acquire", "Condition.wait_for": "wait"}.get(name.split()[0], name.split(".")[-1].split()[0])
-    if name.startswith("with"):
-        call = "acquire"
-    elif name == "Condition.wait_for":
-        call = "wait"
+    call = "acquire" if name.startswith("with") else name.partition(".")[2].partition("_")[0]
     assert text.startswith(f"{call}() would wait for ever: ")
     assert "each runs to its end inside start()" in text
     assert text.rpartition("; ")[2].strip(), "it says what to do"
@@ -265,7 +261,10 @@ def test_event(impl):
     assert not event.is_set()
 
 
-@given(st.integers(0, 3), st.lists(st.sampled_from(["acquire", "zero", "release", "release2"])), st.booleans())
+STEPS = ["acquire", "zero", "release", "release2"]
+
+
+@given(st.integers(0, 3), st.lists(st.sampled_from(STEPS)), st.booleans())
 def test_semaphores_are_like_the_real_ones(value, steps, bounded):
     import threading
 

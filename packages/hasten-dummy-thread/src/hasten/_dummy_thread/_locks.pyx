@@ -1,12 +1,11 @@
 # cython: freethreading_compatible=True
 """Locks that never block.
 
-`lock` (also known as LockType) is lax, as `_dummy_thread`'s has always been: a blocking acquire() succeeds even
-if the lock is held.  Code that lets one thread wait for another by locking twice runs on.
+`lock` (also known as LockType) is lax, as `_dummy_thread`'s has always been: a blocking acquire() succeeds
+even if the lock is held.  Code that lets one thread wait for another by locking twice runs on.
 
-`StrictLock` is a lock of which that can be relied on what a lock is for: it is the Lock of
-dummy_threading.  Taking it while it is held is an error unless the caller would not wait for ever.  So is
-RLock, here and there.
+`StrictLock` is the Lock of dummy_threading: whoever has taken it is the only one that has.  Taking it while it
+is held fails, and is an error where a real lock would wait for ever.  RLock is that strict here and there.
 """
 
 cimport cython
@@ -138,7 +137,9 @@ cdef class StrictLock(lock):
         if self.take():
             return True
         if seconds < 0:
-            raise never_ends("acquire()", "the lock is held", "release it first, or pass a timeout or blocking=False")
+            raise never_ends(
+                "acquire()", "the lock is held", "release it first, or pass a timeout or blocking=False"
+            )
         if seconds == 0:
             return False
         sleep_out(seconds)

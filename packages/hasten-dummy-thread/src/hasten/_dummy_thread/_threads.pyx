@@ -71,7 +71,7 @@ def is_inside():
 
 
 def at_thread_end(function):
-    """Have function() called when the running thread ends.  Outside of such threads: False, and nothing done."""
+    """Have function() called when the running thread ends.  Outside of such threads do nothing: False."""
     cdef PyObject *innermost = hs_get_innermost()
     if innermost == NULL:
         return False
@@ -79,8 +79,8 @@ def at_thread_end(function):
     return True
 
 
-def run_as_thread(function, tuple args=(), dict kwargs={}):
-    """Call function(*args, **kwargs) as a new thread; return that thread's number when it has ended.
+def run_as_thread(function, tuple args=()):
+    """Call function(*args) as a new thread; return that thread's number when it has ended.
 
     What the function raises comes out of this call.  So does what a signal handler raises for a signal
     of interrupt_main().
@@ -92,7 +92,7 @@ def run_as_thread(function, tuple args=(), dict kwargs={}):
     hs_set_innermost(<PyObject *>me)
     try:
         try:
-            function(*args, **kwargs)
+            function(*args)
         finally:
             while me.at_end:
                 me.at_end.pop()()
@@ -121,7 +121,7 @@ def print_errors_of(function, args, kwargs):
         traceback.print_exc()
 
 
-def start_new_thread(function, args, kwargs={}):
+def start_new_thread(function, args, kwargs={}):  # no-cython-lint
     """Run function(*args, **kwargs) as a thread, to its end; return the thread's number.
 
     args: a tuple.  kwargs: a dict.  SystemExit ends the thread silently; other exceptions are printed with
@@ -260,9 +260,9 @@ cdef int deliver(int signum) except -1:
 def interrupt_main(signum=2, /):
     """Simulate the arrival of a signal in the main thread.
 
-    signum: a signal number, SIGINT by default; ValueError if it is none.  In a thread it takes effect when that
-    thread has ended (and those inside of which it runs), otherwise at once.  A signal other than SIGINT
-    that has no handler written in Python does nothing.
+    signum: a signal number, SIGINT by default; ValueError if it is none.  In a thread it takes effect when
+    that thread has ended (and those inside of which it runs), otherwise at once.  A signal other than
+    SIGINT that has no handler written in Python does nothing.
     """
     import signal
 

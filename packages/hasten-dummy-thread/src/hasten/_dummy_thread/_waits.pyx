@@ -50,6 +50,6 @@ def set_sleeping(bint on):
 def never_ends(call, state, cure):
     """The RuntimeError for *call*, a wait without a timeout: what holds it up, and what to do about it."""
     return RuntimeError(
-        f"{call} would wait for ever: {state}, and no other thread can change that meanwhile, because each runs"
-        f" to its end inside start(); {cure}"
+        f"{call} would wait for ever: {state}, and no other thread can change that meanwhile, because each"
+        f" runs to its end inside start(); {cure}"
     )

@@ -123,7 +123,9 @@ def currentThread():
 
 def activeCount():
     """An old name of active_count()."""
-    _warnings.warn("activeCount() is deprecated, use active_count() instead", DeprecationWarning, stacklevel=2)
+    _warnings.warn(
+        "activeCount() is deprecated, use active_count() instead", DeprecationWarning, stacklevel=2
+    )
     return active_count()
 
 

@@ -38,8 +38,8 @@ cdef class Barrier:
         """Arrive.  The last to do so calls the action and all return: the number of those before them.
 
         If others are still to come: with a timeout in seconds (or one given to Barrier) let that time
-        pass, break the barrier and raise BrokenBarrierError; otherwise raise RuntimeError, because none can come
-        meanwhile.  BrokenBarrierError too if the barrier is broken, or is reset during the sleep.
+        pass, break the barrier and raise BrokenBarrierError; otherwise raise RuntimeError, because none can
+        come meanwhile.  BrokenBarrierError too if the barrier is broken, or is reset during the sleep.
         """
         if timeout is None:
             timeout = self._timeout

@@ -1,13 +1,12 @@
 """The exception of Barrier: the standard library's own class, unless the program has hidden `threading`."""
 
-try:
-    from threading import BrokenBarrierError
-except ImportError:
 
-    class BrokenBarrierError(RuntimeError):
-        """A barrier was broken or reset while a thread was waiting for it."""
+def broken_barrier_error():
+    try:
+        import threading
+    except ImportError:
+        return type("BrokenBarrierError", (RuntimeError,), {"__module__": "hasten.dummy_threading"})
+    return threading.BrokenBarrierError
 
-        __module__ = "hasten.dummy_threading"
 
-
-__all__ = ["BrokenBarrierError"]
+BrokenBarrierError = broken_barrier_error()

@@ -46,7 +46,9 @@ cdef class Event:
         if not self.flag:
             if timeout is None:
                 raise never_ends(
-                    "wait()", "the event is not set", "start the thread that sets it before, or pass a timeout"
+                    "wait()",
+                    "the event is not set",
+                    "start the thread that sets it before, or pass a timeout",
                 )
             sleep_out(seconds)
         return self.flag

@@ -2,13 +2,13 @@
 
 What is changed, and put back when the last patched() is left:
 
-* start() of threading.Thread and run() of threading.Timer: the classes stay, and so do those derived from them;
+* start() of threading.Thread and run() of threading.Timer: the classes stay, and those derived from them;
 * in `threading`, what waits or tells who is running; in `_thread`, what starts threads; in `queue`, the
   classes that would really wait;
 * the same in the modules of hasten that stand for those three;
 * in every other module, globals that are one of those objects (`from threading import Lock`).
 
-A module that is first imported meanwhile binds our objects; in the end it gets those it would have got otherwise.
+A module that is first imported meanwhile binds our objects; in the end it gets those it would have had.
 """
 
 import sys
@@ -47,8 +47,8 @@ class patched(ContextDecorator):
     return at once.  reraise: True lets what a thread raises come out of its start(); False, the default,
     hands it to threading.excepthook.
 
-    It applies to the whole process, and nests; the options are those of the innermost.  The objects under test have to be
-    made inside of it: a lock or queue made before is real.
+    It applies to the whole process, and nests; the options are those of the innermost.  The objects under
+    test have to be made inside of it: a lock or queue made before is real.
     """
 
     def __init__(self, *, sleep=False, reraise=False):
@@ -63,7 +63,7 @@ class patched(ContextDecorator):
     def __exit__(self, *exc_info):
         global change
         set_options(*entered.pop())
-        if not entered:
+        if not entered and change is not None:
             change.undo()
             change = None
 
@@ -77,9 +77,9 @@ class Change:
     """All that is changed, from the moment one is made; undo() puts it back."""
 
     def __init__(self):
-        self.before = []  # (module or class, name, what was there), in the order of the changes
-        self.ours = {}  # id of an original -> ours
-        self.originals = {}  # id of ours -> the original
+        self.before: list = []  # (module or class, name, what was there), in the order of the changes
+        self.ours: dict = {}  # id of an original -> ours
+        self.originals: dict = {}  # id of ours -> the original
         self.modules = set(sys.modules)
         try:
             for module in modules_called("_thread"):
@@ -97,7 +97,7 @@ class Change:
             raise
 
     def replace(self, module, new):
-        """Put *new*, a dict of our objects by name, into the module, as far as it has something of that name."""
+        """Put *new*, a dict of our objects by name, into the module, as far as it has such names."""
         for name, ours in new.items():
             original = vars(module).get(name, ours)
             if original is not ours:
@@ -152,7 +152,7 @@ def threading_modules():
 
 
 def queues(queue):
-    """The classes for `queue`: our SimpleQueue; for the others the standard library's, which lock with `threading`."""
+    """The classes for `queue`: our SimpleQueue, and the standard library's others, written in Python."""
     from hasten.dummy_threading._queue import SimpleQueue
 
     new = {"SimpleQueue": SimpleQueue}

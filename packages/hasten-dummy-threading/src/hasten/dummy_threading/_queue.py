@@ -11,9 +11,12 @@ class SimpleQueue:
     """An unbounded FIFO queue.  get() from an empty one gives up or raises."""
 
     def __init__(self):
-        self._items = deque()
+        self._items: deque = deque()
 
-    __class_getitem__ = classmethod(GenericAlias)
+    @classmethod
+    def __class_getitem__(cls, item):
+        """SimpleQueue[int] is a generic alias, for annotations."""
+        return GenericAlias(cls, item)
 
     def put(self, item, block=True, timeout=None):
         """Put *item* into the queue; *block* and *timeout* make no difference."""
@@ -24,8 +27,8 @@ class SimpleQueue:
     def get(self, block=True, timeout=None):
         """Remove and return the next item.
 
-        If there is none: with block=False raise Empty; with a timeout in seconds let that time pass, then raise
-        Empty; otherwise raise RuntimeError, because nobody can put one meanwhile.
+        If there is none: with block=False raise Empty; with a timeout in seconds let that time pass, then
+        raise Empty; otherwise raise RuntimeError, because nobody can put one meanwhile.
         """
         if block and not self._items:
             if timeout is None:

@@ -1,8 +1,8 @@
 """Thread objects of the standard library's class, or hasten.threading's, run inside start().
 
-While patched() is in force, `start` below is Thread.start.  So classes derived from Thread run inside start() too,
-whenever they were made.  This is the one place that knows the private attributes of threading.Thread: what
-has run here is over for its is_alive() and join(), and stays so.
+While patched() is in force, `start` below is Thread.start.  So classes derived from Thread run inside start()
+too, whenever they were made.  This is the one place that knows the private attributes of threading.Thread:
+what has run here is over for its is_alive() and join(), and stays so.
 """
 
 from hasten._dummy_thread import _make_thread_handle, get_native_id
@@ -12,14 +12,22 @@ from hasten.dummy_threading import _running
 
 def start(self):
     """Run the thread, to its end."""
-    if not self._initialized:
-        raise RuntimeError("thread.__init__() not called")
-    if self._started.is_set():
-        raise RuntimeError("threads can only be started once")
+    check(self)
     context = getattr(self, "_context", None)  # 3.14+
     if context is None:
         context = _running.context_for_new_thread()
     _running.run_inside_start(self, context, _begin, _end)
+
+
+def check(thread):
+    """RuntimeError if it cannot be started."""
+    if not thread._initialized:
+        problem = "thread.__init__() not called"
+    elif thread._started.is_set():
+        problem = "threads can only be started once"
+    else:
+        return
+    raise RuntimeError(problem)
 
 
 def run_timer(self):

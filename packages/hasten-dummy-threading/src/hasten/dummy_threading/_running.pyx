@@ -103,7 +103,7 @@ def getprofile():
 
 
 def context_for_new_thread():
-    """The contextvars.Context of a thread that is given none: empty, or a copy as the interpreter's flag says."""
+    """The contextvars.Context of a thread that is given none: empty, or a copy if the flag says so."""
     return copy_context() if getattr(sys.flags, "thread_inherit_context", False) else Context()
 
 

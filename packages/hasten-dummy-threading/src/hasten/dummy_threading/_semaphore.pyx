@@ -80,8 +80,8 @@ cdef class BoundedSemaphore(Semaphore):
     cdef public object _initial_value
 
     def __init__(self, value=1):
-        Semaphore.__init__(self, value)
         self._initial_value = value
+        Semaphore.__init__(self, value)
 
     def release(self, n=1):
         """Add *n*.  ValueError if that is less than one, or makes more than there were at the start."""

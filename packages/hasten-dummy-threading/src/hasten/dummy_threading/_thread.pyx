@@ -30,12 +30,14 @@ cdef class Thread:
     A thread that runs inside its start(), to its end.
 
     target: what run() calls, with *args* and *kwargs*.  name: a str; "Thread-N (target)" by default.
-    daemon: makes no difference; by default that of the thread that makes this one.  context: the contextvars.Context
-    to run in; by default an empty one, or a copy of the caller's where sys.flags.thread_inherit_context says
-    so.  group: None.
+    daemon: makes no difference; by default that of the thread that makes this one.  context: the
+    contextvars.Context to run in; by default an empty one, or a copy of the caller's where
+    sys.flags.thread_inherit_context says so.  group: None.
     """
 
-    def __init__(self, group=None, target=None, name=None, args=(), kwargs=None, *, daemon=None, context=None):
+    def __init__(
+        self, group=None, target=None, name=None, args=(), kwargs=None, *, daemon=None, context=None
+    ):
         if group is not None:
             raise AssertionError(f"group argument must be None for now, not {group!r}")
         self._target = target
@@ -55,8 +57,8 @@ cdef class Thread:
     def start(self):
         """Run the thread, to its end.
 
-        What the thread raises goes to excepthook; SystemExit ends it silently.  KeyboardInterrupt comes out of this
-        call, be it from Ctrl-C or, when the thread has ended, from interrupt_main().
+        What the thread raises goes to excepthook; SystemExit ends it silently.  KeyboardInterrupt comes out
+        of this call, be it from Ctrl-C or, when the thread has ended, from interrupt_main().
         RuntimeError if it was started before.
         """
         if not self.initialized:
@@ -87,8 +89,8 @@ cdef class Thread:
     def join(self, timeout=None):
         """Return if the thread has ended, as each has that was started by now.
 
-        RuntimeError if it was not started, or is the one that calls.  What is left are threads inside of which
-        this one was started: waiting for them takes *timeout* seconds, and without one is a RuntimeError.
+        RuntimeError if it was not started, or is the one that calls.  What is left are threads inside of
+        which this one was started: waiting for them takes *timeout* seconds, and without one is a RuntimeError.
         """
         cdef double seconds = 0 if timeout is None else seconds_of(timeout)
         self.check(RuntimeError)

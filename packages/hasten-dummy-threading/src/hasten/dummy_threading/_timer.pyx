@@ -12,7 +12,7 @@ cdef class Timer(Thread):
 
     A thread that calls a function, inside its start() and without letting any time pass.
 
-    interval: seconds that a real timer would wait; it is only kept.  function: called with *args* and *kwargs*.
+    interval: seconds that a real timer would wait; only kept.  function: called with *args* and *kwargs*.
     """
     cdef public object interval
     cdef public object function
@@ -22,11 +22,10 @@ cdef class Timer(Thread):
 
     def __init__(self, interval, function, args=None, kwargs=None):
         Thread.__init__(self)
-        self.interval = interval
-        self.function = function
-        self.args = [] if args is None else args
-        self.kwargs = {} if kwargs is None else kwargs
         self.finished = Event()
+        self.function, self.interval = function, interval
+        self.kwargs = {} if kwargs is None else kwargs
+        self.args = [] if args is None else args
 
     def cancel(self):
         """Have the function not called.  Too late after start()."""

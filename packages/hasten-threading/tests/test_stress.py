@@ -193,30 +193,27 @@ def test_stress_with_interrupts(spawn):
             signal.pthread_kill(MAIN, signal.SIGUSR1)
 
     def handle(*_):
+        nonlocal armed
         if armed:
+            armed = False
             raise Interrupt
 
-    waits = [lambda: world.event.wait(0.005), lambda: world.plain.wait(0.005), lambda: world.cond.wait(0.005)]
     before = signal.signal(signal.SIGUSR1, handle)
     tasks = [spawn(worker.work) for worker in workers] + [spawn(annoy)]
     end = time.monotonic() + SECONDS
     try:
         while time.monotonic() < end:
-            number = rng.randrange(3)
-            cond = [None, world.plain, world.cond][number]
+            cond = world.cond if rng.random() < 0.7 else None
             if cond is not None:
                 cond.acquire()
             try:
                 armed = True
-                waits[number]()
+                (cond or world.event).wait(0.005)
                 armed = False
             except Interrupt:
-                armed = False
                 interrupts += 1
-            finally:
-                armed = False
-                if cond is not None:
-                    cond.release()
+            if cond is not None and cond._is_owned():  # not, if taking the lock again was interrupted
+                cond.release()
     finally:
         armed = False
         world.over = True

@@ -7,9 +7,9 @@ thread enlists itself under the guard, lets go of the guard, and dozes on a word
 release() lets threads go, those first that have slept longest: it marks them, all at once, and so decides
 who was meant.  Then they have to be woken.  Without a GIL release() does that.  With one, it wakes the
 first only, and each thread that leaves wakes the next: a crowd that is woken at once would do nothing but
-fight for the GIL.  Three facts keep that chain from breaking:
+fight for the GIL (two at a time are slower already).  Three facts keep that chain from breaking:
 
-- The head of `released` has been woken, always.  Whoever leaves as the head wakes the next head.
+- The first in `released` has been woken, always: whoever changes the list sees to that.
 - A thread that is marked leaves, whatever ended its sleep: its word says that it was let go.
 - Only threads that are parked are chained.  One that runs a signal handler, or Python code that releases a
   lock, may take long; it is marked and taken out at once, and finds its mark when it gets there.
@@ -31,7 +31,7 @@ if hs_park_init() != 0:
     raise MemoryError("no memory for the handler that resets sleeping threads after fork()")
 
 cdef enum:
-    BATCH = 64  # how many threads are woken between two looks at the list
+    BATCH = 64  # without a GIL: how many are woken between two looks at the list
 
 
 cdef void enlist(sleepers *all, hs_waiter *me, const void *target) noexcept:
@@ -109,35 +109,20 @@ cdef void leave(sleepers *all, hs_mutex *guard, hs_waiter *me) noexcept:
 
 cdef void step_out(sleepers *all, hs_mutex *guard, hs_waiter *me) noexcept:
     """leave() with the guard held before."""
-    cdef int *next_word = NULL
     if not me.word:
         hs_waitlist_remove(&all.waiting, me)
     elif me.linked:
-        if all.released.head == me and me.next != NULL:
-            next_word = &me.next.word
         hs_waitlist_remove(&all.released, me)
-    hs_mutex_unlock(guard)
-    if next_word != NULL:
-        hs_unpark(next_word)
+    wake_released(all, guard)
 
 
 cdef void release(sleepers *all, hs_mutex *guard, Py_ssize_t most) noexcept:
     """Let up to *most* threads go.  The guard is held before, and not held after."""
-    cdef bint chained
-    cdef int *first = NULL
     forget_the_dead(all)
-    chained = all.released.head != NULL
     while most > 0 and all.waiting.head != NULL:
         let_go(all, all.waiting.head)
         most -= 1
-    if HS_FREE_THREADED:
-        wake_released(all, guard)
-        return
-    if not chained and all.released.head != NULL:
-        first = &all.released.head.word
-    hs_mutex_unlock(guard)
-    if first != NULL:
-        hs_unpark(first)
+    wake_released(all, guard)
 
 
 cdef void forget_the_dead(sleepers *all) noexcept:
@@ -170,11 +155,33 @@ cdef extern from *:
     void set_word(int *word) noexcept
 
 
-cdef void wake_released(sleepers *all, hs_mutex *guard) noexcept:
-    """Wake all who were let go, in batches: a system call is too long for the guard to be held."""
+cdef inline void wake_released(sleepers *all, hs_mutex *guard) noexcept:
+    """Wake those who were let go.  The guard is held before, and not held after."""
+    if all.released.head == NULL:
+        hs_mutex_unlock(guard)
+    elif HS_FREE_THREADED:
+        wake_all(all, guard)
+    else:
+        wake_first(all, guard)
+
+
+cdef void wake_first(sleepers *all, hs_mutex *guard) noexcept:
+    """See to it that the first one is awake."""
+    cdef hs_waiter *first = all.released.head
+    cdef int *word = NULL
+    if first.parked:
+        first.parked = False
+        word = &first.word
+    hs_mutex_unlock(guard)
+    if word != NULL:
+        hs_unpark(word)
+
+
+cdef void wake_all(sleepers *all, hs_mutex *guard) noexcept:
+    """Wake them all, in batches: a system call is too long for the guard to be held."""
     cdef int *words[BATCH]
-    cdef int count, i
-    while True:
+    cdef int count = BATCH, i
+    while count == BATCH:
         count = 0
         while count < BATCH and all.released.head != NULL:
             words[count] = &all.released.head.word
@@ -183,9 +190,8 @@ cdef void wake_released(sleepers *all, hs_mutex *guard) noexcept:
         hs_mutex_unlock(guard)
         for i in range(count):
             hs_unpark(words[i])
-        if count < BATCH:
-            return
         hs_mutex_lock(guard)
+    hs_mutex_unlock(guard)
 
 
 cdef list targets_asleep(sleepers *all, hs_mutex *guard):

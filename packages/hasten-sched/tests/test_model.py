@@ -259,8 +259,11 @@ def test_in_step_with_the_standard_library(capsys):
         deadline=None,
         suppress_health_check=list(HealthCheck),
     )
-    InStep.TestCase("runTest").debug()
-    assert InStep.steps >= STEPS // 4
+    turns = 0
+    while InStep.steps < STEPS:
+        InStep.TestCase("runTest").debug()
+        turns += 1
+        assert turns < 20, f"only {InStep.steps} steps"
     if "HASTEN_SCHED_STEPS" in os.environ:
         with capsys.disabled():
             print(f"\n{InStep.steps} steps in step with the standard library")

@@ -129,7 +129,7 @@ def test_a_waiter_that_is_not_woken_is_found_out(monkeypatch):
     with pytest.raises(WrongResult, match="the last was awake"):
         case.run(state, 1)
     threading.Semaphore.release(semaphore)
-    threading_crowds.until("the last was awake", crowd.all_awake)
+    threading_crowds.until("the last was awake", lambda: crowd.awake() == 5)
     crowd.dismiss()
 
 

@@ -72,35 +72,40 @@ class Starts(Case):
 class Crowd:
     """Threads of the interpreter's own `_thread` that call wait() once, note when that returned, and park.
 
-    They park, instead of ending, so that the end of a thread is in nobody's time.
+    They park, instead of ending, so that the end of a thread is in nobody's time. Each has a list and a lock
+    of its own: without a GIL, common ones would be what all of them wait for.
     """
 
     def __init__(self, wait: Callable[[], Any]) -> None:
         self.wait = wait
         self.arrived: list[int] = []
-        self.awake: list[int] = []
-        self.results: list[Any] = []
-        self.parking = _thread.allocate_lock()
-        self.parking.acquire()
         self.left: list[int] = []
-        for number in range(CROWD):
-            _thread.start_new_thread(self.body, (number,))
+        self.wakes: list[list[tuple[int, Any]]] = [[] for _ in range(CROWD)]
+        self.gates = [_thread.allocate_lock() for _ in range(CROWD)]
+        for number, gate in enumerate(self.gates):
+            gate.acquire()
+            _thread.start_new_thread(self.body, (number, gate, self.wakes[number]))
         until("the crowd sleeps", lambda: len(self.arrived) == CROWD and quiet())
 
-    def body(self, number: int) -> None:
+    def body(self, number: int, gate: Any, mine: list[tuple[int, Any]]) -> None:
         self.arrived.append(number)
         result = self.wait()
-        self.awake.append(perf_counter_ns())
-        self.results.append(result)
-        with self.parking:
+        mine.append((perf_counter_ns(), result))
+        with gate:
             self.left.append(number)
 
-    def all_awake(self) -> bool:
-        return len(self.results) == CROWD
+    def awake(self) -> int:
+        """How many have been awake."""
+        return sum(map(len, self.wakes))
+
+    def last(self) -> int:
+        """When the last was awake."""
+        return max(when for ((when, _),) in self.wakes)
 
     def dismiss(self) -> None:
-        """Let the parked threads end. Each opens the way for the next."""
-        self.parking.release()
+        """Let the parked threads end."""
+        for gate in self.gates:
+            gate.release()
         until("the crowd is gone", lambda: len(self.left) == CROWD and quiet())
 
 
@@ -136,15 +141,15 @@ class Waking(Case):
 
     def run(self, state: Any, n: int) -> tuple[int, Any]:
         thing, crowd = state
-        early = len(crowd.awake)
+        early = crowd.awake()
         begin = perf_counter_ns()
         if self.primitive == "Event":
             thing.set()
         else:
             thing.release(CROWD)
         call = perf_counter_ns() - begin
-        until("the last was awake", crowd.all_awake)
-        return (call if self.call_only else max(crowd.awake) - begin), early
+        until("the last was awake", lambda: crowd.awake() == CROWD)
+        return (call if self.call_only else crowd.last() - begin), early
 
     def value(self, elapsed: int, n: int, outcome: Any) -> float:
         return elapsed
@@ -153,6 +158,9 @@ class Waking(Case):
         thing, crowd = state
         crowd.dismiss()
         expect(outcome == 0, f"{outcome} threads did not sleep until they were woken")
-        expect(crowd.results == [True] * CROWD, "a wait that was ended by a wake-up said something else")
+        expect(
+            all(result is True for ((_, result),) in crowd.wakes),
+            "a wait that was ended by a wake-up said something else",
+        )
         if self.primitive == "Semaphore":
             expect(not thing.acquire(False), "a unit is left after as many threads took one as were released")

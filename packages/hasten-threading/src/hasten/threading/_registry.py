@@ -18,7 +18,8 @@ limbo = stdlib._limbo  # Thread -> Thread: started, and not yet in `active`
 hooks = vars(stdlib)  # has _trace_hook and _profile_hook, as settrace() and setprofile() were given them last
 dangling = stdlib._dangling  # weak references to all threads that were ever started
 
-also_wait = joining.also_wait  # for what the end of the interpreter has to wait for
+wait_at_exit = joining._join_at_exit  # call it before something starts that the interpreter's end has to wait for
+also_wait = joining.also_wait  # and this with a function that waits for it
 
 def excepthook():
     """The function that is told of exceptions that end a thread, or None if somebody has removed it."""

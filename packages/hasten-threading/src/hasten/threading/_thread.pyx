@@ -14,6 +14,7 @@ cimport cython
 
 from compat cimport hs_finalizing, hs_mutex_lock, hs_mutex_unlock
 from hasten.threading._fields cimport ThreadFields, deprecated
+from hasten.threading._waiting cimport deadline_of, seconds_until
 
 import _thread as interpreter_thread
 import contextvars
@@ -200,15 +201,19 @@ cdef class Thread(ThreadFields):
 
     def _invoke_excepthook(self, thread):
         """Tell threading.excepthook() of the exception that is being handled."""
+        kind, error, traceback = sys.exc_info()
+        error.__traceback__ = traceback = beyond_this_module(traceback)
         hook = registry.excepthook()
         try:
             (interpreter_thread._excepthook if hook is None else hook)(
-                interpreter_thread._ExceptHookArgs([*sys.exc_info(), thread])
+                interpreter_thread._ExceptHookArgs((kind, error, traceback, thread))
             )
-        except Exception as error:
-            error.__suppress_context__ = True
+        except Exception as failure:
+            failure.__suppress_context__ = True
             print("Exception in threading.excepthook:", file=sys.stderr or self.stderr, flush=True)
             sys.excepthook(*sys.exc_info())
+        finally:
+            error = traceback = None  # they refer to each other
 
     # ---- joining ----
 
@@ -226,15 +231,20 @@ cdef class Thread(ThreadFields):
             raise RuntimeError("cannot join thread before it is started")
         if self.identifier == PyThread_get_thread_ident() and current() is self:
             raise RuntimeError("cannot join current thread")
-        if timeout is None:
-            self.the_handle().join()
-        else:
-            self.the_handle().join(max(timeout, 0))
+        self.the_handle().join(seconds_until(deadline_of(timeout)))
 
     def is_alive(self):
         """Whether the thread was started and has not ended."""
         self.check_initialized()
         return self.launched and not self.the_handle().is_done()
+
+
+cdef object beyond_this_module(traceback):
+    """The traceback without our frames at its head: there is no source that they could show."""
+    entry = traceback
+    while entry is not None and entry.tb_frame.f_code.co_filename.startswith("src/hasten/threading/"):
+        entry = entry.tb_next
+    return traceback if entry is None else entry
 
 
 # ---- all threads ------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ run yet; the end of the interpreter waits for those that are no daemons.
 A subclass with a run() of its own is none of this: run() may wait as it likes, so it gets a thread at once.
 """
 
+cimport cython
 from libc.stdint cimport int64_t
 
 from cpython.object cimport PyObject
@@ -46,6 +47,7 @@ cdef struct service_state:
     hs_mutex guard
     hs_timers heap
     bint running         # there is a timer thread
+    int64_t until        # when it will look at the heap; 0: soon
     Py_ssize_t awaited   # pending timers that are no daemons
     sleepers watching    # the timer thread
     sleepers leaving     # who waits for awaited to become 0
@@ -67,7 +69,7 @@ cdef int schedule(Timer timer) except -1:
     service.awaited += not timer.daemonic
     start = not service.running
     service.running = True
-    if not start and hs_timers_first(&service.heap) == &timer.entry:
+    if not start and timer.entry.deadline < service.until:
         release(&service.watching, &service.guard, EVERYBODY)
     else:
         hs_mutex_unlock(&service.guard)
@@ -80,7 +82,9 @@ cdef int start_service(Timer timer) except -1:
     try:
         hasten._thread.start_new_thread(serve, ())
     except BaseException:
+        hs_mutex_lock(&service.guard)
         service.running = False
+        hs_mutex_unlock(&service.guard)
         unschedule(timer)
         raise
     return 0
@@ -91,7 +95,10 @@ cdef bint unschedule(Timer timer) except -1:
     cdef bint removed
     hs_mutex_lock(&service.guard)
     removed = hs_timers_remove(&service.heap, &timer.entry)
-    hs_mutex_unlock(&service.guard)
+    if removed and hs_timers_first(&service.heap) == NULL and service.until > hs_deadline_after(LINGER):
+        release(&service.watching, &service.guard, EVERYBODY)  # or it would linger until this timer is due
+    else:
+        hs_mutex_unlock(&service.guard)
     if removed:
         no_longer_pending(timer)
         Py_DECREF(timer)
@@ -118,6 +125,7 @@ cdef Timer next_due():
     cdef bint lingered = False
     while True:
         hs_mutex_lock(&service.guard)
+        service.until = 0
         first = hs_timers_first(&service.heap)
         if first == NULL and lingered:
             service.running = False
@@ -129,7 +137,7 @@ cdef Timer next_due():
             timer = <Timer>first.owner
             Py_DECREF(timer)
             return timer
-        until = first.deadline if first != NULL else hs_deadline_after(LINGER)
+        service.until = until = first.deadline if first != NULL else hs_deadline_after(LINGER)
         lingered = not sleep(&service.watching, &service.guard, &me, &service, until) and first == NULL
 
 
@@ -169,6 +177,7 @@ def forget_timers():
         Py_DECREF(timer)
         dropped.append(timer)
     service.running = False
+    service.until = 0
     service.awaited = 0
 
 
@@ -180,12 +189,20 @@ cdef class Finished(Event):
     cdef Timer pending
 
     cdef int raise_flag(self) except -1:
-        cdef Timer timer = self.pending
-        self.pending = None
-        Event.raise_flag(self)
+        cdef Timer timer
+        Event.raise_flag(self)  # before: start() arms first and then looks at the flag
+        timer = self.disarm()
         if timer is not None:
             timer.withdraw()
         return 0
+
+    cdef Timer disarm(self):
+        """The timer that setting the event would have cancelled until now, or None."""
+        cdef Timer timer
+        with cython.critical_section(self):
+            timer = self.pending
+            self.pending = None
+        return timer
 
 
 cdef class Timer(Thread):
@@ -200,6 +217,7 @@ cdef class Timer(Thread):
     """
 
     cdef hs_timer entry
+    cdef Finished armed  # `finished` as it was at start(): users may replace the attribute
     cdef bint due  # run() need not wait
 
     def __init__(self, interval, function, args=None, kwargs=None):
@@ -220,16 +238,23 @@ cdef class Timer(Thread):
         if self.waits_by_itself(&seconds):
             self.launch()
             return
+        if not self.daemonic:
+            registry.wait_at_exit()
         self.entry.deadline = hs_deadline_after(seconds)
         registry.limbo[self] = self
         registry.dangling.add(self)
-        (<Finished>me.finished).pending = self
+        self.armed = me.finished
+        self.armed.pending = self
         try:
             schedule(self)
         except BaseException:
+            self.armed.disarm()
+            self.armed = None
             registry.limbo.pop(self, None)
             self.launched = False
             raise
+        if self.armed.flag:
+            self.withdraw()  # cancelled before it was in the heap
 
     cdef bint waits_by_itself(self, double *seconds) except -1:
         """Whether the timer's thread is to be started at once, and run() to do the waiting."""
@@ -248,6 +273,7 @@ cdef class Timer(Thread):
         me.finished.set()
 
     cdef int withdraw(self) except -1:
+        self.armed.disarm()
         if unschedule(self):
             self.end_unrun()
         return 0
@@ -260,8 +286,7 @@ cdef class Timer(Thread):
 
     cdef int fire(self) except -1:
         """In the timer thread: start the timer's own."""
-        cdef object me = self
-        (<Finished>me.finished).pending = None
+        self.armed.disarm()
         self.due = True
         try:
             starting._start_promised(self._bootstrap, self.the_handle(), self.daemonic)
@@ -287,13 +312,15 @@ cdef class Timer(Thread):
         """
         cdef hs_waiter me
         cdef int64_t deadline
-        if self.entry.place != 0:
+        if self.armed is not None:
             deadline = deadline_of(timeout)
             hs_mutex_lock(&self.guard)
             if deadline > 0 and not self.begun:
                 sleep(&self.beginning, &self.guard, &me, <void *>self, deadline)
             else:
                 hs_mutex_unlock(&self.guard)
+            if not self.begun:
+                return  # there is no thread to be joined yet
             timeout = seconds_until(deadline)
         Thread.join(self, timeout)
 

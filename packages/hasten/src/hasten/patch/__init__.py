@@ -70,8 +70,10 @@ def install(
         _refuse_green_threads()
         installation = Installation(selected, absent)
         try:
-            for name in selected:
-                _hold(name, installation)
+            # All are redirected before the first is patched in: replaced modules are left as they are.
+            begun = [name for name in selected if _hold(name, installation)]
+            for name in begun:
+                _patches[name] = _rebind.Patch(name)
         except BaseException:
             installation.__exit__()
             raise
@@ -95,12 +97,12 @@ def is_installed(name: str | None = None) -> bool:
 
 
 def _hold(name, installation):
-    if name not in _holds:
-        _holds[name] = [installation]
-        if _redirect.begin(name):
-            _patches[name] = _rebind.Patch(name)
-    else:
+    """Whether modules that were imported before have to be looked through for *name*."""
+    if name in _holds:
         _holds[name].append(installation)
+        return False
+    _holds[name] = [installation]
+    return _redirect.begin(name)
 
 
 def _release(name, installation):

@@ -112,7 +112,8 @@ FRAME_OF_THREADING = re.compile(r'  File "[^"]*threading\.py", line \d+, in \w+\
 
 def test_exception_in_a_thread(run):
     """The same text, but for the frames of threading.py: compiled code has none to show."""
-    run.write("app.py", "import threading\nt = threading.Thread(target=lambda: 1 / 0, name='T')\nt.start()\nt.join()\n")
+    program = "import threading\nt = threading.Thread(target=lambda: 1 / 0, name='T')\nt.start()\nt.join()\n"
+    run.write("app.py", program)
     expected, result = run.python("app.py"), run.hasten("app.py")
     assert result.err == FRAME_OF_THREADING.sub("", expected.err)
     assert (result.status, result.out) == (expected.status, expected.out)

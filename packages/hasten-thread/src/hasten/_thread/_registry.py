@@ -30,7 +30,7 @@ def _join_at_exit():
 
 
 def also_wait(wait):
-    """Let the end of the interpreter call wait() as well; it returns whether there was something to wait for."""
+    """Let the end of the interpreter call wait() too; it returns whether there was something to wait for."""
     _waits.append(wait)
 
 

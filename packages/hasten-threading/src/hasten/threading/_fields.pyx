@@ -57,14 +57,13 @@ cdef class ThreadFields:
     def __repr__(self):
         if not self.initialized:
             raise AssertionError("Thread.__init__() was not called")
-        status = "started" if self.launched else "initial"
-        if self.handle is not None and self.handle.is_done():
-            status = "stopped"
+        over = self.handle is not None and self.handle.is_done()
+        words = ["stopped" if over else "started" if self.launched else "initial"]
         if self.daemonic:
-            status += " daemon"
+            words.append("daemon")
         if self.ident is not None:
-            status += f" {self.ident}"
-        return f"<{type(self).__name__}({self.the_name()}, {status})>"
+            words.append(str(self.ident))
+        return f"<{type(self).__name__}({self.the_name()}, {' '.join(words)})>"
 
     def __reduce_ex__(self, protocol):
         raise TypeError(f"cannot pickle {type(self).__name__!r} object")
@@ -144,10 +143,10 @@ cdef class ThreadFields:
     def daemon(self, daemonic):
         if not self.initialized:
             raise RuntimeError("Thread.__init__() not called")
-        if daemonic and not daemon_threads_allowed():
-            raise RuntimeError("daemon threads are disabled in this interpreter")
         if self.launched:
             raise RuntimeError("cannot set daemon status of active thread")
+        if daemonic and not daemon_threads_allowed():
+            raise RuntimeError("daemon threads are disabled in this interpreter")
         self.daemonic = bool(daemonic)
 
     def isDaemon(self):

@@ -15,7 +15,7 @@ from hasten._thread import _registry as joining
 
 active = stdlib._active  # thread identifier -> Thread
 limbo = stdlib._limbo  # Thread -> Thread: started, and not yet in `active`
-hooks = vars(stdlib)  # has _trace_hook and _profile_hook, as settrace() and setprofile() were given them last
+hooks = vars(stdlib)  # _trace_hook and _profile_hook: what settrace() and setprofile() were given last
 dangling = stdlib._dangling  # weak references to all threads that were ever started
 
 wait_at_exit = joining._join_at_exit  # call it before something starts that the interpreter's end has to wait for

@@ -121,8 +121,7 @@ class _DummyThread(_ForeignThread):
     def _after_fork(self, new_ident=None):
         if new_ident is not None:
             self.__class__ = _MainThread
-            self._name = "MainThread"
-            self._daemonic = False
+            self._name, self._daemonic = "MainThread", False
         Thread._after_fork(self, new_ident)
 
 

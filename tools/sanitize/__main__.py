@@ -22,6 +22,7 @@ INCLUDE = [
     ROOT / "tools" / "include",
     ROOT / "packages/hasten-queue/src/hasten/queue",
     ROOT / "packages/hasten-sched/src/hasten/sched",
+    ROOT / "packages/hasten-threading/src/hasten/threading",
 ]
 MEMORY = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer"]
 RACES = ["-fsanitize=thread"]

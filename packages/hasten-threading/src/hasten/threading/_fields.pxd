@@ -28,3 +28,4 @@ cdef class ThreadFields:
 
 
 cdef int deprecated(str message) except -1
+cdef int check_daemon(daemonic, str where) except -1

@@ -34,6 +34,12 @@ cdef int deprecated(str message) except -1:
     return 0
 
 
+cdef int check_daemon(daemonic, str where) except -1:
+    if daemonic and not daemon_threads_allowed():
+        raise RuntimeError(f"daemon threads are disabled in this {where}")
+    return 0
+
+
 class HandleLock:
     """A join handle in the guise of the lock by which threading.py, up to 3.12, joins a thread."""
 
@@ -145,8 +151,7 @@ cdef class ThreadFields:
             raise RuntimeError("Thread.__init__() not called")
         if self.launched:
             raise RuntimeError("cannot set daemon status of active thread")
-        if daemonic and not daemon_threads_allowed():
-            raise RuntimeError("daemon threads are disabled in this interpreter")
+        check_daemon(daemonic, "interpreter")
         self.daemonic = bool(daemonic)
 
     def isDaemon(self):

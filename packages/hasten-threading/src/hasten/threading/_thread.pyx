@@ -13,7 +13,7 @@ wait for the thread to run (hasten._thread waits if too many that were started h
 cimport cython
 
 from compat cimport hs_finalizing, hs_mutex_lock, hs_mutex_unlock
-from hasten.threading._fields cimport ThreadFields, deprecated
+from hasten.threading._fields cimport ThreadFields, check_daemon, deprecated
 from hasten.threading._waiting cimport deadline_of, seconds_until
 
 import _thread as interpreter_thread
@@ -34,7 +34,6 @@ cdef dict hooks = registry.hooks
 cdef object add_dangling = registry.dangling.add
 cdef bint inherits_context = registry.thread_inherits_context()
 cdef object set_os_name = hasten._thread.set_name
-cdef object daemon_threads_allowed = hasten._thread.daemon_threads_allowed
 
 # Names that users replace in the public module: looked up there at each use.
 cdef dict public = {}
@@ -95,8 +94,7 @@ cdef class Thread(ThreadFields):
             creator = current()
             self.daemonic = (<Thread>creator).daemonic if isinstance(creator, Thread) else creator.daemon
         else:
-            if daemon and not daemon_threads_allowed():
-                raise RuntimeError("daemon threads are disabled in this (sub)interpreter")
+            check_daemon(daemon, "(sub)interpreter")
             self.daemonic = bool(daemon)
         self.target = target
         self.arguments = args

@@ -119,10 +119,11 @@ class _DummyThread(_ForeignThread):
         raise RuntimeError("cannot join a dummy thread")
 
     def _after_fork(self, new_ident=None):
-        if new_ident is not None:
+        Thread._after_fork(self, new_ident)
+        if new_ident is not None:  # it has forked, and is the only thread of the child
             self.__class__ = _MainThread
             self._name, self._daemonic = "MainThread", False
-        Thread._after_fork(self, new_ident)
+
 
 
 _local_data = _local()

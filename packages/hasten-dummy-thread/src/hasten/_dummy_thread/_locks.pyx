@@ -4,8 +4,8 @@
 `lock` (also known as LockType) is lax, as `_dummy_thread`'s has always been: a blocking acquire() succeeds
 even if the lock is held.  Code that lets one thread wait for another by locking twice runs on.
 
-`StrictLock` is the Lock of dummy_threading: whoever has taken it is the only one that has.  Taking it while it
-is held fails, and is an error where a real lock would wait for ever.  RLock is that strict here and there.
+`StrictLock` is the Lock of dummy_threading: whoever has taken it is the only one.  Taking it while it
+is held fails, and is an error where a real lock would wait for ever.  RLock is that strict everywhere.
 """
 
 cimport cython

@@ -88,6 +88,7 @@ class Change:
                 self.replace(module, queues(module))
             for module in threading_modules():
                 self.put(module.Thread, "start", _real_threads.start)
+                self.put(module.Timer, "start", _real_threads.start)  # hasten's has one of its own
                 self.put(module.Timer, "run", _real_threads.run_timer)
                 self.replace(module, names_of(module))
             self.put(dummy_threading, "excepthook", lambda args: sys.modules["threading"].excepthook(args))

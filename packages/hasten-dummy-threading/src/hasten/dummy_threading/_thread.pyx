@@ -90,7 +90,7 @@ cdef class Thread:
         """Return if the thread has ended, as each has that was started by now.
 
         RuntimeError if it was not started, or is the one that calls.  What is left are threads inside of
-        which this one was started: waiting for them takes *timeout* seconds, and without one is a RuntimeError.
+        which this one was started: waiting for them takes *timeout* seconds, and without one is an error.
         """
         cdef double seconds = 0 if timeout is None else seconds_of(timeout)
         self.check(RuntimeError)

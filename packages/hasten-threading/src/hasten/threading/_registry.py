@@ -18,7 +18,7 @@ limbo = stdlib._limbo  # Thread -> Thread: started, and not yet in `active`
 hooks = vars(stdlib)  # _trace_hook and _profile_hook: what settrace() and setprofile() were given last
 dangling = stdlib._dangling  # weak references to all threads that were ever started
 
-wait_at_exit = joining._join_at_exit  # call it before something starts that the interpreter's end has to wait for
+wait_at_exit = joining._join_at_exit  # to be called before something starts that the end has to wait for,
 also_wait = joining.also_wait  # and this with a function that waits for it
 
 def excepthook():

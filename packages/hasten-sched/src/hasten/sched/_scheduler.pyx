@@ -16,11 +16,12 @@ from types import BuiltinFunctionType
 
 cimport cython
 from cpython.exc cimport PyErr_CheckSignals
+from cpython.object cimport Py_TYPE, PyObject_GenericSetAttr
 from cpython.ref cimport Py_INCREF
 from libc.stdint cimport int64_t, uint64_t
 
 from clock cimport hs_deadline_after, hs_now
-from compat cimport hs_mutex_lock, hs_mutex_unlock
+from compat cimport hs_mutex_lock, hs_mutex_unlock, hs_type_tag
 from park cimport hs_waitlist
 from timeout cimport hs_seconds
 from hasten.sched._event cimport event_of, new_event, perform, point_into, same_objects, sequence_of
@@ -39,6 +40,10 @@ cdef object system_sleep = _time_module.sleep
 if not isinstance(system_sleep, BuiltinFunctionType):
     system_sleep = None  # replaced by another one (gevent does that), which is to be called
 
+# The tag of a type whose enterabs() is ours; no other type ever has the same
+cdef unsigned int direct_tag = 0
+cdef object own_enterabs = None
+
 # What an overridden enterabs() gets for kwargs if enter() was given none
 cdef object unset = object()
 _sentinel = unset
@@ -56,6 +61,7 @@ cdef class scheduler(Fallback):
     cdef hs_waitlist sleepers
     cdef uint64_t tops      # counts how often another event than before came first, out of turn
     cdef uint64_t sequence  # of the next event
+    cdef bint shadowed      # enterabs is an attribute of the instance
 
     def _reset(self):
         """Forget all events and count from 0 again."""
@@ -90,6 +96,39 @@ cdef class scheduler(Fallback):
         Of the events of one time, that with the lowest *priority* (a number) comes first; of those, the
         one that was entered first.  A run() that sleeps in time.sleep takes note of the new event.
         """
+        return self.enter_at(time, priority, action, argument, kwargs)
+
+    @cython.embedsignature(False)
+    def enter(self, delay, priority, action, argument=(), kwargs=unset):
+        """enter($self, delay, priority, action, argument=(), kwargs={})
+--
+
+        The same with a time *delay* from now: timefunc() + delay.
+        """
+        time = (<object>self).timefunc() + delay
+        if self.is_direct():
+            return self.enter_at(time, priority, action, argument, kwargs)
+        return (<object>self).enterabs(time, priority, action, argument, kwargs)
+
+    cdef bint is_direct(self) except -1:
+        """Whether self.enterabs is the method above.  A look at the type's tag nearly always tells."""
+        global direct_tag
+        cdef unsigned int tag = hs_type_tag(Py_TYPE(self))
+        if self.shadowed:
+            return False
+        if tag != 0 and tag == direct_tag:
+            return True
+        if type(self).enterabs is not own_enterabs:
+            return False
+        direct_tag = tag
+        return True
+
+    def __setattr__(self, name, value):
+        if name == "enterabs":
+            self.shadowed = True
+        PyObject_GenericSetAttr(self, name, value)
+
+    cdef object enter_at(self, time, priority, action, argument, kwargs):
         cdef double due
         cdef long rank
         cdef uint64_t sequence = hs_next_number(&self.sequence)
@@ -102,16 +141,6 @@ cdef class scheduler(Fallback):
             self.tell_sleepers()
             hs_mutex_unlock(&self.guard)
         return event
-
-    @cython.embedsignature(False)
-    def enter(self, delay, priority, action, argument=(), kwargs=unset):
-        """enter($self, delay, priority, action, argument=(), kwargs={})
---
-
-        The same with a time *delay* from now: timefunc() + delay.
-        """
-        time = (<object>self).timefunc() + delay
-        return (<object>self).enterabs(time, priority, action, argument, kwargs)
 
     cdef bint add(self, double due, long rank, uint64_t sequence, event, bint implicit) except -1:
         """False if the events are in a list.  *implicit*: kwargs were not given."""
@@ -361,3 +390,6 @@ cdef class scheduler(Fallback):
             if events is None:
                 events = self.copy_of_list()
         return events
+
+
+own_enterabs = vars(scheduler)["enterabs"]

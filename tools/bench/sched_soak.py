@@ -29,7 +29,9 @@ def run(module: Any, count: int) -> int:
     """Fresh arguments through one scheduler, some kwargs put in late."""
     scheduler, ran = make(module), []
     for number in range(count):
-        event = scheduler.enter(-(number % 100), number % 3, lambda item, **options: ran.append(item), ([number],))
+        event = scheduler.enter(
+            -(number % 100), number % 3, lambda item, **options: ran.append(item), ([number],)
+        )
         if number % 5 == 0:
             event.kwargs["late"] = [number]
     scheduler.run()

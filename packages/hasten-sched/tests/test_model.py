@@ -146,7 +146,10 @@ class InStep(RuleBasedStateMachine):
         self.enter_at(time, priority, then, None)
 
     @precondition(lambda self: not self.dates)
-    @rule(times=st.lists(st.sampled_from([NAN, NAN, 0, 1, 2.5, -1]), min_size=1, max_size=8), cancels=st.integers(0, 3))
+    @rule(
+        times=st.lists(st.sampled_from([NAN, NAN, 0, 1, 2.5, -1]), min_size=1, max_size=8),
+        cancels=st.integers(0, 3),
+    )
     def nan_in_new_schedulers(self, times, cancels):
         """NaN has no place in an order: only the same steps from the start lead to the same disorder."""
         orders = []
@@ -155,7 +158,9 @@ class InStep(RuleBasedStateMachine):
             scheduler = module.scheduler(lambda: 1, lambda _: None)
             events = [scheduler.enterabs(NAN, 1, ran.append, (-1,))]
             for i, time in enumerate(times):
-                events.append(scheduler.enterabs(time, self.unique(1) + i * (not HAS_SEQUENCE), ran.append, (i,)))
+                events.append(
+                    scheduler.enterabs(time, self.unique(1) + i * (not HAS_SEQUENCE), ran.append, (i,))
+                )
             for event in events[1 : 1 + cancels]:
                 scheduler.cancel(event)
             ran.append([event.argument for event in scheduler.queue])
@@ -181,7 +186,8 @@ class InStep(RuleBasedStateMachine):
 
     @precondition(lambda self: self.sides[0].events and not self.dates)
     @rule(which=st.integers(0, 1000), change=st.sampled_from([
-        {"priority": 77}, {"time": 1e9}, {"sequence": -1}, {"sequence": 10**30}, {"argument": ()}, {"kwargs": {"z": 1}},
+        {"priority": 77}, {"time": 1e9}, {"sequence": -1}, {"sequence": 10**30}, {"argument": ()},
+        {"kwargs": {"z": 1}},
     ]))  # fmt: skip
     def cancel_a_different_one(self, which, change):
         if not HAS_SEQUENCE:

@@ -74,7 +74,9 @@ def test_ties_run_as_they_were_entered(scheduler, clock):
     assert ran(scheduler, clock) == expected
 
 
-@pytest.mark.parametrize("priorities", [[1, 2, 3], [-(2**63), 0, 2**63 - 1], [-(2**70), 0.5, 2**70], [1, 1.5, 2]])
+@pytest.mark.parametrize(
+    "priorities", [[1, 2, 3], [-(2**63), 0, 2**63 - 1], [-(2**70), 0.5, 2**70], [1, 1.5, 2]]
+)
 def test_priorities(scheduler, clock, priorities):
     for priority in random.Random(1).sample(priorities, len(priorities)):
         scheduler.enterabs(1, priority, clock.note, (priority,))
@@ -271,7 +273,9 @@ def test_cancel_with_fields_that_are_equal_and_not_identical(filled):
     scheduler, events = filled
     event = events[3]
     scheduler.cancel(
-        event._replace(time=float(event.time), sequence=float(event.sequence), argument=tuple([4]), kwargs={})
+        event._replace(
+            time=float(event.time), sequence=float(event.sequence), argument=tuple(range(4, 5)), kwargs={}
+        )
     )
     scheduler.cancel(events[4]._replace(time=float(events[4].time), priority=1.0))
     assert [event.argument[0] for event in scheduler.queue] == [1, 2, 3, 6, 7, 8, 9, 10]
@@ -279,8 +283,8 @@ def test_cancel_with_fields_that_are_equal_and_not_identical(filled):
 
 @pytest.mark.ties
 @pytest.mark.parametrize("change", [
-    {"time": 99}, {"priority": 2}, {"sequence": 77}, {"sequence": 2**70}, {"sequence": -1}, {"sequence": None},
-    {"action": print}, {"argument": ()}, {"kwargs": {"k": 1}},
+    {"time": 99}, {"priority": 2}, {"sequence": 77}, {"sequence": 2**70}, {"sequence": -1},
+    {"sequence": None}, {"action": print}, {"argument": ()}, {"kwargs": {"k": 1}},
 ])  # fmt: skip
 def test_cancel_an_event_that_differs(filled, change):
     scheduler, events = filled

@@ -47,7 +47,9 @@ def test_every_event_runs_once_or_is_cancelled(kind, spawn, often):
     def enter(seed):
         rng = random.Random(seed)
         for i in range(count):
-            event = scheduler.enterabs(KINDS[kind](rng.randrange(100)), rng.randrange(3), ran.append, ((seed, i),))
+            event = scheduler.enterabs(
+                KINDS[kind](rng.randrange(100)), rng.randrange(3), ran.append, ((seed, i),)
+            )
             if rng.random() < 0.5:
                 handed.append(event)
 

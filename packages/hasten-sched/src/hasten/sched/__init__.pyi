@@ -8,7 +8,9 @@ __all__ = ["scheduler"]
 class scheduler(_stdlib.scheduler):
     timefunc: Callable[[], Any]
     delayfunc: Callable[[Any], object]
-    def __init__(self, timefunc: Callable[[], Any] = ..., delayfunc: Callable[[Any], object] = ...) -> None: ...
+    def __init__(
+        self, timefunc: Callable[[], Any] = ..., delayfunc: Callable[[Any], object] = ...
+    ) -> None: ...
     def enterabs(
         self,
         time: Any,

@@ -4,6 +4,7 @@
 from cpython.dict cimport PyDict_CheckExact, PyDict_Size
 from cpython.long cimport PyLong_CheckExact
 from cpython.object cimport PyObject, PyTypeObject
+from cpython.ref cimport Py_DECREF
 from cpython.tuple cimport PyTuple_CheckExact, PyTuple_GET_SIZE
 from libc.stdint cimport uint64_t
 
@@ -52,7 +53,7 @@ cdef bint same_objects(hs_record *record, event) noexcept:
 
 
 cdef bint sequence_of(event, uint64_t *sequence) except -1:
-    """False if *event* may be equal to an event of another number: it is no event, or compares in its own way."""
+    """False if *event* may be equal to one of another number: it is no event, or compares in its own way."""
     if not (type(event) is EventClass or PyTuple_CheckExact(event)) or PyTuple_GET_SIZE(event) != 6:
         return False
     number = event[2]
@@ -64,7 +65,8 @@ cdef bint sequence_of(event, uint64_t *sequence) except -1:
 
 cdef int perform(hs_record *due) except -1:
     """Call the action of a record that nobody else can see, which takes over its references."""
-    time, priority = take_over(due.time), take_over(due.priority)
+    Py_DECREF(<object>due.time)
+    Py_DECREF(<object>due.priority)
     action, argument = take_over(due.action), take_over(due.argument)
     kwargs = None if due.kwargs == NULL else take_over(due.kwargs)
     cdef bint no_kwargs = due.kwargs == NULL or (PyDict_CheckExact(kwargs) and PyDict_Size(kwargs) == 0)

@@ -147,10 +147,13 @@ cdef class Fallback(Pending):
 
 cdef Py_ssize_t position(list events, event) except -1:
     """Where an equal event is; ValueError if nowhere."""
-    cdef Py_ssize_t i
-    for i, candidate in enumerate(events):
+    cdef Py_ssize_t i = 0
+    while i < len(events):
+        candidate = events[i]
+        # the comparison may have changed the list
         if (candidate is event or candidate == event) and i < len(events) and events[i] is candidate:
             return i
+        i += 1
     raise not_queued(event)
 
 

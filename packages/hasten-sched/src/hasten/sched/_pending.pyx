@@ -30,7 +30,7 @@ cdef class Pending:
         hs_agenda_free(&self.agenda)
 
     cdef list listed(self, uint64_t *changed):
-        """The events in their order, and the state of `changed` at that moment; None if there is a list."""
+        """The events in their order; None if there is a list.  Tells what `changed` was at that moment."""
         cdef hs_record *records = NULL
         cdef size_t room = 0, count, i
         while True:
@@ -48,7 +48,8 @@ cdef class Pending:
             records = <hs_record *>PyMem_RawMalloc(room * sizeof(hs_record))
             if records == NULL:
                 raise MemoryError(f"no memory for a list of {count} events")
-        changed[0] = self.changed
+        if changed != NULL:
+            changed[0] = self.changed
         for i in range(count):
             hs_record_incref(&records[i])
             self.complete(&records[i])

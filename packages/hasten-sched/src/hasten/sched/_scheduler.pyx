@@ -71,7 +71,7 @@ cdef class scheduler(Fallback):
         dropped = hs_agenda_detach(&self.agenda)
         self.changed += 1
         self.sequence = 0
-        last = self.replace_newest(None, 0)
+        _last = self.replace_newest(None, 0)  # dropped when the guard is free
         self.tell_sleepers()
         hs_mutex_unlock(&self.guard)
         hs_agenda_free(&dropped)
@@ -133,8 +133,11 @@ cdef class scheduler(Fallback):
         cdef long rank
         cdef uint64_t sequence = hs_next_number(&self.sequence)
         cdef bint implicit = kwargs is unset
-        event = new_event(time, priority, sequence, action, argument, self.no_kwargs() if implicit else kwargs)
-        if as_double(time, &due) and as_long(priority, &rank) and self.add(due, rank, sequence, event, implicit):
+        if implicit:
+            kwargs = self.no_kwargs()
+        event = new_event(time, priority, sequence, action, argument, kwargs)
+        if (as_double(time, &due) and as_long(priority, &rank)
+                and self.add(due, rank, sequence, event, implicit)):
             return event
         if self.push_on_list(event):
             hs_mutex_lock(&self.guard)
@@ -144,7 +147,7 @@ cdef class scheduler(Fallback):
 
     cdef bint add(self, double due, long rank, uint64_t sequence, event, bint implicit) except -1:
         """False if the events are in a list.  *implicit*: kwargs were not given."""
-        cdef dict last = None
+        cdef dict _last = None  # dropped when the guard is free
         cdef hs_record record
         cdef bint added = False, failed = False
         record.sequence = sequence
@@ -159,7 +162,7 @@ cdef class scheduler(Fallback):
         if added:
             self.changed += 1
             if implicit:
-                last = self.replace_newest(event[5], sequence)
+                _last = self.replace_newest(event[5], sequence)
             if hs_agenda_on_top(&self.agenda, sequence):
                 self.tell_sleepers()
         hs_mutex_unlock(&self.guard)
@@ -186,7 +189,7 @@ cdef class scheduler(Fallback):
 
     cdef bint remove_from_agenda(self, event) except -1:
         """False if the events are in a list."""
-        cdef uint64_t sequence, changed
+        cdef uint64_t sequence
         cdef hs_record found
         cdef hs_record *pending
         if not sequence_of(event, &sequence):
@@ -242,8 +245,7 @@ cdef class scheduler(Fallback):
 
     cdef bint search_and_remove(self, event) except -1:
         """The same for an object that may be equal to any event."""
-        cdef uint64_t changed
-        events = self.listed(&changed)
+        events = self.listed(NULL)
         if events is None:
             return False
         return self.remove_number(events[position(events, event)][2], event)
@@ -383,10 +385,9 @@ cdef class scheduler(Fallback):
     @property
     def queue(self):
         """The pending events in the order in which they will run: a new list of named tuples."""
-        cdef uint64_t changed
         events = None
         while events is None:
-            events = self.listed(&changed)
+            events = self.listed(NULL)
             if events is None:
                 events = self.copy_of_list()
         return events

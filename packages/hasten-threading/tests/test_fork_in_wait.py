@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+import time
 
 import pytest
 from forked import child_of_fork, in_child, needs_fork, status_of
@@ -189,6 +190,12 @@ def test_fork_by_the_action(spawn, until):
     assert status_of(pids[0]) == 0
 
 
+def die_in_time():
+    """For a child that comes back from a handler: it must not run the rest of the tests."""
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.alarm(20)
+
+
 WAITS = {
     "event": lambda: ours.Event().wait,
     "semaphore": lambda: lambda timeout: ours.Semaphore(0).acquire(timeout=timeout),
@@ -221,7 +228,7 @@ def test_fork_by_a_signal_handler(name, raises, on_signal, when_main_sleeps):
     def handler():
         pids.append(os.fork())
         if pids[0] == 0:
-            signal.alarm(20)
+            die_in_time()
             if raises:
                 raise Leave
 
@@ -260,7 +267,7 @@ def test_fork_by_a_signal_handler_among_sleepers(name, on_signal, when_main_slee
     def child_of_fork_that_leaves():
         pid = os.fork()
         if pid == 0:
-            signal.alarm(20)
+            die_in_time()
         return pid
 
     on_signal(handler)
@@ -289,6 +296,54 @@ def test_fork_by_a_signal_handler_among_sleepers(name, on_signal, when_main_slee
         end()
     for other in [before, *after]:
         other.result()
+    task.result()
+
+
+@pytest.mark.parametrize("name", ["event", "semaphore", "condition", "barrier"])
+def test_a_child_that_goes_on_with_the_wait(name, on_signal, when_main_sleeps, spawn, until):
+    """After the handler has forked, the main thread of the child sleeps on, and its threads can wake it."""
+    wait, end, _ = primitives()[name]
+    if name == "barrier":
+        barrier = ours.Barrier(2)
+        wait = barrier.wait
+    before = spawn(swallow, wait).settle() if name != "barrier" else None
+    pids = []
+
+    def wake():
+        if name == "barrier":
+            until(lambda: barrier.n_waiting == 1)
+            barrier.wait()
+        else:
+            while True:  # until the process ends: nobody tells when the main thread is back in its wait
+                end()
+                time.sleep(0.01)
+
+    def handler():
+        pids.append(os.fork())
+        if pids[0] == 0:
+            die_in_time()
+            threading.Thread(target=swallow, args=(wake,), daemon=True).start()
+        else:
+            status.append(status_of(pids[0]))
+            raise Leave
+
+    class Leave(Exception):
+        pass
+
+    status = []
+    on_signal(handler)
+    task = when_main_sleeps(SENDERS["pthread_kill"])
+    try:
+        result = wait()
+    except Leave:
+        result = "left"
+    finally:
+        if pids == [0]:
+            os._exit(0 if result in (True, 0) else 1)
+    assert (result, status) == ("left", [0])
+    if before is not None:
+        end()
+        assert before.result() is True
     task.result()
 
 

@@ -280,6 +280,23 @@ def test_all_threads_see_all(impl, busy_generator, spawn):
     assert [task.result() for task in tasks] == [list(range(5000))] * 6
 
 
+def test_two_threads_want_the_same_value(impl, spawn):
+    inside, go = threading.Event(), threading.Event()
+
+    def slow():
+        inside.set()
+        assert go.wait(30)
+        yield from "abc"
+
+    a, b = impl.concurrent_tee(slow())
+    first = spawn(next, a)
+    assert inside.wait(30)
+    second = spawn(next, b).settle()
+    go.set()
+    assert (first.result(), second.result()) == ("a", "a")
+    assert (list(a), list(b)) == (["b", "c"], ["b", "c"])
+
+
 def test_tee_of_a_tee(impl):
     a, b = impl.concurrent_tee("abcd")
     next(a)

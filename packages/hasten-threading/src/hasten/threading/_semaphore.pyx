@@ -10,9 +10,10 @@ lets another go in its place.
 from libc.stdint cimport INT64_MAX, int64_t
 
 from cpython.exc cimport PyErr_CheckSignals
+from cpython.object cimport PyTypeObject
 
 from clock cimport HS_NEVER
-from compat cimport hs_mutex, hs_mutex_lock, hs_mutex_unlock
+from compat cimport hs_mutex, hs_mutex_lock, hs_mutex_unlock, hs_type_tag
 from park cimport hs_waiter
 from hasten.threading._condition cimport private_condition
 from hasten.threading._waiting cimport deadline_of, release, sleep, sleepers
@@ -21,10 +22,13 @@ from operator import index
 
 
 cdef int64_t UNLIMITED = INT64_MAX
+cdef object ONE = 1
 
 
 cdef int64_t units(value) except? -1:
     """A whole number of units.  What is too large to be counted down in a lifetime is unlimited."""
+    if value is ONE:
+        return 1
     if not isinstance(value, int):
         if value < 0:
             return -1
@@ -50,6 +54,7 @@ cdef class Semaphore:
     cdef object __weakref__
     cdef hs_mutex guard
     cdef int64_t value
+    cdef int64_t limit     # what value may not exceed
     cdef sleepers asleep
     cdef object condition  # what `_cond` is, once somebody has asked for it
 
@@ -58,6 +63,7 @@ cdef class Semaphore:
         if count < 0:
             raise ValueError(f"semaphore initial value must be >= 0, not {value}")
         self.value = count
+        self.limit = UNLIMITED
 
     def __repr__(self):
         cls = type(self)
@@ -125,31 +131,39 @@ cdef class Semaphore:
         return self.take(HS_NEVER)
 
     def release(self, n=1):
-        """Add *n* units and let as many waiting threads go on.  ValueError if n is less than 1."""
-        self.give(n, UNLIMITED)
+        """Add *n* units and let as many waiting threads go on.
+
+        ValueError if n is less than 1, and if a BoundedSemaphore had more units than at first.
+        """
+        self.give(units(n))
 
     def __exit__(self, exc_type, exc_value, traceback):
         """Add one unit."""
-        self.release()
+        if releases_as_here(type(self)):
+            self.give(1)
+        else:
+            self.release()
 
-    cdef int give(self, n, int64_t limit) except -1:
-        cdef int64_t count = units(n)
+    cdef int give(self, int64_t count) except -1:
         if count < 1:
-            raise ValueError(f"n must be one or more, not {n}")
+            raise ValueError(f"n must be one or more, not {count}")
         hs_mutex_lock(&self.guard)
+        if self.value > self.limit - count and self.value != UNLIMITED:
+            hs_mutex_unlock(&self.guard)
+            self.refuse(count)
         if self.value != UNLIMITED:
-            if self.value > limit - count:
-                hs_mutex_unlock(&self.guard)
-                if limit == UNLIMITED:
-                    raise OverflowError(f"{self.value} units and {n} more are too many to count")
-                raise ValueError(f"Semaphore released too many times: {self.value} units and {n} more exceed "
-                                 f"the initial value, {limit}")
             self.value += count
         if self.asleep.waiting.head != NULL:
             release(&self.asleep, &self.guard, count)
         else:
             hs_mutex_unlock(&self.guard)
         return 0
+
+    cdef int refuse(self, int64_t count) except -1:
+        if self.limit == UNLIMITED:
+            raise OverflowError(f"{self.value} units and {count} more are too many to count")
+        raise ValueError(f"Semaphore released too many times: {self.value} units and {count} more exceed "
+                         f"the initial value, {self.limit}")
 
     @property
     def _value(self):
@@ -177,29 +191,35 @@ cdef class BoundedSemaphore(Semaphore):
     A Semaphore whose counter never exceeds its initial value: a release() too many is a ValueError.
     """
 
-    cdef int64_t initial_value
-
     def __init__(self, value=1):
         Semaphore.__init__(self, value)
-        self.initial_value = self.value
+        self.limit = self.value
 
     def __repr__(self):
         cls = type(self)
         return (f"<{cls.__module__}.{cls.__qualname__} at {<size_t><void *>self:#x}: "
                 f"value={self._value}/{self._initial_value}>")
 
-    def release(self, n=1):
-        """Add *n* units and let as many waiting threads go on.
-
-        ValueError if n is less than 1, or if there would be more units than at first.
-        """
-        self.give(n, self.initial_value)
-
     @property
     def _initial_value(self):
         """The number of units at first, which is the most there can be."""
-        return float("inf") if self.initial_value == UNLIMITED else self.initial_value
+        return float("inf") if self.limit == UNLIMITED else self.limit
 
     @_initial_value.setter
     def _initial_value(self, value):
-        self.initial_value = units(value)
+        self.limit = units(value)
+
+
+cdef unsigned int known_tag = 0  # the version of the class that was looked at last, and releases as here
+
+
+cdef inline bint releases_as_here(cls) except -1:
+    """Whether the class does not override release(), which __exit__() would have to call then."""
+    global known_tag
+    cdef unsigned int tag = hs_type_tag(<PyTypeObject *>cls)
+    if tag != 0 and tag == known_tag:
+        return True
+    if cls.release is not Semaphore.release:
+        return False
+    known_tag = tag
+    return True

@@ -125,9 +125,9 @@ cdef class Thread(ThreadFields):
         return 0
 
     cdef int launch(self) except -1:
-        limbo[self] = self
-        add_dangling(self)
         try:
+            limbo[self] = self
+            add_dangling(self)
             public[starter](self._bootstrap, self.the_handle(), self.daemonic)
         except BaseException:
             limbo.pop(self, None)

@@ -225,6 +225,7 @@ cdef class RLock:
     def __cinit__(self):
         reset(&self.state)
 
+    @cython.final
     cdef inline bint take_again(self, unsigned long me) except -1:
         if self.owner != me or self.count == 0:
             return False
@@ -233,10 +234,12 @@ cdef class RLock:
         self.count += 1
         return True
 
+    @cython.final
     cdef inline void own(self, unsigned long me, unsigned long count) noexcept:
         self.owner = me
         self.count = count
 
+    @cython.final
     cdef inline bint take_as(self, unsigned long me, double seconds) except -1:
         if not self.take_again(me):
             if not take(&self.state, seconds):
@@ -244,6 +247,7 @@ cdef class RLock:
             self.own(me, 1)
         return True
 
+    @cython.final
     cdef inline int give_back_once(self) except -1:
         if self.owner != PyThread_get_thread_ident() or self.count == 0:
             raise RuntimeError("cannot release un-acquired lock")
@@ -284,6 +288,7 @@ cdef class RLock:
         """How often the calling thread holds it."""
         return self.count if self.owner == PyThread_get_thread_ident() else 0
 
+    @cython.final
     cdef inline int let_go(self, hs_lock_saved *saved) except -1:
         if not self.state.held or self.count == 0:
             raise RuntimeError("cannot release un-acquired lock")

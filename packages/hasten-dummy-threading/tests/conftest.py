@@ -1,5 +1,8 @@
 """What the tests of hasten.dummy_threading share."""
 
+import _thread
+import logging
+import queue
 import subprocess
 import sys
 import textwrap
@@ -11,6 +14,7 @@ import pytest
 from leftovers import nothing_left_at_the_end, nothing_left_behind  # noqa: F401
 
 import hasten.dummy_threading
+import hasten.dummy_threading._queue  # patched() loads it when it is first used
 
 
 @pytest.fixture(params=[threading, hasten.dummy_threading], ids=["stdlib", "hasten"])
@@ -63,3 +67,25 @@ def python():
         return done.stdout
 
     return run
+
+
+@pytest.fixture
+def world(request):
+    """A function that returns all that patched() may change."""
+    modules = threading, _thread, queue, hasten.dummy_threading, logging, request.module
+
+    def world():
+        seen = [dict(vars(owner)) for owner in (*modules, threading.Thread, threading.Timer)]
+        for names in seen:
+            names.pop("__warningregistry__", None)
+        return seen
+
+    return world
+
+
+@pytest.fixture
+def nothing_changed(world):
+    """Fails a test after which anything of that is not what it was."""
+    before = world()
+    yield
+    assert world() == before

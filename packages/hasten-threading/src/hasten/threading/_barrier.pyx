@@ -25,7 +25,6 @@ from hasten.threading._waiting cimport (
     enlist,
     forget_the_dead,
     forks,
-    leave,
     nap,
     release,
     sleep,

@@ -164,9 +164,9 @@ cdef class concurrent_tee_iterator:
         return link
 
     cdef inline int move_to(self, Link link) except -1:
-        cdef Link before  # lives until the guard is free: it may be the last reference
+        cdef Link _before  # lives until the guard is free: it may be the last reference
         hs_mutex_lock(&self.guard)
-        before = self.link
+        _before = self.link
         self.link = link
         hs_mutex_unlock(&self.guard)
         return 0

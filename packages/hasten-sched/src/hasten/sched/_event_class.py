@@ -15,8 +15,9 @@ _FIELDS = {
     "kwargs": "The keyword arguments, a dict.",
 }
 
-Event = getattr(_stdlib, "Event", None)
-if getattr(Event, "_fields", None) != tuple(_FIELDS):
-    Event = namedtuple("Event", list(_FIELDS), module="hasten.sched")
+if _stdlib.Event._fields == tuple(_FIELDS):
+    Event = _stdlib.Event
+else:
+    Event = namedtuple("Event", "time priority sequence action argument kwargs", module="hasten.sched")
     for _name, _text in _FIELDS.items():
         getattr(Event, _name).__doc__ = _text

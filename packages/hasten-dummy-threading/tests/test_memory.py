@@ -140,3 +140,33 @@ def test_patching_a_thousand_times_in_flat_memory():
     work(400)
     gc.collect()
     assert process.memory_info().rss - before < 4_000_000
+
+
+def failing_waits():
+    event, condition, semaphore = dummy.Event(), dummy.Condition(), dummy.Semaphore(0)
+    barrier, local = dummy.Barrier(2), dummy.local()
+
+    def run():
+        local.x = barrier
+        for wait in (event.wait, semaphore.acquire, barrier.wait, condition.wait):
+            with pytest.raises(RuntimeError):
+                wait()
+
+    with dummy.patched(reraise=True):
+        dummy.Thread(target=run).start()
+        threading.Thread(target=run).start()
+        with pytest.raises(ZeroDivisionError):
+            threading.Thread(target=lambda: 1 / 0).start()
+
+
+def test_nothing_is_left_of_waits_that_fail():
+    def work():
+        for _ in range(50):
+            failing_waits()
+        gc.collect()
+        return sys.getallocatedblocks()
+
+    for _ in range(3):
+        work()
+    before = work()
+    assert work() - before < 100  # 150 threads and 400 failed waits

@@ -1,6 +1,8 @@
 # cython: freethreading_compatible=True
 """Semaphore and BoundedSemaphore."""
 
+cimport cython
+
 from hasten.dummy_threading._shown cimport shown
 
 from hasten._dummy_thread._waits import never_ends, seconds_of, sleep_out
@@ -21,11 +23,18 @@ cdef class Semaphore:
             raise ValueError(f"semaphore initial value must be >= 0, not {value!r}")
         self._value = value
 
+    # Real threads beside are no reason to crash: without a GIL the object in _value needs a guard.
     cdef bint take(self) except -1:
-        if self._value <= 0:
-            return False
-        self._value -= 1
-        return True
+        with cython.critical_section(self):
+            if self._value <= 0:
+                return False
+            self._value -= 1
+            return True
+
+    cdef int give(self, object n) except -1:
+        with cython.critical_section(self):
+            self._value += n
+        return 0
 
     def acquire(self, blocking=True, timeout=None):
         """Take one; True if that was possible.
@@ -54,7 +63,7 @@ cdef class Semaphore:
         """Add *n*.  ValueError if that is less than one."""
         if n < 1:
             raise ValueError(f"n must be one or more, not {n!r}")
-        self._value += n
+        self.give(n)
 
     def __enter__(self):
         """Take one."""

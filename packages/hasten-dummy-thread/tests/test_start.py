@@ -26,9 +26,7 @@ def test_the_function_has_run_when_start_returns():
 
 def test_it_runs_in_the_calling_thread_of_the_system():
     tasks, native = os.listdir("/proc/self/task"), []
-    dummy.start_new_thread(
-        lambda: native.append((dummy.get_native_id(), os.listdir("/proc/self/task"))), ()
-    )
+    dummy.start_new_thread(lambda: native.append((dummy.get_native_id(), os.listdir("/proc/self/task"))), ())
     assert native == [(dummy.get_native_id(), tasks)]
 
 

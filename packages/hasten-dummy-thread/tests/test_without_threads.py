@@ -78,6 +78,4 @@ with threading.Semaphore(2), threading.Condition() as condition:
 
 
 def test_the_standard_library_runs_over_it(python):
-    assert python(OVER_IT) == (
-        "[(0, 't0', True), (1, 't1', True), (2, 't2', True)]\nTrue 1\n0\n"
-    )
+    assert python(OVER_IT) == ("[(0, 't0', True), (1, 't1', True), (2, 't2', True)]\nTrue 1\n0\n")

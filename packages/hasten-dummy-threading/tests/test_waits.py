@@ -107,9 +107,9 @@ def test_a_timeout_really_passes():
 MEANWHILE = {
     "Lock.acquire": lambda: (lambda lock: (lock.release, lock.acquire))(held(dummy.Lock())),
     "Event.wait": lambda: (lambda event: (event.set, event.wait))(dummy.Event()),
-    "Semaphore.acquire": lambda: (
-        lambda sem: (sem.release, lambda timeout: sem.acquire(timeout=timeout))
-    )(dummy.Semaphore(0)),
+    "Semaphore.acquire": lambda: (lambda sem: (sem.release, lambda timeout: sem.acquire(timeout=timeout)))(
+        dummy.Semaphore(0)
+    ),
     "Condition.wait": lambda: (lambda cond: (cond.notify, cond.wait))(locked_condition()),
 }
 

@@ -48,9 +48,10 @@ print("main")
 
 
 def test_exit_waits_for_threads_of_both_modules(program):
-    assert sorted(
-        program(
-            """
+    assert (
+        sorted(
+            program(
+                """
 def body(word):
     stdlib.main_thread().join()
     time.sleep(0.02)
@@ -59,8 +60,10 @@ for module in (stdlib, hasten.threading) * 2:
     module.Thread(target=body, args=["thread"]).start()
     module.Timer(0.05, sys.stdout.write, ["timer\\n"]).start()
 """
+            )
         )
-    ) == ["thread"] * 4 + ["timer"] * 4
+        == ["thread"] * 4 + ["timer"] * 4
+    )
 
 
 def test_a_timer_that_is_cancelled_during_exit(program):
@@ -178,8 +181,9 @@ atexit.register(late)
 
 def test_start_when_the_interpreter_ends(python):
     """It is refused, in whatever words: names of modules are gone by then."""
-    assert python(
-        """
+    assert (
+        python(
+            """
 import os, sys, hasten.threading
 class AtTheEnd:
     def __init__(self):
@@ -193,7 +197,9 @@ class AtTheEnd:
             self.write(1, b"refused")
 sys.the_end = AtTheEnd()
 """
-    ) == "refused"
+        )
+        == "refused"
+    )
 
 
 def test_system_exit_in_a_thread_ends_that_thread(program):

@@ -223,8 +223,11 @@ def test_conditions_over_locks_of_the_other(impl, other):
     for lock in (other.Lock(), other.RLock()):
         condition = impl.Condition(lock)
         with condition:
-            thread = impl.Thread(target=lambda condition=condition: condition.__enter__() and (
-                condition.notify(), condition.__exit__(None, None, None)))
+            thread = impl.Thread(
+                target=lambda condition=condition: (
+                    condition.__enter__() and (condition.notify(), condition.__exit__(None, None, None))
+                )
+            )
             thread.start()
             assert condition.wait(30)
         thread.join()

@@ -40,7 +40,9 @@ def test_the_function_gets_its_arguments(impl):
 
 def test_it_is_a_thread_of_its_own(impl):
     seen = []
-    timer = impl.Timer(0.01, lambda: seen.append((impl.current_thread(), impl.get_ident(), impl.get_native_id())))
+    timer = impl.Timer(
+        0.01, lambda: seen.append((impl.current_thread(), impl.get_ident(), impl.get_native_id()))
+    )
     assert isinstance(timer, (impl.Thread, impl.Timer))
     assert isinstance(timer, threading.Timer)
     timer.start()
@@ -210,7 +212,9 @@ def test_join_with_a_bad_timeout(timeout, error):
 def test_many_join_one(impl, spawn):
     timer = impl.Timer(FAR, print)
     timer.start()
-    tasks = [spawn(timer.join).settle() for _ in range(5)] + [spawn(timer.join, 60).settle() for _ in range(5)]
+    tasks = [spawn(timer.join).settle() for _ in range(5)] + [
+        spawn(timer.join, 60).settle() for _ in range(5)
+    ]
     timer.cancel()
     assert [task.result() for task in tasks] == [None] * 10
 
@@ -250,7 +254,9 @@ def test_any_real_interval(interval):
     assert seen == [1]
 
 
-@pytest.mark.parametrize("interval", [10**10, 10**400, float("inf"), 1e300, Decimal("1e500"), Fraction(10**400)])
+@pytest.mark.parametrize(
+    "interval", [10**10, 10**400, float("inf"), 1e300, Decimal("1e500"), Fraction(10**400)]
+)
 def test_an_interval_that_never_ends(interval):
     timer = hasten.threading.Timer(interval, print)
     timer.start()

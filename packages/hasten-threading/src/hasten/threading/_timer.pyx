@@ -149,6 +149,7 @@ def serve():
         if timer is None:
             return
         timer.fire()
+        timer = None  # not kept while waiting for the next one
 
 
 def wait_for_timers():

@@ -84,7 +84,7 @@ def test_main_and_foreign_threads(impl):
     assert seen[0].startswith("Dummy-")
 
 
-# ---- in the operating system ------------------------------------------------------------------------------
+# ---- in the operating system ---------------------------------------------------------------------
 
 
 def os_name_of(impl, **options):
@@ -152,7 +152,7 @@ def test_renaming_another_leaves_its_os_thread(impl):
     assert names == [True]
 
 
-# ---- old names of the API -----------------------------------------------------------------------------------
+# ---- old names of the API ------------------------------------------------------------------------
 
 
 def warned(call, *args):

@@ -39,7 +39,7 @@ def running(impl):
     thread.join()
 
 
-# ---- who is there -----------------------------------------------------------------------------------------
+# ---- who is there --------------------------------------------------------------------------------
 
 
 def test_both_list_it(running, other):
@@ -192,7 +192,7 @@ def test_counted(running, impl):
     thread.join()
 
 
-# ---- primitives of one with threads of the other ----------------------------------------------------------
+# ---- primitives of one with threads of the other -------------------------------------------------
 
 
 def test_primitives_mix(impl, other):
@@ -237,7 +237,7 @@ def test_local_data_is_the_same():
     assert hasten.threading.local is threading.local
 
 
-# ---- hooks ----------------------------------------------------------------------------------------------
+# ---- hooks ---------------------------------------------------------------------------------------
 
 
 def test_excepthook_set_in_either(impl, other, monkeypatch):
@@ -354,7 +354,7 @@ def test_hooks_for_threads_that_run(impl, kind, until):
     assert seen == [hook_of_users] * 2 + [None] * 2
 
 
-# ---- names of the module ------------------------------------------------------------------------------------
+# ---- names of the module -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", ["_active", "_limbo", "_dangling", "_counter", "_active_limbo_lock"])
@@ -364,7 +364,7 @@ def test_private_names_are_the_same(name):
 
 def test_names_that_neither_has():
     with pytest.raises(AttributeError, match="module 'hasten.threading' has no attribute 'thread'"):
-        hasten.threading.thread
+        _ = hasten.threading.thread
     with pytest.raises(AttributeError):
-        hasten.threading._no_such_name
+        _ = hasten.threading._no_such_name
     assert not hasattr(hasten.threading, "__no_such_name__")

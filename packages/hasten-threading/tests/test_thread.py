@@ -187,7 +187,7 @@ def test_local_data_is_gone_when_join_returns(impl):
     assert [value() for value in values] == [None] * 20
 
 
-# ---- daemons ----------------------------------------------------------------------------------------
+# ---- daemons -------------------------------------------------------------------------------------
 
 
 def test_daemon_is_inherited(impl):
@@ -224,7 +224,7 @@ def test_daemon_can_not_be_set_after_start(impl):
     assert thread.daemon
 
 
-# ---- what is refused ----------------------------------------------------------------------------------
+# ---- what is refused -----------------------------------------------------------------------------
 
 
 def test_group(impl):
@@ -393,7 +393,7 @@ def test_start_that_fails_may_be_repeated(impl, monkeypatch):
     assert seen == [1]
 
 
-# ---- signals ----------------------------------------------------------------------------------------
+# ---- signals -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("timeout", [None, 60])
@@ -436,7 +436,7 @@ def test_a_handler_that_starts_and_joins(impl, on_signal, when_main_sleeps):
     assert seen == [1]
 
 
-# ---- what goes wrong in a thread ------------------------------------------------------------------------
+# ---- what goes wrong in a thread -----------------------------------------------------------------
 
 
 @pytest.fixture

@@ -242,7 +242,7 @@ def test_name_daemon_and_repr(impl):
     assert repr(timer).startswith("<Timer(tick, stopped daemon")
 
 
-# ---- intervals ------------------------------------------------------------------------------------------
+# ---- intervals -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("interval", [0, -1, -0.001, False, Fraction(1, 100), Decimal("0.01"), -(10**400)])
@@ -289,7 +289,7 @@ def test_the_hook_is_told_of_a_failing_function(impl, monkeypatch):
     assert not timer.finished.is_set()
 
 
-# ---- many ---------------------------------------------------------------------------------------------
+# ---- many ----------------------------------------------------------------------------------------
 
 
 def test_one_thread_waits_for_all():
@@ -386,7 +386,7 @@ def test_start_and_cancel_race(spawn):
         task.result()
 
 
-# ---- subclasses ------------------------------------------------------------------------------------------
+# ---- subclasses ----------------------------------------------------------------------------------
 
 
 def test_a_run_of_its_own(impl):
@@ -445,7 +445,7 @@ def test_run_called_directly(impl):
     assert timer.finished.is_set()
 
 
-# ---- any order of starts and cancels ------------------------------------------------------------------------
+# ---- any order of starts and cancels -------------------------------------------------------------
 
 
 class Timers(RuleBasedStateMachine):

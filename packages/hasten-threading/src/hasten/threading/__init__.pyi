@@ -135,7 +135,7 @@ class Condition(_stdlib.Condition):
 
 class Semaphore(_stdlib.Semaphore):
     def __init__(self, value: int = 1) -> None: ...
-    def __enter__(self) -> bool: ...
+    def __enter__(self) -> bool: ...  # type: ignore[override]  # with passes nothing
     def __exit__(
         self,
         exc_type: type[BaseException] | None,

@@ -227,7 +227,10 @@ def test_the_childs_exit_waits_for_its_threads(program):
         """
 gate = threading.Event()
 threading.Thread(target=gate.wait).start()
-fork(lambda: threading.Thread(target=lambda: (time.sleep(0.05), print("child's thread"), sys.stdout.flush())).start())
+def late():
+    time.sleep(0.05)
+    print("child's thread", flush=True)
+fork(lambda: threading.Thread(target=late).start())
 gate.set()
 """
     ) == ["child's", "thread"]

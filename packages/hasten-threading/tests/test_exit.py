@@ -99,8 +99,9 @@ def test_daemon_threads_wait_in_every_primitive(program):
 lock = threading.Lock()
 lock.acquire()
 held = threading.Condition()
+held.acquire()
 def hold():
-    with held:
+    with threading.Condition():
         time.sleep(1000)
 def sleeper():
     time.sleep(1000)

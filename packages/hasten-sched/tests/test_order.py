@@ -253,6 +253,7 @@ def test_cancel_twice_or_after_it_ran(filled, clock):
     assert len(scheduler.queue) == 6
 
 
+@pytest.mark.ties
 def test_cancel_an_equal_event(filled):
     scheduler, events = filled
     for event in [tuple(events[3]), type(events[4])(*events[4]), events[5]._replace()]:

@@ -138,6 +138,7 @@ def test_the_timefunc_may_enter_events(clock):
 # ---- arguments ----
 
 
+@pytest.mark.ties
 def test_positional_and_keyword_arguments(scheduler, clock):
     for arguments in [(), ((1, 2),), (("a",), {"k": 1}), ((), {"k": 2})]:
         scheduler.enterabs(0, 1, clock.note, *arguments)

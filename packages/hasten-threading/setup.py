@@ -28,11 +28,10 @@ setup(
         for name in (
             "_waiting",
             "_locks",
+            "_methods",
             "_condition",
             "_event",
             "_semaphore",
-            "_barrier",
-            "_iterators",
             "_barrier",
             "_iterators",
             "_fields",

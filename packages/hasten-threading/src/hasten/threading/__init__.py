@@ -21,7 +21,17 @@ from hasten._thread import (
     stack_size,
     start_joinable_thread,
 )
-from hasten.threading import _barrier, _condition, _iterators, _module, _registry, _semaphore, _thread
+from hasten.threading import (
+    _barrier,
+    _condition,
+    _event,
+    _iterators,
+    _methods,
+    _module,
+    _registry,
+    _semaphore,
+    _thread,
+)
 from hasten.threading._iterators import concurrent_tee
 from hasten.threading._locks import RLock
 from hasten.threading._thread import (
@@ -138,6 +148,11 @@ _HAVE_THREAD_NATIVE_ID = True
 _start_joinable_thread = _start_new_thread = start_joinable_thread
 _CRLock = _PyRLock = _RLock = type(RLock())
 
+_methods.own_methods(Condition, _condition.Condition)
+_methods.own_methods(Semaphore, _semaphore.Semaphore)
+_methods.own_methods(BoundedSemaphore, _semaphore.BoundedSemaphore, _semaphore.Semaphore)
+_methods.own_methods(Event, _event.Event)
+_methods.own_methods(Barrier, _barrier.Barrier)
 _condition._set_public_class(Condition)
 _thread._set_public(globals())
 _registry.adopt(_MainThread, _DummyThread)

@@ -36,6 +36,7 @@ import hasten._thread
 import warnings
 
 cdef const hs_lock_api *lock_api = hs_lock_api_import()
+cdef object FOREVER = -1  # the default timeout: compared by identity
 
 
 cdef class Condition:
@@ -53,18 +54,23 @@ cdef class Condition:
         if lock is None:
             lock = lock_api.new_rlock()
         elif not (hasattr(lock, "acquire") and hasattr(lock, "release")):
-            raise AttributeError(f"the lock of a Condition needs acquire() and release(); {lock!r} lacks them")
+            raise AttributeError(f"a Condition's lock needs acquire() and release(); {lock!r} lacks one of them")
         self.lock = lock
         self.direct = NULL if overrides(type(self)) else hs_lock_functions_of(lock_api, lock)
+        if self.direct == NULL and hasattr(self, "__dict__"):
+            # As in the standard library: a lock's own acquire() may take other arguments
+            vars(self).update(acquire=lock.acquire, release=lock.release)
 
     def __repr__(self):
         return f"<Condition({self.lock}, {len(self._waiters)})>"
 
     # ---- the lock ----
 
-    def acquire(self, *args, **kwargs):
+    def acquire(self, blocking=True, timeout=-1):
         """Take the lock.  Arguments, result and errors are those of its acquire()."""
-        return self.lock.acquire(*args, **kwargs)
+        if self.direct != NULL and blocking is True and timeout is FOREVER:
+            return self.direct.acquire(self.lock, -1) == 1
+        return self.lock.acquire(blocking, timeout)
 
     def release(self):
         """Release the lock.  Errors are those of its release()."""
@@ -262,8 +268,8 @@ cdef bint overrides(cls) except -1:
     """Whether a subclass has methods of its own for how wait() and notify() use the lock."""
     if cls is public_class:
         return False
-    return (cls._is_owned is not Condition._is_owned or cls._release_save is not Condition._release_save
-            or cls._acquire_restore is not Condition._acquire_restore)
+    return (cls._is_owned is not public_class._is_owned or cls._release_save is not public_class._release_save
+            or cls._acquire_restore is not public_class._acquire_restore)
 
 
 cdef object private_condition(condition):

@@ -3,9 +3,10 @@
 
 The name and the join handle are made when they are asked for: most threads need neither before they run.
 
-Programs and libraries read, and some set, the private attributes that the standard library's Thread has.  Those
-at the end of the class are there for them, and for threading.py itself, which after a fork tells each thread
-what has become of it.  Without a GIL a critical section keeps a reader from an object that is being replaced.
+Programs and libraries read, and some set, the private attributes that the standard library's Thread has.
+Those at the end of the class are there for them, and for threading.py itself, which after a fork tells each
+thread what has become of it.  Without a GIL a critical section keeps a reader from an object that is being
+replaced.
 """
 
 cimport cython
@@ -70,9 +71,6 @@ cdef class ThreadFields:
         if self.ident is not None:
             words.append(str(self.ident))
         return f"<{type(self).__name__}({self.the_name()}, {' '.join(words)})>"
-
-    def __reduce_ex__(self, protocol):
-        raise TypeError(f"cannot pickle {type(self).__name__!r} object")
 
     cdef int check_initialized(self) except -1:
         if not self.initialized:

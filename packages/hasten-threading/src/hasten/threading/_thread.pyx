@@ -82,7 +82,9 @@ cdef class Thread(ThreadFields):
     Thread-safety: all methods may be called from any thread.
     """
 
-    def __init__(self, group=None, target=None, name=None, args=(), kwargs=None, *, daemon=None, context=None):
+    def __init__(
+        self, group=None, target=None, name=None, args=(), kwargs=None, *, daemon=None, context=None
+    ):
         if group is not None:
             raise AssertionError("group argument must be None for now")
         if name:

@@ -6,14 +6,15 @@ thread, in which run() calls the function: so a function that blocks holds up no
 current_thread() to be its Timer.  cancel() takes the timer out of the heap.
 
 The timer thread is started with the first timer and ends when there has been none for a moment.  Nobody
-sees it in enumerate().  Pending timers stand in the registry's `limbo`, as threads that were started and do not
-run yet; the end of the interpreter waits for those that are no daemons.
+sees it in enumerate().  Pending timers stand in the registry's `limbo`, as threads that were started and do
+not run yet; the end of the interpreter waits for those that are no daemons.
 
 A subclass with a run() of its own is none of this: run() may wait as it likes, so it gets a thread at once.
 """
 
 cimport cython
 from libc.stdint cimport int64_t
+from libc.string cimport memset
 
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF, Py_INCREF
@@ -177,6 +178,7 @@ def forget_timers():
         timer = <object><PyObject *>first.owner
         Py_DECREF(timer)
         dropped.append(timer)
+    memset(&service.guard, 0, sizeof(hs_mutex))
     service.running = False
     service.until = 0
     service.awaited = 0
@@ -260,7 +262,9 @@ cdef class Timer(Thread):
     cdef bint waits_by_itself(self, double *seconds) except -1:
         """Whether the timer's thread is to be started at once, and run() to do the waiting."""
         cdef object me = self
-        if type(self).run is not Timer.run or "run" in getattr(self, "__dict__", ()) or type(me.finished) is not finished_class:
+        if type(self).run is not Timer.run or "run" in getattr(self, "__dict__", ()):
+            return True
+        if type(me.finished) is not finished_class:
             return True
         try:
             hs_seconds(me.interval, seconds)

@@ -196,7 +196,6 @@ cdef void wake_all(sleepers *all, hs_mutex *guard) noexcept:
 
 cdef list targets_asleep(sleepers *all, hs_mutex *guard):
     """One entry for each thread that sleeps now: the identity of what it waits for."""
-    cdef list found = []
     cdef hs_waiter *waiter
     cdef Py_ssize_t count = 0
     cdef const void *target = NULL

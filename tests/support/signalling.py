@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from tasks import Task, until
 
-MAIN = threading.main_thread().ident
+MAIN = threading.main_thread().ident or 0
 SENDERS: dict[str, Callable[[], Any]] = {
     "pthread_kill": lambda: signal.pthread_kill(MAIN, signal.SIGUSR1),
     "kill": lambda: os.kill(os.getpid(), signal.SIGUSR1),

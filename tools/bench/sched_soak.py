@@ -65,7 +65,8 @@ def held_back(module: Any, count: int) -> int:
 
 def difficult(module: Any, count: int) -> int:
     """Times that C cannot compare, in between."""
-    scheduler, ran = make(module), []
+    scheduler = make(module)
+    ran: list[Any] = []
     for number in range(count // 10):
         time = Fraction(-number, 3) if number % 7 == 0 else -number
         scheduler.enter(time, 1, ran.append, ([number],))

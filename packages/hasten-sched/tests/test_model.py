@@ -57,7 +57,8 @@ class Side:
         if then == "fail":
             raise Failed(number)
         if then == "enter":
-            self.events.append(self.scheduler.enterabs(self.now, 1, self.action, (number + 1000,)))
+            priority = 1 if HAS_SEQUENCE else 10**9 + 10**6 + number  # unique, as unique() makes it
+            self.events.append(self.scheduler.enterabs(self.now, priority, self.action, (number + 1000,)))
         if then == "cancel" and self.events:
             self.cancel(self.events.pop(number % len(self.events)))
 

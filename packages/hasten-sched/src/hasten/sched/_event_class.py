@@ -15,9 +15,14 @@ _FIELDS = {
     "kwargs": "The keyword arguments, a dict.",
 }
 
-if _stdlib.Event._fields == tuple(_FIELDS):
-    Event = _stdlib.Event
-else:
-    Event = namedtuple("Event", "time priority sequence action argument kwargs", module="hasten.sched")
-    for _name, _text in _FIELDS.items():
-        getattr(Event, _name).__doc__ = _text
+
+def _event_class() -> type:
+    if _stdlib.Event._fields == tuple(_FIELDS):
+        return _stdlib.Event
+    made = namedtuple("Event", list(_FIELDS), module="hasten.sched")  # type: ignore[name-match]
+    for name, text in _FIELDS.items():
+        getattr(made, name).__doc__ = text
+    return made
+
+
+Event = _event_class()

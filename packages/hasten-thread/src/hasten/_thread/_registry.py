@@ -13,7 +13,7 @@ import sys
 
 from hasten._thread import _start
 
-_waits = []
+_waits: list = []
 _join_theirs = None  # threading._thread_shutdown() as it was found
 
 

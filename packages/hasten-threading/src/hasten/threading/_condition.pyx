@@ -54,7 +54,7 @@ cdef class Condition:
         if lock is None:
             lock = lock_api.new_rlock()
         elif not (hasattr(lock, "acquire") and hasattr(lock, "release")):
-            raise AttributeError(f"a Condition's lock needs acquire() and release(); {lock!r} lacks one of them")
+            raise AttributeError(f"a Condition's lock needs acquire() and release(); {lock!r} lacks one")
         self.lock = lock
         self.direct = NULL if overrides(type(self)) else hs_lock_functions_of(lock_api, lock)
         if self.direct == NULL and hasattr(self, "__dict__"):

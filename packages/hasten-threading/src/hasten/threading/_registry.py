@@ -45,10 +45,8 @@ def adopt(main_class, dummy_class):
     if isinstance(main, main_class):
         return
     successor = main_class(main)
-    stdlib._MainThread = main_class
-    stdlib._DummyThread = dummy_class
     active[successor.ident] = successor
-    stdlib._main_thread = successor
+    vars(stdlib).update(_main_thread=successor, _MainThread=main_class, _DummyThread=dummy_class)
     dangling.discard(main)  # or a fork would count it among the threads that are gone
 
 

@@ -75,7 +75,7 @@ static inline int hs_agenda_on_top(const hs_agenda *a, uint64_t sequence) {
 static inline size_t hs_agenda_list(hs_agenda *a, hs_record *into, size_t room) {
     size_t i, n = 0;
     if (a->records.live > room) return a->records.live;
-    qsort(a->heap.nodes, a->heap.count, sizeof(hs_node), hs_node_compare);
+    if (a->heap.count > 1) qsort(a->heap.nodes, a->heap.count, sizeof(hs_node), hs_node_compare);
     for (i = 0; i < a->heap.count; i++) {
         hs_record *record = hs_records_find(&a->records, a->heap.nodes[i].sequence);
         if (record != NULL) into[n++] = *record;

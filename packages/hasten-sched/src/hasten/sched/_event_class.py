@@ -19,7 +19,8 @@ _FIELDS = {
 def _event_class() -> type:
     if _stdlib.Event._fields == tuple(_FIELDS):
         return _stdlib.Event
-    made = namedtuple("Event", list(_FIELDS), module="hasten.sched")  # type: ignore[name-match]
+    # type checkers know fields only if they are written here
+    made = namedtuple("Event", list(_FIELDS), module="hasten.sched")  # type: ignore[misc]
     for name, text in _FIELDS.items():
         getattr(made, name).__doc__ = text
     return made

@@ -170,6 +170,8 @@ def test_a_finalizer_may_use_the_scheduler(kind, clock):
 
 def test_collections_in_the_middle_of_everything(kind, clock):
     """Finalizers enter and cancel while enter(), cancel(), queue and run() allocate."""
+    if kind is Fraction and sys.version_info >= (3, 12):
+        pytest.skip("collections run inside comparisons there: heapq raises, as under the standard library")
     scheduler, entered = hasten.sched.scheduler(clock.time, clock.sleep), []
 
     class Cycle:

@@ -33,7 +33,7 @@ def check():
     assert me is threading.main_thread() is stdlib.main_thread(), me
     assert threading.enumerate() == stdlib.enumerate() == [me], threading.enumerate()
     assert me.ident == threading.get_ident() and me.is_alive()
-    if sys.version_info >= (3, 13) or isinstance(me, hasten.threading.Thread):
+    if sys.version_info >= (3, 14) or isinstance(me, hasten.threading.Thread):
         assert me.native_id == threading.get_native_id()
     seen = []
     for module in stdlib, hasten.threading:
@@ -236,6 +236,7 @@ gate.set()
     ) == ["child's", "thread"]
 
 
+@pytest.mark.since(3, 14)  # it can up to 3.12, too
 def test_a_thread_that_was_not_started_can_be_in_the_child(impl):
     seen = []
     thread = impl.Thread(target=seen.append, args=(1,))

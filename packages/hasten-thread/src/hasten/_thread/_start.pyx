@@ -109,7 +109,7 @@ cdef int start(
 
 
 cdef int check_open() except -1:
-    if no_more_starts is not None and no_more_starts():
+    if not hs_finalizing() and no_more_starts is not None and no_more_starts():
         raise hs_finalization_error()("can't create new thread at interpreter shutdown")
     return 0
 

@@ -285,6 +285,24 @@ def test_times_are_floats_but_the_clock_is_exact(impl):
     assert ran == ["below a third", "above"]
 
 
+def test_a_time_that_the_clock_cannot_reach(impl):
+    """What is missing to it is 0.0 as a float; it is never due, and the delayfunc hears of every try."""
+    slept = []
+
+    def sleep(delay):
+        slept.append(delay)
+        if len(slept) == 5:
+            raise Failed
+
+    scheduler = impl.scheduler(lambda: 2.0**53, sleep)
+    event = scheduler.enterabs(2**53 + 1, 1, fail)
+    with pytest.raises(Failed):
+        scheduler.run()
+    assert slept == [0.0] * 5
+    assert all(isinstance(delay, float) for delay in slept)
+    assert scheduler.queue == [event]
+
+
 def test_a_time_that_is_no_number_of_seconds_and_time_sleep(impl):
     from datetime import datetime, timedelta
 

@@ -1,0 +1,145 @@
+"""InterpreterPoolExecutor: a pool of threads, each of which runs its calls in an interpreter of its own.
+
+Only the public module concurrent.interpreters is used, which CPython has from 3.14 on.  On older versions
+the names exist, and making an executor says what is needed.
+
+Our compiled modules do not load in a second interpreter, so nothing of ours is imported there.  What runs
+there is run_there(), a function without globals, which Interpreter.call() sends as code.
+"""
+
+from __future__ import annotations
+
+from itertools import count
+
+from hasten.futures import thread
+
+try:
+    from concurrent import interpreters
+    from concurrent.futures import interpreter as _stdlib
+except ImportError:
+    interpreters = _stdlib = None
+
+
+if interpreters is None:
+
+    class ExecutionFailed(RuntimeError):
+        """What a call in another interpreter raised, if it could not be brought here."""
+
+    class BrokenInterpreterPool(thread.BrokenThreadPool):
+        """An interpreter of the pool could not be made ready: its initializer has failed."""
+
+    BASES: tuple[type, ...] = (thread.ThreadPoolExecutor,)
+else:
+    ExecutionFailed = interpreters.ExecutionFailed
+    BrokenInterpreterPool = _stdlib.BrokenInterpreterPool
+    BASES = (thread.ThreadPoolExecutor, _stdlib.InterpreterPoolExecutor)
+
+_numbers = count()  # of pools without a name
+
+
+def run_there(failures, fn, args, kwargs):
+    try:
+        return fn(*args, **kwargs)
+    except BaseException as error:
+        from contextlib import suppress
+
+        with suppress(Exception):  # it can't be sent: ExecutionFailed tells of it
+            failures.put(error)
+        raise
+
+
+class WorkerContext(thread.WorkerContext):
+    """What a worker of the pool works in: an interpreter, made and closed by the worker's thread.
+
+    initdata: the initializer's call, (fn, args, kwargs), or None.
+    """
+
+    @classmethod
+    def prepare(cls, initializer, initargs):
+        """Two functions for the pool: one makes a context, one makes a task of what submit() got."""
+
+        def resolve_task(fn, args, kwargs):
+            if isinstance(fn, str):
+                raise TypeError(f"scripts not supported: give a callable instead of {fn!r}")
+            return fn, args, kwargs
+
+        initdata = None if initializer is None else resolve_task(initializer, initargs, {})
+        return (lambda: cls(initdata)), resolve_task
+
+    def __init__(self, initdata):
+        self.initdata = initdata
+        self.interp = None
+        self.failures = None
+
+    def __del__(self):
+        self.finalize()
+
+    def initialize(self):
+        """Make the interpreter, and run the initializer in it."""
+        self.interp = interpreters.create()
+        try:
+            self.failures = interpreters.create_queue()
+            if self.initdata is not None:
+                self.run(self.initdata)
+        except BaseException:
+            self.finalize()
+            raise
+
+    def finalize(self):
+        """Close the interpreter, if there is one."""
+        interp, self.interp, self.failures = self.interp, None, None
+        if interp is not None:
+            interp.close()
+
+    def run(self, task):
+        """Run a task there, and return its result, or raise its exception with ExecutionFailed as the cause.
+
+        ExecutionFailed itself where the exception can't be pickled, or not be unpickled here.
+        """
+        try:
+            return self.interp.call(run_there, self.failures, *task)
+        except ExecutionFailed as failed:
+            error = self.sent_error()
+            if error is None:
+                raise
+            raise error from failed
+
+    def sent_error(self):
+        """The exception of the task that has just failed; it was sent before the call ended."""
+        try:
+            return self.failures.get_nowait()
+        except Exception:  # nothing was sent, or what was sent can't be unpickled
+            return None
+
+
+class InterpreterPoolExecutor(*BASES):  # type: ignore[misc]
+    """A ThreadPoolExecutor whose threads each run their calls in an interpreter with a GIL of its own.
+
+    max_workers, thread_name_prefix: as for ThreadPoolExecutor.
+    initializer, initargs: what each interpreter calls first.  If that raises, the pool is broken:
+        BrokenInterpreterPool.
+
+    Functions, arguments and results pass from one interpreter to the other by Interpreter.call(): shareable
+    objects and functions without globals as they are, the rest pickled; NotShareableError if that fails.
+    Modules are imported anew in each interpreter; some extension modules (ours too) can't be, and raise
+    ImportError.
+
+    RuntimeError below CPython 3.14, which has no interpreters to offer.
+    """
+
+    __module__ = "hasten.futures"
+    BROKEN = BrokenInterpreterPool
+
+    def __init__(self, max_workers=None, thread_name_prefix="", initializer=None, initargs=()):
+        if interpreters is None:
+            raise RuntimeError(
+                "InterpreterPoolExecutor needs concurrent.interpreters, which CPython has from 3.14 on: "
+                "use a ThreadPoolExecutor or a ProcessPoolExecutor here"
+            )
+        name = thread_name_prefix or f"InterpreterPoolExecutor-{next(_numbers)}"
+        super().__init__(max_workers, name, initializer, initargs)
+
+    @classmethod
+    def prepare_context(cls, initializer, initargs):
+        """What the pool asks for at its start: see WorkerContext.prepare()."""
+        return WorkerContext.prepare(initializer, initargs)

@@ -1,0 +1,10 @@
+"""Stands for concurrent.futures.process, and is it: importing it gives the interpreter's module.
+
+One object under both names, so that whoever patches its private names, or unpickles them in a child process,
+reaches what the pool uses.
+"""
+
+import concurrent.futures.process
+import sys
+
+sys.modules[__name__] = concurrent.futures.process

@@ -2,23 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from typing import Any
 
 from bench.cases import expect
 from bench.racing import race
-
-STRETCH = 2000  # operations between two looks at the memory
-
-
-def soak(module: Any, operations: int, note: Callable[[], None]) -> int:
-    """At least this many puts and gets in turns of every kind. Returns how many it made."""
-    kinds = (alone, refused, timed_out, crowded, ordered, abandoned)
-    done = turn = 0
-    while done < operations:
-        done += kinds[turn % len(kinds)](module, STRETCH)
-        turn += 1
-        note()
-    return done
+from bench.soaking import in_turns
 
 
 def alone(module: Any, count: int) -> int:
@@ -91,3 +79,6 @@ def abandoned(module: Any, count: int) -> int:
         queue.put([number])
         queue.put(queue)
     return count // 10 * 2
+
+
+soak = in_turns(alone, refused, timed_out, crowded, ordered, abandoned)

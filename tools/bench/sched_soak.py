@@ -3,22 +3,10 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Any, Callable
+from typing import Any
 
 from bench.cases import expect
-
-STRETCH = 2000  # operations between two looks at the memory
-
-
-def soak(module: Any, operations: int, note: Callable[[], None]) -> int:
-    """At least this many events in turns of every kind. Returns how many it made."""
-    kinds = (run, cancelled, held_back, difficult, failing, abandoned)
-    done = turn = 0
-    while done < operations:
-        done += kinds[turn % len(kinds)](module, STRETCH)
-        turn += 1
-        note()
-    return done
+from bench.soaking import in_turns
 
 
 def make(module: Any) -> Any:
@@ -99,3 +87,6 @@ def abandoned(module: Any, count: int) -> int:
         scheduler.enter(number, 1, scheduler.run, (), {"scheduler": scheduler})
         scheduler.enter(Fraction(number, 7) if number % 2 else number, 1, scheduler.run, (scheduler,))
     return count // 10 * 2
+
+
+soak = in_turns(run, cancelled, held_back, difficult, failing, abandoned)

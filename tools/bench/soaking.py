@@ -1,13 +1,35 @@
-"""Whether a soak kept memory: the readings at its quarters, and the verdict."""
+"""What the soaks of all suites share: their kinds of work in turns, the readings of memory, the verdict.
+
+Runs under the measured interpreter too: syntax of Python 3.9.
+"""
 
 from __future__ import annotations
 
 from statistics import median
-from typing import Any
+from typing import Any, Callable
+
+STRETCH = 2000  # operations between two looks at the memory
 
 ALLOWED = (
     4 * 2**20
 )  # bytes: what allocators' arenas breathe; one kept 16-byte object an operation would be 16 MB
+
+Kind = Callable[[Any, int], int]  # of the module and a number of operations; returns how many it counts for
+Soak = Callable[[Any, int, Callable[[], None]], int]
+
+
+def in_turns(*kinds: Kind) -> Soak:
+    """The soak of a suite: at least so many operations, in turns of every kind. Returns how many it made."""
+
+    def soak(module: Any, operations: int, note: Callable[[], None]) -> int:
+        done = turn = 0
+        while done < operations:
+            done += kinds[turn % len(kinds)](module, STRETCH)
+            turn += 1
+            note()
+        return done
+
+    return soak
 
 
 def quarters(readings: list[int]) -> list[int]:

@@ -7,19 +7,7 @@ from typing import Any, Callable
 
 from bench.cases import expect
 from bench.racing import race
-
-STRETCH = 2000  # operations between two looks at the memory
-
-
-def soak(module: Any, operations: int, note: Callable[[], None]) -> int:
-    """At least this many operations, in turns of every kind. Returns how many it made."""
-    kinds = (made_and_used, timed_out, handed_over, started, timed, refused)
-    done = turn = 0
-    while done < operations:
-        done += kinds[turn % len(kinds)](module, STRETCH)
-        turn += 1
-        note()
-    return done
+from bench.soaking import in_turns
 
 
 def made_and_used(module: Any, count: int) -> int:
@@ -116,3 +104,6 @@ def refused(module: Any, count: int) -> int:
                 failures += 1
     expect(failures == count // len(calls) * len(calls), "a call that is an error did not say so")
     return failures
+
+
+soak = in_turns(made_and_used, timed_out, handed_over, started, timed, refused)

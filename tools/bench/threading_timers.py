@@ -8,37 +8,23 @@ are wanted, the sample is what those that could be started cost each.
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from dataclasses import dataclass
 from time import perf_counter_ns
 from typing import Any
 
 from bench.cases import Case, expect
+from bench.in_child import report_of
 
 TIMERS = 10_000
 FEWEST = 100  # a sample of less timers than this would say nothing
 CHILD = """
-import gc, importlib, json, os, sys, time
-
-def resident():
-    gc.collect()
-    with open("/proc/self/statm") as file:
-        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-
-def quiet():
-    before = time.process_time()
-    time.sleep(0.05)
-    return time.process_time() - before < 0.005
-
 def started(number):
     timer = source.Timer(86400, fired.append, (number,))
     timer.daemon = True
     timer.start()
     return timer
 
-source, wanted, fired, timers = importlib.import_module(sys.argv[1]), int(sys.argv[2]), [], []
+wanted, fired, timers = int(arguments[0]), [], []
 first = started(0)
 before, threads = resident(), len(os.listdir("/proc/self/task"))
 refused = ""
@@ -49,13 +35,10 @@ except (RuntimeError, MemoryError) as error:
     refused = repr(error)
 while not quiet():
     pass
-alive = sum(timer.is_alive() for timer in timers)
-print(json.dumps({
-    "timers": len(timers), "alive": alive, "fired": len(fired), "refused": refused,
-    "bytes": resident() - before,
-    "threads": len(os.listdir("/proc/self/task")) - 1,
-}), flush=True)
-os._exit(0)
+report(
+    timers=len(timers), alive=sum(timer.is_alive() for timer in timers), fired=len(fired), refused=refused,
+    bytes=resident() - before, threads=len(os.listdir("/proc/self/task")) - 1,
+)
 """
 
 
@@ -65,8 +48,7 @@ class PendingTimers(Case):
 
     def run(self, state: Any, n: int) -> tuple[int, Any]:
         begin = perf_counter_ns()
-        command = [sys.executable, "-c", CHILD, state.__name__, str(TIMERS)]
-        outcome = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
+        outcome = report_of(CHILD, state, TIMERS)
         return perf_counter_ns() - begin, outcome
 
     def value(self, elapsed: int, n: int, outcome: Any) -> float:

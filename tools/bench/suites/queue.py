@@ -10,7 +10,7 @@ from time import perf_counter_ns
 from typing import Any, Callable
 
 from bench.cases import Case, NotMeasurable, NotOffered, Suite, expect, module
-from bench.peers import PEERS
+from bench.peers import QUEUES
 from bench.queue_soak import soak
 from bench.racing import Race, race
 
@@ -366,7 +366,7 @@ def placed(kind: type[Case], name: str, **fields: Any) -> list[Case]:
 
 SUITE = Suite(
     name="queue",
-    implementations=(module("stdlib", "queue"), module("hasten", "hasten.queue"), *PEERS),
+    implementations=(module("stdlib", "queue"), module("hasten", "hasten.queue"), *QUEUES),
     cases=(
         OneThread("put + get, one thread"),
         NoWait("put_nowait + get_nowait"),

@@ -4,8 +4,8 @@ A container with a quota of two CPUs on a machine of 64 sees all 64, and its aff
 The quota stands in the cgroup file system.  Every cgroup from the process's own up to the root
 of what is mounted may have one, and the smallest holds.  There are two layouts, and a machine may have both:
 
-    version 2    one tree, mounted as `cgroup2`           cpu.max: "200000 100000", or "max 100000"
-    version 1    a tree per controller, one with `cpu`    cpu.cfs_quota_us: "200000" or "-1"; cpu.cfs_period_us
+    version 2    one tree, mounted as `cgroup2`        cpu.max: "200000 100000", or "max 100000"
+    version 1    a tree per controller, one with `cpu` cpu.cfs_quota_us: "200000" or "-1"; cpu.cfs_period_us
 
 /proc/self/cgroup has the process's path in each tree, and /proc/self/mountinfo where the tree is mounted and
 which part of it.  A container often sees only the part from its own cgroup on, and knows it under a path
@@ -102,7 +102,7 @@ def cpu_mounts(root: str) -> list[tuple[int, str, str]]:
 
 
 def below(part: str, path: str) -> str:
-    """The path of a cgroup within a mount that shows *part* of the tree; the mount's root if it is elsewhere."""
+    """The path of a cgroup within a mount that shows *part* of the tree; empty if it is elsewhere."""
     part = part.rstrip("/")
     if path.startswith(part + "/") and "/../" not in path + "/":
         return path[len(part) :].rstrip("/")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from concurrent.futures import Executor as _StdlibExecutor
 
 from hasten.futures import _mapping
+from hasten.futures._identity import StandsFor
 
 
-class Executor(_StdlibExecutor):
+class Executor(_StdlibExecutor, metaclass=StandsFor):
     """An executor runs calls elsewhere: in threads, processes or interpreters.
 
     This is the base class.  Subclasses define submit(), and shutdown() if they hold anything; map() and
@@ -15,6 +16,8 @@ class Executor(_StdlibExecutor):
     """
 
     __module__ = "hasten.futures"
+
+    _stands_for = _StdlibExecutor
 
     def submit(self, fn, /, *args, **kwargs):
         """Have fn(*args, **kwargs) run, and return its Future at once.
@@ -26,7 +29,7 @@ class Executor(_StdlibExecutor):
     def map(self, fn, *iterables, timeout=None, chunksize=1, buffersize=None, progress=None):
         """Run fn with the items of the iterables, as map() does; returns an iterator of the results in order.
 
-        timeout: seconds from this call on; waiting for a result any longer is a TimeoutError.  None: for ever.
+        timeout: seconds from this call on; to wait longer for a result is a TimeoutError.  None: for ever.
         chunksize: how many items an executor of processes sends at a time; the others ignore it.
         buffersize: how many items may be submitted whose results have not been taken.  None: all of them
             are, before this returns.  Otherwise one more is, from the thread that takes a result.
@@ -35,7 +38,8 @@ class Executor(_StdlibExecutor):
             logged.  total is None if there is a buffersize and an iterable without a length.
 
         next() of the iterator blocks until the result is there, and raises what the call raised.  After an
-        exception, close(), or when the iterator is dropped, calls that have not begun are cancelled.
+        exception, close(), or when an iterator is dropped before its end, calls that have not begun are
+        cancelled; all are made if nobody has asked it for a result.
         """
         if progress is False:
             progress = None
@@ -44,8 +48,9 @@ class Executor(_StdlibExecutor):
     def shutdown(self, wait=True, *, cancel_futures=False, timeout=None):
         """Take no more calls, and let go of what the executor holds.  May be called again.
 
-        wait: return only when all calls are done that were submitted; *timeout*, in seconds, limits that.
+        wait: return only when all calls are done that were submitted.
         cancel_futures: cancel calls that have not begun.
+        timeout: seconds to wait at most, then TimeoutError; None waits for ever.
         """
 
     def __enter__(self):

@@ -40,7 +40,8 @@ cdef class Results:
 
     next() blocks until the next result is there.  If it raises, whether what the call raised, TimeoutError or
     what the iterables or submit() raised, what has not begun is cancelled and the iterator has ended.
-    close(), or dropping the iterator, does the same.  Only one thread at a time can use it.
+    close() does the same, and so does dropping the iterator, unless nobody has asked it for a result:
+    `pool.map(f, items)` as a statement runs them all.  Only one thread at a time can use it.
     """
 
     cdef object __weakref__
@@ -54,6 +55,7 @@ cdef class Results:
     cdef PyObject **arguments  # of submit(): the executor, fn, the arguments of fn
     cdef hs_mutex guard
     cdef bint busy
+    cdef bint begun            # somebody has asked for a result
 
     def __dealloc__(self):
         PyMem_Free(self.arguments)
@@ -63,6 +65,7 @@ cdef class Results:
 
     def __next__(self):
         self.enter()
+        self.begun = True
         try:
             if self.advance():
                 return result_of(self.pop(), self.deadline)
@@ -92,7 +95,10 @@ cdef class Results:
             self.leave()
 
     def __del__(self):
-        self.give_up(False)
+        if self.begun:
+            self.give_up(False)
+        elif self.progress is not None:
+            self.progress.leave_alone()
 
     cdef int enter(self) except -1:
         hs_mutex_lock(&self.guard)

@@ -37,6 +37,7 @@ class Progress:
         self.done = 0  # those that were told of
         self.entries = deque()
         self.ended = False  # END was left: nothing may follow it
+        self.alone = False  # nobody takes the results: END follows the last item
         self.teller = None  # the thread that tells
         self.changed = Condition(RLock())  # a finalizer or a signal handler may come at any moment
 
@@ -44,7 +45,8 @@ class Progress:
 
     def submitted(self, future, items=1):
         """Count *items* when *future* is done, unless it is cancelled.  A chunk has more than one."""
-        self.expected += items
+        with self.changed:
+            self.expected += items
         if self.early is None:
             self.watch(future, items)
         else:
@@ -79,17 +81,31 @@ class Progress:
             self.ended = True
         self.tell(wait)
 
+    def leave_alone(self):
+        """Nobody takes the results, but the calls are made: tell of them."""
+        with self.changed:
+            self.alone = True
+            self.end_if_alone()
+        self.tell(wait=False)
+
     # ---- called in any thread ----
 
     def count(self, future, items=1):
-        if future.cancelled():
-            return
         with self.changed:
             if self.ended:
                 return
-            self.finished += items
-            self.entries.append(items)
+            if future.cancelled():
+                self.expected -= items
+            else:
+                self.finished += items
+                self.entries.append(items)
+            self.end_if_alone()
         self.tell(wait=False)
+
+    def end_if_alone(self):
+        if self.alone and self.finished == self.expected:
+            self.entries.append(END)
+            self.ended = True
 
     def tell(self, wait):
         """Tell of all entries, or leave that to the thread that is at it; *wait*: until it has done."""

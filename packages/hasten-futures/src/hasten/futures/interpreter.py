@@ -9,8 +9,6 @@ there is run_there(), a function without globals, which Interpreter.call() sends
 
 from __future__ import annotations
 
-from itertools import count
-
 from hasten.futures import thread
 
 try:
@@ -33,8 +31,6 @@ else:
     ExecutionFailed = interpreters.ExecutionFailed
     BrokenInterpreterPool = _stdlib.BrokenInterpreterPool
     BASES = (thread.ThreadPoolExecutor, _stdlib.InterpreterPoolExecutor)
-
-_numbers = count()  # of pools without a name
 
 
 def run_there(failures, fn, args, kwargs):
@@ -136,7 +132,7 @@ class InterpreterPoolExecutor(*BASES):  # type: ignore[misc]
                 "InterpreterPoolExecutor needs concurrent.interpreters, which CPython has from 3.14 on: "
                 "use a ThreadPoolExecutor or a ProcessPoolExecutor here"
             )
-        name = thread_name_prefix or f"InterpreterPoolExecutor-{next(_numbers)}"
+        name = thread_name_prefix or f"InterpreterPoolExecutor-{self._counter()}"
         super().__init__(max_workers, name, initializer, initargs)
 
     @classmethod

@@ -331,6 +331,10 @@ cdef class _ThreadHandle:
             pthread_detach(<pthread_t>self.t.ident)
         wake_next_joiner(self.t)
 
+    def _set_daemon(self):
+        """From now on the end of the interpreter does not wait for the thread."""
+        self.t.daemon = True
+
     def __repr__(self):
         return f"<_thread._ThreadHandle object: ident={self.t.ident}>"
 

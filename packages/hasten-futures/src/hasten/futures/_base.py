@@ -1,0 +1,60 @@
+"""What all executors share.  Private names that are not here are the standard library's."""
+
+from concurrent.futures import _base as _stdlib
+from types import GenericAlias
+
+from hasten.futures import _completion, _future
+from hasten.futures._executor import Executor
+from hasten.futures._identity import StandsFor
+from hasten.threading._methods import own_methods
+
+FIRST_COMPLETED = _stdlib.FIRST_COMPLETED
+FIRST_EXCEPTION = _stdlib.FIRST_EXCEPTION
+ALL_COMPLETED = _stdlib.ALL_COMPLETED
+
+PENDING = _stdlib.PENDING
+RUNNING = _stdlib.RUNNING
+CANCELLED = _stdlib.CANCELLED
+CANCELLED_AND_NOTIFIED = _stdlib.CANCELLED_AND_NOTIFIED
+FINISHED = _stdlib.FINISHED
+
+LOGGER = _stdlib.LOGGER
+Error = _stdlib.Error
+CancelledError = _stdlib.CancelledError
+TimeoutError = _stdlib.TimeoutError
+InvalidStateError = _stdlib.InvalidStateError
+BrokenExecutor = _stdlib.BrokenExecutor
+DoneAndNotDoneFutures = _stdlib.DoneAndNotDoneFutures
+
+wait = _completion.wait
+as_completed = _completion.as_completed
+
+
+class Future(_future.Future, _stdlib.Future, metaclass=StandsFor):
+    __doc__ = _future.Future.__doc__
+    __module__ = "hasten.futures"
+    __class_getitem__ = classmethod(GenericAlias)
+
+    _stands_for = _stdlib.Future
+
+
+own_methods(Future, _future.Future)
+_future._set_public_class(Future)
+
+__all__ = [
+    "ALL_COMPLETED",
+    "BrokenExecutor",
+    "CancelledError",
+    "Executor",
+    "FIRST_COMPLETED",
+    "FIRST_EXCEPTION",
+    "Future",
+    "InvalidStateError",
+    "TimeoutError",
+    "as_completed",
+    "wait",
+]
+
+
+def __getattr__(name):
+    return getattr(_stdlib, name)

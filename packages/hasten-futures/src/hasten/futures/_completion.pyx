@@ -1,0 +1,256 @@
+# cython: freethreading_compatible=True
+"""wait() and as_completed(): waiting for several futures at once.
+
+A Collector hangs one watch (see _future.pxd) into each future that is not done.  A future that ends hands
+its watch over, in constant time however many are outstanding, and the collector wakes its thread when
+enough have come in.  Afterwards the watches that are left are taken out again.
+
+The order of guards is: a future's, then the collector's.  A future calls arrive() under its own guard and
+touches the watch no more after that, so whoever has held the future's guard once may free the watch.
+
+Futures that are not of our class, the standard library's, are waited for in the library's own way: the
+collector itself is the object in their `_waiters`.
+"""
+
+from libc.stdint cimport int64_t
+from libc.stdlib cimport calloc, free
+
+from compat cimport hs_mutex, hs_mutex_lock, hs_mutex_unlock
+from park cimport hs_waitlist
+from sleep cimport hs_wakes
+from hasten.futures._future cimport FINISHED, Future, watch
+from hasten.futures._waiting cimport collect, deadline_of, expired, sleep, wake
+
+from concurrent.futures import _base as stdlib
+
+cdef object DoneAndNotDoneFutures = stdlib.DoneAndNotDoneFutures
+cdef object TimeoutError = stdlib.TimeoutError
+
+
+cdef class Collector:
+    """Collects the futures that are done."""
+    cdef hs_mutex guard
+    cdef hs_waitlist asleep
+    cdef watch *watches         # one for each of our futures
+    cdef Py_ssize_t count
+    cdef watch *first           # those that have come in and have not been taken
+    cdef watch *last
+    cdef Py_ssize_t arrived
+    cdef Py_ssize_t wanted      # how many have to come in before the thread is woken
+    cdef bint until_exception
+    cdef set futures            # keeps them alive until they are taken
+    cdef list others            # futures of the standard library's that have us in their _waiters
+    cdef list others_done
+
+    def __cinit__(self):
+        self.others, self.others_done = [], []
+        self.futures = set()
+
+    def __dealloc__(self):
+        free(self.watches)
+
+    cdef int watch_all(self, set futures, Py_ssize_t wanted, bint until_exception) except -1:
+        """Collect *futures*; those that are done arrive at once.  take() takes them out of the set."""
+        cdef watch *w
+        self.futures, self.wanted, self.until_exception = futures, wanted, until_exception
+        self.watches = <watch *>calloc(max(len(futures), 1), sizeof(watch))
+        if self.watches == NULL:
+            raise MemoryError(f"no memory to wait for {len(futures)} futures")
+        for future in futures:
+            if not isinstance(future, Future):
+                self.watch_other(future)
+                continue
+            w = &self.watches[self.count]
+            self.count += 1
+            w.watcher, w.future, w.notice = <void *>self, <void *>future, arrive
+            if not (<Future>future).add_watch(w):
+                take_in(self, w)
+        return 0
+
+    cdef int watch_other(self, future) except -1:
+        with future._condition:
+            if future.done():
+                self.others_done.append(future)
+                self.arrived += 1
+            else:
+                future._waiters.append(self)
+                self.others.append(future)
+        return 0
+
+    cdef int unwatch_all(self) except -1:
+        """From now on no future knows of us."""
+        cdef Py_ssize_t i
+        for i in range(self.count):
+            if self.watches[i].future != NULL:
+                (<Future>self.watches[i].future).remove_watch(&self.watches[i])
+        for future in self.others:
+            with future._condition:
+                if self in future._waiters:
+                    future._waiters.remove(self)
+        return 0
+
+    cdef bint sleep_until(self, int64_t deadline) except -1:
+        """Sleep until enough have come in (True) or the deadline (False)."""
+        while True:
+            hs_mutex_lock(&self.guard)
+            if self.arrived >= self.wanted or expired(deadline):
+                hs_mutex_unlock(&self.guard)
+                return self.arrived >= self.wanted
+            sleep(&self.asleep, &self.guard, deadline, NULL)
+
+    cdef object take(self):
+        """One that has come in, in the order of arrival; None if there is none."""
+        cdef watch *w
+        cdef object future = None
+        hs_mutex_lock(&self.guard)
+        w = self.first
+        if w != NULL:
+            self.first = w.next_done
+            future = <object>w.future
+            w.future = NULL
+        elif self.others_done:
+            future = self.others_done.pop(0)
+        if future is not None:
+            self.arrived -= 1
+        hs_mutex_unlock(&self.guard)
+        self.futures.discard(future)
+        return future
+
+    cdef int arrive_other(self, future) except -1:
+        cdef hs_wakes due
+        cdef bint failed = self.until_exception and not future.cancelled() and future.exception() is not None
+        due.count = 0
+        hs_mutex_lock(&self.guard)
+        self.others_done.append(future)
+        count(self, failed, &due)
+        hs_mutex_unlock(&self.guard)
+        wake(&due)
+        return 0
+
+    def add_result(self, future):
+        """Called by a future of the standard library's that has a result."""
+        self.arrive_other(future)
+
+    def add_exception(self, future):
+        """Called by a future of the standard library's that has an exception."""
+        self.arrive_other(future)
+
+    def add_cancelled(self, future):
+        """Called by a future of the standard library's that was cancelled."""
+        self.arrive_other(future)
+
+
+cdef void arrive(watch *w, hs_wakes *due) noexcept:
+    """Called by a future that is done, under its guard.  A reference keeps the collector until we leave."""
+    cdef Collector self = <Collector>w.watcher
+    cdef Future future = <Future>w.future
+    cdef bint failed = self.until_exception and future.state == FINISHED and future.error is not None
+    hs_mutex_lock(&self.guard)
+    append(self, w)
+    count(self, failed, due)
+    hs_mutex_unlock(&self.guard)
+
+
+cdef void take_in(Collector self, watch *w) noexcept:
+    """One that was done before it could be watched."""
+    cdef hs_wakes nobody
+    nobody.count = 0
+    arrive(w, &nobody)
+
+
+cdef void append(Collector self, watch *w) noexcept:
+    w.next_done = NULL
+    if self.first == NULL:
+        self.first = w
+    else:
+        self.last.next_done = w
+    self.last = w
+
+
+cdef void count(Collector self, bint enough, hs_wakes *due) noexcept:
+    """One more has come in."""
+    self.arrived += 1
+    if enough:
+        self.wanted = 0
+    if self.arrived >= self.wanted:
+        collect(&self.asleep, due)
+
+
+cdef bint is_done(future) except -1:
+    return (<Future>future).is_done() if isinstance(future, Future) else future.done()
+
+
+cdef bint has_failed(future) except -1:
+    return not future.cancelled() and future.exception() is not None
+
+
+cdef bint are_enough(set done, return_when) except -1:
+    """Whether those that are done are all that wait() was called for."""
+    if return_when == "FIRST_COMPLETED":
+        return len(done) > 0
+    if return_when == "FIRST_EXCEPTION":
+        for future in done:
+            if has_failed(future):
+                return True
+    return False
+
+
+def wait(fs, timeout=None, return_when="ALL_COMPLETED"):
+    """Wait for futures.  Returns a named tuple of two sets: (done, not_done).
+
+    fs: an iterable of futures, of any executors; duplicates count once.
+    timeout: seconds to wait at most, any real number; None waits for ever, 0 or less not at all.
+    return_when: ALL_COMPLETED; FIRST_COMPLETED: as soon as one has ended or was cancelled;
+    FIRST_EXCEPTION: as soon as one has raised, or all have ended.  ValueError for anything else, and for a
+    timeout that is NaN.  A future that was cancelled is done, also if no worker has noticed that yet.
+    Thread-safety: any thread may wait for any futures.
+    """
+    cdef int64_t deadline = deadline_of(timeout)
+    cdef set pending = set(fs)
+    cdef set done = {future for future in pending if is_done(future)}
+    cdef Collector collector
+    pending -= done
+    if not pending or are_enough(done, return_when):
+        return DoneAndNotDoneFutures(done, pending)
+    if return_when not in ("FIRST_COMPLETED", "FIRST_EXCEPTION", "ALL_COMPLETED"):
+        raise ValueError(
+            f"Invalid return condition: {return_when!r}; it is FIRST_COMPLETED, FIRST_EXCEPTION or ALL_COMPLETED"
+        )
+    collector = Collector()
+    try:
+        collector.watch_all(
+            pending,
+            1 if return_when == "FIRST_COMPLETED" else len(pending),
+            return_when == "FIRST_EXCEPTION",
+        )
+        collector.sleep_until(deadline)
+    finally:
+        collector.unwatch_all()
+    while True:
+        future = collector.take()  # out of `pending`
+        if future is None:
+            return DoneAndNotDoneFutures(done, pending)
+        done.add(future)
+
+
+def as_completed(fs, timeout=None):
+    """An iterator over futures, each as soon as it is done.
+
+    fs: an iterable of futures, of any executors; duplicates come once.  timeout: seconds from the first
+    next() on, any real number; None is no limit.  TimeoutError when the next future is not done by then;
+    ValueError for NaN.  The iterator keeps no reference to a future that it has given out.
+    """
+    cdef int64_t deadline = deadline_of(timeout)
+    cdef set pending = set(fs)
+    cdef Py_ssize_t total = len(pending), given = 0
+    cdef Collector collector = Collector()
+    try:
+        collector.watch_all(pending, 1, False)
+        pending = None
+        while given < total:
+            if not collector.sleep_until(deadline):
+                raise TimeoutError(f"{total - given} (of {total}) futures unfinished")
+            given += 1
+            yield collector.take()
+    finally:
+        collector.unwatch_all()

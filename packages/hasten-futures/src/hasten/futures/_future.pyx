@@ -1,0 +1,406 @@
+# cython: freethreading_compatible=True
+"""Future: what will come of a call.
+
+All state of a future is changed under its guard.  A future that is done never changes again, so `state` is
+stored last, and who sees it done reads the rest without the guard.
+
+Nearly no program looks at `_condition` and `_waiters`, by which the standard library's wait() and its like
+hold up a future and hear of its end.  They are made when somebody asks.  From then on every change of state
+takes the condition first, notifies it, and tells the waiters.
+
+Those who sleep in result() are in a list of the future's own.  A pool's worker wakes them when the GIL is
+free: a sleeper that is woken before would only queue up for it.
+"""
+
+from cpython.ref cimport PyObject
+from libc.stdint cimport int64_t
+
+from compat cimport hs_mutex_lock, hs_mutex_unlock
+from sleep cimport hs_wakes
+from hasten.futures._waiting cimport collect, deadline_of, expired, sleep, wake
+
+from concurrent.futures import _base as stdlib
+
+from hasten.threading import Condition
+
+cdef extern from *:
+    """
+    static inline int load_state(const int *state) { return __atomic_load_n(state, __ATOMIC_ACQUIRE); }
+    static inline void store_state(int *state, int value) { __atomic_store_n(state, value, __ATOMIC_RELEASE); }
+
+    static inline PyObject *new_instance(PyObject *type, PyObject *no_args) {
+        return ((PyTypeObject *)type)->tp_new((PyTypeObject *)type, no_args, NULL);
+    }
+    """
+    int load_state(const int *state) noexcept
+    void store_state(int *state, int value) noexcept
+    object new_instance(PyObject *cls, PyObject *no_args)
+
+cdef tuple STATES = ("PENDING", "RUNNING", "CANCELLED", "CANCELLED_AND_NOTIFIED", "FINISHED")
+cdef tuple WORDS = ("pending", "running", "cancelled", "cancelled", "finished")
+cdef tuple NO_ARGS = ()
+cdef object logger = stdlib.LOGGER
+cdef object CancelledError = stdlib.CancelledError
+cdef object InvalidStateError = stdlib.InvalidStateError
+cdef object TimeoutError = stdlib.TimeoutError
+cdef object public_class = None
+
+
+def _set_public_class(cls):
+    """Tell which class the futures of pools are to have."""
+    global public_class
+    public_class = cls
+
+
+cdef Future new_future():
+    return <Future>new_instance(<PyObject *>public_class, <PyObject *>NO_ARGS)
+
+
+cdef class Future:
+    """Future()
+--
+
+    What will come of a call that an executor makes: a result, an exception, or a cancellation.
+
+    Executors make futures; programs ask them.  Thread-safety: all methods may be called from any thread.
+    """
+
+    def __init__(self):
+        """There is nothing to set."""
+
+    # ---- asking ------------------------------------------------------------------------------------
+
+    def result(self, timeout=None):
+        """Wait for the end of the call, and return its result or raise its exception.
+
+        timeout: seconds to wait at most, any real number; None waits for ever, 0 or less not at all.
+        CancelledError if the future was cancelled; TimeoutError if it is not done in time; ValueError for
+        NaN.  A signal handler that raises ends the wait.
+        """
+        if load_state(&self.state) != FINISHED:
+            self.wait_until_done(timeout)
+        return self.outcome()
+
+    def exception(self, timeout=None):
+        """Wait for the end of the call, and return its exception; None if it returned.
+
+        timeout and errors: as for result().
+        """
+        if load_state(&self.state) != FINISHED:
+            self.wait_until_done(timeout)
+        if self.state != FINISHED:
+            raise CancelledError()
+        return self.error
+
+    cdef int wait_until_done(self, timeout) except -1:
+        cdef int64_t deadline = deadline_of(timeout)
+        while True:
+            hs_mutex_lock(&self.guard)
+            if self.state >= CANCELLED:
+                hs_mutex_unlock(&self.guard)
+                return 0
+            if expired(deadline):
+                hs_mutex_unlock(&self.guard)
+                raise TimeoutError()
+            sleep(&self.asleep, &self.guard, deadline, NULL)
+
+    cdef object outcome(self):
+        if self.state != FINISHED:
+            raise CancelledError()
+        if self.error is not None:
+            raise self.error
+        return self.value
+
+    def done(self):
+        """Whether the call has ended or was cancelled."""
+        return self.is_done()
+
+    cdef bint is_done(self) noexcept:
+        return load_state(&self.state) >= CANCELLED
+
+    def running(self):
+        """Whether the call is being made now, and can't be cancelled."""
+        return load_state(&self.state) == RUNNING
+
+    def cancelled(self):
+        """Whether the call was cancelled."""
+        return CANCELLED <= load_state(&self.state) <= CANCELLED_AND_NOTIFIED
+
+    def _get_snapshot(self):
+        """(done, cancelled, result, exception) at one moment; asyncio asks for it."""
+        cdef int state = load_state(&self.state)
+        if state == FINISHED:
+            return True, False, self.value, self.error
+        return state >= CANCELLED, state >= CANCELLED, None, None
+
+    def __repr__(self):
+        cdef int state = load_state(&self.state)
+        text = f"<{type(self).__name__} at {<size_t><void *>self:#x} state={WORDS[state]}"
+        if state != FINISHED:
+            return text + ">"
+        if self.error is not None:
+            return f"{text} raised {type(self.error).__name__}>"
+        return f"{text} returned {type(self.value).__name__}>"
+
+    def __reduce__(self):
+        raise TypeError(f"cannot pickle {type(self).__name__!r} object: its call belongs to this process")
+
+    # ---- changing ----------------------------------------------------------------------------------
+
+    def cancel(self):
+        """Cancel the call, unless it has begun.  True if it is cancelled now, False if it is too late."""
+        cdef hs_wakes due
+        due.count = 0
+        if self.settle(CANCELLED, PENDING, None, None, &due):
+            wake(&due)
+            self.invoke_callbacks()
+            return True
+        return self.cancelled()
+
+    def set_running_or_notify_cancel(self):
+        """For executors: the call is about to begin.  False if it was cancelled and must not be made.
+
+        RuntimeError if the call has begun before, or is over.
+        """
+        return self.start() == 1
+
+    def set_result(self, result):
+        """For executors: the call returned *result*.  InvalidStateError if the future is done."""
+        finish(self, result, None)
+
+    def set_exception(self, exception):
+        """For executors: the call raised *exception*.  InvalidStateError if the future is done."""
+        finish(self, None, exception)
+
+    def add_done_callback(self, fn):
+        """Call fn(self) when the future is done: at once if it is, else in the thread that ends it.
+
+        fn: a callable.  Callbacks are called in the order in which they were added.  An Exception that one
+        raises is logged to "concurrent.futures".
+        """
+        cdef list first = [fn] if self.callbacks is None else None  # made before the guard is taken
+        cdef object condition = self.lock()
+        cdef bint done = self.state >= CANCELLED
+        if not done:
+            if self.callbacks is None:
+                self.callbacks = first
+            else:
+                self.callbacks.append(fn)
+        unlock(self, condition)
+        if done:
+            call_back(self, fn)
+
+    # ---- for executors and wait() ------------------------------------------------------------------
+
+    cdef object lock(self):
+        """Take the guard; before it, the condition if somebody has asked for one.  Returns that, or None."""
+        cdef object condition
+        hs_mutex_lock(&self.guard)
+        if self.condition is None:
+            return None
+        condition = self.condition
+        hs_mutex_unlock(&self.guard)
+        condition.acquire()
+        hs_mutex_lock(&self.guard)
+        return condition
+
+    cdef bint settle(self, int state, int latest, value, error, hs_wakes *due) except -1:
+        """Let the future be done; False if its state is beyond *latest*.
+
+        Those who sleep are left in *due*, and callbacks have not been called.
+        """
+        cdef object condition = self.lock()
+        if self.state > latest:
+            unlock(self, condition)
+            return False
+        old_value, old_error = self.value, self.error  # dropped when the guard is free
+        self.value, self.error = value, error
+        store_state(&self.state, state)
+        collect(&self.asleep, due)
+        while self.watches != NULL:
+            notice_end(self, self.watches, due)
+        hs_mutex_unlock(&self.guard)
+        if condition is not None or self.waiters is not None:
+            self.tell_waiters(condition, due)
+        return True
+
+    cdef int tell_waiters(self, condition, hs_wakes *due) except -1:
+        """Tell those who use the standard library's ways to wait."""
+        wake(due)
+        try:
+            if self.waiters is not None and self.state > CANCELLED:
+                for waiter in list(self.waiters):
+                    if self.state == CANCELLED_AND_NOTIFIED:
+                        waiter.add_cancelled(self)
+                    elif self.error is not None:
+                        waiter.add_exception(self)
+                    else:
+                        waiter.add_result(self)
+        finally:
+            if condition is not None:
+                condition.notify_all()
+                condition.release()
+        return 0
+
+    cdef int start(self) except -1:
+        """1 if the call is to be made now, 0 if it was cancelled."""
+        cdef hs_wakes nobody
+        cdef object condition = self.lock()
+        cdef int before = self.state
+        if before == PENDING:
+            store_state(&self.state, RUNNING)
+        elif before == CANCELLED:
+            store_state(&self.state, CANCELLED_AND_NOTIFIED)
+        if before == CANCELLED and (condition is not None or self.waiters is not None):
+            hs_mutex_unlock(&self.guard)
+            nobody.count = 0
+            self.tell_waiters(condition, &nobody)
+        else:
+            unlock(self, condition)
+        if before == PENDING or before == CANCELLED:
+            return before == PENDING
+        logger.critical("Future %s in unexpected state: %s", <size_t><void *>self, STATES[before])
+        raise RuntimeError(f"Future in unexpected state: {STATES[before]}")
+
+    cdef int invoke_callbacks(self) except -1:
+        cdef list callbacks
+        if self.callbacks is None:
+            return 0
+        callbacks, self.callbacks = self.callbacks, None
+        for fn in callbacks:
+            call_back(self, fn)
+        return 0
+
+    def _invoke_callbacks(self):
+        """Call the callbacks that have not been called."""
+        self.invoke_callbacks()
+
+    cdef bint add_watch(self, watch *w) noexcept:
+        """Let w.notice be called when the future is done; False if it is."""
+        hs_mutex_lock(&self.guard)
+        w.linked = self.state < CANCELLED
+        if w.linked:
+            w.previous = NULL
+            w.next = self.watches
+            if w.next != NULL:
+                w.next.previous = w
+            self.watches = w
+        hs_mutex_unlock(&self.guard)
+        return w.linked
+
+    cdef void remove_watch(self, watch *w) noexcept:
+        """From now on nobody uses *w*."""
+        hs_mutex_lock(&self.guard)
+        if w.linked:
+            unlink(self, w)
+        hs_mutex_unlock(&self.guard)
+
+    # ---- private names of the standard library's class that others use ---------------------------------
+
+    @property
+    def _state(self):
+        """The state's name."""
+        return STATES[load_state(&self.state)]
+
+    @_state.setter
+    def _state(self, name):
+        if name not in STATES:
+            raise ValueError(f"{name!r} is no state of a future: it is one of {', '.join(STATES)}")
+        store_state(&self.state, STATES.index(name))
+
+    @property
+    def _result(self):
+        """What the call returned, or None."""
+        return self.value
+
+    @_result.setter
+    def _result(self, value):
+        self.value = value
+
+    @property
+    def _exception(self):
+        """What the call raised, or None."""
+        return self.error
+
+    @_exception.setter
+    def _exception(self, error):
+        self.error = error
+
+    @property
+    def _condition(self):
+        """Held, it keeps the future as it is."""
+        if self.condition is None:
+            condition = Condition()
+            hs_mutex_lock(&self.guard)
+            if self.condition is None:
+                self.condition = condition
+            hs_mutex_unlock(&self.guard)
+        return self.condition
+
+    @_condition.setter
+    def _condition(self, condition):
+        self.condition = condition
+
+    @property
+    def _waiters(self):
+        """Objects that are told of the end: add_result(), add_exception(), add_cancelled()."""
+        if self.waiters is None:
+            self.waiters = []
+        return self.waiters
+
+    @_waiters.setter
+    def _waiters(self, waiters):
+        self.waiters = waiters
+
+    @property
+    def _done_callbacks(self):
+        """The callbacks that have not been called."""
+        if self.callbacks is None:
+            self.callbacks = []
+        return self.callbacks
+
+    @_done_callbacks.setter
+    def _done_callbacks(self, callbacks):
+        self.callbacks = callbacks
+
+
+cdef int unlock(Future self, condition) except -1:
+    """Let go of what lock() took."""
+    hs_mutex_unlock(&self.guard)
+    if condition is not None:
+        condition.release()
+    return 0
+
+
+cdef int finish(Future self, result, error) except -1:
+    cdef hs_wakes due
+    due.count = 0
+    if not self.settle(FINISHED, RUNNING, result, error, &due):
+        raise InvalidStateError(f"{STATES[self.state]}: {self!r}")
+    wake(&due)
+    self.invoke_callbacks()
+    return 0
+
+
+cdef int call_back(Future self, fn) except -1:
+    try:
+        fn(self)
+    except Exception:
+        logger.exception("exception calling callback for %r", self)
+    return 0
+
+
+cdef void unlink(Future self, watch *w) noexcept:
+    """Take *w* out of the list.  The guard is held."""
+    if w.previous != NULL:
+        w.previous.next = w.next
+    else:
+        self.watches = w.next
+    if w.next != NULL:
+        w.next.previous = w.previous
+    w.linked = False
+
+
+cdef void notice_end(Future self, watch *w, hs_wakes *due) noexcept:
+    unlink(self, w)
+    w.notice(w, due)

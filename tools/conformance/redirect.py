@@ -23,6 +23,7 @@ imports it while it loads, that copy stands on the original `_thread` and is put
 import site
 import sys
 from _thread import get_ident
+from importlib import import_module
 
 from _conformance_names import NAMES, SITES
 
@@ -42,10 +43,10 @@ def target_of(name):
 
 
 def stands_for(name):
-    """The standard library's module that the hasten module `name` replaces, or None."""
+    """The standard library's module that the hasten module `name`, or the package it is in, replaces, or None."""
     for original, target in NAMES.items():
         if name == target or name.startswith(target + "."):
-            return original + name[len(target) :]
+            return original
     return None
 
 
@@ -83,6 +84,9 @@ class BracketLoader:
 
     def exec_module(self, module):
         module.__spec__.loader = module.__loader__ = self.loader
+        if self.finder.means_original(self.original):  # a part of a package that is being loaded
+            self.loader.exec_module(module)
+            return
         hidden = self.finder.show_original(self.original)
         try:
             self.loader.exec_module(module)
@@ -125,6 +129,8 @@ class Redirect:
         parent = name.rpartition(".")[0]
         if parent and target_of(parent) is not None:  # the parent in sys.modules may be hasten's
             path = self.original_spec(parent, None).submodule_search_locations
+        elif parent:
+            path = import_module(parent).__path__
         return self.next_spec(name, path)
 
     def show_original(self, original):

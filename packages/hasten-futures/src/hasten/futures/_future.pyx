@@ -108,7 +108,7 @@ cdef class Future:
         if self.state != FINISHED:
             raise CancelledError()
         if self.error is not None:
-            raise self.error
+            raise_it(self.error)
         return self.value
 
     def done(self):
@@ -380,6 +380,12 @@ cdef int finish(Future self, result, error) except -1:
     wake(&due)
     self.invoke_callbacks()
     return 0
+
+
+cdef int raise_it(error) except -1:
+    if not isinstance(error, (BaseException, type)):
+        raise TypeError(f"exceptions must derive from BaseException, and set_exception() was given {error!r}")
+    raise error
 
 
 cdef int call_back(Future self, fn) except -1:

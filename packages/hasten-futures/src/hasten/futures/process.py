@@ -4,7 +4,7 @@ One object under both names, so that whoever patches its private names, or unpic
 reaches what the pool uses.
 """
 
-import concurrent.futures.process
 import sys
+from importlib import import_module
 
-sys.modules[__name__] = concurrent.futures.process
+sys.modules[__name__] = import_module("concurrent.futures.process")

@@ -1,0 +1,60 @@
+"""The standard library's `subprocess`, compiled: the API of CPython 3.15 on every supported version.
+
+Children are started by vfork() and execve() in C, waited for by the kernel's events, and talked to in one
+loop without the GIL.  Exceptions and constants are the standard library's objects, and Popen is a subclass of its
+Popen, so that isinstance() and except clauses hold across both modules.  On Windows everything is the standard
+library's.
+"""
+
+import subprocess as _stdlib
+import sys as _sys
+
+__all__ = [
+    "DEVNULL",
+    "PIPE",
+    "STDOUT",
+    "CalledProcessError",
+    "CompletedProcess",
+    "Popen",
+    "SubprocessError",
+    "TimeoutExpired",
+    "call",
+    "check_call",
+    "check_output",
+    "getoutput",
+    "getstatusoutput",
+    "run",
+]
+
+PIPE, STDOUT, DEVNULL = _stdlib.PIPE, _stdlib.STDOUT, _stdlib.DEVNULL
+SubprocessError = _stdlib.SubprocessError
+CalledProcessError = _stdlib.CalledProcessError
+TimeoutExpired = _stdlib.TimeoutExpired
+
+if _sys.platform == "win32":
+    from subprocess import *  # noqa: F403
+    from subprocess import list2cmdline
+
+    __all__ = _stdlib.__all__
+else:
+    from hasten.subprocess._command_line import list2cmdline
+    from hasten.subprocess._error_pipe import fork_exec as _fork_exec
+    from hasten.subprocess._popen import Popen
+    from hasten.subprocess._run import (
+        CompletedProcess,
+        call,
+        check_call,
+        check_output,
+        getoutput,
+        getstatusoutput,
+        run,
+    )
+    from hasten.subprocess._reaping import _active, _cleanup
+    from hasten.subprocess._start import _USE_POSIX_SPAWN, _USE_VFORK
+
+
+def __getattr__(name):
+    """Private names that are not ours are those of the standard library's module."""
+    if name.startswith("_") and not name.startswith("__"):
+        return getattr(_stdlib, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

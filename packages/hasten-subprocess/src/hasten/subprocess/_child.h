@@ -1,0 +1,132 @@
+/* _child.h: what a child does between its start and execve().  No Python API.
+ *
+ * After vfork() the child runs on its parent's memory, while other threads of the parent go on.  So it calls
+ * async-signal-safe functions only, allocates nothing and takes no lock; what it has to say is two numbers
+ * in the plan.  hs_child_prepare() and hs_child_exec() are apart because a preexec_fn is called between them,
+ * which is possible after a real fork() only.
+ *
+ * Users and groups are set by system calls: the C library's functions would tell the parent's other threads.
+ */
+#ifndef HASTEN_SUBPROCESS_CHILD_H
+#define HASTEN_SUBPROCESS_CHILD_H
+
+#include <signal.h>
+#include <stddef.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include "_close_fds.h"
+
+/* Where it failed; it decides which file name the error gets. */
+enum { HS_STAGE_PREPARE, HS_STAGE_CHDIR, HS_STAGE_EXEC };
+
+typedef struct {
+    char **argv, **env, **programs;  /* end with NULL; the programs are tried in order */
+    const char *cwd;                 /* or NULL */
+    int stdio[3];                    /* what becomes stdin, stdout and stderr; -1: is inherited */
+    int close_fds, keep_count;
+    const int *keep;                 /* descriptors that the program gets */
+    int restore_signals, new_session;
+    int umask;                       /* -1: as it is */
+    pid_t process_group;             /* -1: as it is */
+    int sets_groups, sets_gid, sets_uid;
+    size_t group_count;
+    const gid_t *groups;
+    gid_t gid;
+    uid_t uid;
+    int portable;
+    volatile int stage, error;       /* error: an errno, 0 until something has failed */
+} hs_plan;
+
+static int hs_child_failed(hs_plan *plan, int stage, int error) {
+    plan->stage = stage;
+    plan->error = error;
+    return -1;
+}
+
+/* Put the three descriptors in their places.  One that lies in the place of another is moved away first,
+ * which happens when the parent has closed some of 0 to 2. */
+static int hs_child_stdio(hs_plan *plan) {
+    int from[3];
+    for (int i = 0; i < 3; i++) {
+        from[i] = plan->stdio[i];
+        if (from[i] >= 0 && from[i] < 3 && from[i] != i) {
+            from[i] = fcntl(from[i], F_DUPFD_CLOEXEC, HS_FIRST_FD);
+            if (from[i] < 0) return -1;
+        }
+    }
+    for (int i = 0; i < 3; i++) {
+        if (from[i] < 0) continue;
+        if (from[i] == i ? hs_set_cloexec(i, 0) < 0 : dup2(from[i], i) < 0) return -1;
+    }
+    return 0;
+}
+
+static void hs_child_default_signals(void) {
+    static const int signals[] = {
+        SIGPIPE,
+#ifdef SIGXFSZ
+        SIGXFSZ,
+#endif
+    };
+    struct sigaction action = {.sa_handler = SIG_DFL};
+    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) sigaction(signals[i], &action, NULL);
+}
+
+#ifdef __linux__
+/* Where both exist, the call without a number is the one of 16-bit ids. */
+#  ifdef SYS_setgroups32
+#    define HS_SYS(name) SYS_##name##32
+#  else
+#    define HS_SYS(name) SYS_##name
+#  endif
+#  define hs_setgroups(count, groups) syscall(HS_SYS(setgroups), count, groups)
+#  define hs_setregid(r, e) syscall(HS_SYS(setregid), r, e)
+#  define hs_setreuid(r, e) syscall(HS_SYS(setreuid), r, e)
+#else
+#  include <grp.h>
+#  define hs_setgroups(count, groups) setgroups((int)(count), groups)
+#  define hs_setregid(r, e) setregid(r, e)
+#  define hs_setreuid(r, e) setreuid(r, e)
+#endif
+
+static int hs_child_identity(const hs_plan *plan) {
+    if (plan->sets_groups && hs_setgroups(plan->group_count, plan->groups) < 0) return -1;
+    if (plan->sets_gid && hs_setregid(plan->gid, plan->gid) < 0) return -1;
+    if (plan->sets_uid && hs_setreuid(plan->uid, plan->uid) < 0) return -1;
+    return 0;
+}
+
+/* All steps before a preexec_fn.  Returns 0, or -1 with the failure in the plan. */
+static int hs_child_prepare(hs_plan *plan) {
+    for (int i = 0; i < plan->keep_count; i++) {
+        if (hs_set_cloexec(plan->keep[i], 0) < 0) return hs_child_failed(plan, HS_STAGE_PREPARE, errno);
+    }
+    if (hs_child_stdio(plan) < 0) return hs_child_failed(plan, HS_STAGE_PREPARE, errno);
+    if (plan->cwd != NULL && chdir(plan->cwd) < 0) return hs_child_failed(plan, HS_STAGE_CHDIR, errno);
+    if (plan->umask >= 0) umask((mode_t)plan->umask);
+    if (plan->restore_signals) hs_child_default_signals();
+    if (plan->new_session && setsid() < 0) return hs_child_failed(plan, HS_STAGE_PREPARE, errno);
+    if (plan->process_group >= 0 && setpgid(0, plan->process_group) < 0)
+        return hs_child_failed(plan, HS_STAGE_PREPARE, errno);
+    if (hs_child_identity(plan) < 0) return hs_child_failed(plan, HS_STAGE_PREPARE, errno);
+    return 0;
+}
+
+/* Become the program.  Comes back only when none could be run, with the failure in the plan: the first one
+ * that says more than that there is no such file. */
+static void hs_child_exec(hs_plan *plan) {
+    int error = 0, last = ENOENT;
+    if (plan->close_fds) {
+        hs_cloexec_all(plan->portable);
+        for (int i = 0; i < plan->keep_count; i++) hs_set_cloexec(plan->keep[i], 0);
+    }
+    for (char **program = plan->programs; *program != NULL; program++) {
+        execve(*program, plan->argv, plan->env);
+        last = errno;
+        if (error == 0 && last != ENOENT && last != ENOTDIR) error = last;
+    }
+    hs_child_failed(plan, HS_STAGE_EXEC, error ? error : last);
+}
+
+#endif

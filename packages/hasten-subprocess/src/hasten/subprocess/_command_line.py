@@ -1,0 +1,24 @@
+"""list2cmdline(): arguments as one command line that programs of Windows take apart again."""
+
+import os
+import re
+
+_BEFORE_QUOTE = re.compile(r'(\\*)"')
+_AT_END = re.compile(r"(\\+)\Z")
+
+
+def list2cmdline(seq):
+    """Join arguments to a command line, by the rules of Microsoft's C runtime.
+
+    seq: str, bytes or paths.  An argument that is empty or has a blank or tab in it is put into double
+    quotes.  A double quote in an argument gets a backslash.  Backslashes mean themselves, except in front of a
+    double quote, where they are doubled.  Not for a shell: neither cmd.exe nor a Unix shell reads it so.
+    """
+    return " ".join(_quoted(os.fsdecode(argument)) for argument in seq)
+
+
+def _quoted(argument):
+    quoted = _BEFORE_QUOTE.sub(r'\1\1\\"', argument)
+    if argument and " " not in argument and "\t" not in argument:
+        return quoted
+    return '"' + _AT_END.sub(r"\1\1", quoted) + '"'

@@ -1,0 +1,76 @@
+# cython: freethreading_compatible=True
+"""The parent's end of a pipe, as a bare descriptor until somebody asks for a file object."""
+
+import io as _io
+import os as _os
+import warnings as _warnings
+
+cdef extern from "unistd.h" nogil:
+    int close(int fd)
+
+cdef object opening = __import__("threading").RLock()
+
+
+cdef class PipeEnd:
+    """PipeEnd(fd, mode, bufsize=-1, encoding=None, errors=None, line_buffering=False)
+--
+
+    Owns the descriptor *fd* until close() or open().  The other arguments say what file open() makes of it;
+    encoding: None for a binary file.
+    """
+
+    cdef readonly int fd  # -1 when it is closed, or belongs to a file
+    cdef object mode, bufsize
+    cdef readonly object encoding, errors
+    cdef bint line_buffering
+
+    def __cinit__(self, int fd, mode, bufsize=-1, encoding=None, errors=None, line_buffering=False):
+        self.fd = fd
+        self.mode, self.bufsize, self.line_buffering = mode, bufsize, line_buffering
+        self.encoding, self.errors = encoding, errors
+
+    def __del__(self):
+        if self.fd >= 0:
+            try:
+                _warnings.warn(f"unclosed end of a pipe to a child: {self.fd}", ResourceWarning, source=self)
+            finally:
+                self.close()
+
+    def close(self):
+        """Close the descriptor, unless that has been done, or a file has it."""
+        cdef int fd = self.fd
+        self.fd = -1
+        if fd >= 0:
+            with nogil:
+                close(fd)
+
+    def detach(self):
+        """The descriptor, which is the caller's from now on; -1 if it has gone."""
+        cdef int fd = self.fd
+        self.fd = -1
+        return fd
+
+    def open_in(self, dict place, name):
+        """The file object, made at the first call and kept as place[name]; closed if the end is closed."""
+        with opening:
+            if name in place:
+                return place[name]
+            closed = self.fd < 0
+            file = self.make_file(_os.open(_os.devnull, _os.O_RDWR) if closed else self.fd)
+            self.fd = -1
+            if closed:
+                file.close()
+            place[name] = file
+            return file
+
+    cdef object make_file(self, fd):
+        file = _io.open(fd, self.mode, self.bufsize)
+        if self.encoding is None:
+            return file
+        try:
+            return _io.TextIOWrapper(file, encoding=self.encoding, errors=self.errors,
+                                     line_buffering=self.line_buffering, write_through=self.mode == "wb")
+        except:
+            file.close()
+            self.fd = -1
+            raise

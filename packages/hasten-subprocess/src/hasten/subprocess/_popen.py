@@ -1,0 +1,204 @@
+"""Popen: a child and what connects the parent with it."""
+
+import os
+import signal
+import subprocess as _stdlib
+import sys
+import threading
+import types
+import warnings
+
+from hasten.subprocess import _arguments, _start, _streams
+from hasten.subprocess._handles import STDOUT, Handles
+from hasten.subprocess._waits import Waits
+
+_public = sys.modules[__package__]
+
+
+class Popen(_streams.Streams, Waits, _stdlib.Popen):
+    """Popen(args, ...): a child process that runs a program.
+
+    args: the program and its arguments, a sequence of str, bytes or paths; or one of these alone, the program
+        without arguments.  With shell=True a str or bytes that /bin/sh reads: never put what others say into it.
+    bufsize: the buffer of the file objects stdin, stdout and stderr; -1 is io's default, 0 none, 1 lines of text.
+    executable: the program to run in place of args[0], which the program gets as its name all the same.
+    stdin, stdout, stderr: None (the parent's), PIPE, DEVNULL, a descriptor or a file; stderr=STDOUT as stdout.
+    preexec_fn: called in the child before the program runs.  It makes starts slow, and in a parent with
+        threads it can deadlock.
+    close_fds: the child gets stdin, stdout and stderr only, and those of pass_fds, a sequence.
+    cwd: the child's working folder.  env: its environment, a mapping; None for the parent's.
+    text, universal_newlines, encoding, errors: any of them makes the streams text streams.
+    restore_signals: SIGPIPE and SIGXFSZ, which Python ignores, get their defaults.
+    start_new_session, process_group: setsid() and setpgid() in the child.
+    user, group, extra_groups: who it runs as, numbers or names.  umask: its umask, -1 for the parent's.
+    pipesize: the capacity of pipes in bytes, where it can be set.
+    startupinfo, creationflags: for Windows.
+
+    Blocks until the child runs the program.  Raises OSError if it can't be run; ValueError, TypeError or
+    SubprocessError for impossible arguments.  Threads may share an instance, except in communicate().
+    """
+
+    __module__ = "hasten.subprocess"
+    __class_getitem__ = classmethod(types.GenericAlias)
+
+    _child_created = False
+    _handles = None
+
+    def __init__(self, args, bufsize=-1, executable=None,
+                 stdin=None, stdout=None, stderr=None,
+                 preexec_fn=None, close_fds=True,
+                 shell=False, cwd=None, env=None, universal_newlines=None,
+                 startupinfo=None, creationflags=0,
+                 restore_signals=True, start_new_session=False,
+                 pass_fds=(), *, user=None, group=None, extra_groups=None,
+                 encoding=None, errors=None, text=None, umask=-1, pipesize=-1,
+                 process_group=None):  # fmt: skip
+        _public._cleanup()
+        bufsize, pipesize = _whole("bufsize", bufsize), _whole("pipesize", pipesize)
+        if stdout is STDOUT:
+            raise ValueError("STDOUT can only be used for stderr")
+        if startupinfo is not None:
+            raise ValueError("startupinfo is only supported on Windows platforms")
+        if creationflags != 0:
+            raise ValueError("creationflags is only supported on Windows platforms")
+        if pass_fds and not close_fds:
+            warnings.warn("pass_fds overriding close_fds.", RuntimeWarning, _arguments.level_of_caller())
+            close_fds = True
+        if text is not None and universal_newlines is not None and bool(universal_newlines) != bool(text):
+            raise _stdlib.SubprocessError(
+                "Cannot disambiguate when both text and universal_newlines are supplied but different. "
+                "Pass one or the other."
+            )
+        self.args = args
+        self.pid = self.returncode = None
+        self.pipesize = pipesize
+        self.text_mode = encoding or errors or text or universal_newlines
+        if self.text_mode and encoding is None:
+            encoding = _arguments.text_encoding()
+        self.encoding, self.errors = encoding, errors
+        self._waitpid_lock = threading.Lock()
+        self._sigint_wait_secs = 0.25
+        self._communication_started = False
+        self._exchange = None
+        if group is not None or extra_groups is not None or user is not None:
+            group, user = _arguments.group_id(group), _arguments.user_id(user)
+            extra_groups = _arguments.group_ids(extra_groups)
+        ends = self._get_handles(stdin, stdout, stderr)
+        try:
+            self._make_streams(ends, bufsize)
+            self._execute_child(args, executable, preexec_fn, close_fds, pass_fds, cwd, env,
+                                startupinfo, creationflags, shell, *ends, restore_signals,
+                                group, extra_groups, user, umask, start_new_session,
+                                -1 if process_group is None else process_group)  # fmt: skip
+        except BaseException:
+            self._close_streams()
+            raise
+        finally:
+            self._handles.close_owned()
+
+    def _get_handles(self, stdin, stdout, stderr):
+        """Open the pipes.  Returns the child's and the parent's end of stdin, the parent's and the child's
+        of stdout, and of stderr; -1 for one that there is not."""
+        self._handles = handles = Handles(self.pipesize)
+        handles.open((stdin, stdout, stderr))
+        child, parent = handles.child, handles.parent
+        return child[0], parent[0], parent[1], child[1], parent[2], child[2]
+
+    def _execute_child(self, args, executable, preexec_fn, close_fds,
+                       pass_fds, cwd, env, startupinfo, creationflags, shell,
+                       p2cread, p2cwrite, c2pread, c2pwrite, errread, errwrite,
+                       restore_signals, gid, gids, uid, umask,
+                       start_new_session, process_group):  # fmt: skip
+        """Start the child, and close its ends of the pipes."""
+        args, executable = _start.command_of(args, executable, shell)
+        sys.audit("subprocess.Popen", executable, args, cwd, env)
+        self.pid = _start.start(
+            executable,
+            env,
+            preexec_fn,
+            {
+                "args": args,
+                "close_fds": close_fds,
+                "pass_fds": pass_fds and sorted({int(fd) for fd in pass_fds}),
+                "cwd": cwd,
+                "stdin": p2cread,
+                "stdout": c2pwrite,
+                "stderr": errwrite,
+                "restore_signals": restore_signals,
+                "start_new_session": start_new_session,
+                "process_group": process_group,
+                "gid": gid,
+                "gids": gids,
+                "uid": uid,
+                "umask": umask,
+            },
+            (p2cwrite, c2pread, errread),
+        )
+        self._child_created = True
+        self._handles.close_owned()
+
+    def __repr__(self):
+        text = f"<{type(self).__name__}: returncode: {self.returncode} args: {self.args!r}>"
+        return text if len(text) <= 80 else text[:76] + "...>"
+
+    @property
+    def universal_newlines(self):
+        """Another name for text_mode."""
+        return self.text_mode
+
+    @universal_newlines.setter
+    def universal_newlines(self, value):
+        self.text_mode = bool(value)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, exc_type, value, traceback):
+        """Close the streams and wait for the child; after Ctrl-C no longer than a moment."""
+        try:
+            self._close_all()
+        finally:
+            if exc_type is KeyboardInterrupt:
+                self._wait_politely(None)
+            else:
+                self.wait()
+
+    def __del__(self, _last=sys.maxsize, _warn=warnings.warn, _public=_public):
+        if not self._child_created:
+            return
+        if self.returncode is None:
+            _warn(f"subprocess {self.pid} is still running", ResourceWarning, source=self)
+        self._internal_poll(_deadstate=_last)
+        if self.returncode is None and _public._active is not None:
+            _public._active.append(self)  # reaped at a later start
+
+    def send_signal(self, sig):
+        """Send a signal to the child, unless it is known to have ended.
+
+        sig: its number.  Polls before, which makes it unlikely that the pid stands for another process by
+        now.  Does not block.
+        """
+        self.poll()
+        if self.returncode is not None:
+            return
+        try:
+            os.kill(self.pid, sig)
+        except ProcessLookupError:
+            return  # it has ended since, and something else has waited for it
+
+    def terminate(self):
+        """Send SIGTERM to the child, unless it is known to have ended."""
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self):
+        """Send SIGKILL to the child, unless it is known to have ended."""
+        self.send_signal(signal.SIGKILL)
+
+
+def _whole(name, number):
+    """An argument that is a whole number; None means -1, the default."""
+    if number is None:
+        return -1
+    if not isinstance(number, int):
+        raise TypeError(f"{name} must be an integer")
+    return number

@@ -1,0 +1,138 @@
+"""run() and its older relatives: start a child, talk to it, wait for it, in one call."""
+
+import subprocess as _stdlib
+import sys
+import types
+
+PIPE, STDOUT = _stdlib.PIPE, _stdlib.STDOUT
+CalledProcessError, TimeoutExpired = _stdlib.CalledProcessError, _stdlib.TimeoutExpired
+_public = sys.modules[__package__]
+
+
+class CompletedProcess(_stdlib.CompletedProcess):
+    """CompletedProcess(args, returncode, stdout=None, stderr=None): how a child has ended; run() returns it.
+
+    returncode: its exit status; -N if signal N has killed it.  stdout, stderr: bytes or str, None for what
+    was not captured.
+    """
+
+    __module__ = "hasten.subprocess"
+    __class_getitem__ = classmethod(types.GenericAlias)
+
+    def __init__(self, args, returncode, stdout=None, stderr=None):
+        self.args = args
+        self.returncode = returncode
+        self.stdout = stdout
+        self.stderr = stderr
+
+    def __repr__(self):
+        shown = [f"args={self.args!r}", f"returncode={self.returncode!r}"]
+        shown += [f"{name}={vars(self)[name]!r}" for name in ("stdout", "stderr") if vars(self)[name] is not None]
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+    def check_returncode(self):
+        """Raise CalledProcessError unless returncode is 0."""
+        if self.returncode:
+            raise CalledProcessError(self.returncode, self.args, self.stdout, self.stderr)
+
+
+def run(*popenargs, input=None, capture_output=False, timeout=None, check=False, kill_tree=False, **kwargs):
+    """Run a program, wait for its end, and return a CompletedProcess.
+
+    input: what it reads from stdin, bytes or str.  capture_output: keep what it writes to stdout and stderr.
+    timeout: seconds, any real number; None for as long as it takes.  After it the child is killed and
+        TimeoutExpired raised.
+    check: raise CalledProcessError if the exit status is not 0.
+    kill_tree: where the child would be killed, kill its descendants too, and do not wait for
+        those that hold its pipes any longer than a moment.
+    All other arguments are Popen's.  Blocks, without the GIL.  Ctrl-C, or anything else that a signal
+    handler raises, kills the child too.
+    """
+    if input is not None:
+        if kwargs.get("stdin") is not None:
+            raise ValueError("stdin and input arguments may not both be used.")
+        kwargs["stdin"] = PIPE
+    if capture_output:
+        if kwargs.get("stdout") is not None or kwargs.get("stderr") is not None:
+            raise ValueError("stdout and stderr arguments may not be used with capture_output.")
+        kwargs["stdout"] = kwargs["stderr"] = PIPE
+    with _public.Popen(*popenargs, **kwargs) as process:
+        try:
+            stdout, stderr = process.communicate(input, timeout=timeout)
+        except TimeoutExpired:
+            _kill(process, kill_tree)
+            process.wait()
+            raise
+        except BaseException:
+            _kill(process, kill_tree)
+            raise
+        returncode = process.poll()
+    if check and returncode:
+        raise CalledProcessError(returncode, process.args, output=stdout, stderr=stderr)
+    return CompletedProcess(process.args, returncode, stdout, stderr)
+
+
+def _kill(process, tree):
+    if tree:
+        process.kill_tree()
+    else:
+        process.kill()
+
+
+def call(*popenargs, timeout=None, **kwargs):
+    """Run a program, wait for its end, and return its exit status.
+
+    timeout: seconds; after it the child is killed and TimeoutExpired raised.  The other arguments are
+    Popen's; do not use PIPE here, as nobody would read from it.  Blocks, without the GIL.
+    """
+    with _public.Popen(*popenargs, **kwargs) as process:
+        try:
+            return process.wait(timeout=timeout)
+        except BaseException:
+            process.kill()
+            raise
+
+
+def check_call(*popenargs, **kwargs):
+    """call(), but an exit status other than 0 raises CalledProcessError.  Returns 0."""
+    returncode = _public.call(*popenargs, **kwargs)
+    if returncode:
+        command = popenargs[0] if popenargs else kwargs["args"]
+        raise CalledProcessError(returncode, command)
+    return 0
+
+
+def check_output(*popenargs, timeout=None, **kwargs):
+    """Run a program and return what it wrote to stdout, bytes or str.
+
+    Raises CalledProcessError, with the output, if the exit status is not 0.  stderr=STDOUT captures both.
+    input, timeout, kill_tree: those of run().  The other arguments are Popen's, but for stdout.  Blocks, without
+    the GIL.
+    """
+    for name in ("stdout", "check"):
+        if name in kwargs:
+            raise ValueError(f"{name} argument not allowed, it will be overridden.")
+    if kwargs.get("input", b"") is None:
+        is_text = any(kwargs.get(name) for name in ("universal_newlines", "text", "encoding", "errors"))
+        kwargs["input"] = "" if is_text else b""  # an empty stdin, not the parent's
+    return _public.run(*popenargs, stdout=PIPE, timeout=timeout, check=True, **kwargs).stdout
+
+
+def getstatusoutput(cmd, *, encoding=None, errors=None):
+    """Run a command line in a shell; return (exit status, what it wrote to stdout and stderr).
+
+    cmd: a str that /bin/sh reads.  The output is text without the last newline.  Blocks, without the GIL.
+    """
+    try:
+        output = _public.check_output(
+            cmd, shell=True, text=True, stderr=STDOUT, encoding=encoding, errors=errors
+        )
+        status = 0
+    except CalledProcessError as error:
+        output, status = error.output, error.returncode
+    return status, output[:-1] if output.endswith("\n") else output
+
+
+def getoutput(cmd, *, encoding=None, errors=None):
+    """What a command line in a shell writes to stdout and stderr: getstatusoutput() without the status."""
+    return _public.getstatusoutput(cmd, encoding=encoding, errors=errors)[1]

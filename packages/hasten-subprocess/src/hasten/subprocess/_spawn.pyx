@@ -1,0 +1,211 @@
+# cython: freethreading_compatible=True
+"""A child's start, packed for C: every argument becomes memory that needs neither the GIL nor an allocation.
+
+Plan holds that memory.  Its start() runs the program by vfork(); become() turns the calling process, which
+has been forked for that, into the program.
+"""
+
+import os as _os
+
+from libc.stdlib cimport free, malloc
+from cpython.object cimport PyObject
+from cpython.ref cimport Py_DECREF
+from posix.types cimport gid_t, pid_t, uid_t
+
+cdef extern from "Python.h":
+    int fs_bytes "PyUnicode_FSConverter"(object path, void *result) except 0
+    char *text_of "PyBytes_AS_STRING"(object data) noexcept
+
+cdef extern from "unistd.h" nogil:
+    char **environ
+
+cdef extern from "_spawn.h" nogil:
+    enum:
+        HS_HAVE_VFORK
+        HS_STAGE_PREPARE
+        HS_STAGE_CHDIR
+        HS_STAGE_EXEC
+    ctypedef struct hs_plan:
+        char **argv
+        char **env
+        char **programs
+        const char *cwd
+        int stdio[3]
+        int close_fds
+        int keep_count
+        const int *keep
+        int restore_signals
+        int new_session
+        int umask
+        pid_t process_group
+        int sets_groups
+        int sets_gid
+        int sets_uid
+        size_t group_count
+        const gid_t *groups
+        gid_t gid
+        uid_t uid
+        int portable
+        int stage
+        int error
+    pid_t hs_spawn(hs_plan *plan)
+    int hs_child_prepare(hs_plan *plan)
+    void hs_child_exec(hs_plan *plan)
+
+PREPARE, CHDIR, EXEC = HS_STAGE_PREPARE, HS_STAGE_CHDIR, HS_STAGE_EXEC
+
+cdef bint portable = _os.environ.get("HASTEN_PORTABLE", "0") not in ("", "0")
+HAVE_VFORK = HS_HAVE_VFORK and not portable
+
+
+cdef class Plan:
+    """Plan(args, programs, close_fds, pass_fds, cwd, env, stdin, stdout, stderr, restore_signals, ...)
+--
+
+    How a child is to be started.  It can be used once.
+
+    args, programs: sequences of str, bytes or paths; the first of the programs that can be run is run.
+    close_fds, restore_signals, start_new_session, process_group, gid, gids, uid, umask, cwd: those of Popen.
+    pass_fds: a sequence of descriptors.
+    env: a sequence of bytes, NAME=VALUE each; None for the environment that this process has now.
+    stdin, stdout, stderr: descriptors, or -1 for one that is inherited.
+
+    Raises TypeError, ValueError (an embedded null byte) or OverflowError for what the system cannot take.
+    """
+
+    cdef hs_plan p
+    cdef list kept  # the bytes objects that the vectors point into
+
+    def __cinit__(self, args, programs, close_fds, pass_fds, cwd, env, int stdin, int stdout, int stderr,
+                  restore_signals, start_new_session, process_group, gid, gids, uid, int umask):
+        self.kept = []
+        self.p.argv = self.vector(args)
+        self.p.programs = self.vector(programs)
+        self.p.env = copy_of_environ() if env is None else self.vector(env)
+        if cwd is not None:
+            self.p.cwd = self.text(cwd)
+        self.p.stdio = [stdin, stdout, stderr]
+        self.p.close_fds, self.p.portable = bool(close_fds), portable
+        self.p.restore_signals, self.p.new_session = bool(restore_signals), bool(start_new_session)
+        self.p.umask, self.p.process_group = umask, process_group
+        if pass_fds:
+            self.take_descriptors(pass_fds)
+        if gids is not None:
+            self.take_groups(gids)
+        if gid is not None:
+            self.p.gid, self.p.sets_gid = gid, True
+        if uid is not None:
+            self.p.uid, self.p.sets_uid = uid, True
+
+    def __dealloc__(self):
+        free(self.p.argv)
+        free(self.p.programs)
+        free(self.p.env)
+        free(<void *>self.p.keep)
+        free(<void *>self.p.groups)
+
+    cdef char *text(self, path) except NULL:
+        data = as_bytes(path)
+        self.kept.append(data)
+        return text_of(data)
+
+    cdef char **vector(self, items) except NULL:
+        cdef Py_ssize_t i, count = len(items)
+        cdef char **vector = <char **>allocate((count + 1) * sizeof(char *))
+        try:
+            for i in range(count):
+                vector[i] = self.text(items[i])
+        except:
+            free(vector)
+            raise
+        vector[count] = NULL
+        return vector
+
+    cdef int take_descriptors(self, descriptors) except -1:
+        cdef int *keep = <int *>allocate(len(descriptors) * sizeof(int))
+        self.p.keep = keep
+        for i, descriptor in enumerate(descriptors):
+            keep[i] = descriptor
+        self.p.keep_count = len(descriptors)
+        return 0
+
+    cdef int take_groups(self, gids) except -1:
+        cdef gid_t *groups = <gid_t *>allocate((len(gids) + 1) * sizeof(gid_t))
+        self.p.groups = groups
+        for i, gid in enumerate(gids):
+            groups[i] = gid
+        self.p.group_count, self.p.sets_groups = len(gids), True
+        return 0
+
+    def start(self):
+        """Start the child by vfork().  Returns its pid, or 0 after a failure: see *error* and *stage*.
+
+        Waits until the child runs the program, without the GIL.
+        """
+        cdef pid_t pid
+        with nogil:
+            pid = hs_spawn(&self.p)
+        return pid if pid > 0 else 0
+
+    def become(self, preexec_fn=None):
+        """Turn this process into the program.  Comes back after a failure only: see *error* and *stage*.
+
+        preexec_fn: called without arguments when all else has been set; what it raises passes through.
+        """
+        if hs_child_prepare(&self.p) == 0:
+            if preexec_fn is not None:
+                preexec_fn()
+            hs_child_exec(&self.p)
+
+    @property
+    def error(self):
+        """The errno of the failure."""
+        return self.p.error
+
+    @property
+    def stage(self):
+        """In which part of the start it failed: PREPARE, CHDIR or EXEC."""
+        return self.p.stage
+
+
+cdef object as_bytes(path):
+    """A str, bytes or path in the file system's encoding; the standard library's errors for anything else."""
+    cdef PyObject *data
+    fs_bytes(path, &data)
+    encoded = <object>data
+    Py_DECREF(encoded)  # the reference that came with it
+    return encoded
+
+
+cdef void *allocate(size_t size) except NULL:
+    cdef void *memory = malloc(size)
+    if memory == NULL:
+        raise MemoryError()
+    return memory
+
+
+cdef char **copy_of_environ() except NULL:
+    """The pointers only: another thread that sets a variable may move the list, but keeps the texts."""
+    cdef size_t i, count = 0
+    if environ != NULL:
+        while environ[count] != NULL:
+            count += 1
+    cdef char **copy = <char **>allocate((count + 1) * sizeof(char *))
+    for i in range(count):
+        copy[i] = environ[i]
+    copy[count] = NULL
+    return copy
+
+
+def pack_environment(env):
+    """The items of a mapping as a list of bytes, NAME=VALUE each.
+
+    Raises TypeError for a name or value that is no str, bytes or path; ValueError for a name with "=" in it.
+    """
+    cdef list packed = []
+    for name, value in env.items():
+        name, value = as_bytes(name), as_bytes(value)
+        if b"=" in name:
+            raise ValueError("illegal environment variable name")
+        packed.append(b"%b=%b" % (name, value))
+    return packed

@@ -1,0 +1,109 @@
+"""Starting the child of a Popen: which of three ways, and what is raised when it can't be started.
+
+vfork() and execve() in C is the usual way (Linux).  A fork() with an error pipe is for a preexec_fn, which
+is Python code, and for systems without our vfork().  os.posix_spawn() takes the place of that fork() where
+it can do what is asked for.
+"""
+
+import os
+import signal
+import sys
+
+from hasten.subprocess import _error_pipe, _spawn
+
+SHELL = "/system/bin/sh" if hasattr(sys, "getandroidapilevel") else "/bin/sh"
+_public = sys.modules[__package__]
+
+_USE_VFORK = True
+# Instead of fork() where there is no vfork(); where there is, only if somebody asks for it
+_USE_POSIX_SPAWN = hasattr(os, "posix_spawn") and (
+    os.environ.get("_PYTHON_SUBPROCESS_USE_POSIX_SPAWN", str(int(not _spawn.HAVE_VFORK))) == "1"
+)
+
+
+def command_of(args, executable, shell):
+    """The list of arguments, and the program that it is for."""
+    if isinstance(args, (str, bytes)):
+        args = [args]
+    elif isinstance(args, os.PathLike):
+        if shell:
+            raise TypeError("path-like args is not allowed when shell is true")
+        args = [args]
+    else:
+        args = list(args)
+    if shell:
+        args = [executable or SHELL, "-c", *args]
+        return args, executable or SHELL
+    return args, args[0] if executable is None else executable
+
+
+def programs_of(executable, env):
+    """Where the program may be: itself, or its name in each folder of PATH."""
+    name = os.fsencode(executable)
+    if b"/" in name:
+        return (name,)
+    return [os.path.join(os.fsencode(folder), name) for folder in os.get_exec_path(env)]
+
+
+def start(executable, env, preexec_fn, arguments, parent_ends):
+    """Start the program and return the child's pid.
+
+    arguments: those of _spawn.Plan, but programs and env, by name.  parent_ends: three descriptors that the
+    child has no use for.  Raises OSError, SubprocessError, TypeError or ValueError.
+    """
+    if (
+        _public._USE_POSIX_SPAWN
+        and preexec_fn is None
+        and can_posix_spawn(arguments)
+        and os.path.dirname(executable)
+    ):
+        return posix_spawn(executable, env, arguments, parent_ends)
+    packed = None if env is None else _spawn.pack_environment(env)
+    programs = programs_of(executable, env)
+    if _public._fork_exec is not _error_pipe.fork_exec:
+        return _error_pipe.start_by_hook(executable, programs, packed, preexec_fn, arguments, parent_ends)
+    plan = _spawn.Plan(programs=programs, env=packed, **arguments)
+    if preexec_fn is not None or not (_public._USE_VFORK and _spawn.HAVE_VFORK):
+        return _error_pipe.start_by_fork(plan, executable, preexec_fn, arguments["cwd"])
+    pid = plan.start()
+    if not pid:
+        raise failure(plan.error, plan.stage, executable, arguments["cwd"])
+    return pid
+
+
+def failure(error, stage, executable, cwd):
+    """The exception for a child that could not become its program."""
+    if stage == _spawn.CHDIR:
+        return OSError(error, os.strerror(error), cwd)
+    if stage == _spawn.EXEC:
+        return OSError(error, os.strerror(error), executable)
+    return OSError(error, os.strerror(error))
+
+
+def can_posix_spawn(arguments):
+    """Whether os.posix_spawn() can do what is asked for."""
+    return not (
+        arguments["pass_fds"]
+        or arguments["cwd"] is not None
+        or arguments["start_new_session"]
+        or arguments["process_group"] != -1
+        or arguments["umask"] >= 0
+        or any(arguments[name] is not None for name in ("gid", "gids", "uid"))
+        or any(0 <= arguments[name] <= 2 for name in ("stdin", "stdout", "stderr"))
+        or (arguments["close_fds"] and not hasattr(os, "POSIX_SPAWN_CLOSEFROM"))
+    )
+
+
+def posix_spawn(executable, env, arguments, parent_ends):
+    """Start the program by os.posix_spawn(), which raises OSError with its name."""
+    actions = [(os.POSIX_SPAWN_CLOSE, end) for end in parent_ends if end != -1]
+    for place, name in enumerate(("stdin", "stdout", "stderr")):
+        if arguments[name] != -1:
+            actions.append((os.POSIX_SPAWN_DUP2, arguments[name], place))
+    if arguments["close_fds"]:
+        actions.append((os.POSIX_SPAWN_CLOSEFROM, 3))
+    defaults = []
+    if arguments["restore_signals"]:
+        defaults = [getattr(signal, name) for name in ("SIGPIPE", "SIGXFSZ") if hasattr(signal, name)]
+    environment = os.environ if env is None else env
+    return os.posix_spawn(executable, arguments["args"], environment, file_actions=actions, setsigdef=defaults)

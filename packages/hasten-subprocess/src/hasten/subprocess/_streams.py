@@ -1,0 +1,211 @@
+"""stdin, stdout and stderr of a Popen, and communicate().
+
+A pipe's file object is made when somebody looks at it: communicate() works on the descriptors, and most
+programs use nothing else.  Until then the stream is a PipeEnd in _ends.  From then on it is an
+attribute of the instance like any other, which may be replaced.
+"""
+
+import io
+import subprocess as _stdlib
+from time import monotonic
+
+from hasten.subprocess._communicate import Exchange, decode
+from hasten.subprocess._pipe_end import PipeEnd
+from hasten.subprocess._waits import deadline_after
+
+TimeoutExpired = _stdlib.TimeoutExpired
+NAMES = ("stdin", "stdout", "stderr")
+
+
+class Stream:
+    """The attribute of a stream until there is a file object, which then hides this one."""
+
+    def __init__(self, name):
+        self.name = name
+
+    def __get__(self, popen, owner=None):
+        end = None if popen is None else popen._ends.get(self.name)
+        if end is None:
+            who = owner.__name__ if popen is None else type(popen).__name__
+            raise AttributeError(f"{who!r} object has no attribute {self.name!r}")
+        return end.open_in(vars(popen), self.name)
+
+
+class Streams:
+    """The part of Popen that exchanges data with the child."""
+
+    stdin, stdout, stderr = map(Stream, NAMES)
+    _ends = {}
+
+    def _make_streams(self, ends, bufsize):
+        """Take over the parent's ends; self.stdin and so on are theirs from now on."""
+        _, stdin, stdout, _, stderr, _ = ends
+        self._ends = pending = {}
+        lines = False
+        if self.text_mode and bufsize == 1:
+            lines, bufsize = True, -1
+        for name, fd in zip(NAMES, (stdin, stdout, stderr)):
+            if fd == -1:
+                vars(self)[name] = None
+                continue
+            mode = "wb" if name == "stdin" else "rb"
+            pending[name] = PipeEnd(fd, mode, bufsize, self.encoding, self.errors, lines)
+        if pending and not is_safe_to_postpone(bufsize, self.encoding, self.errors):
+            for name in pending:
+                getattr(self, name)  # what is wrong with the arguments is to be seen before the child starts
+
+    def _stream(self, name):
+        """A file object, a PipeEnd, or None."""
+        attributes = vars(self)
+        return attributes[name] if name in attributes else self._ends.get(name)
+
+    def communicate(self, input=None, timeout=None):
+        """Send data to the child, collect what it writes until it closes its outputs, and wait for its end.
+
+        input: a bytes-like object, or a str in text mode; None to send nothing.  stdin is closed after it.
+        timeout: seconds, any real number; None for as long as it takes.
+
+        Returns (stdout, stderr), bytes or str; None for one that is no pipe.  Raises TimeoutExpired, whose
+        output and stderr are the bytes so far; communicate() may then be called again, without input, and
+        loses nothing.  A child that does not read its input is no error.  All output is kept in memory.
+        Blocks, without the GIL.  For one thread at a time.
+        """
+        if self._communication_started and input:
+            raise ValueError("Cannot send input after starting communication")
+        deadline = deadline_after(timeout)
+        if timeout is None and not self._communication_started:
+            streams = [self._stream(name) for name in NAMES]
+            if streams.count(None) >= 2 and not any(isinstance(stream, PipeEnd) for stream in streams):
+                return self._communicate_alone(input, *streams)
+        try:
+            return self._communicate(input, deadline, timeout)
+        except KeyboardInterrupt:
+            self._wait_politely(deadline)
+            raise
+        finally:
+            self._communication_started = True
+
+    def _communicate_alone(self, input, stdin, stdout, stderr):
+        """With one file object at most: its own methods will do, and know what has been read already."""
+        out = err = None
+        if stdin:
+            self._stdin_write(input)
+        elif stdout:
+            out = stdout.read()
+            stdout.close()
+        elif stderr:
+            err = stderr.read()
+            stderr.close()
+        self.wait()
+        return out, err
+
+    def _stdin_write(self, input):
+        try:
+            if input:
+                self.stdin.write(input)
+        except BrokenPipeError:
+            input = None
+        self._close_quietly("stdin")
+
+    def _communicate(self, input, endtime, orig_timeout):
+        """communicate() with pipes; endtime: a time of the monotonic clock, or None."""
+        if self._exchange is None:
+            self._exchange = self._begin_exchange(input)
+        exchange = self._exchange
+        if not exchange.pump(None if endtime is None else endtime - monotonic()):
+            raise TimeoutExpired(self.args, orig_timeout, exchange.stdout or None, exchange.stderr or None)
+        try:
+            self.wait(timeout=None if endtime is None else endtime - monotonic())
+        except TimeoutExpired as error:
+            error.timeout = orig_timeout
+            raise
+        return self._result("stdout", exchange.stdout), self._result("stderr", exchange.stderr)
+
+    def _begin_exchange(self, input):
+        stdin = self._stream("stdin")
+        if stdin and input and self.text_mode:
+            input = input.encode(stdin.encoding, stdin.errors or "strict")
+        if stdin and not isinstance(stdin, PipeEnd):
+            self._flush_stdin(stdin)
+        if stdin and not input:
+            self._close_quietly("stdin")
+        fds = [self._descriptor(name) for name in NAMES]
+
+        def close(fd):
+            self._close_quietly(NAMES[fds.index(fd)])
+
+        return Exchange(*fds, input=(input or None) if fds[0] != -1 else None, on_end=close)
+
+    @staticmethod
+    def _flush_stdin(stdin):
+        try:
+            stdin.flush()
+        except BrokenPipeError:
+            return
+        except ValueError:
+            if not stdin.closed:
+                raise
+
+    def _descriptor(self, name):
+        """The descriptor of a stream that is open, or -1."""
+        stream = self._stream(name)
+        if isinstance(stream, PipeEnd):
+            return stream.fd
+        return stream.fileno() if stream and not stream.closed else -1
+
+    def _result(self, name, data):
+        """What communicate() returns for an output."""
+        stream = self._stream(name)
+        if not stream:
+            return None
+        if self.text_mode:
+            return self._translate_newlines(data or b"", stream.encoding, stream.errors)
+        return data or b""
+
+    def _translate_newlines(self, data, encoding, errors):
+        return decode(data, encoding, errors)
+
+    def _close_quietly(self, name):
+        """Close a stream; that its other end is gone does not matter, and no more does it for an output
+        whose descriptor has been closed behind its back."""
+        stream = self._stream(name)
+        try:
+            stream.close()
+        except BrokenPipeError:
+            return
+        except OSError:
+            if name == "stdin":
+                raise
+
+    def _close_streams(self):
+        """After a failed start."""
+        for name in NAMES:
+            stream = self._stream(name)
+            if stream:
+                try:
+                    stream.close()
+                except OSError:
+                    continue
+
+    def _close_all(self):
+        """At the end of a with block: outputs first; closing stdin may raise, as it writes what is buffered."""
+        for name in ("stdout", "stderr", "stdin"):
+            stream = self._stream(name)
+            if stream:
+                stream.close()
+
+
+_safe_codecs = {(None, None)}
+
+
+def is_safe_to_postpone(bufsize, encoding, errors):
+    """Whether file objects with these arguments are certain to be made; else they are made at once."""
+    if bufsize < -1 or (bufsize == 1 and encoding is None) or (bufsize == 0 and encoding is not None):
+        return False
+    try:
+        if (encoding, errors) not in _safe_codecs:
+            io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors=errors)
+            _safe_codecs.add((encoding, errors))
+    except Exception:
+        return False
+    return True

@@ -1,0 +1,142 @@
+"""Waiting for a child: wait(), poll() and what they share."""
+
+import os
+import select
+import subprocess as _stdlib
+import sys
+from math import isnan
+from time import monotonic, sleep
+
+LONGEST_SLEEP = 24 * 3600  # seconds; poll() takes milliseconds that fit into an int
+TimeoutExpired = _stdlib.TimeoutExpired
+_public = sys.modules[__package__]
+
+
+class Waits:
+    """The part of Popen that learns of the child's end.
+
+    Only one thread at a time may call waitpid(), under _waitpid_lock; whoever gets the lock looks at
+    returncode again.  Otherwise a second waitpid() could reap a later child with the same pid.
+    """
+
+    def wait(self, timeout=None):
+        """Wait for the child to end; returns returncode.
+
+        timeout: seconds, any real number; None for as long as it takes.  Raises TimeoutExpired after it, and
+        ValueError if it is NaN.  Blocks, without the GIL; costs no CPU meanwhile.  Ctrl-C interrupts it, but
+        the child gets a quarter of a second to end first, once.
+        """
+        deadline = deadline_after(timeout)
+        try:
+            return self._wait(timeout=timeout)
+        except KeyboardInterrupt:
+            self._wait_politely(deadline)
+            raise
+
+    def poll(self):
+        """Whether the child has ended: returncode, or None if it has not.  Does not block."""
+        return self._internal_poll()
+
+    def _wait_politely(self, deadline):
+        """After Ctrl-C, which the child most likely has got too: let it end, once, and for a moment only."""
+        seconds, self._sigint_wait_secs = self._sigint_wait_secs, 0
+        if deadline is not None:
+            seconds = min(seconds, deadline - monotonic())
+        if seconds > 0:
+            try:
+                self._wait(timeout=seconds)
+            except TimeoutExpired:
+                return
+
+    def _wait(self, timeout):
+        if self.returncode is not None:
+            return self.returncode
+        if timeout is None:
+            while self.returncode is None:
+                with self._waitpid_lock:
+                    self._reap(0)
+            return self.returncode
+        deadline = deadline_after(timeout)
+        if timeout < 0:
+            raise TimeoutExpired(self.args, timeout)
+        while not self._reap_unless_busy():
+            self._sleep_until_end(deadline, timeout)
+        return self.returncode
+
+    def _reap_unless_busy(self):
+        """Reap the child if it has ended, and no other thread is at it; whether returncode is known now."""
+        if self._waitpid_lock.acquire(False):
+            try:
+                self._reap(os.WNOHANG)
+            finally:
+                self._waitpid_lock.release()
+        return self.returncode is not None
+
+    def _reap(self, flags):
+        """Call waitpid().  The caller holds _waitpid_lock."""
+        if self.returncode is None:
+            pid, status = self._try_wait(flags)
+            if pid == self.pid:
+                self._handle_exitstatus(status)
+
+    def _try_wait(self, flags):
+        try:
+            return os.waitpid(self.pid, flags)
+        except ChildProcessError:
+            return self.pid, 0  # SIGCHLD is ignored, or something else has waited for it: nobody knows how it ended
+
+    def _handle_exitstatus(self, status):
+        """Set returncode.  The caller holds _waitpid_lock."""
+        if os.WIFSTOPPED(status):
+            self.returncode = -os.WSTOPSIG(status)
+        else:
+            self.returncode = os.waitstatus_to_exitcode(status)
+
+    def _internal_poll(self, _deadstate=None, _nohang=os.WNOHANG):
+        if self.returncode is not None or not self._waitpid_lock.acquire(False):
+            return self.returncode
+        try:
+            if self.returncode is None:
+                pid, status = os.waitpid(self.pid, _nohang)
+                if pid == self.pid:
+                    self._handle_exitstatus(status)
+        except OSError as error:
+            if _deadstate is not None:
+                self.returncode = _deadstate
+            elif isinstance(error, ChildProcessError):
+                self.returncode = 0
+        finally:
+            self._waitpid_lock.release()
+        return self.returncode
+
+    def _sleep_until_end(self, deadline, timeout):
+        """Sleep until the child has ended; TimeoutExpired at the deadline."""
+        remaining = deadline - monotonic()
+        if remaining <= 0:
+            raise TimeoutExpired(self.args, timeout)
+        if not self._wait_pidfd(remaining):
+            sleep(min(remaining, 0.01))
+
+    def _wait_pidfd(self, timeout):
+        """Sleep until the child has ended: True; or *timeout* seconds have passed: False, and False at once
+        where the kernel has no such descriptors, or has none left."""
+        try:
+            pidfd = os.pidfd_open(self.pid)
+        except (OSError, AttributeError):
+            return False
+        try:
+            poll = select.poll()
+            poll.register(pidfd, select.POLLIN)
+            return bool(poll.poll(min(timeout, LONGEST_SLEEP) * 1000))
+        finally:
+            os.close(pidfd)
+
+
+def deadline_after(timeout):
+    """A time of the monotonic clock; None for no timeout."""
+    if timeout is None:
+        return None
+    seconds = float(timeout)
+    if isnan(seconds):
+        raise ValueError("timeout must be a number of seconds, not NaN")
+    return monotonic() + seconds

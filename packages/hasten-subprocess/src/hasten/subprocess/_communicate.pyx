@@ -1,0 +1,212 @@
+# cython: freethreading_compatible=True
+"""What a child is told and what it answers: Exchange, and decode() for those who want text.
+
+Each output is read straight into one bytes object, which grows as it fills, and which is cut to its length
+and handed out at the end: no list of pieces, no copy.  Growing is left to realloc, which moves large blocks
+by changing page tables.  Fresh pages are what reading costs most, so a buffer may be twice as large as
+needed: what is never written to takes no memory.
+"""
+
+from libc.errno cimport errno
+from libc.stdint cimport int64_t
+
+from cpython.bytes cimport PyBytes_FromStringAndSize
+from cpython.exc cimport PyErr_CheckSignals, PyErr_SetFromErrno
+from cpython.object cimport PyObject
+from cpython.unicode cimport PyUnicode_FindChar, PyUnicode_GET_LENGTH
+
+from clock cimport HS_NEVER, hs_deadline_after
+from timeout cimport hs_seconds
+from hasten.subprocess._pump cimport (HS_PUMP_DONE, HS_PUMP_ENDED, HS_PUMP_ERROR, HS_PUMP_FULL,
+                                      HS_PUMP_SIGNALS, HS_PUMP_TIMEOUT, hs_exchange, hs_exchange_enter,
+                                      hs_exchange_leave, hs_output, hs_pump, hs_signals_seen)
+
+cdef extern from "Python.h":
+    PyObject *new_bytes "PyBytes_FromStringAndSize"(const char *text, Py_ssize_t size) except NULL
+    char *text_of "PyBytes_AS_STRING"(PyObject *buffer) noexcept
+    int resize "_PyBytes_Resize"(PyObject **buffer, Py_ssize_t size) except -1
+    Py_buffer *buffer_of "PyMemoryView_GET_BUFFER"(object view) noexcept
+    void *raw_malloc "PyMem_RawMalloc"(size_t) noexcept
+    void raw_free "PyMem_RawFree"(void *) noexcept
+    void drop "Py_XDECREF"(PyObject *buffer) noexcept
+
+cdef enum:
+    FIRST_ROOM = 8000  # bytes; most children say less
+    LEAST_ROOM = 1 << 18  # what a buffer grows to that was too small
+    STDOUT = 0
+    STDERR = 1
+
+
+cdef class Exchange:
+    """Exchange(stdin_fd=-1, stdout_fd=-1, stderr_fd=-1, input=None, on_end=None)
+--
+
+    Writes *input* to a child's stdin while it collects what the child writes to stdout and stderr.
+
+    stdin_fd, stdout_fd, stderr_fd: the parent's ends of the pipes; -1 for one that there is not.  An end
+        that is done (all input written or its reader gone; end of file) is closed at once, without the
+        GIL.  Until then it stays open, and closing it is up to the caller: see the properties of the same
+        names.  While pump() runs, stdin_fd may be non-blocking; it is put back to what it was.
+    input: a bytes-like object in one block, which is not copied and not changed meanwhile; None for nothing.
+    on_end: a function that is called with the descriptor of an end that is done, in place of closing it;
+        for a descriptor that belongs to a file object.
+
+    Thread-safety: only one thread at a time may use an exchange; another one gets a RuntimeError.
+    """
+
+    cdef hs_exchange x
+    cdef object view             # a memoryview of the input until that is done
+    cdef PyObject *buffers[2]    # the bytes objects that the outputs are read into
+    cdef object on_end
+
+    def __cinit__(self, int stdin_fd=-1, int stdout_fd=-1, int stderr_fd=-1, input=None, on_end=None):
+        self.x.input.fd, self.x.input.blocking = stdin_fd, -1
+        self.x.outputs[STDOUT].fd, self.x.outputs[STDERR].fd = stdout_fd, stderr_fd
+        self.on_end, self.x.closes = on_end, on_end is None
+        if input is not None:
+            self.take_input(input)
+        cdef int i
+        for i in range(2):
+            if self.x.outputs[i].fd >= 0:
+                self.set_room(i, FIRST_ROOM)
+
+    def __dealloc__(self):
+        drop(self.buffers[STDOUT])
+        drop(self.buffers[STDERR])
+
+    cdef int take_input(self, input) except -1:
+        cdef object view = memoryview(input)
+        if not view.c_contiguous:
+            raise TypeError("memoryview: casts are restricted to C-contiguous views; "
+                            "pass bytes(input) to have it copied into one")
+        self.view = view
+        self.x.input.data, self.x.input.size = <const char *>buffer_of(view).buf, buffer_of(view).len
+        return 0
+
+    cdef int set_room(self, int which, Py_ssize_t room) except -1:
+        """Make the buffer of an output so large.  Without memory for that, what it held is lost."""
+        cdef hs_output *output = &self.x.outputs[which]
+        cdef size_t used = output.used
+        output.data, output.used, output.room = NULL, 0, 0
+        if self.buffers[which] == NULL:
+            self.buffers[which] = new_bytes(NULL, room)
+        else:
+            resize(&self.buffers[which], room)
+            output.used = used
+        output.data, output.room = text_of(self.buffers[which]), room
+        return 0
+
+    cdef int grow(self, int which) except -1:
+        cdef size_t room = self.x.outputs[which].room
+        return self.set_room(which, max(room * (4 if room < 16000000 else 2), LEAST_ROOM))
+
+    def pump(self, timeout=None):
+        """Go on until every end is done, and return True; False if *timeout* ended it before.
+
+        timeout: seconds, any real number; None for as long as it takes; 0 or less does what can be done
+        without sleeping.  May be called again after a timeout, and after an exception, and goes on where
+        it stopped: nothing is lost, nothing sent twice.
+
+        Blocks, without the GIL; costs no CPU while nothing happens.  Signal handlers run meanwhile; what
+        they raise ends the call.  OSError if a descriptor fails; ValueError if the timeout is NaN.
+        """
+        cdef double seconds
+        cdef int64_t deadline = HS_NEVER
+        if timeout is not None:
+            hs_seconds(timeout, &seconds)
+            deadline = hs_deadline_after(seconds)
+        self.enter()
+        try:
+            PyErr_CheckSignals()  # a signal that came before must not be slept over
+            hs_signals_seen(&self.x)
+            return self.pump_until(deadline)
+        finally:
+            hs_exchange_leave(&self.x)
+
+    cdef bint pump_until(self, int64_t deadline) except -1:
+        cdef int status
+        while True:
+            with nogil:
+                status = hs_pump(&self.x, deadline)
+            if self.x.input.fd < 0:
+                self.view = None
+            if status == HS_PUMP_DONE:
+                return True
+            elif status == HS_PUMP_TIMEOUT:
+                return False
+            elif status == HS_PUMP_SIGNALS:
+                PyErr_CheckSignals()
+                hs_signals_seen(&self.x)
+            elif status == HS_PUMP_FULL:
+                self.grow(self.x.full)
+            elif status == HS_PUMP_ENDED:
+                self.on_end(self.x.ended)
+            elif status == HS_PUMP_ERROR:
+                PyErr_SetFromErrno(OSError)
+
+    cdef int enter(self) except -1:
+        if not hs_exchange_enter(&self.x):
+            raise RuntimeError("the exchange is in use: another thread, or the code that a signal handler "
+                               "has interrupted, is in pump()")
+        return 0
+
+    @property
+    def stdin_fd(self):
+        """The descriptor, or -1 once the end is done."""
+        return self.x.input.fd
+
+    @property
+    def stdout_fd(self):
+        """The descriptor, or -1 once the end is done."""
+        return self.x.outputs[STDOUT].fd
+
+    @property
+    def stderr_fd(self):
+        """The descriptor, or -1 once the end is done."""
+        return self.x.outputs[STDERR].fd
+
+    @property
+    def input_sent(self):
+        """How many bytes of the input have been written."""
+        return self.x.input.sent
+
+    @property
+    def stdout(self):
+        """What has come so far, bytes; a copy until the end of the output.  None without this end."""
+        return self.collected(STDOUT)
+
+    @property
+    def stderr(self):
+        """What has come so far, bytes; a copy until the end of the output.  None without this end."""
+        return self.collected(STDERR)
+
+    cdef object collected(self, int which):
+        cdef hs_output *output = &self.x.outputs[which]
+        self.enter()
+        try:
+            if self.buffers[which] == NULL:
+                return None
+            if output.fd >= 0:
+                return PyBytes_FromStringAndSize(output.data, output.used)
+            if output.room != output.used:
+                raw_free(raw_malloc(output.room))
+                self.set_room(which, output.used)
+            return <object>self.buffers[which]
+        finally:
+            hs_exchange_leave(&self.x)
+
+
+def decode(data, encoding, errors):
+    """Bytes as text with universal newlines: what io.TextIOWrapper would read from them.
+
+    data: bytes.  encoding: the name of a text encoding.  errors: the name of an error handler, or None for
+    "strict".  Raises LookupError for an unknown name and UnicodeDecodeError for what cannot be decoded.
+    """
+    return with_plain_newlines(data.decode(encoding, errors or "strict"))
+
+
+cdef object with_plain_newlines(str text):
+    """The text itself if there is no carriage return in it, which costs one scan."""
+    if PyUnicode_FindChar(text, c"\r", 0, PyUnicode_GET_LENGTH(text), 1) < 0:
+        return text
+    return text.replace("\r\n", "\n").replace("\r", "\n")

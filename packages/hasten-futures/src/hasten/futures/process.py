@@ -5,6 +5,6 @@ reaches what the pool uses.
 """
 
 import sys
-from importlib import import_module
+from concurrent.futures import process
 
-sys.modules[__name__] = import_module("concurrent.futures.process")
+sys.modules[__name__] = process

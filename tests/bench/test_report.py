@@ -87,6 +87,20 @@ def test_the_gate_refuses_what_misses_its_share_of_the_goal():
     assert gate([row(python="3.9"), row(case="no goal")], 1.0) == []
 
 
+def test_a_limit_for_hastens_own_value_is_told_and_gated():
+    limited = {"queue": {"put": {"most": 80}}}
+    found = make_row(event(), "3.11", SIDES, limited)
+    assert found.goal is None and found.own == 100
+    assert "**above 80.0 ns**" in report.ratio_cell(found)
+    assert gate([found], 0.9) == ["3.11 queue, put: 100 ns, above 88.9 ns"]
+    assert gate([found], 0.7) == []
+    limited["queue"]["put"] = {"any": 5, "most": 100}
+    assert report.misses(make_row(event(), "3.9", SIDES, limited)) == []
+    both = make_row(event(unit="bytes"), "3.9", SIDES, {"queue": {"put": {"any": 20, "most": 9}}})
+    assert report.misses(both) == ["below 20", "above 9.00 bytes"]
+    assert report.misses(make_row(event(fast=()), "3.9", SIDES, limited)) == []
+
+
 def test_a_row_that_is_no_time_names_its_unit():
     found = report.absolute_table([row(unit="bytes", slow=(9000.0,) * 4, fast=(500.0,) * 4)])
     assert "9000 bytes (9000 - 9000)" in found and "500 bytes" in found

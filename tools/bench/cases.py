@@ -86,6 +86,13 @@ class Case:
         return None
 
 
+def placed(kind: type[Case], name: str, **fields: Any) -> list[Case]:
+    """The row on one CPU and wherever the system puts its threads and processes: waiting costs up to ten
+    times more across CPUs.
+    """
+    return [kind(f"{name}, pinned", pinned=True, **fields), kind(f"{name}, unpinned", **fields)]
+
+
 @dataclass(frozen=True)
 class Suite:
     """The rows of one module. The first two implementations are the stdlib and hasten; the rest are peers.

@@ -180,13 +180,20 @@ def write(options: argparse.Namespace, rows: list[Row], meta: dict[str, Any]) ->
 
 
 def gate(rows: list[Row], share: float) -> list[str]:
-    """The rows that miss even this share of their goal."""
-    return [
+    """The rows that miss even this share of their goal, or exceed their limit by as much."""
+    short = [
         f"{row.python} {row.suite}, {row.case}: {row.gain.median:.2f}x, "
         f"below {share:.0%} of the goal {row.goal:g}"
         for row in rows
         if row.below(share)
     ]
+    over = [
+        f"{row.python} {row.suite}, {row.case}: {report.amount(row, row.own)}, "
+        f"above {report.amount(row, row.most / share)}"
+        for row in rows
+        if row.own is not None and row.most is not None and row.above(share)
+    ]
+    return short + over
 
 
 def run(options: argparse.Namespace) -> int:

@@ -12,6 +12,7 @@ from typing import Any
 from bench.cases import Suite
 from bench.environments import NoEnvironment
 from bench.ratios import Row, make_row
+from bench.report import misses
 from bench.sampler import Plan
 
 BENCH = Path(__file__).resolve().parent
@@ -96,7 +97,8 @@ class Listener:
         if row.ratio is None:
             show("not measured: " + "; ".join(f"{name}: {why}" for name, why in row.missing.items()))
         else:
-            show(f"{row.ratio.median:6.2f}x" + (f"  (goal {row.goal:g})" if row.below_goal else ""))
+            missed = misses(row)
+            show(f"{row.ratio.median:6.2f}x" + (f"  ({', '.join(missed)})" if missed else ""))
 
     def soak(self, event: dict[str, Any]) -> None:
         show(f"{event['operations']} operations")

@@ -37,6 +37,8 @@ class Row:
     samples: dict[str, list[float]] = field(default_factory=dict)
     operations: dict[str, int] = field(default_factory=dict)
     unit: str = "ns"
+    most: float | None = None  # what hasten's own value may be at most, in the row's unit
+    own: float | None = None  # and what it is
 
     @property
     def gain(self) -> Spread:
@@ -52,6 +54,10 @@ class Row:
     @property
     def below_goal(self) -> bool:
         return self.below(1)
+
+    def above(self, share: float) -> bool:
+        """Whether hasten's own value exceeds its limit, divided by this share."""
+        return self.own is not None and self.most is not None and self.own > self.most / share
 
 
 def spread(values: list[float]) -> Spread:
@@ -72,7 +78,9 @@ def ratio_of(baseline: list[float], candidate: list[float], factor: bool) -> Spr
 
 
 def load_goals(path: Path = GOALS) -> dict[str, dict[str, dict[str, float]]]:
-    """goals[suite][case][interpreter]; the interpreter `any` stands for all that are not named."""
+    """goals[suite][case][interpreter]; the interpreter `any` stands for all that are not named. In the place
+    of an interpreter, `most` is a limit for hasten's own value.
+    """
     return tomllib.loads(path.read_text(encoding="utf-8"))
 
 
@@ -85,6 +93,7 @@ def make_row(event: dict[str, Any], python: str, sides: tuple[str, str], goals: 
     """The report's row for what a worker measured; `sides` names the baseline and the candidate."""
     values = {name: samples for name, samples in event["values"].items() if samples}
     first, second = (values.get(side) for side in sides)
+    case_goals = goals.get(event["suite"], {}).get(event["case"], {})
     return Row(
         suite=event["suite"],
         case=event["case"],
@@ -98,6 +107,8 @@ def make_row(event: dict[str, Any], python: str, sides: tuple[str, str], goals: 
         samples=values,
         operations=event["operations"],
         unit=event["unit"],
+        most=case_goals.get("most"),
+        own=median(second) if second else None,
     )
 
 

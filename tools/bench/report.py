@@ -39,21 +39,32 @@ def duration(nanoseconds: float) -> str:
     return f"{number(nanoseconds)} ns"
 
 
+def amount(row: Row, value: float) -> str:
+    """A value in the row's unit."""
+    if row.unit == "ns" and not row.factor:
+        return duration(value)
+    return f"{number(value)} {'of 2' if row.factor else row.unit}"
+
+
 def value(row: Row, name: str) -> str:
     """A median with its quartiles."""
     spread = row.medians[name]
-    if row.unit == "ns" and not row.factor:
-        return f"{duration(spread.median)} ({duration(spread.low)} - {duration(spread.high)})"
-    unit = "of 2" if row.factor else row.unit
-    return f"{number(spread.median)} {unit} ({number(spread.low)} - {number(spread.high)})"
+    short = duration if row.unit == "ns" and not row.factor else number
+    return f"{amount(row, spread.median)} ({short(spread.low)} - {short(spread.high)})"
+
+
+def misses(row: Row) -> list[str]:
+    """The goal and the limit, where the row misses them."""
+    missed = [f"below {row.goal:g}"] if row.below_goal else []
+    return missed + ([f"above {amount(row, row.most)}"] if row.most is not None and row.above(1) else [])
 
 
 def ratio_cell(row: Row | None) -> str:
-    """A ratio with its spread, and the goal where it is missed."""
+    """A ratio with its spread, and the goal or the limit where it is missed."""
     if row is None or row.ratio is None:
         return "-"
     text = f"{number(row.ratio.median)}x ({number(row.ratio.low)} - {number(row.ratio.high)})"
-    return f"{text}, **below {row.goal:g}**" if row.below_goal else text
+    return ", ".join([text, *(f"**{missed}**" for missed in misses(row))])
 
 
 def table(header: list[str], body: list[list[str]]) -> str:

@@ -7,7 +7,7 @@ from itertools import repeat
 from time import perf_counter_ns
 from typing import Any
 
-from bench.cases import Case, NotOffered, Suite, expect, module
+from bench.cases import Case, NotOffered, Suite, expect, module, placed
 from bench.futures_memory import PendingFutures
 from bench.futures_pools import Latency, SubmitAlone, Submitters, Tasks, nap, work
 from bench.futures_waiting import AsCompleted, SubmittedAsCompleted, WaitForAll, WaitForEach
@@ -49,8 +49,7 @@ SUITE = Suite(
         SubmitAlone("submit, the worker busy"),
         Tasks("100k submit + result, 4 workers"),
         Tasks("map of 100k, 4 workers", way="mapped"),
-        Latency("submit().result(), pinned", pinned=True),
-        Latency("submit().result(), unpinned"),
+        *placed(Latency, "submit().result()"),
         Tasks("submit + result, 10 us of work each", count=4000, task=work),
         Tasks("400 tasks that sleep 0.5 ms, 8 workers", count=400, workers=8, task=nap),
         Submitters("8 threads submit to 4 workers"),

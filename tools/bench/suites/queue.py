@@ -9,7 +9,7 @@ from functools import lru_cache
 from time import perf_counter_ns
 from typing import Any, Callable
 
-from bench.cases import Case, NotMeasurable, NotOffered, Suite, expect, module
+from bench.cases import Case, NotMeasurable, NotOffered, Suite, expect, module, placed
 from bench.peers import QUEUES
 from bench.queue_soak import soak
 from bench.racing import Race, race
@@ -355,13 +355,6 @@ def back_and_forth(queue: Any, n: int) -> Callable[[], Any]:
         return last
 
     return body
-
-
-def placed(kind: type[Case], name: str, **fields: Any) -> list[Case]:
-    """The row on one CPU and wherever the system puts the threads: waiting costs up to ten times more across
-    CPUs.
-    """
-    return [kind(f"{name}, pinned", pinned=True, **fields), kind(f"{name}, unpinned", **fields)]
 
 
 SUITE = Suite(

@@ -7,7 +7,7 @@ from itertools import repeat
 from time import perf_counter_ns
 from typing import Any, Callable
 
-from bench.cases import Case, Suite, expect, module
+from bench.cases import Case, Suite, expect, module, placed
 
 BURST = 1000
 
@@ -127,14 +127,6 @@ class StartJoin(Case):
         expect(outcome == wanted, f"{outcome} of {wanted} threads had run when they were joined")
 
 
-def placed(name: str, burst: int) -> list[Case]:
-    """The row on one CPU and wherever the system puts the threads."""
-    return [
-        StartJoin(f"{name}, pinned", pinned=True, burst=burst),
-        StartJoin(f"{name}, unpinned", burst=burst),
-    ]
-
-
 def soak(source: Any, operations: int, note: Callable[[], None]) -> int:
     """Locks and threads, made and dropped; a hundred operations are taken for one thread."""
     done = 0
@@ -157,8 +149,8 @@ SUITE = Suite(
         AcquireTimeout("Lock acquire(timeout=1)"),
         AcquireRelease("RLock acquire + release", kind="RLock"),
         WithLock("with RLock", kind="RLock"),
-        *placed("start + join", 1),
-        *placed("1000 starts, then joins", BURST),
+        *placed(StartJoin, "start + join", burst=1),
+        *placed(StartJoin, "1000 starts, then joins", burst=BURST),
     ),
     soak=soak,
 )

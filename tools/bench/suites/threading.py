@@ -7,7 +7,7 @@ from itertools import repeat
 from time import perf_counter_ns
 from typing import Any, Callable
 
-from bench.cases import Case, Suite, expect, module
+from bench.cases import Case, Suite, expect, module, placed
 from bench.threading_crowds import Starts, Waking
 from bench.threading_pairs import (
     Contended,
@@ -205,11 +205,6 @@ def rows_of(kind: str, check: Check) -> list[Case]:
             check=check_new(check, acquire_release),
         ),
     ]
-
-
-def placed(kind: type[Case], name: str, **fields: Any) -> list[Case]:
-    """The row on one CPU and wherever the system puts the threads."""
-    return [kind(f"{name}, pinned", pinned=True, **fields), kind(f"{name}, unpinned", **fields)]
 
 
 SUITE = Suite(

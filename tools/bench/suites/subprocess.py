@@ -1,0 +1,31 @@
+"""Rows of `subprocess`: starts, megabytes through pipes, and waiting."""
+
+from __future__ import annotations
+
+from bench.cases import Suite, module, placed
+from bench.subprocess_pipes import Transfer
+from bench.subprocess_starts import C_FLOOR, Concurrent, LargeParent, Runs
+from bench.subprocess_waits import Notice, Switches
+
+TEXT = b"to and fro, to and fro\n" * 40
+
+SUITE = Suite(
+    name="subprocess",
+    implementations=(module("stdlib", "subprocess"), module("hasten", "hasten.subprocess"), C_FLOOR),
+    cases=(
+        *placed(Runs, "run a static binary"),
+        *placed(Runs, "run a static binary, capture_output", words=("hello",), output=b"hello\n"),
+        Runs("run(['true'])", words=("true",), ours=False),
+        Runs("run(['cat'], input, capture_output)", words=("cat",), ours=False, sent=TEXT, output=TEXT),
+        Concurrent("200 children at once, start and wait"),
+        LargeParent("start from a parent of 4 GB"),
+        Transfer("feed 10 MB", way="feed"),
+        Transfer("10 MB both ways"),
+        Transfer("64 MB both ways", megabytes=64),
+        Transfer("capture_output of 10 MB", way="capture"),
+        Transfer("capture_output of 64 MB", way="capture", megabytes=64),
+        Transfer("capture_output of 10 MB as text", way="capture", text=True),
+        Notice("wait(timeout), after the child's end"),
+        Switches("wait(timeout), context switches"),
+    ),
+)

@@ -22,4 +22,4 @@ def extension(name):
     return ext
 
 
-setup(ext_modules=[extension(name) for name in ("_communicate", "_pipe_end", "_spawn")])
+setup(ext_modules=[extension(name) for name in ("_communicate", "_pipe_end", "_spawn", "_wait")])

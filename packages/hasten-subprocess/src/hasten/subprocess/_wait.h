@@ -1,0 +1,201 @@
+/* _wait.h: sleeping until one of some children has ended, without reaping it.  No Python API, no GIL.
+ *
+ * There are three ways, of which none looks again and again:
+ *   - Linux: a pidfd for each child, and one poll() over all of them.
+ *   - BSD, macOS: one kqueue that is told of each child's end.
+ *   - anywhere else, without a descriptor to spare, or with HASTEN_PORTABLE=1: a thread for each child, which
+ *     blocks in waitid(WNOWAIT) and is cancelled when nobody waits any more.
+ *
+ * All of them answer for the moment in which they were asked.  Which process a number stands for is settled
+ * by waitid(): as long as that knows an unreaped child, nobody else can have its number.  Hence the order:
+ * first the watch, then the look at the child, then the sleep.  A child that waitid() does not know has been
+ * reaped by somebody else, or by the kernel because SIGCHLD is ignored; it counts as ended.
+ */
+#ifndef HASTEN_SUBPROCESS_WAIT_H
+#define HASTEN_SUBPROCESS_WAIT_H
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/types.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "_poll.h"
+#include "park.h"
+
+#if defined(__linux__)
+#  include <sys/syscall.h>
+#elif defined(__APPLE__) || defined(__FreeBSD__) || defined(__NetBSD__) || defined(__OpenBSD__)
+#  include <sys/event.h>
+#  include <sys/time.h>
+#  define HS_HAVE_KQUEUE 1
+#endif
+
+/* A child that is waited for.  Its number is all the caller sets; the rest starts as zero. */
+typedef struct {
+    pid_t pid;
+    int ended;
+    int *woken;        /* what its thread sets */
+    pthread_t thread;
+    int has_thread;
+} hs_child;
+
+enum {
+    HS_WAIT_ENDED,    /* *ended* is set in at least one child */
+    HS_WAIT_TIMEOUT,
+    HS_WAIT_SIGNALS,  /* look for signals, and wait again */
+    HS_WAIT_ERROR     /* errno tells */
+};
+
+/* Mark the children that have ended.  Returns how many are marked. */
+static inline size_t hs_look(hs_child *children, size_t count) {
+    size_t found = 0;
+    for (size_t i = 0; i < count; i++) {
+        siginfo_t info;
+        info.si_pid = 0;
+        int failed = waitid(P_PID, (id_t)children[i].pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0;
+        if (failed ? errno == ECHILD : info.si_pid != 0) children[i].ended = 1;
+        found += (size_t)children[i].ended;
+    }
+    return found;
+}
+
+static inline int hs_slept(int status) {
+    if (status > 0) return HS_WAIT_ENDED;
+    if (status == 0) return HS_WAIT_TIMEOUT;
+    return errno == EINTR ? HS_WAIT_SIGNALS : HS_WAIT_ERROR;
+}
+
+/* ---- a thread for each child ---- */
+
+static void *hs_watch_child(void *of) {
+    hs_child *child = of;
+    siginfo_t info;
+    while (waitid(P_PID, (id_t)child->pid, &info, WEXITED | WNOWAIT) < 0 && errno == EINTR) continue;
+    __atomic_store_n(child->woken, 1, __ATOMIC_RELEASE);
+    hs_unpark(child->woken);
+    return NULL;
+}
+
+/* Start as many threads as there are children, deaf to signals.  Returns 0 or an errno. */
+static inline int hs_watch_all(hs_child *children, size_t count, int *woken) {
+    pthread_attr_t attr;
+    sigset_t all, before;
+    int err = pthread_attr_init(&attr);
+    if (err) return err;
+    pthread_attr_setstacksize(&attr, 128 * 1024);
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    for (size_t i = 0; i < count && !err; i++) {
+        children[i].woken = woken;
+        err = pthread_create(&children[i].thread, &attr, hs_watch_child, &children[i]);
+        children[i].has_thread = !err;
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&attr);
+    return err;
+}
+
+static inline void hs_unwatch_all(hs_child *children, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (children[i].has_thread) pthread_cancel(children[i].thread);
+    for (size_t i = 0; i < count; i++)
+        if (children[i].has_thread) pthread_join(children[i].thread, NULL);
+    for (size_t i = 0; i < count; i++) children[i].has_thread = 0;
+}
+
+static inline int hs_wait_by_threads(hs_child *children, size_t count, int64_t deadline) {
+    int woken = 0, status = HS_WAIT_ERROR, err = hs_watch_all(children, count, &woken);
+    if (!err) {
+        status = hs_park(&woken, deadline);
+        status = status == HS_WOKEN ? HS_WAIT_ENDED : status == HS_TIMEOUT ? HS_WAIT_TIMEOUT : HS_WAIT_SIGNALS;
+    }
+    hs_unwatch_all(children, count);
+    errno = err;
+    return status;
+}
+
+/* ---- descriptors ---- */
+
+#if defined(__linux__)
+
+#  ifndef SYS_pidfd_open
+#    define SYS_pidfd_open 434
+#  endif
+
+/* HS_WAIT_ERROR with the errno of pidfd_open() if that is not to be had for all of them. */
+static inline int hs_wait_by_descriptor(hs_child *children, size_t count, int64_t deadline) {
+    struct pollfd *fds = calloc(count, sizeof *fds);
+    size_t opened = 0;
+    int status = HS_WAIT_ERROR, saved;
+    if (fds == NULL) {
+        errno = ENOMEM;
+        return HS_WAIT_ERROR;
+    }
+    for (; opened < count; opened++) {
+        fds[opened].fd = (int)syscall(SYS_pidfd_open, children[opened].pid, 0);
+        fds[opened].events = POLLIN;
+        if (fds[opened].fd < 0 && errno != ESRCH) break;  /* ESRCH: reaped; hs_look() will tell */
+    }
+    if (opened == count) {
+        status = hs_look(children, count) ? HS_WAIT_ENDED : hs_slept(hs_poll(fds, count, deadline));
+        if (status == HS_WAIT_ENDED)
+            for (size_t i = 0; i < count; i++) children[i].ended |= fds[i].fd >= 0 && fds[i].revents;
+    }
+    saved = errno;
+    while (opened-- > 0)
+        if (fds[opened].fd >= 0) close(fds[opened].fd);
+    free(fds);
+    errno = saved;
+    return status;
+}
+
+#elif defined(HS_HAVE_KQUEUE)
+
+static inline int hs_wait_by_descriptor(hs_child *children, size_t count, int64_t deadline) {
+    struct kevent event = {0};
+    int queue = kqueue(), status = HS_WAIT_ERROR, failed = queue < 0, saved;
+    for (size_t i = 0; i < count && !failed; i++) {
+        EV_SET(&event, children[i].pid, EVFILT_PROC, EV_ADD | EV_ONESHOT, NOTE_EXIT, 0, 0);
+        failed = kevent(queue, &event, 1, NULL, 0, NULL) < 0 && errno != ESRCH;
+    }
+    if (!failed) {
+        int64_t left = deadline == HS_NEVER ? 0 : deadline - hs_now();
+        struct timespec t = hs_timespec(left > 0 ? left : 0);
+        if (hs_look(children, count)) status = HS_WAIT_ENDED;
+        else status = hs_slept(kevent(queue, NULL, 0, &event, 1, deadline == HS_NEVER ? NULL : &t));
+        if (status == HS_WAIT_ENDED)
+            for (size_t i = 0; i < count; i++) children[i].ended |= (uintptr_t)children[i].pid == event.ident;
+    }
+    saved = errno;
+    if (queue >= 0) close(queue);
+    errno = saved;
+    return status;
+}
+
+#else
+
+static inline int hs_wait_by_descriptor(hs_child *children, size_t count, int64_t deadline) {
+    (void)children, (void)count, (void)deadline;
+    errno = ENOSYS;
+    return HS_WAIT_ERROR;
+}
+
+#endif
+
+/* ---- the way in ---- */
+
+/* Sleep until at least one of the children has ended, and mark those that have.  Returns one of the enum
+ * above.  Call it without the GIL. */
+static inline int hs_wait_any(hs_child *children, size_t count, int64_t deadline) {
+    int status = HS_WAIT_ERROR;
+    if (hs_look(children, count)) return HS_WAIT_ENDED;
+    if (hs_now() >= deadline) return HS_WAIT_TIMEOUT;
+    if (!hs_portable) status = hs_wait_by_descriptor(children, count, deadline);
+    if (status == HS_WAIT_ERROR) status = hs_wait_by_threads(children, count, deadline);
+    if (status == HS_WAIT_ENDED) hs_look(children, count);
+    return status;
+}
+
+#endif

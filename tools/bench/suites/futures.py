@@ -10,6 +10,8 @@ from typing import Any
 from bench.cases import Case, NotOffered, Suite, expect, module, placed
 from bench.futures_memory import PendingFutures
 from bench.futures_pools import Latency, SubmitAlone, Submitters, Tasks, nap, work
+from bench.futures_soak import soak
+from bench.futures_stress import stress
 from bench.futures_waiting import AsCompleted, SubmittedAsCompleted, WaitForAll, WaitForEach
 from bench.pool_peers import POOLS
 
@@ -62,4 +64,6 @@ SUITE = Suite(
         PendingFutures("memory of a pending future", kind="plain"),
         PendingFutures("memory of a task that waits"),
     ),
+    soak=soak,
+    stress=stress,
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bench.cases import Suite, module, placed
 from bench.subprocess_pipes import Transfer
+from bench.subprocess_soak import soak
 from bench.subprocess_starts import C_FLOOR, Concurrent, LargeParent, Runs
 from bench.subprocess_waits import Notice, Switches
 
@@ -28,4 +29,5 @@ SUITE = Suite(
         Notice("wait(timeout), after the child's end"),
         Switches("wait(timeout), context switches"),
     ),
+    soak=soak,
 )

@@ -1,0 +1,213 @@
+"""Ending a child with all its descendants: kill_tree().
+
+A process that is killed leaves its children to init, and nothing tells any more whose they were.  So nobody
+is killed before all are known: each process found is stopped (SIGSTOP can't be caught), and the search goes on
+until a round finds nobody new and everybody stopped.  One that is stopped neither forks nor ends.  Then
+all are killed.  A stopped process may still be in the middle of a fork when it is told to stop; that is why a
+round counts only if it sees all threads at rest.
+
+Who belongs to the tree: the children of those who do, and the members of a process group or session that one
+of them leads.  The latter finds daemons, whose parent is gone, if the child was started with
+start_new_session=True or process_group=0.  A daemon that has left for a session of its own, before anybody
+looked, and whose parent has ended is out of reach.  Only making this process the reaper of all orphans
+(PR_SET_CHILD_SUBREAPER) would help, and then a library would take over what belongs to the program.
+
+Numbers are reused.  A pidfd is not: it is opened first, then the start time is compared with that of the
+process that was found, and all signals go through it.  Where there are no pidfds, the start time is compared
+before each signal; as a stopped process does not end by itself, this fails only if a third party kills it at
+that moment.
+"""
+
+import os
+import signal
+from time import monotonic, sleep
+from typing import NamedTuple
+
+PATIENCE = 0.5  # seconds for all to come to rest; one that waits for a dead disk never does
+AT_REST = frozenset("TtZXx")  # stopped, traced, ended
+_portable = os.environ.get("HASTEN_PORTABLE") == "1" or not hasattr(os, "pidfd_open")
+
+
+class Process(NamedTuple):
+    """What the kernel says of a process."""
+
+    state: str
+    parent: int
+    group: int
+    session: int
+    threads: int
+    started: int
+
+
+class Member:
+    """A process of the tree."""
+
+    def __init__(self, pid, started):
+        self.pid, self.started = pid, started
+        self.deaf = False  # not ours to signal, so it will not stop
+        self.pidfd = pidfd_of(pid)
+
+    def send(self, number):
+        """Send a signal, unless the process has ended."""
+        try:
+            if self.pidfd is not None:
+                signal.pidfd_send_signal(self.pidfd, number)
+            elif is_still(self, look_at(self.pid)):
+                os.kill(self.pid, number)
+        except ProcessLookupError:
+            return
+        except PermissionError:
+            self.deaf = True
+
+    def close(self):
+        if self.pidfd is not None:
+            os.close(self.pidfd)
+            self.pidfd = None
+
+
+class Tree:
+    """The processes found so far; whoever is in it has been stopped."""
+
+    def __init__(self):
+        self.members = {}
+
+    def gather(self, child):
+        """Find and stop a child of this process, and all its descendants."""
+        found = look_at(child)
+        if found is None or found.parent != os.getpid():
+            return  # something else has waited for it
+        self.add(child, found)
+        end = monotonic() + PATIENCE
+        while monotonic() < end:
+            processes = all_processes()
+            if not self.grow(processes):
+                if self.is_at_rest(processes):
+                    return
+                sleep(0.001)
+
+    def add(self, pid, found):
+        member = Member(pid, found.started)
+        self.members[pid] = member
+        if is_still(member, look_at(pid)):
+            member.send(signal.SIGSTOP)
+
+    def grow(self, processes):
+        """Add who belongs to the tree; whether there was anybody new."""
+        known = {pid for pid, member in self.members.items() if is_still(member, processes.get(pid))}
+        before = len(self.members)
+        new = True
+        while new:
+            new = [
+                pid
+                for pid, found in processes.items()
+                if pid not in self.members and not known.isdisjoint((found.parent, found.group, found.session))
+            ]
+            for pid in new:
+                self.add(pid, processes[pid])
+            known.update(new)
+        return len(self.members) > before
+
+    def is_at_rest(self, processes):
+        return all(
+            member.deaf or not is_still(member, processes.get(pid)) or is_at_rest(pid, processes[pid])
+            for pid, member in self.members.items()
+        )
+
+    def kill(self):
+        """Kill all members."""
+        try:
+            for member in self.members.values():
+                member.send(signal.SIGKILL)
+        finally:
+            for member in self.members.values():
+                member.close()
+
+
+def kill_tree(popen):
+    """Kill a child with all its descendants.
+
+    popen: a Popen.  Nothing happens once its end is known, as nothing tells then who its descendants were.
+
+    Descendants are the children's children and so on, and whoever is in a process group or session that one
+    of them leads; not one whose parent has ended and which has a session of its own.  They are
+    stopped first and then killed, none of them in place of a process that has got its number.  Those of other
+    users, which we may not signal, live on.  Without a /proc folder the child's process group is killed if it
+    leads one, else the child alone.
+
+    Does not wait for the ends: wait() for the child's is soon over.  Blocks for some milliseconds; for half a
+    second at most when some process can't be stopped.  May be called from any thread.  Raises OSError if
+    /proc can't be read, as when there are no descriptors left; the child and all found so far are killed then.
+    """
+    if popen.returncode is not None:
+        return
+    tree = Tree()
+    try:
+        if has_proc():
+            tree.gather(popen.pid)
+        else:
+            kill_group(popen.pid)
+    finally:
+        tree.kill()
+        popen.kill()
+
+
+def kill_group(child):
+    """Kill the process group that the child leads, if it does."""
+    try:
+        if os.getpgid(child) == child:
+            os.killpg(child, signal.SIGKILL)
+    except OSError:
+        return  # it has ended
+
+
+def has_proc():
+    """Whether /proc tells of the processes as this one sees them."""
+    try:
+        return os.readlink("/proc/self") == str(os.getpid())
+    except OSError:
+        return False
+
+
+def pidfd_of(pid):
+    """A descriptor of the process, or None: then there is nothing but its number."""
+    if _portable:
+        return None
+    try:
+        return os.pidfd_open(pid)
+    except OSError:
+        return None  # the process has ended, the kernel is too old, or there are no descriptors left
+
+
+def is_still(member, found):
+    """Whether what was found under the member's number is the member."""
+    return found is not None and found.started == member.started
+
+
+def is_at_rest(pid, found):
+    """Whether no thread of the process runs."""
+    if found.threads == 1:
+        return found.state in AT_REST
+    try:
+        threads = [look_at(f"{pid}/task/{thread}") for thread in os.listdir(f"/proc/{pid}/task")]
+    except FileNotFoundError:
+        return True
+    return all(thread is None or thread.state in AT_REST for thread in threads)
+
+
+def all_processes():
+    """What /proc says of every process, by pid; but for this one, which belongs to no tree of its own."""
+    found = {int(name): look_at(name) for name in os.listdir("/proc") if name.isdigit()}
+    return {pid: process for pid, process in found.items() if process is not None and pid != os.getpid()}
+
+
+def look_at(pid):
+    """What /proc says of a process (or of a thread: "PID/task/TID"); None if it is gone, or hidden from us."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
+            line = file.read()
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return None
+    # The name, in parentheses, may contain anything
+    fields = line[line.rindex(b")") + 2 :].split()
+    numbers = map(int, (fields[1], fields[2], fields[3], fields[17], fields[19]))
+    return Process(fields[0].decode(), *numbers)

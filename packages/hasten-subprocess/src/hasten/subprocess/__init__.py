@@ -8,6 +8,7 @@ library's.
 
 import subprocess as _stdlib
 import sys as _sys
+from types import ModuleType as _ModuleType
 
 __all__ = [
     "DEVNULL",
@@ -24,6 +25,7 @@ __all__ = [
     "getoutput",
     "getstatusoutput",
     "run",
+    "wait_any",
 ]
 
 PIPE, STDOUT, DEVNULL = _stdlib.PIPE, _stdlib.STDOUT, _stdlib.DEVNULL
@@ -51,10 +53,13 @@ else:
     )
     from hasten.subprocess._reaping import _active, _cleanup
     from hasten.subprocess._start import _USE_POSIX_SPAWN, _USE_VFORK
+    from hasten.subprocess._wait import wait_any
+    from hasten.subprocess._waits import _CAN_USE_PIDFD_OPEN
 
 
 def __getattr__(name):
-    """Private names that are not ours are those of the standard library's module."""
-    if name.startswith("_") and not name.startswith("__"):
-        return getattr(_stdlib, name)
+    """Private names that are not ours are those of the standard library's module, and so are the modules it imports."""
+    value = getattr(_stdlib, name, None) if not name.startswith("__") else None
+    if value is not None and (name.startswith("_") or isinstance(value, _ModuleType)):
+        return value
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

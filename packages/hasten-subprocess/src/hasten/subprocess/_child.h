@@ -4,12 +4,11 @@
  * async-signal-safe functions only, allocates nothing and takes no lock; what it has to say is two numbers
  * in the plan.  hs_child_prepare() and hs_child_exec() are apart because a preexec_fn is called between them,
  * which is possible after a real fork() only.
- *
- * Users and groups are set by system calls: the C library's functions would tell the parent's other threads.
  */
 #ifndef HASTEN_SUBPROCESS_CHILD_H
 #define HASTEN_SUBPROCESS_CHILD_H
 
+#include <grp.h>
 #include <signal.h>
 #include <stddef.h>
 #include <sys/stat.h>
@@ -73,27 +72,14 @@ static void hs_child_default_signals(void) {
     for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) sigaction(signals[i], &action, NULL);
 }
 
-#ifdef __linux__
-/* Where both exist, the call without a number is the one of 16-bit ids. */
-#  ifdef SYS_setgroups32
-#    define HS_SYS(name) SYS_##name##32
-#  else
-#    define HS_SYS(name) SYS_##name
-#  endif
-#  define hs_setgroups(count, groups) syscall(HS_SYS(setgroups), count, groups)
-#  define hs_setregid(r, e) syscall(HS_SYS(setregid), r, e)
-#  define hs_setreuid(r, e) syscall(HS_SYS(setreuid), r, e)
-#else
-#  include <grp.h>
-#  define hs_setgroups(count, groups) setgroups((int)(count), groups)
-#  define hs_setregid(r, e) setregid(r, e)
-#  define hs_setreuid(r, e) setreuid(r, e)
-#endif
+static int hs_changes_identity(const hs_plan *plan) {
+    return plan->sets_groups || plan->sets_gid || plan->sets_uid;
+}
 
 static int hs_child_identity(const hs_plan *plan) {
-    if (plan->sets_groups && hs_setgroups(plan->group_count, plan->groups) < 0) return -1;
-    if (plan->sets_gid && hs_setregid(plan->gid, plan->gid) < 0) return -1;
-    if (plan->sets_uid && hs_setreuid(plan->uid, plan->uid) < 0) return -1;
+    if (plan->sets_groups && setgroups(plan->group_count, plan->groups) < 0) return -1;
+    if (plan->sets_gid && setregid(plan->gid, plan->gid) < 0) return -1;
+    if (plan->sets_uid && setreuid(plan->uid, plan->uid) < 0) return -1;
     return 0;
 }
 

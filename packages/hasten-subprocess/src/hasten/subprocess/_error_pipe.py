@@ -1,4 +1,4 @@
-"""Starts whose failures come through a pipe: those by fork(), and those by a function put in place of ours.
+"""Starts whose failures come through a pipe: those with a preexec_fn, and those by a function in place of ours.
 
 The pipe's write end is closed by execve(), so that end of file means success.  A message is what the
 standard library's children write, b"TYPE:ERRNO:TEXT" with the errno in hexadecimal; the text says at which
@@ -106,12 +106,16 @@ def no_collection():
             gc.enable()
 
 
+def tell_failure(plan, write_end):
+    os.write(write_end, b"OSError:%x:%b" % (plan.error, TEXT_OF_STAGE[plan.stage]))
+
+
 def become(plan, preexec_fn, write_end):
     """The child's part after fork(); it does not return."""
     try:
         try:
             plan.become(preexec_fn)
-            os.write(write_end, b"OSError:%x:%b" % (plan.error, TEXT_OF_STAGE[plan.stage]))
+            tell_failure(plan, write_end)
         except BaseException:
             os.write(write_end, b"SubprocessError:0:Exception occurred in preexec_fn.")
     finally:
@@ -119,7 +123,7 @@ def become(plan, preexec_fn, write_end):
 
 
 def start_by_fork(plan, executable, preexec_fn, cwd):
-    """Start the plan's program in a forked child; return its pid."""
+    """Start the plan's program in a forked child that calls preexec_fn first; return its pid."""
 
     def fork(read_end, write_end):
         pid = os.fork()
@@ -127,8 +131,6 @@ def start_by_fork(plan, executable, preexec_fn, cwd):
             become(plan, preexec_fn, write_end)
         return pid
 
-    if preexec_fn is None:
-        return start_with_pipe(fork, executable, cwd)
     refuse_at_shutdown()
     with no_collection():
         return start_with_pipe(fork, executable, cwd)
@@ -167,7 +169,12 @@ def fork_exec(args, executable_list, close_fds, pass_fds, cwd, env, p2cread, p2c
     keep = [fd for fd in pass_fds if fd != errpipe_write]
     plan = _spawn.Plan(args, executable_list, close_fds, keep, cwd, env, p2cread, c2pwrite, errwrite,
                        restore_signals, start_new_session, group, gid, gids, uid, umask)  # fmt: skip
-    pid = os.fork()
-    if pid == 0:
-        become(plan, preexec_fn, errpipe_write)
+    if preexec_fn is not None:
+        pid = os.fork()
+        if pid == 0:
+            become(plan, preexec_fn, errpipe_write)
+        return pid
+    pid = plan.start(_public._USE_VFORK)
+    if not pid:
+        tell_failure(plan, errpipe_write)
     return pid

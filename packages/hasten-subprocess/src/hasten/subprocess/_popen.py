@@ -8,7 +8,7 @@ import threading
 import types
 import warnings
 
-from hasten.subprocess import _arguments, _start, _streams
+from hasten.subprocess import _arguments, _start, _streams, _tree
 from hasten.subprocess._handles import STDOUT, Handles
 from hasten.subprocess._waits import Waits
 
@@ -193,6 +193,10 @@ class Popen(_streams.Streams, Waits, _stdlib.Popen):
     def kill(self):
         """Send SIGKILL to the child, unless it is known to have ended."""
         self.send_signal(signal.SIGKILL)
+
+    def kill_tree(self):
+        """Send SIGKILL to the child and to all its descendants."""
+        _tree.kill_tree(self)
 
 
 def _whole(name, number):

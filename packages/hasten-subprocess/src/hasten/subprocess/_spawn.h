@@ -1,29 +1,28 @@
-/* _spawn.h: starting a child by vfork().  No Python API, no GIL.
+/* _spawn.h: starting a child by vfork(), or by fork() where that will not do.  No Python API, no GIL.
  *
- * The parent's thread sleeps until the child has become its program or has ended; both use the same memory.
- * So a failure needs no pipe: the child leaves errno and stage in the plan.
+ * After vfork() the parent's thread sleeps until the child has become its program or has ended; both use the
+ * same memory.  So a failure needs no pipe: the child leaves errno and stage in the plan.
  *
- * Signals.  A handler of the parent that ran in the child would change the parent's memory.  Therefore all
- * signals are blocked over vfork(), and the child gives up every handler before it lets signals through
+ * A change of user or group takes a fork().  Otherwise a process of that user would for a moment hold the
+ * memory of one with more rights.  There a failure comes through a pipe that execve() closes.
+ *
+ * Signals.  A handler of the parent that ran in the child could change the parent's memory.  Therefore all
+ * signals are blocked over the start, and the child gives up every handler before it lets signals through
  * again.  The dispositions are the child's own; signals that are ignored stay ignored.
- *
- * A change of user or group makes the memory undumpable, which is shared here; the parent puts that back.
  */
 #ifndef HASTEN_SUBPROCESS_SPAWN_H
 #define HASTEN_SUBPROCESS_SPAWN_H
 
+#include <sys/wait.h>
+
 #include "_child.h"
 
 #ifdef __linux__
-#  include <sys/prctl.h>
 #  define HS_HAVE_VFORK 1
 #else
 #  define HS_HAVE_VFORK 0
 #endif
 
-#include <sys/wait.h>
-
-#if HS_HAVE_VFORK
 static void hs_child_drop_handlers(void) {
     struct sigaction action, none = {.sa_handler = SIG_DFL};
     for (int number = 1; number < NSIG; number++) {
@@ -32,43 +31,88 @@ static void hs_child_drop_handlers(void) {
     }
 }
 
-__attribute__((noinline, noreturn)) static void hs_child_run(hs_plan *plan, const sigset_t *mask) {
+/* Become the program.  report: a pipe for the failure, or -1 if the plan is the parent's own. */
+__attribute__((noinline, noreturn)) static void hs_child_run(hs_plan *plan, const sigset_t *mask, int report) {
     hs_child_drop_handlers();
     if (hs_child_prepare(plan) == 0) {
         sigprocmask(SIG_SETMASK, mask, NULL);
         hs_child_exec(plan);
     }
+    if (report >= 0) {
+        int failure[2] = {plan->stage, plan->error};
+        while (write(report, failure, sizeof failure) < 0 && errno == EINTR) {
+        }
+    }
     _exit(255);
 }
 
 /* The child's pid, or -1 with errno. */
-__attribute__((noinline)) static pid_t hs_vfork(hs_plan *plan) {
+__attribute__((noinline)) static pid_t hs_start(hs_plan *plan, int by_vfork, int report) {
     sigset_t all, mask;
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, &mask);
-    pid_t pid = vfork();
-    if (pid == 0) hs_child_run(plan, &mask);
+#if HS_HAVE_VFORK
+    pid_t pid = by_vfork ? vfork() : fork();
+#else
+    pid_t pid = fork();
+    (void)by_vfork;
+#endif
+    if (pid == 0) hs_child_run(plan, &mask, report);
     int error = errno;
     pthread_sigmask(SIG_SETMASK, &mask, NULL);
     errno = error;
     return pid;
 }
 
+/* A pipe that no program gets, and whose ends are not in the places of stdin, stdout and stderr. */
+static int hs_report_pipe(int ends[2]) {
+    int low[2], moved = 0;
+#ifdef __linux__
+    if (pipe2(low, O_CLOEXEC) < 0) return -1; /* or a child that another thread starts would get it */
+#else
+    if (pipe(low) < 0) return -1;
+#endif
+    for (int i = 0; i < 2; i++) {
+        ends[i] = fcntl(low[i], F_DUPFD_CLOEXEC, HS_FIRST_FD);
+        moved += ends[i] >= 0;
+    }
+    int error = errno;
+    close(low[0]);
+    close(low[1]);
+    if (moved == 2) return 0;
+    if (ends[0] >= 0) close(ends[0]);
+    if (ends[1] >= 0) close(ends[1]);
+    errno = error;
+    return -1;
+}
+
+static pid_t hs_start_by_fork(hs_plan *plan) {
+    int ends[2], failure[2];
+    ssize_t size = 0;
+    if (hs_report_pipe(ends) < 0) return -1;
+    pid_t pid = hs_start(plan, 0, ends[1]);
+    int error = errno;
+    close(ends[1]);
+    if (pid > 0) {
+        do size = read(ends[0], failure, sizeof failure);
+        while (size < 0 && errno == EINTR);
+    }
+    close(ends[0]);
+    if (size == (ssize_t)sizeof failure) hs_child_failed(plan, failure[0], failure[1]);
+    errno = error;
+    return pid;
+}
+
 /* Start the child.  Returns its pid; or -1 with errno and stage in the plan, and no child. */
-static pid_t hs_spawn(hs_plan *plan) {
-    int changes_identity = plan->sets_groups || plan->sets_gid || plan->sets_uid;
-    int dumpable = changes_identity ? prctl(PR_GET_DUMPABLE) : 0;
+static pid_t hs_spawn(hs_plan *plan, int by_vfork) {
     plan->error = 0;
-    pid_t pid = hs_vfork(plan);
-    if (changes_identity && dumpable == 1) prctl(PR_SET_DUMPABLE, 1);
+    by_vfork = by_vfork && !hs_changes_identity(plan);
+    pid_t pid = by_vfork ? hs_start(plan, 1, -1) : hs_start_by_fork(plan);
     if (pid < 0) return hs_child_failed(plan, HS_STAGE_PREPARE, errno);
     if (plan->error == 0) return pid;
     while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) {
     }
     return -1;
 }
-#else
-static pid_t hs_spawn(hs_plan *plan) { return hs_child_failed(plan, HS_STAGE_PREPARE, ENOSYS); }
-#endif
 
 #endif

@@ -1,7 +1,7 @@
 # cython: freethreading_compatible=True
 """A child's start, packed for C: every argument becomes memory that needs neither the GIL nor an allocation.
 
-Plan holds that memory.  Its start() runs the program by vfork(); become() turns the calling process, which
+Plan holds that memory.  Its start() runs the program in a child; become() turns the calling process, which
 has been forked for that, into the program.
 """
 
@@ -48,7 +48,7 @@ cdef extern from "_spawn.h" nogil:
         int portable
         int stage
         int error
-    pid_t hs_spawn(hs_plan *plan)
+    pid_t hs_spawn(hs_plan *plan, bint by_vfork)
     int hs_child_prepare(hs_plan *plan)
     void hs_child_exec(hs_plan *plan)
 
@@ -81,7 +81,8 @@ cdef class Plan:
         self.kept = []
         self.p.argv = self.vector(args)
         self.p.programs = self.vector(programs)
-        self.p.env = copy_of_environ() if env is None else self.vector(env)
+        if env is not None:
+            self.p.env = self.vector(env)
         if cwd is not None:
             self.p.cwd = self.text(cwd)
         self.p.stdio = [stdin, stdout, stderr]
@@ -133,28 +134,37 @@ cdef class Plan:
         cdef gid_t *groups = <gid_t *>allocate((len(gids) + 1) * sizeof(gid_t))
         self.p.groups = groups
         for i, gid in enumerate(gids):
-            groups[i] = gid
+            try:
+                groups[i] = gid
+            except OverflowError:
+                raise ValueError(f"invalid group id in extra_groups: {gid}") from None
         self.p.group_count, self.p.sets_groups = len(gids), True
         return 0
 
-    def start(self):
-        """Start the child by vfork().  Returns its pid, or 0 after a failure: see *error* and *stage*.
+    def start(self, bint by_vfork=True):
+        """Start the child.  Returns its pid, or 0 after a failure: see *error* and *stage*.
 
-        Waits until the child runs the program, without the GIL.
+        by_vfork: by vfork(), unless the plan or the system needs a fork().  Waits until the child runs the
+        program, without the GIL.
         """
         cdef pid_t pid
+        if self.p.env == NULL:
+            self.p.env = copy_of_environ()
+        by_vfork = by_vfork and not portable
         with nogil:
-            pid = hs_spawn(&self.p)
+            pid = hs_spawn(&self.p, by_vfork)
         return pid if pid > 0 else 0
 
-    def become(self, preexec_fn=None):
+    def become(self, preexec_fn):
         """Turn this process into the program.  Comes back after a failure only: see *error* and *stage*.
 
         preexec_fn: called without arguments when all else has been set; what it raises passes through.
         """
+        cdef bint inherits = self.p.env == NULL
         if hs_child_prepare(&self.p) == 0:
-            if preexec_fn is not None:
-                preexec_fn()
+            preexec_fn()
+            if inherits:
+                self.p.env = copy_of_environ()  # the function may have set variables
             hs_child_exec(&self.p)
 
     @property

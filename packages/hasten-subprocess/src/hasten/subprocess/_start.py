@@ -1,8 +1,8 @@
 """Starting the child of a Popen: which of three ways, and what is raised when it can't be started.
 
-vfork() and execve() in C is the usual way (Linux).  A fork() with an error pipe is for a preexec_fn, which
-is Python code, and for systems without our vfork().  os.posix_spawn() takes the place of that fork() where
-it can do what is asked for.
+vfork() and execve() in C is the usual way.  Where it can't be had (other systems than Linux; another user or
+group), fork() takes its place, or os.posix_spawn() where that can do what is asked for.  A preexec_fn, which
+is Python code, needs a fork() made by Python.
 """
 
 import os
@@ -63,9 +63,9 @@ def start(executable, env, preexec_fn, arguments, parent_ends):
     if _public._fork_exec is not _error_pipe.fork_exec:
         return _error_pipe.start_by_hook(executable, programs, packed, preexec_fn, arguments, parent_ends)
     plan = _spawn.Plan(programs=programs, env=packed, **arguments)
-    if preexec_fn is not None or not (_public._USE_VFORK and _spawn.HAVE_VFORK):
+    if preexec_fn is not None:
         return _error_pipe.start_by_fork(plan, executable, preexec_fn, arguments["cwd"])
-    pid = plan.start()
+    pid = plan.start(_public._USE_VFORK)
     if not pid:
         raise failure(plan.error, plan.stage, executable, arguments["cwd"])
     return pid

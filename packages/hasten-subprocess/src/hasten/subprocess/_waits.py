@@ -6,8 +6,11 @@ import subprocess as _stdlib
 import sys
 from math import isnan
 from time import monotonic, sleep
+from hasten.subprocess import _spawn
+from hasten.subprocess._wait import wait_for_end
 
 LONGEST_SLEEP = 24 * 3600  # seconds; poll() takes milliseconds that fit into an int
+_CAN_USE_PIDFD_OPEN = hasattr(os, "pidfd_open") and _spawn.HAVE_VFORK
 TimeoutExpired = _stdlib.TimeoutExpired
 _public = sys.modules[__package__]
 
@@ -59,8 +62,15 @@ class Waits:
         deadline = deadline_after(timeout)
         if timeout < 0:
             raise TimeoutExpired(self.args, timeout)
+        ended = False
         while not self._reap_unless_busy():
-            self._sleep_until_end(deadline, timeout)
+            remaining = deadline - monotonic()
+            if remaining <= 0:
+                raise TimeoutExpired(self.args, timeout)
+            if ended:  # and yet not to be reaped: a debugger is before us, or another thread is at it
+                sleep(min(remaining, 0.001))
+            else:
+                ended = self._sleep_until_end(remaining)
         return self.returncode
 
     def _reap_unless_busy(self):
@@ -109,21 +119,19 @@ class Waits:
             self._waitpid_lock.release()
         return self.returncode
 
-    def _sleep_until_end(self, deadline, timeout):
-        """Sleep until the child has ended; TimeoutExpired at the deadline."""
-        remaining = deadline - monotonic()
-        if remaining <= 0:
-            raise TimeoutExpired(self.args, timeout)
-        if not self._wait_pidfd(remaining):
-            sleep(min(remaining, 0.01))
+    def _sleep_until_end(self, seconds):
+        """Sleep until the child has ended, or so many seconds have passed; whether it has ended."""
+        ended = self._wait_pidfd(seconds)
+        return wait_for_end(self.pid, seconds) if ended is None else ended
 
     def _wait_pidfd(self, timeout):
-        """Sleep until the child has ended: True; or *timeout* seconds have passed: False, and False at once
-        where the kernel has no such descriptors, or has none left."""
+        """_sleep_until_end() with a pidfd of os's; None where that can't be had."""
+        if not _public._CAN_USE_PIDFD_OPEN:
+            return None
         try:
             pidfd = os.pidfd_open(self.pid)
-        except (OSError, AttributeError):
-            return False
+        except OSError:
+            return None
         try:
             poll = select.poll()
             poll.register(pidfd, select.POLLIN)

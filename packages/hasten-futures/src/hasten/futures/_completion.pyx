@@ -1,7 +1,7 @@
 # cython: freethreading_compatible=True
 """wait() and as_completed(): waiting for several futures at once.
 
-A Collector hangs one watch (see _future.pxd) into each future that is not done.  A future that ends hands
+A Collector hangs one watch (see _future.pxd) into each future that has not ended.  One that ends hands
 its watch over, in constant time however many are outstanding, and the collector wakes its thread when
 enough have come in.  Afterwards the watches that are left are taken out again.
 
@@ -69,7 +69,7 @@ cdef class Collector:
 
     cdef int watch_other(self, future) except -1:
         with future._condition:
-            if future.done():
+            if has_ended(future):
                 self.others_done.append(future)
                 self.arrived += 1
             else:
@@ -176,8 +176,11 @@ cdef void count(Collector self, bint enough, hs_wakes *due) noexcept:
         collect(&self.asleep, due)
 
 
-cdef bint is_done(future) except -1:
-    return (<Future>future).is_done() if isinstance(future, Future) else future.done()
+cdef bint has_ended(future) except -1:
+    if isinstance(future, Future):
+        return (<Future>future).has_ended()
+    with future._condition:
+        return future._state in ("CANCELLED_AND_NOTIFIED", "FINISHED")
 
 
 cdef bint has_failed(future) except -1:
@@ -202,12 +205,12 @@ def wait(fs, timeout=None, return_when="ALL_COMPLETED"):
     timeout: seconds to wait at most, any real number; None waits for ever, 0 or less not at all.
     return_when: ALL_COMPLETED; FIRST_COMPLETED: as soon as one has ended or was cancelled;
     FIRST_EXCEPTION: as soon as one has raised, or all have ended.  ValueError for anything else, and for a
-    timeout that is NaN.  A future that was cancelled is done, also if no worker has noticed that yet.
+    timeout that is NaN.  A future that was cancelled is done when its executor has noticed.
     Thread-safety: any thread may wait for any futures.
     """
     cdef int64_t deadline = deadline_of(timeout)
     cdef set pending = set(fs)
-    cdef set done = {future for future in pending if is_done(future)}
+    cdef set done = {future for future in pending if has_ended(future)}
     cdef Collector collector
     pending -= done
     if not pending or are_enough(done, return_when):

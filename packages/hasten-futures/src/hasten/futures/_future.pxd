@@ -36,14 +36,17 @@ cdef class Future:
     cdef tuple args
     cdef dict kwargs
     cdef void *next_task
+    cdef bint pooled        # it is the future of a pool's task
 
     cdef object lock(self)
     cdef bint is_done(self) noexcept
+    cdef bint has_ended(self) noexcept
     cdef bint add_watch(self, watch *w) noexcept
     cdef void remove_watch(self, watch *w) noexcept
     cdef bint settle(self, int state, int latest, value, error, hs_wakes *due) except -1
     cdef int tell_waiters(self, condition, hs_wakes *due) except -1
-    cdef int start(self) except -1
+    cdef int begin(self) except -1
+    cdef void notice_end(self, hs_wakes *due) noexcept
     cdef int invoke_callbacks(self) except -1
     cdef int wait_until_done(self, timeout) except -1
     cdef object outcome(self)

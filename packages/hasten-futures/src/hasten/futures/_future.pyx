@@ -8,6 +8,10 @@ Nearly no program looks at `_condition` and `_waiters`, by which the standard li
 hold up a future and hear of its end.  They are made when somebody asks.  From then on every change of state
 takes the condition first, notifies it, and tells the waiters.
 
+A future that was cancelled is done at once, but wait() and as_completed() hear of it only when an executor
+has noticed, as it is in the standard library.  The future of a pool's task notices by itself: the pool may
+be busy for long.
+
 Those who sleep in result() are in a list of the future's own.  A pool's worker wakes them when the GIL is
 free: a sleeper that is woken before would only queue up for it.
 """
@@ -118,6 +122,9 @@ cdef class Future:
     cdef bint is_done(self) noexcept:
         return load_state(&self.state) >= CANCELLED
 
+    cdef bint has_ended(self) noexcept:
+        return load_state(&self.state) >= CANCELLED_AND_NOTIFIED
+
     def running(self):
         """Whether the call is being made now, and can't be cancelled."""
         return load_state(&self.state) == RUNNING
@@ -153,6 +160,8 @@ cdef class Future:
         due.count = 0
         if self.settle(CANCELLED, PENDING, None, None, &due):
             wake(&due)
+            if self.pooled:
+                self.begin()
             self.invoke_callbacks()
             return True
         return self.cancelled()
@@ -162,7 +171,11 @@ cdef class Future:
 
         RuntimeError if the call has begun before, or is over.
         """
-        return self.start() == 1
+        cdef int before = self.begin()
+        if before <= CANCELLED and before != RUNNING:
+            return before == PENDING
+        logger.critical("Future %s in unexpected state: %s", <size_t><void *>self, STATES[before])
+        raise RuntimeError(f"Future in unexpected state: {STATES[before]}")
 
     def set_result(self, result):
         """For executors: the call returned *result*.  InvalidStateError if the future is done."""
@@ -217,8 +230,8 @@ cdef class Future:
         self.value, self.error = value, error
         store_state(&self.state, state)
         collect(&self.asleep, due)
-        while self.watches != NULL:
-            notice_end(self, self.watches, due)
+        if state == FINISHED:
+            self.notice_end(due)
         hs_mutex_unlock(&self.guard)
         if condition is not None or self.waiters is not None:
             self.tell_waiters(condition, due)
@@ -242,25 +255,24 @@ cdef class Future:
                 condition.release()
         return 0
 
-    cdef int start(self) except -1:
-        """1 if the call is to be made now, 0 if it was cancelled."""
-        cdef hs_wakes nobody
+    cdef int begin(self) except -1:
+        """What set_running_or_notify_cancel() does.  Returns the state before: PENDING if the call is to be made."""
+        cdef hs_wakes due
         cdef object condition = self.lock()
         cdef int before = self.state
+        due.count = 0
         if before == PENDING:
             store_state(&self.state, RUNNING)
         elif before == CANCELLED:
             store_state(&self.state, CANCELLED_AND_NOTIFIED)
+            self.notice_end(&due)
         if before == CANCELLED and (condition is not None or self.waiters is not None):
             hs_mutex_unlock(&self.guard)
-            nobody.count = 0
-            self.tell_waiters(condition, &nobody)
+            self.tell_waiters(condition, &due)
         else:
             unlock(self, condition)
-        if before == PENDING or before == CANCELLED:
-            return before == PENDING
-        logger.critical("Future %s in unexpected state: %s", <size_t><void *>self, STATES[before])
-        raise RuntimeError(f"Future in unexpected state: {STATES[before]}")
+            wake(&due)
+        return before
 
     cdef int invoke_callbacks(self) except -1:
         cdef list callbacks
@@ -275,10 +287,18 @@ cdef class Future:
         """Call the callbacks that have not been called."""
         self.invoke_callbacks()
 
+    cdef void notice_end(self, hs_wakes *due) noexcept:
+        """Call w.notice of all watches.  The guard is held."""
+        cdef watch *w
+        while self.watches != NULL:
+            w = self.watches
+            unlink(self, w)
+            w.notice(w, due)
+
     cdef bint add_watch(self, watch *w) noexcept:
-        """Let w.notice be called when the future is done; False if it is."""
+        """Let w.notice be called at the end of the future; False if that has come."""
         hs_mutex_lock(&self.guard)
-        w.linked = self.state < CANCELLED
+        w.linked = self.state < CANCELLED_AND_NOTIFIED
         if w.linked:
             w.previous = NULL
             w.next = self.watches
@@ -405,8 +425,3 @@ cdef void unlink(Future self, watch *w) noexcept:
     if w.next != NULL:
         w.next.previous = w.previous
     w.linked = False
-
-
-cdef void notice_end(Future self, watch *w, hs_wakes *due) noexcept:
-    unlink(self, w)
-    w.notice(w, due)

@@ -32,7 +32,7 @@ from compat cimport HS_FREE_THREADED, hs_mutex, hs_mutex_lock, hs_mutex_unlock
 from park cimport hs_waitlist
 from sleep cimport hs_wakes
 from timeout cimport hs_seconds
-from hasten.futures._future cimport FINISHED, RUNNING, Future, new_future
+from hasten.futures._future cimport FINISHED, PENDING, RUNNING, Future, new_future
 from hasten.futures._waiting cimport collect, forks, sleep, wake, wake_one
 
 import weakref
@@ -159,8 +159,7 @@ cdef class WorkQueue:
         """Cancel what is queued."""
         cdef Future future = pop_locked(self)
         while future is not None:
-            if future.cancel():
-                future.start()
+            future.cancel()
             future = pop_locked(self)
 
     def _break(self, message, cause):
@@ -171,7 +170,7 @@ cdef class WorkQueue:
         hs_mutex_unlock(&self.guard)
         future = pop_locked(self)
         while future is not None:
-            if future.start():
+            if future.begin() == PENDING:
                 future.set_exception(self.breakage())
             future = pop_locked(self)
 
@@ -387,7 +386,7 @@ cdef int make_call(WorkQueue self, context, Future future, hs_wakes *due) except
     cdef object function = future.function
     cdef object args = future.args, kwargs = future.kwargs
     future.function = future.args = future.kwargs = None
-    if not future.start():
+    if future.begin() != PENDING:
         return 0
     try:
         if self.resolve is not None:
@@ -514,6 +513,7 @@ cdef class ThreadPool:
         BrokenThreadPool if an initializer has failed.
         """
         cdef Future future = new_future()
+        future.pooled = True
         if self.queue is None:
             raise RuntimeError(f"{type(self).__name__}.__init__() has not been called")
         if self.queue.resolve is None:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import pkgutil
 import subprocess
 import sys
 from pathlib import Path
@@ -63,12 +64,21 @@ def against_own_stubs(modules: list[str]) -> int:
     return run_stubtest(modules, "allowed.txt")
 
 
+def put_in_place(name: str, module: str) -> None:
+    """Let *name* and its parts be the hasten module and its parts, as stubtest imports them."""
+    package = importlib.import_module(module)
+    parts = [part.name for part in pkgutil.iter_modules(getattr(package, "__path__", ()))]
+    for part in parts:
+        sys.modules[f"{name}.{part}"] = importlib.import_module(f"{module}.{part}")
+    sys.modules[name] = package
+
+
 def against_typeshed(modules: list[str]) -> int:
     replaced = []
     for module in modules:
         name = STANDS_FOR.get(module, module.partition(".")[2])
         if name in sys.stdlib_module_names or "." in name:
-            sys.modules[name] = importlib.import_module(module)
+            put_in_place(name, module)
             replaced.append(name)
     print(f"stubtest: hasten's {', '.join(replaced)} against typeshed's stubs", flush=True)
     # what we have and the stdlib has not is not typeshed's business

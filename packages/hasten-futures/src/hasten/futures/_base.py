@@ -33,9 +33,11 @@ as_completed = _completion.as_completed
 class Future(_future.Future, _stdlib.Future, metaclass=StandsFor):
     __doc__ = _future.Future.__doc__
     __module__ = "hasten.futures"
-    __class_getitem__ = classmethod(GenericAlias)
 
     _stands_for = _stdlib.Future
+
+    def __class_getitem__(cls, item, /):
+        return GenericAlias(cls, item)
 
 
 own_methods(Future, _future.Future)

@@ -35,7 +35,7 @@ def usable_cpus(root: str = "") -> int:
     The user's own word, PYTHON_CPU_COUNT or -X cpu_count, is taken as it is, on every version of Python.
     *root* is put before the paths of system files.
     """
-    return cpus_by_option() or max(1, min(cpus_by_affinity(), cpus_by_quota(root)))
+    return cpus_by_option() or max(1, int(min(cpus_by_affinity(), cpus_by_quota(root))))
 
 
 def cpus_by_option() -> int:

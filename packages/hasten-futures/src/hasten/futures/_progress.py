@@ -31,14 +31,14 @@ class Progress:
         self.total = total_of(iterables)
         self.report = Bar(self.total) if progress is True else checked(progress)
         # Without a buffer the total is known before map() returns: so nobody is told before it is.
-        self.early = None if buffered or self.total is not None else []
+        self.early: list | None = None if buffered or self.total is not None else []
         self.expected = 0  # items submitted
         self.finished = 0  # those of them that have left an entry
         self.done = 0  # those that were told of
-        self.entries = deque()
+        self.entries: deque[int] = deque()
         self.ended = False  # END was left: nothing may follow it
         self.alone = False  # nobody takes the results: END follows the last item
-        self.teller = None  # the thread that tells
+        self.teller: int | None = None  # the thread that tells
         self.changed = Condition(RLock())  # a finalizer or a signal handler may come at any moment
 
     # ---- called by the iterator, in one thread at a time ----

@@ -4,7 +4,7 @@ Only the public module concurrent.interpreters is used, which CPython has from 3
 the names exist, and making an executor says what is needed.
 
 Our compiled modules do not load in a second interpreter, so nothing of ours is imported there.  What runs
-there is run_there(), a function without globals, which Interpreter.call() sends as code.
+there is do_call(), a function without globals, which Interpreter.call() sends as code.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ if interpreters is None:
     class BrokenInterpreterPool(thread.BrokenThreadPool):
         """An interpreter of the pool could not be made ready: its initializer has failed."""
 
-    BASES: tuple[type, ...] = (thread.ThreadPoolExecutor,)
+    _BASES: tuple[type, ...] = (thread.ThreadPoolExecutor,)
 else:
     ExecutionFailed = interpreters.ExecutionFailed
     BrokenInterpreterPool = _stdlib.BrokenInterpreterPool
-    BASES = (thread.ThreadPoolExecutor, _stdlib.InterpreterPoolExecutor)
+    _BASES = (thread.ThreadPoolExecutor, _stdlib.InterpreterPoolExecutor)
 
 
-def run_there(failures, fn, args, kwargs):
+def do_call(results, func, args, kwargs):
     try:
-        return fn(*args, **kwargs)
+        return func(*args, **kwargs)
     except BaseException as error:
         from contextlib import suppress
 
         with suppress(Exception):  # it can't be sent: ExecutionFailed tells of it
-            failures.put(error)
+            results.put(error)
         raise
 
 
@@ -64,8 +64,7 @@ class WorkerContext(thread.WorkerContext):
 
     def __init__(self, initdata):
         self.initdata = initdata
-        self.interp = None
-        self.failures = None
+        self.interp = self.results = None
 
     def __del__(self):
         self.finalize()
@@ -74,7 +73,7 @@ class WorkerContext(thread.WorkerContext):
         """Make the interpreter, and run the initializer in it."""
         self.interp = interpreters.create()
         try:
-            self.failures = interpreters.create_queue()
+            self.results = interpreters.create_queue()
             if self.initdata is not None:
                 self.run(self.initdata)
         except BaseException:
@@ -83,7 +82,7 @@ class WorkerContext(thread.WorkerContext):
 
     def finalize(self):
         """Close the interpreter, if there is one."""
-        interp, self.interp, self.failures = self.interp, None, None
+        interp, self.interp, self.results = self.interp, None, None
         if interp is not None:
             interp.close()
 
@@ -93,22 +92,22 @@ class WorkerContext(thread.WorkerContext):
         ExecutionFailed itself where the exception can't be pickled, or not be unpickled here.
         """
         try:
-            return self.interp.call(run_there, self.failures, *task)
+            return self.interp.call(do_call, self.results, *task)
         except ExecutionFailed as failed:
-            error = self.sent_error()
+            error = self._sent_error()
             if error is None:
                 raise
             raise error from failed
 
-    def sent_error(self):
+    def _sent_error(self):
         """The exception of the task that has just failed; it was sent before the call ended."""
         try:
-            return self.failures.get_nowait()
+            return self.results.get_nowait()
         except Exception:  # nothing was sent, or what was sent can't be unpickled
             return None
 
 
-class InterpreterPoolExecutor(*BASES):  # type: ignore[misc]
+class InterpreterPoolExecutor(*_BASES):  # type: ignore[misc]
     """A ThreadPoolExecutor whose threads each run their calls in an interpreter with a GIL of its own.
 
     max_workers, thread_name_prefix: as for ThreadPoolExecutor.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import _thread
 from dataclasses import dataclass
+from queue import SimpleQueue
 from time import perf_counter_ns
 from typing import Any
 
@@ -23,22 +24,22 @@ class Completer:
 
     def __init__(self, futures: list[Any], at_once: bool) -> None:
         self.futures, self.at_once = futures, at_once
-        self.turn, self.over = _thread.allocate_lock(), _thread.allocate_lock()
-        self.turn.acquire()
+        self.turns: SimpleQueue[None] = SimpleQueue()
+        self.over = _thread.allocate_lock()
         self.over.acquire()
         _thread.start_new_thread(self.body, ())
 
     def body(self) -> None:
         if self.at_once:
-            self.turn.acquire()
+            self.turns.get()
         for number, future in enumerate(self.futures):
             if not self.at_once:
-                self.turn.acquire()
+                self.turns.get()
             future.set_result(number)
         self.over.release()
 
     def go(self) -> None:
-        self.turn.release()
+        self.turns.put(None)
 
     def join(self) -> None:
         self.over.acquire()

@@ -3,8 +3,10 @@
 
 Each output is read straight into one bytes object, which grows as it fills, and which is cut to its length
 and handed out at the end: no list of pieces, no copy.  Growing is left to realloc, which moves large blocks
-by changing page tables.  Fresh pages are what reading costs most, so a buffer may be twice as large as
-needed: what is never written to takes no memory.
+by changing page tables.  Room that is never written to takes no memory.
+
+What reading costs most is fresh pages.  malloc reuses what it has kept of earlier exchanges, as long as no
+block is much larger than those that were freed before; so a buffer grows by half, not to twice its size.
 """
 
 from libc.errno cimport errno
@@ -26,13 +28,11 @@ cdef extern from "Python.h":
     char *text_of "PyBytes_AS_STRING"(PyObject *buffer) noexcept
     int resize "_PyBytes_Resize"(PyObject **buffer, Py_ssize_t size) except -1
     Py_buffer *buffer_of "PyMemoryView_GET_BUFFER"(object view) noexcept
-    void *raw_malloc "PyMem_RawMalloc"(size_t) noexcept
-    void raw_free "PyMem_RawFree"(void *) noexcept
     void drop "Py_XDECREF"(PyObject *buffer) noexcept
 
 cdef enum:
     FIRST_ROOM = 8000  # bytes; most children say less
-    LEAST_ROOM = 1 << 18  # what a buffer grows to that was too small
+    SECOND_ROOM = 1 << 18
     STDOUT = 0
     STDERR = 1
 
@@ -98,7 +98,7 @@ cdef class Exchange:
 
     cdef int grow(self, int which) except -1:
         cdef size_t room = self.x.outputs[which].room
-        return self.set_room(which, max(room * (4 if room < 16000000 else 2), LEAST_ROOM))
+        return self.set_room(which, max(room + room // 2, SECOND_ROOM))
 
     def pump(self, timeout=None):
         """Go on until every end is done, and return True; False if *timeout* ended it before.
@@ -189,7 +189,6 @@ cdef class Exchange:
             if output.fd >= 0:
                 return PyBytes_FromStringAndSize(output.data, output.used)
             if output.room != output.used:
-                raw_free(raw_malloc(output.room))
                 self.set_room(which, output.used)
             return <object>self.buffers[which]
         finally:

@@ -10,6 +10,9 @@
  * which has the other end of the pipe); so it is done only for more than PIPE_BUF bytes, only while hs_pump()
  * runs, and undone whenever it returns.  Outputs stay as they are: read() takes what is there.
  *
+ * A pipe holds 64 KiB, and when it is full, parent and child take turns: each sleeps until the other is done.
+ * So for an input that does not fit, a pipe of that size is made larger, if the system has room for that.
+ *
  * Signals.  One that arrives while hs_pump() sleeps ends the sleep with EINTR.  One that arrives while it
  * copies data does not, and must not be slept over.  So the first sleep after any work is short; when it
  * ends without an event, and at least every HS_SIGNALS_EVERY while data flows, hs_pump() lets the caller
@@ -26,6 +29,8 @@
 #include "_poll.h"
 
 #define HS_SIGNALS_EVERY 20000000  /* ns */
+#define HS_USUAL_PIPE 65536        /* bytes; another size has been chosen by somebody, and stays */
+#define HS_LARGE_PIPE 262144       /* more does not make it faster */
 #define HS_MOST_AT_ONCE (1 << 30)  /* bytes; more than INT_MAX is an error on some systems */
 
 #ifndef PIPE_BUF
@@ -84,11 +89,21 @@ static inline int hs_failed(void) {
 
 static inline size_t hs_at_most(size_t wanted, size_t limit) { return wanted < limit ? wanted : limit; }
 
+static inline void hs_input_widen(const hs_input *in) {
+#if defined(F_SETPIPE_SZ)
+    if (in->size - in->sent > HS_USUAL_PIPE && fcntl(in->fd, F_GETPIPE_SZ) == HS_USUAL_PIPE)
+        fcntl(in->fd, F_SETPIPE_SZ, HS_LARGE_PIPE);
+#else
+    (void)in;
+#endif
+}
+
 /* Make the input's end non-blocking if that is worth it.  Returns how many bytes to write at a time, or 0
  * with an errno. */
 static inline size_t hs_input_hurry(hs_input *in) {
     int flags;
     if (in->fd < 0 || in->size - in->sent <= PIPE_BUF) return PIPE_BUF;
+    hs_input_widen(in);
     flags = fcntl(in->fd, F_GETFL);
     if (flags < 0) return 0;
     if (flags & O_NONBLOCK) return HS_MOST_AT_ONCE;

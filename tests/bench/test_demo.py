@@ -93,7 +93,7 @@ def fake_python(tmp_path, script):
     "script, message",
     [
         ("echo No module named hasten >&2; exit 1", "pip install ./packages/*"),
-        ("echo queue hasten._thread", "queue and _thread come from queue and hasten._thread"),
+        ("echo queue hasten._thread", "classes come from queue, hasten._thread"),
     ],
 )
 def test_a_python_without_the_launcher_is_refused(tmp_path, capsys, script, message):

@@ -15,7 +15,7 @@ PROGRAM = Path(index_sources.__file__)
 WAYS = [
     ["--items", items, *more]
     for items in ("large", "small")
-    for more in (["--direct"], ["-j", "1"], ["-j", "4"])
+    for more in (["--direct"], ["-j", "1"], ["-j", "4"], ["--by", "pool", "-j", "1"], ["--by", "pool"])
 ]
 
 
@@ -73,31 +73,53 @@ def test_the_limit_takes_the_first_files(tree):
 
 
 def test_a_mistake_in_the_call_is_status_2(tree):
-    for words in (["nowhere"], [tree, "-j", "0"], [tree, "--items", "tiny"]):
+    for words in (
+        ["nowhere"],
+        [tree, "-j", "0"],
+        [tree, "--items", "tiny"],
+        [tree, "--pre", "no-such-program"],
+    ):
         done = subprocess.run(
             [sys.executable, str(PROGRAM), *map(str, words)], capture_output=True, text=True, cwd=tree
         )
         assert done.returncode == 2, words
 
 
+@pytest.mark.parametrize("way", WAYS)
+def test_a_program_changes_what_is_indexed(tree, way):
+    assert index(tree, *way, "--pre", "cat") == index(tree, "--direct")
+    lines = [
+        line.split() for line in index(tree, *way, "--top", "99", "--pre", "sed s/alpha/omega/g").splitlines()
+    ]
+    assert ["2", "omega"] in lines and not any("alpha" in line for line in lines)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_program_that_fails_makes_files_unreadable(tree, way):
+    shown = index(tree, *way, "--pre", "false")
+    assert "not tokenised: 36" in shown and "a.py: false ended with status 1" in shown
+
+
+@pytest.mark.parametrize("by", ["queue", "pool"])
 @pytest.mark.parametrize("stage", ["items", "work", "merge"])
 @pytest.mark.parametrize("kind", [index_sources.WholeFiles, index_sources.SingleTokens])
-def test_an_error_in_any_thread_is_reported_and_ends_them_all(tree, monkeypatch, capsys, kind, stage):
+def test_an_error_in_any_thread_is_reported_and_ends_them_all(tree, monkeypatch, capsys, kind, stage, by):
     def fail(*ignored):
         raise LookupError("planted")
 
     before = threading.active_count()
     monkeypatch.setattr(kind, stage, fail)
     items = "large" if kind is index_sources.WholeFiles else "small"
-    assert index_sources.main([str(tree), "--items", items, "-j", "2"]) == 1
+    assert index_sources.main([str(tree), "--items", items, "-j", "2", "--by", by]) == 1
     shown = capsys.readouterr()
     assert "LookupError: planted" in shown.err
     assert shown.out == "", "a partial result is not printed"
     assert threading.active_count() == before
 
 
+@pytest.mark.parametrize("by", ["queue", "pool"])
 @pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="needs pthread_kill")
-def test_ctrl_c_ends_all_threads(tree, monkeypatch, capsys):
+def test_ctrl_c_ends_all_threads(tree, monkeypatch, capsys, by):
     main = threading.main_thread().ident
     asked = threading.Event()
     work = index_sources.WholeFiles.work
@@ -112,7 +134,7 @@ def test_ctrl_c_ends_all_threads(tree, monkeypatch, capsys):
     monkeypatch.setattr(index_sources.WholeFiles, "work", interrupting)
     # More files than the threads could get through before the signal arrives, were it lost.
     monkeypatch.setattr(index_sources, "sources", lambda root, limit: [tree / "a.py"] * 200_000)
-    assert index_sources.main([str(tree)]) == 130
+    assert index_sources.main([str(tree), "--by", by]) == 130
     assert capsys.readouterr().err == "interrupted\n"
     assert threading.active_count() == before
 

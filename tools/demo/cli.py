@@ -13,7 +13,12 @@ from demo.costs import DIRECT, HASTEN, PLAIN
 from demo.runs import RunFailed, Series, alternate
 
 PROGRAM = Path(__file__).resolve().parent / "index_sources.py"
-PROBE = "import queue, _thread; print(queue.Queue.__module__, _thread.start_new_thread.__module__)"
+PROBE = """
+import queue, subprocess, _thread
+from concurrent.futures import ThreadPoolExecutor
+for thing in (queue.Queue, _thread.start_new_thread, ThreadPoolExecutor, subprocess.Popen):
+    print(thing.__module__)
+"""
 SHOWN = 12  # lines of the program's output, before the table
 
 
@@ -51,15 +56,19 @@ def check(python: str) -> str:
         )
     modules = probe.stdout.split()
     if not all(name.startswith("hasten") for name in modules):
-        raise UsageError(f"under {python} -m hasten, queue and _thread come from {' and '.join(modules)}")
+        raise UsageError(f"under {python} -m hasten, classes come from {', '.join(modules)}")
     return found
 
 
 def rows(python: str, jobs: int, quick: bool) -> list[Series]:
-    """The two rows of the table: whole files, and single tokens of a part of them."""
+    """The rows of the table: whole files, single tokens of a part of them by queues and by an executor, and
+    files of another part through a program.
+    """
     wanted = {
         "large items (files)": ["--items", "large", *(["--limit", "170"] if quick else [])],
         "small items (tokens)": ["--items", "small", "--limit", "40" if quick else "400"],
+        "tokens by an executor": ["--items", "small", "--by", "pool", "--limit", "20" if quick else "200"],
+        "files through a program": ["--by", "pool", "--pre", "cat", "--limit", "40" if quick else "400"],
     }
     result = []
     for title, extra in wanted.items():

@@ -3,26 +3,33 @@
     python index_sources.py                           the standard library of the running Python
     python index_sources.py FOLDER -j 8               another tree, with eight workers
     python index_sources.py --items small --limit 200 hand over single tokens instead of whole files
+    python index_sources.py --by pool                 hand them over as tasks of a ThreadPoolExecutor
+    python index_sources.py --pre 'expand -t 4'       send each file through a program first
 
 A reader thread puts items into a bounded queue; workers take them, work on them, and put results into a
 priority queue; one thread merges the results in the order of their numbers, so that the output does not
 depend on who was faster. With large items (whole files) the workers tokenise; with small ones the reader
-tokenises and each token travels on its own. Either way, and without any queue (--direct), the same steps are
-done and the output is the same.
+tokenises and each token travels on its own. Either way, by queues, by an executor (--by pool) and by neither
+(--direct), the same steps are done and the output is the same.
 """
 
 import argparse
 import io
 import keyword
 import queue
+import shlex
+import shutil
 import signal
+import subprocess
 import sys
 import sysconfig
 import threading
 import tokenize
 import traceback
 import zlib
-from collections import Counter
+from collections import Counter, deque
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +97,16 @@ def read(path):
         raise Unreadable(f"{type(error).__name__}: {error.strerror}") from error
 
 
+def filtered(command, data):
+    """What this program makes of the data; without a program, the data."""
+    if not command:
+        return data
+    done = subprocess.run(command, input=data, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    if done.returncode:
+        raise Unreadable(f"{command[0]} ended with status {done.returncode}")
+    return done.stdout
+
+
 def tokens_of(data):
     """Kind and text of every token. A file that breaks off in the middle counts as unreadable as a whole."""
     try:
@@ -109,8 +126,8 @@ class WholeFiles:
 
     room = 64
 
-    def __init__(self, root, paths):
-        self.root, self.paths = root, paths
+    def __init__(self, root, paths, command=()):
+        self.root, self.paths, self.command = root, paths, command
 
     def items(self):
         for number, path in enumerate(self.paths):
@@ -125,7 +142,7 @@ class WholeFiles:
             return item
         found = FileIndex()
         try:
-            for kind, text in tokens_of(data):
+            for kind, text in tokens_of(filtered(self.command, data)):
                 found.add(*digest(kind, text))
         except Unreadable as error:
             return number, path, error
@@ -145,15 +162,15 @@ class SingleTokens:
 
     room = 1000
 
-    def __init__(self, root, paths):
-        self.root, self.paths = root, paths
+    def __init__(self, root, paths, command=()):
+        self.root, self.paths, self.command = root, paths, command
 
     def items(self):
         number = 0
         for path in self.paths:
             failure = None
             try:
-                for kind, text in tokens_of(read(path)):
+                for kind, text in tokens_of(filtered(self.command, read(path))):
                     yield number, kind, text
                     number += 1
             except Unreadable as error:
@@ -178,6 +195,16 @@ class SingleTokens:
         else:
             index.add_failure(name, second)
         index.open = FileIndex()
+
+
+@contextmanager
+def on_interrupt(call):
+    """Ctrl-C only makes this call: an exception amid the start or the join of a thread would strand some."""
+    previous = signal.signal(signal.SIGINT, lambda signum, frame: call())
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)
 
 
 class Pipeline:
@@ -246,23 +273,39 @@ class Pipeline:
                 merge(self.index, early.pop(due))
                 due += 1
 
-    def interrupt(self, signum, frame):
+    def interrupt(self):
         self.interrupted = self.stopping = True
 
     def run(self):
-        """Ctrl-C only asks the threads to stop: an exception amid start() or join() would strand some."""
         threads = [self.merger, *self.workers, self.reader]
-        previous = signal.signal(signal.SIGINT, self.interrupt)
-        try:
+        with on_interrupt(self.interrupt):
             for thread in threads:
                 thread.start()
             for thread in threads:
                 thread.join()
-        finally:
-            signal.signal(signal.SIGINT, previous)
         if self.interrupted:
             raise KeyboardInterrupt
         return self.index
+
+
+def run_in_pool(job, workers):
+    """The items as tasks of an executor: so many as there is room for, and their results in turn."""
+    index, due, asked = Index(), deque(), []
+    with on_interrupt(lambda: asked.append("stop")), ThreadPoolExecutor(workers) as pool:
+        try:
+            for item in job.items():
+                due.append(pool.submit(job.work, item))
+                if len(due) == job.room:
+                    job.merge(index, due.popleft().result())
+                if asked:
+                    break
+            while due and not asked:
+                job.merge(index, due.popleft().result())
+        finally:
+            pool.shutdown(cancel_futures=True)  # after a failure, what is left would be worked on in vain
+    if asked:
+        raise KeyboardInterrupt
+    return index
 
 
 def run_directly(job):
@@ -293,29 +336,39 @@ def parse(words):
     parser.add_argument(
         "--items", choices=("large", "small"), default="large", help="hand over files or tokens"
     )
-    parser.add_argument("--direct", action="store_true", help="no queues and no threads, for comparison")
+    parser.add_argument("--by", choices=("queue", "pool"), default="queue", help="hand over by which means")
+    parser.add_argument("--direct", action="store_true", help="by neither, in one thread, for comparison")
+    parser.add_argument(
+        "--pre", type=shlex.split, metavar="COMMAND", help="send each file through this program"
+    )
     parser.add_argument("--limit", type=count, metavar="N", help="the first N files only")
     parser.add_argument("--top", type=count, default=20, metavar="N", help="names to show; default 20")
     options = parser.parse_args(words)
     if not options.root.is_dir():
         parser.error(f"{options.root} is not a folder")
+    if options.pre and shutil.which(options.pre[0]) is None:
+        parser.error(f"--pre: there is no program {options.pre[0]}")
     return options
 
 
 def main(words=None):
     options = parse(words)
     kind = WholeFiles if options.items == "large" else SingleTokens
-    job = kind(options.root, sources(options.root, options.limit))
+    job = kind(options.root, sources(options.root, options.limit), options.pre)
     errors = []
     try:
         if options.direct:
             index = run_directly(job)
+        elif options.by == "pool":
+            index = run_in_pool(job, options.jobs)
         else:
             pipeline = Pipeline(job, options.jobs)
             index, errors = pipeline.run(), pipeline.errors
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
+    except Exception as error:
+        errors.append(error)
     for error in errors:
         traceback.print_exception(type(error), error, error.__traceback__)
     if errors:

@@ -39,6 +39,7 @@ if _sys.platform == "win32":
 
     __all__ = _stdlib.__all__
 else:
+    from hasten.subprocess import _exceptions
     from hasten.subprocess._command_line import list2cmdline
     from hasten.subprocess._error_pipe import fork_exec as _fork_exec
     from hasten.subprocess._popen import Popen

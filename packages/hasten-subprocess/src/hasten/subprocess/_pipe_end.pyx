@@ -3,12 +3,16 @@
 
 import io as _io
 import os as _os
-import warnings as _warnings
+from threading import RLock as _RLock
+
+cdef extern from "Python.h":
+    int warn_of_resource "PyErr_ResourceWarning"(object source, Py_ssize_t level, const char *text, ...) noexcept
+    void report_unraisable "PyErr_WriteUnraisable"(object where) noexcept
 
 cdef extern from "unistd.h" nogil:
     int close(int fd)
 
-cdef object opening = __import__("threading").RLock()
+cdef object opening = _RLock()
 
 
 cdef class PipeEnd:
@@ -30,11 +34,11 @@ cdef class PipeEnd:
         self.encoding, self.errors = encoding, errors
 
     def __del__(self):
-        if self.fd >= 0:
-            try:
-                _warnings.warn(f"unclosed end of a pipe to a child: {self.fd}", ResourceWarning, source=self)
-            finally:
-                self.close()
+        cdef int fd = self.fd
+        if fd >= 0:
+            self.close()
+            if warn_of_resource(self, 1, "unclosed end of a pipe to a child: %d", fd) < 0:
+                report_unraisable(self)
 
     def close(self):
         """Close the descriptor, unless that has been done, or a file has it."""
@@ -43,12 +47,6 @@ cdef class PipeEnd:
         if fd >= 0:
             with nogil:
                 close(fd)
-
-    def detach(self):
-        """The descriptor, which is the caller's from now on; -1 if it has gone."""
-        cdef int fd = self.fd
-        self.fd = -1
-        return fd
 
     def open_in(self, dict place, name):
         """The file object, made at the first call and kept as place[name]; closed if the end is closed."""

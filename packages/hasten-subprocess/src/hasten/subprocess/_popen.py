@@ -195,7 +195,12 @@ class Popen(_streams.Streams, Waits, _stdlib.Popen):
         self.send_signal(signal.SIGKILL)
 
     def kill_tree(self):
-        """Send SIGKILL to the child and to all its descendants."""
+        """Kill the child with all its descendants; nothing happens if it is known to have ended.
+
+        Descendants that have a session of their own, and whose parent has ended, are out of reach.
+        They are stopped first and then killed, so that none escapes by starting another.  Does not wait for
+        the child's end; blocks for some milliseconds, half a second at most.  OSError if /proc can't be read.
+        """
         _tree.kill_tree(self)
 
 

@@ -4,6 +4,7 @@ import subprocess as _stdlib
 import sys
 import types
 
+DRAIN_SECONDS = 0.25  # for what was written before the kill; somebody that the kill missed may hold the pipe
 PIPE, STDOUT = _stdlib.PIPE, _stdlib.STDOUT
 CalledProcessError, TimeoutExpired = _stdlib.CalledProcessError, _stdlib.TimeoutExpired
 _public = sys.modules[__package__]
@@ -59,12 +60,8 @@ def run(*popenargs, input=None, capture_output=False, timeout=None, check=False,
     with _public.Popen(*popenargs, **kwargs) as process:
         try:
             stdout, stderr = process.communicate(input, timeout=timeout)
-        except TimeoutExpired:
-            _kill(process, kill_tree)
-            process.wait()
-            raise
-        except BaseException:
-            _kill(process, kill_tree)
+        except BaseException as error:
+            _end(process, kill_tree, error)
             raise
         returncode = process.poll()
     if check and returncode:
@@ -72,11 +69,16 @@ def run(*popenargs, input=None, capture_output=False, timeout=None, check=False,
     return CompletedProcess(process.args, returncode, stdout, stderr)
 
 
-def _kill(process, tree):
+def _end(process, tree, error):
+    """Kill a child that run() gives up on, and wait for it after a timeout."""
     if tree:
         process.kill_tree()
     else:
         process.kill()
+    if isinstance(error, TimeoutExpired):
+        if tree:
+            error.output, error.stderr = process._drain(DRAIN_SECONDS)
+        process.wait()
 
 
 def call(*popenargs, timeout=None, **kwargs):

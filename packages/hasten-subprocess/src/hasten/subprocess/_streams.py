@@ -121,6 +121,14 @@ class Streams:
             raise
         return self._result("stdout", exchange.stdout), self._result("stderr", exchange.stderr)
 
+    def _drain(self, seconds):
+        """What has come from the outputs after at most so many seconds more, as a TimeoutExpired has it."""
+        exchange = self._exchange
+        if exchange is None:
+            return None, None
+        exchange.pump(seconds)
+        return exchange.stdout or None, exchange.stderr or None
+
     def _begin_exchange(self, input):
         stdin = self._stream("stdin")
         if stdin and input and self.text_mode:

@@ -14,6 +14,7 @@
 #ifndef HASTEN_SUBPROCESS_WAIT_H
 #define HASTEN_SUBPROCESS_WAIT_H
 
+#include <dlfcn.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -47,6 +48,14 @@ enum {
     HS_WAIT_SIGNALS,  /* look for signals, and wait again */
     HS_WAIT_ERROR     /* errno tells */
 };
+
+/* glibc's pthread_cancel() loads a library when it is first called, and ends the process if it can't, as without
+ * a descriptor to spare.  So it is loaded at the start. */
+static inline void hs_wait_init(void) {
+#ifdef __GLIBC__
+    dlopen("libgcc_s.so.1", RTLD_LAZY);
+#endif
+}
 
 /* Mark the children that have ended.  Returns how many are marked. */
 static inline size_t hs_look(hs_child *children, size_t count) {

@@ -11,3 +11,4 @@ cdef extern from "_wait.h" nogil:
         HS_WAIT_SIGNALS
         HS_WAIT_ERROR
     int hs_wait_any(hs_child *children, size_t count, int64_t deadline) noexcept
+    void hs_wait_init() noexcept

@@ -13,7 +13,7 @@ from clock cimport HS_NEVER, hs_deadline_after
 from park cimport hs_park_init
 from timeout cimport hs_seconds
 from hasten.subprocess._wait cimport (HS_WAIT_ENDED, HS_WAIT_ERROR, HS_WAIT_SIGNALS, HS_WAIT_TIMEOUT, hs_child,
-                                      hs_wait_any)
+                                      hs_wait_any, hs_wait_init)
 
 import os
 from libc.errno cimport errno
@@ -100,5 +100,6 @@ cdef bint wait(hs_child *children, size_t count, int64_t deadline) except -1:
                                  f"RLIMIT_NOFILE, or wait for fewer at a time ({os.strerror(errno)})")
 
 
+hs_wait_init()
 if hs_park_init() != 0:
     raise MemoryError("no memory for the handler that resets sleeping threads after fork()")

@@ -144,7 +144,6 @@ def deadline_after(timeout):
     """A time of the monotonic clock; None for no timeout."""
     if timeout is None:
         return None
-    seconds = float(timeout)
-    if isnan(seconds):
+    if isnan(timeout):
         raise ValueError("timeout must be a number of seconds, not NaN")
-    return monotonic() + seconds
+    return monotonic() + float(timeout)

@@ -55,8 +55,8 @@ def test_check_output_fails(impl):
     ({}, b""),
     ({"text": True}, ""),
     ({"universal_newlines": True}, ""),
-    ({"encoding": "utf-8"}, ""),
-    ({"errors": "replace"}, ""),
+    pytest.param({"encoding": "utf-8"}, "", marks=pytest.mark.since(3, 11)),
+    pytest.param({"errors": "replace"}, "", marks=pytest.mark.since(3, 11)),
 ])  # fmt: skip
 def test_check_output_without_input_gives_an_empty_one(impl, options, expected):
     """None stands for nothing: the child does not read from the caller's stdin."""

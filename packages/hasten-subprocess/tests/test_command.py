@@ -150,8 +150,9 @@ def test_missing(impl, program, kind):
     with pytest.raises(FileNotFoundError) as info:
         impl.Popen([program])
     error = info.value
-    assert (error.errno, error.filename, error.filename2) == (ENOENT, program, None)
-    assert str(error) == f"[Errno {ENOENT}] {os.strerror(ENOENT)}: {program!r}"
+    assert (error.errno, os.fspath(error.filename)) == (ENOENT, os.fspath(program))
+    assert (error.strerror, error.filename2) == (os.strerror(ENOENT), None)
+    assert str(error) == f"[Errno {ENOENT}] {os.strerror(ENOENT)}: {error.filename!r}"
 
 
 @pytest.mark.parametrize("stdin", [None, "PIPE"])
@@ -172,7 +173,7 @@ def test_not_executable(impl, program):
     path = program("a/prog", "a", mode=0o644)
     with pytest.raises(PermissionError) as info:
         impl.run([path])
-    assert (info.value.errno, info.value.filename) == (EACCES, path)
+    assert (info.value.errno, str(info.value.filename)) == (EACCES, str(path))
 
 
 def test_a_folder_is_no_program(impl, tmp_path):
@@ -185,14 +186,14 @@ def test_a_file_is_no_folder(impl, program):
     path = program("a/prog", "a") / "x"
     with pytest.raises(NotADirectoryError) as info:
         impl.run([path])
-    assert (info.value.errno, info.value.filename) == (ENOTDIR, path)
+    assert (info.value.errno, str(info.value.filename)) == (ENOTDIR, str(path))
 
 
 def test_exec_format_error_and_no_shell_behind_the_back(impl, program):
     path = program("a/prog", "a", first_line="")
     with pytest.raises(OSError) as info:
         impl.run([path])
-    assert (info.value.errno, info.value.filename) == (ENOEXEC, path)
+    assert (info.value.errno, str(info.value.filename)) == (ENOEXEC, str(path))
 
 
 def test_exec_format_error_of_an_empty_file(impl, program, tmp_path):
@@ -207,7 +208,7 @@ def test_the_interpreter_of_a_script_is_missing(impl, program):
     path = program("a/prog", "a", first_line="#!/no/such/interpreter\n")
     with pytest.raises(FileNotFoundError) as info:
         impl.run([path])
-    assert info.value.filename == path
+    assert str(info.value.filename) == str(path)
 
 
 def test_the_empty_name(impl):
@@ -231,9 +232,9 @@ def test_too_long(impl):
 @pytest.mark.parametrize("args", [["tr\0ue"], ["true", "a\0b"], [b"true", b"\0"], "tr\0ue"], ids=repr)
 @pytest.mark.parametrize("shell", [False, True])
 def test_embedded_nul(impl, args, shell):
-    with pytest.raises(ValueError, match="null byte"):
+    with pytest.raises(ValueError, match="embedded null"):
         impl.run(args, shell=shell)
-    with pytest.raises(ValueError, match="null byte"):
+    with pytest.raises(ValueError, match="embedded null"):
         impl.run(["true"], executable="/bin/\0true")
 
 

@@ -6,6 +6,9 @@ import signal
 import pytest
 from children import script, status_of
 
+# Stops itself until it is told to go on, and then sends back what it reads
+COPY = "import os, sys; os.kill(os.getpid(), 19); sys.stdout.buffer.write(sys.stdin.buffer.read())"
+
 
 @pytest.fixture
 def start(impl):
@@ -61,9 +64,7 @@ def test_again(impl, start, text, repeats):
 def test_input_goes_on_where_it_was(impl, start, until):
     """The child reads on only after the timeout."""
     big = bytes(range(256)) * 4096
-    child = start(
-        script("import os, sys; os.kill(os.getpid(), 19); sys.stdout.buffer.write(sys.stdin.buffer.read())")
-    )
+    child = start(script(COPY))
     for number in range(3):
         with pytest.raises(impl.TimeoutExpired):
             child.communicate(big if number == 0 else None, timeout=0.05)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from children import descriptors_of, script
 
-SHOW = "import os, sys; sys.stdout.buffer.write(b'\\0'.join(k + b'=' + v for k, v in sorted(os.environb.items())))"
+SHOW = "import os; os.write(1, b'\\0'.join(k + b'=' + v for k, v in sorted(os.environb.items())))"
 
 
 def environment(impl, env):

@@ -1,9 +1,10 @@
-"""The exceptions: the standard library's own classes, with the words of 3.15."""
+"""The exceptions: the standard library's own classes, with their words."""
 
 import copy
 import pickle
 import signal
 import subprocess
+import sys
 
 import pytest
 
@@ -14,10 +15,8 @@ NAMES = ["SubprocessError", "CalledProcessError", "TimeoutExpired"]
 
 @pytest.mark.parametrize("name", NAMES)
 def test_one_world(name):
-    """Caught by either name, and with either as a base."""
-    cls = getattr(hasten.subprocess, name)
-    assert issubclass(cls, getattr(subprocess, name))
-    assert issubclass(cls, subprocess.SubprocessError)
+    """The very same class."""
+    assert getattr(hasten.subprocess, name) is getattr(subprocess, name)
 
 
 def test_ours_are_caught_as_theirs():
@@ -74,15 +73,14 @@ def test_words_of_timeout_expired(impl, cmd):
     assert str(impl.TimeoutExpired(cmd, 0.5)) == f"Command '{cmd}' timed out after 0.5 seconds"
 
 
-@pytest.mark.since(3, 15)
-@pytest.mark.parametrize("status, words", [
-    (3, "returned non-zero exit status 3."),
-    (None, "returned non-zero exit status None."),
-    (-1000, "died with unknown signal 1000."),
-])  # fmt: skip
+@pytest.mark.skipif(
+    sys.version_info < (3, 15), reason="the class is the standard library's, and so are its words"
+)
+@pytest.mark.parametrize("status", [3, None])
 @pytest.mark.parametrize("cmd", ["a 'quoted' b", ["a"], b"a", None], ids=repr)
-def test_words_of_3_15(impl, status, words, cmd):
-    assert str(impl.CalledProcessError(status, cmd)) == f"Command {cmd!r} {words}"
+def test_words_of_3_15(impl, status, cmd):
+    error = impl.CalledProcessError(status, cmd)
+    assert str(error) == f"Command {cmd!r} returned non-zero exit status {status}."
 
 
 def test_words_of_what_run_raises(impl):

@@ -49,6 +49,7 @@ print("done")
 """
 
 
+@pytest.mark.since(3, 11)
 @pytest.mark.parametrize("options", [
     "stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE",
     "stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT",

@@ -105,9 +105,9 @@ def test_attributes_of_the_users(impl):
 @pytest.mark.parametrize("method", ["poll", "wait", "kill", "communicate"])
 def test_patching_an_instance_and_the_class(impl, monkeypatch, method):
     with impl.Popen(["true"]) as child:
-        monkeypatch.setattr(child, method, lambda *args: "mine")
+        setattr(child, method, lambda *args: "mine")
         assert getattr(child, method)() == "mine"
-        monkeypatch.undo()
+        delattr(child, method)
         monkeypatch.setattr(impl.Popen, method, lambda self, *args: "ours")
         assert getattr(child, method)() == "ours"
         monkeypatch.undo()

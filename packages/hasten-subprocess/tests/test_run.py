@@ -36,10 +36,13 @@ def test_stdin_of_the_caller_without_input(impl, tmp_path):
         assert impl.run(["cat"], stdin=file, input=None, stdout=impl.PIPE).stdout == b"word"
 
 
+CAPTURED = "stdout and stderr arguments may not be used with capture_output."
+
+
 @pytest.mark.parametrize("options, words", [
     ({"input": b"", "stdin": 0}, "stdin and input arguments may not both be used."),
-    ({"capture_output": True, "stdout": 1}, "stdout and stderr arguments may not be used with capture_output."),
-    ({"capture_output": True, "stderr": 1}, "stdout and stderr arguments may not be used with capture_output."),
+    ({"capture_output": True, "stdout": 1}, CAPTURED),
+    ({"capture_output": True, "stderr": 1}, CAPTURED),
 ])  # fmt: skip
 def test_arguments_that_contradict(impl, options, words):
     with pytest.raises(ValueError) as info:

@@ -51,7 +51,10 @@ def test_the_encoding_of_the_locale(impl):
 
 
 @pytest.mark.parametrize("errors, expected", [
-    ("replace", "a\ufffdb"), ("ignore", "ab"), ("backslashreplace", "a\\xffb"), ("surrogateescape", "a\udcffb"),
+    ("replace", "a\ufffdb"),
+    ("ignore", "ab"),
+    ("backslashreplace", "a\\xffb"),
+    ("surrogateescape", "a\udcffb"),
 ])  # fmt: skip
 def test_errors(impl, errors, expected):
     for options in {"encoding": "utf-8"}, {"encoding": "ascii"}:

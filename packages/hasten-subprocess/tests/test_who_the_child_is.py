@@ -13,7 +13,7 @@ NOBODY = pwd.getpwnam("nobody") if os.path.exists("/etc/passwd") else None
 
 
 def ids(child):
-    """Real, effective, saved and file-system id, of the user and of the group; and the supplementary groups."""
+    """Real, effective, saved and file-system id of the user, those of the group, and the other groups."""
     status = status_of(child.pid)
     uids, gids = ([int(word) for word in status[name].split()] for name in ("Uid", "Gid"))
     return uids, gids, [int(word) for word in status["Groups"].split()]

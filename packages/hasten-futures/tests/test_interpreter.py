@@ -10,6 +10,7 @@ import concurrent.futures
 import gc
 import importlib
 import operator
+import subprocess
 import sys
 import weakref
 from types import ModuleType
@@ -349,6 +350,47 @@ def test_a_context_on_its_own():
     del context
     gc.collect()
     assert len(interpreters.list_all()) == before
+
+
+@needs_interpreters
+def test_our_module_in_another_interpreter():
+    """It is the standard library's there: functions of a script that imports it can be sent."""
+
+    def names():
+        import concurrent.futures.thread
+
+        import hasten.futures
+        import hasten.futures.interpreter
+        import hasten.futures.thread
+        from hasten.futures import InterpreterPoolExecutor, ThreadPoolExecutor, thread
+
+        with ThreadPoolExecutor(1) as pool:
+            results = list(pool.map(str, range(3)))
+            done = [future.result() for future in hasten.futures.as_completed([pool.submit(str, 5)])]
+        same = thread is hasten.futures.thread is concurrent.futures.thread
+        return same, InterpreterPoolExecutor.__module__, hasten.futures.Future.__module__, results, done
+
+    with hasten.futures.InterpreterPoolExecutor(1) as pool:
+        same, pool_from, future_from, results, done = pool.submit(names).result(LONG)
+    assert same
+    assert (pool_from, future_from) == ("concurrent.futures.interpreter", "concurrent.futures._base")
+    assert (results, done) == (["0", "1", "2"], ["5"])
+
+
+@needs_interpreters
+def test_functions_of_a_script(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from hasten.futures import InterpreterPoolExecutor\n"
+        "state = ['fresh']\n"
+        "def begin(value): state.append(value)\n"
+        "def look(): return state\n"
+        "if __name__ == '__main__':\n"
+        "    with InterpreterPoolExecutor(1, initializer=begin, initargs=('used',)) as pool:\n"
+        "        print(pool.submit(look).result(), state)\n"
+    )
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("['fresh', 'used'] ['fresh']\n", "")
 
 
 # ---- Pythons without interpreters ----

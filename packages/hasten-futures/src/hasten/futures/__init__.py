@@ -8,6 +8,7 @@ those, asyncio's for one.  ProcessPoolExecutor is the interpreter's own class; i
 for, and so is InterpreterPoolExecutor.
 """
 
+from hasten.futures import _elsewhere
 from hasten.futures._base import (
     ALL_COMPLETED,
     FIRST_COMPLETED,

@@ -76,3 +76,24 @@ def test_a_block_of_shared_memory(left):
     assert f"/dev/shm/{name}" in left()
     block.unlink()
     assert not any(name in told for told in left())
+
+
+def test_blocks_that_another_run_makes_and_drops_all_the_time():
+    over, turning = threading.Event(), threading.Event()
+
+    def churn():
+        while not over.is_set():
+            block = shared_memory.SharedMemory(create=True, size=1)
+            block.close()
+            block.unlink()
+            turning.set()
+
+    other = threading.Thread(target=churn)
+    other.start()
+    try:
+        assert turning.wait(30)
+        before = leftovers.everything()
+        assert leftovers.leftovers(before, grace=30) == []
+    finally:
+        over.set()
+        other.join()

@@ -8,8 +8,6 @@ from fractions import Fraction
 
 import pytest
 
-import hasten.futures as ours
-
 
 class Fault(Exception):
     pass
@@ -120,22 +118,28 @@ def test_keywords(impl):
 # ---- what counts as done -------------------------------------------------------------------------
 
 
-def test_cancelled_is_done_once_the_executor_knows(impl, when):
-    future = cancelled(impl, notified=False)
-    assert impl is ours or impl.wait([future], 0, when).not_done == {future}
-    future.set_running_or_notify_cancel()
-    assert impl.wait([future], 0, when).done == {future}
-
-
-@pytest.mark.ours
-def test_cancelled_is_done(impl, when, spawn):
-    """As the documentation has it; the standard library waits until the executor knows."""
+def test_cancelled_is_done_once_the_executor_knows(impl, when, spawn):
     future, later = cancelled(impl, notified=False), impl.Future()
+    assert impl.wait([future], 0, when).not_done == {future}
+    future.set_running_or_notify_cancel()
     assert impl.wait([future], 0, when).done == {future}
     task = spawn(impl.wait, [later], None, when).settle()
     later.cancel()
-    assert task.result().done == {later}
+    assert task.settle().is_alive()
     later.set_running_or_notify_cancel()
+    assert task.result().done == {later}
+
+
+@pytest.mark.ours
+def test_a_pool_knows_at_once(make_pool, when, impl):
+    """Also while its worker is busy, which is what the standard library waits for."""
+    pool, gate = make_pool(1), threading.Event()
+    pool.submit(gate.wait)
+    future = pool.submit(len, "")
+    future.cancel()
+    assert impl.wait([future], 30, when).done == {future}
+    assert list(impl.as_completed([future], 30)) == [future]
+    gate.set()
 
 
 def test_first_completed_does_not_wait_for_others(impl):

@@ -22,11 +22,15 @@ def is_elsewhere():
     return interpreters.get_current() != interpreters.get_main()
 
 
+def stand_in():
+    for part in PARTS:
+        module = sys.modules[f"{PACKAGE}.{part}"] = import_module(f"concurrent.futures.{part}")
+        setattr(sys.modules[PACKAGE], part, module)
+
+
 try:
     from hasten.futures import _future  # noqa: F401
 except ImportError:
     if not is_elsewhere():
         raise
-    for part in PARTS:
-        module = sys.modules[f"{PACKAGE}.{part}"] = import_module(f"concurrent.futures.{part}")
-        setattr(sys.modules[PACKAGE], part, module)
+    stand_in()

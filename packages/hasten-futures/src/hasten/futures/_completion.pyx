@@ -39,12 +39,10 @@ cdef class Collector:
     cdef Py_ssize_t wanted      # how many have to come in before the thread is woken
     cdef bint until_exception
     cdef set futures            # keeps them alive until they are taken
-    cdef list others            # futures of the standard library's that have us in their _waiters
-    cdef list others_done
+    cdef dict others            # futures of the standard library's that have us in their _waiters: their watches
 
     def __cinit__(self):
-        self.others, self.others_done = [], []
-        self.futures = set()
+        self.futures, self.others = set(), {}
 
     def __dealloc__(self):
         free(self.watches)
@@ -57,36 +55,41 @@ cdef class Collector:
         if self.watches == NULL:
             raise MemoryError(f"no memory to wait for {len(futures)} futures")
         for future in futures:
-            if not isinstance(future, Future):
-                self.watch_other(future)
-                continue
             w = &self.watches[self.count]
             self.count += 1
-            w.watcher, w.future, w.notice = <void *>self, <void *>future, arrive
-            if not (<Future>future).add_watch(w):
-                take_in(self, w)
+            w.future = <void *>future
+            if isinstance(future, Future):
+                w.watcher, w.notice = <void *>self, arrive
+                if not (<Future>future).add_watch(w):
+                    take_in(self, w)
+            else:
+                self.watch_other(future, w)
         return 0
 
-    cdef int watch_other(self, future) except -1:
+    cdef int watch_other(self, future, watch *w) except -1:
+        self.others[future] = <size_t>w
         with future._condition:
             if has_ended(future):
-                self.others_done.append(future)
-                self.arrived += 1
+                self.arrive_other(future, False)
             else:
                 future._waiters.append(self)
-                self.others.append(future)
         return 0
 
     cdef int unwatch_all(self) except -1:
         """From now on no future knows of us."""
         cdef Py_ssize_t i
         for i in range(self.count):
-            if self.watches[i].future != NULL:
+            if self.watches[i].notice != NULL and self.watches[i].future != NULL:
                 (<Future>self.watches[i].future).remove_watch(&self.watches[i])
-        for future in self.others:
-            with future._condition:
-                if self in future._waiters:
-                    future._waiters.remove(self)
+        for future in list(self.others):
+            self.unwatch_other(future)
+        return 0
+
+    cdef int unwatch_other(self, future) except -1:
+        del self.others[future]
+        with future._condition:
+            if self in future._waiters:
+                future._waiters.remove(self)
         return 0
 
     cdef bint sleep_until(self, int64_t deadline) except -1:
@@ -108,46 +111,43 @@ cdef class Collector:
             self.first = w.next_done
             future = <object>w.future
             w.future = NULL
-        elif self.others_done:
-            future = self.others_done.pop(0)
-        if future is not None:
             self.arrived -= 1
         hs_mutex_unlock(&self.guard)
-        self.futures.discard(future)
+        if w != NULL:
+            self.futures.discard(future)
+            if future in self.others:
+                self.unwatch_other(future)
         return future
 
-    cdef int arrive_other(self, future) except -1:
+    cdef int arrive_other(self, future, bint failed) except -1:
         cdef hs_wakes due
-        cdef bint failed = self.until_exception and not future.cancelled() and future.exception() is not None
+        cdef watch *w = <watch *><size_t>self.others[future]
         due.count = 0
         hs_mutex_lock(&self.guard)
-        self.others_done.append(future)
-        count(self, failed, &due)
+        append(self, w, failed, &due)
         hs_mutex_unlock(&self.guard)
         wake(&due)
         return 0
 
     def add_result(self, future):
         """Called by a future of the standard library's that has a result."""
-        self.arrive_other(future)
+        self.arrive_other(future, False)
 
     def add_exception(self, future):
         """Called by a future of the standard library's that has an exception."""
-        self.arrive_other(future)
+        self.arrive_other(future, True)
 
     def add_cancelled(self, future):
         """Called by a future of the standard library's that was cancelled."""
-        self.arrive_other(future)
+        self.arrive_other(future, False)
 
 
 cdef void arrive(watch *w, hs_wakes *due) noexcept:
     """Called by a future that is done, under its guard.  A reference keeps the collector until we leave."""
     cdef Collector self = <Collector>w.watcher
     cdef Future future = <Future>w.future
-    cdef bint failed = self.until_exception and future.state == FINISHED and future.error is not None
     hs_mutex_lock(&self.guard)
-    append(self, w)
-    count(self, failed, due)
+    append(self, w, future.state == FINISHED and future.error is not None, due)
     hs_mutex_unlock(&self.guard)
 
 
@@ -158,19 +158,16 @@ cdef void take_in(Collector self, watch *w) noexcept:
     arrive(w, &nobody)
 
 
-cdef void append(Collector self, watch *w) noexcept:
+cdef void append(Collector self, watch *w, bint failed, hs_wakes *due) noexcept:
+    """One more has come in.  The guard is held."""
     w.next_done = NULL
     if self.first == NULL:
         self.first = w
     else:
         self.last.next_done = w
     self.last = w
-
-
-cdef void count(Collector self, bint enough, hs_wakes *due) noexcept:
-    """One more has come in."""
     self.arrived += 1
-    if enough:
+    if failed and self.until_exception:
         self.wanted = 0
     if self.arrived >= self.wanted:
         collect(&self.asleep, due)

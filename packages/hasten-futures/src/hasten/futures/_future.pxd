@@ -37,7 +37,11 @@ cdef class Future:
     cdef dict kwargs
     cdef void *next_task
     cdef bint pooled        # it is the future of a pool's task
+    cdef bint touched       # an attribute was set
 
+    cdef void touch(self) noexcept
+    cdef void show(self) noexcept
+    cdef bint is_plain(self) noexcept
     cdef object lock(self)
     cdef bint is_done(self) noexcept
     cdef bint has_ended(self) noexcept
@@ -45,6 +49,7 @@ cdef class Future:
     cdef void remove_watch(self, watch *w) noexcept
     cdef bint settle(self, int state, int latest, value, error, hs_wakes *due) except -1
     cdef int tell_waiters(self, condition, hs_wakes *due) except -1
+    cdef int enter_state(self, int state) except -1
     cdef int begin(self) except -1
     cdef void notice_end(self, hs_wakes *due) noexcept
     cdef int invoke_callbacks(self) except -1
@@ -52,4 +57,5 @@ cdef class Future:
     cdef object outcome(self)
 
 
-cdef Future new_future()
+cdef Future new_pooled()
+cdef void untrack_plain(tuple args) noexcept

@@ -12,14 +12,23 @@ A future that was cancelled is done at once, but wait() and as_completed() hear 
 has noticed, as it is in the standard library.  The future of a pool's task notices by itself: the pool may
 be busy for long.
 
+The cyclic garbage collector would walk over all futures that are queued, over and over, and that takes
+as long as everything else a pool does.  It could never free them, as the queue holds them in a way that
+it does not see.  So the future of a task is hidden from it until it has something that may be part of
+a cycle: an exception, a result that is a container, or an attribute that somebody has set.
+
+A pool's worker stores the outcome without a call of set_result(), unless somebody has replaced a method of the
+class (its tag tells) or of this future (`touched` tells).
+
 Those who sleep in result() are in a list of the future's own.  A pool's worker wakes them when the GIL is
 free: a sleeper that is woken before would only queue up for it.
 """
 
+from cpython.object cimport PyTypeObject
 from cpython.ref cimport PyObject
 from libc.stdint cimport int64_t
 
-from compat cimport hs_mutex_lock, hs_mutex_unlock
+from compat cimport hs_mutex_lock, hs_mutex_unlock, hs_type_tag
 from sleep cimport hs_wakes
 from hasten.futures._waiting cimport collect, deadline_of, expired, sleep, wake
 
@@ -32,13 +41,23 @@ cdef extern from *:
     static inline int load_state(const int *state) { return __atomic_load_n(state, __ATOMIC_ACQUIRE); }
     static inline void store_state(int *state, int value) { __atomic_store_n(state, value, __ATOMIC_RELEASE); }
 
+    static inline int is_collected(PyObject *object) { return PyObject_IS_GC(object); }
+    static inline void track(PyObject *object) {
+        if (!PyObject_GC_IsTracked(object)) PyObject_GC_Track(object);
+    }
+    static inline void untrack(PyObject *object) { PyObject_GC_UnTrack(object); }
+
     static inline PyObject *new_instance(PyObject *type, PyObject *no_args) {
         return ((PyTypeObject *)type)->tp_new((PyTypeObject *)type, no_args, NULL);
     }
     """
     int load_state(const int *state) noexcept
     void store_state(int *state, int value) noexcept
+    bint is_collected(object value) noexcept
+    void track(object value) noexcept
+    void untrack(object value) noexcept
     object new_instance(PyObject *cls, PyObject *no_args)
+    int PyObject_GenericSetAttr(object instance, object name, PyObject *value) except -1
 
 cdef tuple STATES = ("PENDING", "RUNNING", "CANCELLED", "CANCELLED_AND_NOTIFIED", "FINISHED")
 cdef tuple WORDS = ("pending", "running", "cancelled", "cancelled", "finished")
@@ -48,16 +67,32 @@ cdef object CancelledError = stdlib.CancelledError
 cdef object InvalidStateError = stdlib.InvalidStateError
 cdef object TimeoutError = stdlib.TimeoutError
 cdef object public_class = None
+cdef unsigned int public_tag = 0
 
 
 def _set_public_class(cls):
-    """Tell which class the futures of pools are to have."""
-    global public_class
+    """Tell which class the futures of pools are to have.  It is complete."""
+    global public_class, public_tag
     public_class = cls
+    cls.set_result  # makes sure of the tag
+    public_tag = hs_type_tag(<PyTypeObject *>cls)
 
 
-cdef Future new_future():
-    return <Future>new_instance(<PyObject *>public_class, <PyObject *>NO_ARGS)
+cdef Future new_pooled():
+    """The future of a task that is about to be queued."""
+    cdef Future future = <Future>new_instance(<PyObject *>public_class, <PyObject *>NO_ARGS)
+    untrack(future)
+    future.pooled = True
+    return future
+
+
+cdef void untrack_plain(tuple args) noexcept:
+    """Hide *args* from the collector, as that does by itself when it has met a tuple of plain values."""
+    for value in args:
+        if is_collected(value):
+            return
+    if args:
+        untrack(args)
 
 
 cdef class Future:
@@ -71,6 +106,26 @@ cdef class Future:
 
     def __init__(self):
         """There is nothing to set."""
+
+    def __setattr__(self, name, value):
+        self.touch()
+        PyObject_GenericSetAttr(self, name, <PyObject *>value)
+
+    def __delattr__(self, name):
+        self.touch()
+        PyObject_GenericSetAttr(self, name, NULL)
+
+    cdef void touch(self) noexcept:
+        self.touched = True
+        self.show()
+
+    cdef void show(self) noexcept:
+        """Show the future to the collector."""
+        track(self)
+
+    cdef bint is_plain(self) noexcept:
+        """Whether set_result() and the like do what they do here."""
+        return not self.touched and hs_type_tag(<PyTypeObject *>public_class) == public_tag and public_tag != 0
 
     # ---- asking ------------------------------------------------------------------------------------
 
@@ -175,7 +230,7 @@ cdef class Future:
         if before <= CANCELLED and before != RUNNING:
             return before == PENDING
         logger.critical("Future %s in unexpected state: %s", <size_t><void *>self, STATES[before])
-        raise RuntimeError(f"Future in unexpected state: {STATES[before]}")
+        raise RuntimeError("Future in unexpected state")
 
     def set_result(self, result):
         """For executors: the call returned *result*.  InvalidStateError if the future is done."""
@@ -226,6 +281,8 @@ cdef class Future:
         if self.state > latest:
             unlock(self, condition)
             return False
+        if self.pooled and (error is not None or is_collected(value)):
+            self.show()
         old_value, old_error = self.value, self.error  # dropped when the guard is free
         self.value, self.error = value, error
         store_state(&self.state, state)
@@ -253,6 +310,20 @@ cdef class Future:
             if condition is not None:
                 condition.notify_all()
                 condition.release()
+        return 0
+
+    cdef int enter_state(self, int state) except -1:
+        """What a subclass does that keeps the state by itself: it holds the condition, and notifies it."""
+        cdef hs_wakes due
+        due.count = 0
+        hs_mutex_lock(&self.guard)
+        store_state(&self.state, state)
+        if state >= CANCELLED:
+            collect(&self.asleep, &due)
+        if state >= CANCELLED_AND_NOTIFIED:
+            self.notice_end(&due)
+        hs_mutex_unlock(&self.guard)
+        wake(&due)
         return 0
 
     cdef int begin(self) except -1:
@@ -326,7 +397,7 @@ cdef class Future:
     def _state(self, name):
         if name not in STATES:
             raise ValueError(f"{name!r} is no state of a future: it is one of {', '.join(STATES)}")
-        store_state(&self.state, STATES.index(name))
+        self.enter_state(STATES.index(name))
 
     @property
     def _result(self):
@@ -350,6 +421,7 @@ cdef class Future:
     def _condition(self):
         """Held, it keeps the future as it is."""
         if self.condition is None:
+            self.show()
             condition = Condition()
             hs_mutex_lock(&self.guard)
             if self.condition is None:
@@ -365,6 +437,7 @@ cdef class Future:
     def _waiters(self):
         """Objects that are told of the end: add_result(), add_exception(), add_cancelled()."""
         if self.waiters is None:
+            self.show()
             self.waiters = []
         return self.waiters
 

@@ -11,7 +11,8 @@ Two rules keep this going: if a task waits and a worker sleeps, some worker is a
 and a worker that has looked clears the note (`asleep.pending`).
 
 The GIL.  A worker whose tasks are C functions runs no Python code in which other threads would get their
-turn, so it lets go of the GIL every 5 ms.  Those who wait for a result are woken when the worker has
+turn, so it lets go of the GIL every 5 ms, before a task: after one, whoever sees the future done
+may count on it that the worker is idle.  Those who wait for a result are woken when the worker has
 let go of the GIL to sleep; if it goes on with another task, they are woken before that.
 
 The executor and its workers share the WorkQueue.  It knows the executor only by a weak reference: when the
@@ -32,7 +33,7 @@ from compat cimport HS_FREE_THREADED, hs_mutex, hs_mutex_lock, hs_mutex_unlock
 from park cimport hs_waitlist
 from sleep cimport hs_wakes
 from timeout cimport hs_seconds
-from hasten.futures._future cimport FINISHED, PENDING, RUNNING, Future, new_future
+from hasten.futures._future cimport FINISHED, PENDING, RUNNING, Future, new_pooled, untrack_plain
 from hasten.futures._waiting cimport collect, forks, sleep, wake, wake_one
 
 import weakref
@@ -113,9 +114,10 @@ cdef class WorkQueue:
 
     def get_nowait(self):
         """Take the next task away from the workers: an object with its `future`.  queue.Empty if none waits."""
-        cdef object future = pop_locked(self)
+        cdef Future future = pop_locked(self)
         if future is None:
             raise Empty
+        future.show()
         return WorkItem(future)
 
     def put(self, item):
@@ -339,15 +341,14 @@ cdef int make_calls(WorkQueue self, context, worker *me) except -1:
         if future is None:
             return 0
         me.task = <void *>future
+        if not HS_FREE_THREADED and hs_now() - since > GIL_SLICE:
+            let_others_run()
+            since = hs_now()
         try:
             make_call(self, context, future, &due)
         except BaseException:
             logger.critical("Exception in worker", exc_info=True)
         me.task = NULL
-        if not HS_FREE_THREADED and hs_now() - since > GIL_SLICE:
-            wake(&due)
-            let_others_run()
-            since = hs_now()
 
 
 cdef Future take(WorkQueue self, worker *me, hs_wakes *due):
@@ -386,7 +387,7 @@ cdef int make_call(WorkQueue self, context, Future future, hs_wakes *due) except
     cdef object function = future.function
     cdef object args = future.args, kwargs = future.kwargs
     future.function = future.args = future.kwargs = None
-    if future.begin() != PENDING:
+    if (future.begin() != PENDING) if future.is_plain() else (not future.set_running_or_notify_cancel()):
         return 0
     try:
         if self.resolve is not None:
@@ -398,9 +399,20 @@ cdef int make_call(WorkQueue self, context, Future future, hs_wakes *due) except
     except BaseException as raised:
         error = raised
     function = args = kwargs = None  # who sees the future done may rely on it that these are gone
+    finish(future, value, error, due)
+    return 0
+
+
+cdef int finish(Future future, value, error, hs_wakes *due) except -1:
+    if not future.is_plain():
+        wake(due)
+        if error is None:
+            future.set_result(value)
+        else:
+            future.set_exception(error)
+        return 0
     if not future.settle(FINISHED, RUNNING, value, error, due):
         raise stdlib.InvalidStateError(f"{future._state}: {future!r}")
-    value = error = None
     if future.callbacks is not None:
         wake(due)
         future.invoke_callbacks()
@@ -512,11 +524,11 @@ cdef class ThreadPool:
         RuntimeError after shutdown(), after the interpreter has begun to end, or if no worker can be started;
         BrokenThreadPool if an initializer has failed.
         """
-        cdef Future future = new_future()
-        future.pooled = True
+        cdef Future future = new_pooled()
         if self.queue is None:
             raise RuntimeError(f"{type(self).__name__}.__init__() has not been called")
         if self.queue.resolve is None:
+            untrack_plain(args)
             future.function, future.args = fn, args
             if kwargs:
                 future.kwargs = kwargs

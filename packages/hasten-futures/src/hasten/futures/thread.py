@@ -155,6 +155,7 @@ class ThreadPoolExecutor(_thread_pool.ThreadPool, Executor, _stdlib.ThreadPoolEx
             and the end of the program waits no longer for the threads that still run: it ends them where
             they are.
         """
+        until = None if timeout is None else monotonic() + _thread_pool.seconds_of(timeout)
         queue = self._work_queue
         queue._close()
         if cancel_futures:
@@ -163,10 +164,9 @@ class ThreadPoolExecutor(_thread_pool.ThreadPool, Executor, _stdlib.ThreadPoolEx
             for thread in list(self._threads):
                 thread.join()
         elif wait:
-            self._join_for(timeout)
+            self._join_until(until, timeout)
 
-    def _join_for(self, timeout):
-        until = monotonic() + _thread_pool.seconds_of(timeout)
+    def _join_until(self, until, timeout):
         for thread in list(self._threads):
             thread.join(max(0, until - monotonic()))
         running = [thread for thread in self._threads if thread.is_alive()]

@@ -1,12 +1,11 @@
 """Exchange: feeding pipes and collecting from them in one loop; decode()."""
 
 import array
-import codecs
 import errno
 import fcntl
+import inspect
 import io
 import os
-import select
 import signal
 import socket
 import subprocess
@@ -50,8 +49,10 @@ def is_open(fd):
     return True
 
 
-def is_blocking(fd):
-    return os.get_blocking(fd)
+def close_rest(exchange):
+    for fd in (exchange.stdin_fd, exchange.stdout_fd, exchange.stderr_fd):
+        if fd != -1:
+            os.close(fd)
 
 
 @pytest.fixture
@@ -119,7 +120,7 @@ class TestBothWays:
         assert (exchange.stdout, exchange.stderr, exchange.input_sent) == (None, None, 0)
 
     def test_signature(self):
-        assert Exchange.__doc__.startswith("Exchange(stdin_fd=-1, stdout_fd=-1, stderr_fd=-1, input=None")
+        assert list(inspect.signature(Exchange).parameters) == ["stdin_fd", "stdout_fd", "stderr_fd", "input", "on_end"]
 
 
 class TestInput:
@@ -160,24 +161,19 @@ class TestInput:
             os.set_blocking(writer, blocking)
             exchange = Exchange(stdin_fd=writer, input=BIG)
             assert exchange.pump(0) is False
-            assert is_blocking(writer) is blocking
+            assert os.get_blocking(writer) is blocking
             assert 0 < exchange.input_sent < len(BIG)
 
     def test_a_copy_of_the_descriptor_stays_blocking(self, pipe, spawn):
         reader, writer = pipe()
         copy = os.dup(writer)
         try:
-            taker = spawn(lambda: sum(len(os.read(reader, 1 << 20)) for _ in iter(lambda: got(), True)))
-            taken = []
-
-            def got():
-                taken.append(1)
-                return exchange.stdin_fd == -1 and not select.select([reader], [], [], 0)[0]
-
             exchange = Exchange(stdin_fd=writer, input=BIG)
-            assert exchange.pump(30)
-            assert is_blocking(copy)
-            assert taker.result() == len(BIG)
+            with open(reader, "rb") as file:
+                taker = spawn(lambda: file.read(len(BIG)))
+                assert exchange.pump(30)
+                assert taker.result() == BIG
+            assert os.get_blocking(copy)
         finally:
             os.close(copy)
 
@@ -218,10 +214,9 @@ class TestTimeouts:
 
     @pytest.mark.parametrize("timeout", [0, -1, -float("inf"), 0.001])
     def test_a_writer_without_an_end(self, child, timeout):
-        exchange = Exchange(-1, *child("cat", "/dev/zero")[1:])
+        exchange = Exchange(*child("cat", "/dev/zero"))
         assert exchange.pump(timeout) is False
-        os.close(exchange.stdout_fd)
-        os.close(exchange.stderr_fd)
+        close_rest(exchange)
 
     def test_any_real_number(self, pipe):
         from fractions import Fraction
@@ -260,7 +255,7 @@ class TestEnds:
         assert exchange.pump()
         assert sorted(ended) == sorted([writer, stdout])
         assert is_open(writer) and is_open(stdout)
-        assert is_blocking(writer)
+        assert os.get_blocking(writer)
 
     def test_an_error_in_that_function(self, pipe):
         (stdin, writer), (stdout, out) = pipe(), pipe()
@@ -343,11 +338,10 @@ class TestSignals:
     def test_one_that_comes_while_data_flows(self, child, on_signal):
         """It does not interrupt any sleep."""
         on_signal(interrupt)
-        exchange = Exchange(-1, *child("sh", "-c", f"kill -USR1 {os.getpid()}; exec cat /dev/zero")[1:])
+        exchange = Exchange(*child("sh", "-c", f"kill -USR1 {os.getpid()}; exec cat /dev/zero"))
         with pytest.raises(Interrupt):
             exchange.pump()
-        os.close(exchange.stdout_fd)
-        os.close(exchange.stderr_fd)
+        close_rest(exchange)
 
     def test_the_handler_cannot_use_the_exchange(self, pipe, on_signal, when_main_sleeps):
         exchange = Exchange(stdout_fd=pipe()[0])
@@ -429,7 +423,7 @@ class TestDecode:
         st.lists(st.sampled_from([b"\r", b"\n", b"\r\n", b"a", b"\xc3\xa4", b"\xff", b"\xe2\x82"])).map(
             b"".join
         ),
-        st.sampled_from(["utf-8", "latin-1", "ascii", "utf-16"]),
+        st.sampled_from(["utf-8", "latin-1", "ascii", "utf-16-le"]),
         st.sampled_from(["strict", "replace", "ignore", "surrogateescape"]),
     )
     def test_also_what_is_no_text(self, data, encoding, errors):
@@ -455,6 +449,5 @@ class TestDecode:
             decode(b"x", "no such encoding", None)
         with pytest.raises(LookupError):
             decode(b"\xff", "ascii", "no such handler")
-        assert codecs.lookup("hex") is not None
         with pytest.raises(LookupError):
             decode(b"00", "hex", None)

@@ -1,6 +1,7 @@
 """_init, _qsize, _put and _get of subclasses, put() and get() too, defined early or patched late."""
 
 import collections
+import threading
 from unittest import mock
 
 import pytest
@@ -344,3 +345,54 @@ def test_one_thread_in_the_hooks_at_a_time(impl, kind, spawn):
         putter.result()
     assert sorted(got) == sorted(list(range(100)) * 3)
     assert Exclusive.most == 1
+
+
+@pytest.mark.parametrize("waiting", ["before", "after"])
+@pytest.mark.parametrize("name, maxsize", [("_get", 0), ("_put", 1)])
+def test_hook_deleted_while_a_thread_is_in_it(impl, kind, name, maxsize, waiting, spawn):
+    """Who is in the hook has looked already: nobody may take its item, or its place, past it."""
+    q, inside, go = getattr(impl, kind)(maxsize), threading.Event(), threading.Event()
+
+    def hook(*args):
+        if not inside.is_set():
+            inside.set()
+            assert go.wait(30)
+        return getattr(type(q), name)(q, *args)
+
+    setattr(q, name, hook)
+    if name == "_get":
+        q.put(1)
+        use, undo = q.get, lambda: q.put(2)
+    else:
+        use, undo = lambda: q.put(1), q.get
+    first = spawn(use)
+    assert inside.wait(30)
+    if waiting == "before":
+        second = spawn(use).settle()
+    delattr(q, name)
+    if waiting == "after":
+        second = spawn(use).settle()
+    assert second.is_alive()
+    go.set()
+    first.result()
+    second.settle()
+    assert second.is_alive() and q.qsize() == (name == "_put")
+    undo()
+    second.result()
+
+
+def test_hooks_come_and_go_while_threads_wait(impl, spawn):
+    """No wake is lost on the way from one state to the other: everybody gets an item."""
+    q = impl.Queue()
+    for turn in range(30):
+        getters = [spawn(q.get) for _ in range(4)]
+        if turn % 2:
+            q._put = lambda item: type(q)._put(q, item)
+        for item in range(2):
+            q.put(item)
+        if turn % 2:
+            del q._put
+        for item in range(2):
+            q.put(item)
+        for getter in getters:
+            getter.result()

@@ -10,6 +10,7 @@ cdef enum:
     COMPARES = 8    # storing an item runs Python code (priority queues)
     UNTAGGED = 16   # the interpreter gives the type no version tag: look for hooks each time
     COMPARED = 32   # maxsize is no int or float: Python has to compare it with the size
+    OCCUPIED = 64   # a thread is inside the monitor: what it has looked at must stay as it is
 
 
 cdef class Items(Ring):

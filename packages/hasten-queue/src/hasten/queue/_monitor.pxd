@@ -19,6 +19,7 @@ cdef class Monitor(Items):
 
     cdef bint inside(self) noexcept
     cdef int enter(self, bint signals=*) except -1
+    cdef void open_gate(self) noexcept
     cdef int leave(self) except -1
     cdef int wait(self, hs_waitlist *list, int64_t deadline) except -1
     cdef int notify(self, hs_waitlist *list) except -1

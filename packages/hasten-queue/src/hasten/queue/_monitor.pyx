@@ -4,7 +4,8 @@
 A plain queue needs none of this: it changes under the guard, a few instructions without Python code.
 But hooks of subclasses, comparisons in a priority queue and containers seen by users run Python code
 between check and store.  For them there is a *gate*: `owner` says which thread is inside, the others
-sleep in `entering`.
+sleep in `entering`.  The direct way is closed as long as somebody is inside, even if the reason to be
+there is gone meanwhile (a hook was deleted, say): the owner has looked and is about to store.
 
 Once somebody has asked for `mutex`, `not_empty`, `not_full` or `all_tasks_done`, these exist: a real lock
 and three real conditions over it.  From then on they are the gate, for good, since users may hold or
@@ -34,7 +35,7 @@ from clock cimport HS_NEVER
 from compat cimport hs_finalizing, hs_mutex_lock, hs_mutex_unlock
 from park cimport hs_thread_number, hs_waitlist
 from hasten._thread import allocate_lock
-from hasten.queue._items cimport OPENED, SHARED, Items
+from hasten.queue._items cimport OCCUPIED, OPENED, SHARED, Items
 from hasten.queue._waiting cimport fork_count, seconds_until, sleep, wake_all, wake_first, wake_held
 
 cdef extern from "Python.h":
@@ -77,10 +78,16 @@ cdef class Monitor(Items):
             elif self.owner == 0 or self.owner_forks != fork_count[0] or hs_finalizing():
                 self.owner = hs_thread_number()
                 self.owner_forks = fork_count[0]
+                self.special |= OCCUPIED
                 hs_mutex_unlock(&self.guard)
                 return 0
             else:
                 sleep(&self.entering, &self.guard, HS_NEVER, signals)
+
+    cdef void open_gate(self) noexcept:
+        """With the guard held."""
+        self.owner = 0
+        self.special &= ~OCCUPIED
 
     cdef int leave(self) except -1:
         cdef object condition, error = None
@@ -91,7 +98,7 @@ cdef class Monitor(Items):
                 self.shares_inside = False
                 self.not_full_.release()
             hs_mutex_lock(&self.guard)
-            self.owner = 0
+            self.open_gate()
             wake_first(&self.entering, &self.guard)
         else:
             condition = self.entered
@@ -115,7 +122,7 @@ cdef class Monitor(Items):
             self.shares_inside = False
             self.entered = self.not_full_
             hs_mutex_lock(&self.guard)
-            self.owner = 0
+            self.open_gate()
             wake_first(&self.entering, &self.guard)
         if not self.inside():
             condition = self.entered
@@ -126,7 +133,7 @@ cdef class Monitor(Items):
             return 0
         # The gate opens and the node joins the list under one hold of the guard: no notify() between.
         hs_mutex_lock(&self.guard)
-        self.owner = 0
+        self.open_gate()
         wake_held(&self.entering)
         try:
             sleep(list, &self.guard, deadline)

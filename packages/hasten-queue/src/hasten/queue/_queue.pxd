@@ -19,5 +19,5 @@ cdef class Queue(Tasks):
     cdef object get_reentered(self, block)
     cdef list take_slice(self, Py_ssize_t most)
     cdef int take_more(self, list taken, Py_ssize_t most) except -1
-    cdef int drain(self) except -1
+    cdef int drain(self, list dropped) except -1
     cdef object size_now(self)

@@ -16,10 +16,9 @@ from clock cimport HS_NEVER
 from compat cimport hs_mutex_lock, hs_mutex_unlock, hs_type_tag
 from park cimport hs_waitlist
 from hasten.queue._errors import Empty, Full, ShutDown
-from hasten.queue._items cimport UNTAGGED
+from hasten.queue._items cimport OCCUPIED, UNTAGGED
 from hasten.queue._items import register_base
-from hasten.queue._ring cimport (hs_ring, hs_ring_detach, hs_ring_free, hs_ring_pop, hs_ring_push,
-                                 hs_ring_reserve, take_over)
+from hasten.queue._ring cimport hs_ring_pop, hs_ring_push, hs_ring_reserve, take_over
 from hasten.queue._tasks cimport Tasks
 from hasten.queue._waiting cimport deadline_of, expired, seconds_until, sleep, wake_any, wake_up_to
 
@@ -98,11 +97,17 @@ cdef class Queue(Tasks):
             else:
                 sleep(&self.putters, &self.guard, deadline)
                 slept = True
-        return self.put_inside(item, block, timeout, deadline)
+        try:
+            return self.put_inside(item, block, timeout, deadline)
+        finally:
+            self.pass_on(&self.putters, self.has_room())
 
     cdef void pass_on(self, hs_waitlist *list, bint more) noexcept:
-        """After a sleep: wake the next one if there is more to be had (see _waiting.pyx)."""
-        if more and list.head != NULL:
+        """After a sleep: wake the next one if there is more to be had (see _waiting.pyx).
+
+        Where the direct way is closed for good there is a wake for every item and every free place.
+        """
+        if more and list.head != NULL and not self.special & ~OCCUPIED:
             hs_mutex_lock(&self.guard)
             wake_any(list, &self.guard)
 
@@ -194,7 +199,10 @@ cdef class Queue(Tasks):
             else:
                 sleep(&self.getters, &self.guard, deadline)
                 slept = True
-        return self.get_inside(block, timeout, deadline)
+        try:
+            return self.get_inside(block, timeout, deadline)
+        finally:
+            self.pass_on(&self.getters, self.ring.count > 0)
 
     cdef object get_inside(self, block, timeout, int64_t deadline):
         if self.inside():
@@ -334,6 +342,7 @@ cdef class Queue(Tasks):
         With *immediate* the queue is emptied first, and its items count as done.  All threads that
         are blocked in put(), get() or join() look again.
         """
+        cdef list dropped = []
         if self.inside():
             if immediate:
                 raise RuntimeError("shutdown(immediate=True) called by a hook, a comparison or a finalizer "
@@ -346,25 +355,15 @@ cdef class Queue(Tasks):
         try:
             self.shut = True
             if immediate:
-                self.drain()
+                self.drain(dropped)
                 self.notify_all(&self.joiners)
             self.notify_all(&self.getters)
             self.notify_all(&self.putters)
         finally:
             self.leave()
 
-    cdef int drain(self) except -1:
-        """Take everything out.  Finalizers of the items run at the end, and find the queue empty."""
-        cdef list dropped = []
-        cdef hs_ring all
-        hs_mutex_lock(&self.guard)
-        if self.special == 0:
-            all = hs_ring_detach(&self.ring)
-            self.unfinished = max(0, self.unfinished - all.count)
-            hs_mutex_unlock(&self.guard)
-            hs_ring_free(&all)
-            return 0
-        hs_mutex_unlock(&self.guard)
+    cdef int drain(self, list dropped) except -1:
+        """Move everything to *dropped*.  The caller leaves first: finalizers may use the queue."""
         while self.has_items():
             dropped.append(self.take())
             hs_mutex_lock(&self.guard)

@@ -77,9 +77,15 @@ def waited_for(module: Any, count: int) -> int:
 
 def called_off(module: Any, count: int) -> int:
     """Pools that are shut down with work in their queues, and tasks that are called off one by one."""
-    gate = module.Future()
+    started, gate = module.Future(), module.Future()
+
+    def hold() -> Any:
+        started.set_result(None)
+        return gate.result()
+
     executor = module.ThreadPoolExecutor(1)
-    first = executor.submit(gate.result)
+    first = executor.submit(hold)
+    started.result()
     futures = [executor.submit(list, [number]) for number in range(count)]
     own = sum(future.cancel() for future in futures[::3])
     executor.shutdown(wait=False, cancel_futures=True)

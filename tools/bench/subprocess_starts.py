@@ -175,7 +175,7 @@ class LargeParent(NeedsChild):
     """
 
     unit: str = "of a small parent's"
-    most_rounds: int = 2
+    most_rounds: int = 1
 
     def run(self, state: Any, n: int) -> tuple[int, Any]:
         begin = perf_counter_ns()

@@ -55,7 +55,7 @@ static int hs_child_stdio(hs_plan *plan) {
         }
     }
     for (int i = 0; i < 3; i++) {
-        if (from[i] < 0) continue;
+        if (from[i] == -1) continue;
         if (from[i] == i ? hs_set_cloexec(i, 0) < 0 : dup2(from[i], i) < 0) return -1;
     }
     return 0;

@@ -19,12 +19,12 @@ cdef class PipeEnd:
     """PipeEnd(fd, mode, bufsize=-1, encoding=None, errors=None, line_buffering=False)
 --
 
-    Owns the descriptor *fd* until close() or open().  The other arguments say what file open() makes of it;
-    encoding: None for a binary file.
+    Owns the descriptor *fd* until close() or open_in().  The other arguments say what file the latter makes
+    of it; encoding: None for a binary file.  Threads may share it.
     """
 
-    cdef readonly int fd  # -1 when it is closed, or belongs to a file
-    cdef object mode, bufsize
+    cdef readonly int fd  # -1 when it is closed, or belongs to the file
+    cdef object file, mode, bufsize
     cdef readonly object encoding, errors
     cdef bint line_buffering
 
@@ -34,32 +34,38 @@ cdef class PipeEnd:
         self.encoding, self.errors = encoding, errors
 
     def __del__(self):
-        cdef int fd = self.fd
-        if fd >= 0:
-            self.close()
-            if warn_of_resource(self, 1, "unclosed end of a pipe to a child: %d", fd) < 0:
-                report_unraisable(self)
-
-    def close(self):
-        """Close the descriptor, unless that has been done, or a file has it."""
-        cdef int fd = self.fd
-        self.fd = -1
+        cdef int fd = self.release()
         if fd >= 0:
             with nogil:
                 close(fd)
+            if warn_of_resource(self, 1, "unclosed end of a pipe to a child: %d", fd) < 0:
+                report_unraisable(self)
+
+    cdef int release(self) noexcept:
+        cdef int fd = self.fd
+        self.fd = -1
+        return fd
+
+    def close(self):
+        """Close the descriptor, or the file, if one has been made.  OSError if that fails to write."""
+        cdef int fd = self.release()
+        if fd >= 0:
+            with nogil:
+                close(fd)
+        elif self.file is not None:
+            self.file.close()
 
     def open_in(self, dict place, name):
         """The file object, made at the first call and kept as place[name]; closed if the end is closed."""
         with opening:
-            if name in place:
-                return place[name]
-            closed = self.fd < 0
-            file = self.make_file(_os.open(_os.devnull, _os.O_RDWR) if closed else self.fd)
-            self.fd = -1
-            if closed:
-                file.close()
-            place[name] = file
-            return file
+            if self.file is None:
+                closed = self.fd < 0
+                self.file = self.make_file(_os.open(_os.devnull, _os.O_RDWR) if closed else self.fd)
+                self.fd = -1
+                if closed:
+                    self.file.close()
+            place[name] = self.file
+            return self.file
 
     cdef object make_file(self, fd):
         file = _io.open(fd, self.mode, self.bufsize)
@@ -69,6 +75,6 @@ cdef class PipeEnd:
             return _io.TextIOWrapper(file, encoding=self.encoding, errors=self.errors,
                                      line_buffering=self.line_buffering, write_through=self.mode == "wb")
         except:
-            file.close()
             self.fd = -1
+            file.close()
             raise

@@ -16,6 +16,7 @@
 #include <sys/wait.h>
 
 #include "_child.h"
+#include "_clone.h"
 
 #ifdef __linux__
 #  define HS_HAVE_VFORK 1
@@ -31,35 +32,62 @@ static void hs_child_drop_handlers(void) {
     }
 }
 
-/* Become the program.  report: a pipe for the failure, or -1 if the plan is the parent's own. */
-__attribute__((noinline, noreturn)) static void hs_child_run(hs_plan *plan, const sigset_t *mask, int report) {
-    hs_child_drop_handlers();
+/* What a child needs to know.  report: a pipe for the failure, or -1 if the plan is the parent's own. */
+typedef struct {
+    hs_plan *plan;
+    sigset_t mask;
+    int report;
+} hs_birth;
+
+/* The child's life after its handlers are gone. */
+__attribute__((noinline, noreturn)) static void hs_child_run(void *born) {
+    const hs_birth *birth = born;
+    hs_plan *plan = birth->plan;
     if (hs_child_prepare(plan) == 0) {
-        sigprocmask(SIG_SETMASK, mask, NULL);
+        sigprocmask(SIG_SETMASK, &birth->mask, NULL);
         hs_child_exec(plan);
     }
-    if (report >= 0) {
+    if (birth->report >= 0) {
         int failure[2] = {plan->stage, plan->error};
-        while (write(report, failure, sizeof failure) < 0 && errno == EINTR) {
+        while (write(birth->report, failure, sizeof failure) < 0 && errno == EINTR) {
         }
     }
     _exit(255);
 }
 
 /* The child's pid, or -1 with errno. */
-__attribute__((noinline)) static pid_t hs_start(hs_plan *plan, int by_vfork, int report) {
-    sigset_t all, mask;
-    sigfillset(&all);
-    pthread_sigmask(SIG_BLOCK, &all, &mask);
+__attribute__((noinline)) static pid_t hs_give_birth(hs_birth *birth, int by_vfork) {
+#if HS_HAVE_CLONE
+    if (by_vfork) {
+        long result = hs_clone_vfork(hs_child_run, birth);
+        if (result > 0) return (pid_t)result;
+        if (result != -ENOSYS && result != -EPERM && result != -EINVAL) {
+            errno = (int)-result;
+            return -1;
+        } /* else the kernel is too old, or its system calls are filtered */
+    }
+#endif
 #if HS_HAVE_VFORK
     pid_t pid = by_vfork ? vfork() : fork();
 #else
     pid_t pid = fork();
     (void)by_vfork;
 #endif
-    if (pid == 0) hs_child_run(plan, &mask, report);
+    if (pid == 0) {
+        hs_child_drop_handlers();
+        hs_child_run(birth);
+    }
+    return pid;
+}
+
+static pid_t hs_start(hs_plan *plan, int by_vfork, int report) {
+    hs_birth birth = {.plan = plan, .report = report};
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &birth.mask);
+    pid_t pid = hs_give_birth(&birth, by_vfork);
     int error = errno;
-    pthread_sigmask(SIG_SETMASK, &mask, NULL);
+    pthread_sigmask(SIG_SETMASK, &birth.mask, NULL);
     errno = error;
     return pid;
 }

@@ -7,6 +7,7 @@ has been forked for that, into the program.
 
 import os as _os
 
+from libc.limits cimport INT_MAX
 from libc.stdlib cimport free, malloc
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF
@@ -14,6 +15,7 @@ from posix.types cimport gid_t, pid_t, uid_t
 
 cdef extern from "Python.h":
     int fs_bytes "PyUnicode_FSConverter"(object path, void *result) except 0
+    object index "PyNumber_Index"(object number)
     char *text_of "PyBytes_AS_STRING"(object data) noexcept
 
 cdef extern from "unistd.h" nogil:
@@ -52,6 +54,8 @@ cdef extern from "_spawn.h" nogil:
     int hs_child_prepare(hs_plan *plan)
     void hs_child_exec(hs_plan *plan)
 
+MOST_GROUPS = _os.sysconf("SC_NGROUPS_MAX")
+NO_ID = 0xFFFFFFFF  # what a system call takes for "leave it"
 PREPARE, CHDIR, EXEC = HS_STAGE_PREPARE, HS_STAGE_CHDIR, HS_STAGE_EXEC
 
 cdef bint portable = _os.environ.get("HASTEN_PORTABLE", "0") not in ("", "0")
@@ -76,8 +80,8 @@ cdef class Plan:
     cdef hs_plan p
     cdef list kept  # the bytes objects that the vectors point into
 
-    def __cinit__(self, args, programs, close_fds, pass_fds, cwd, env, int stdin, int stdout, int stderr,
-                  restore_signals, start_new_session, process_group, gid, gids, uid, int umask):
+    def __cinit__(self, args, programs, close_fds, pass_fds, cwd, env, stdin, stdout, stderr,
+                  restore_signals, start_new_session, process_group, gid, gids, uid, umask):
         self.kept = []
         self.p.argv = self.vector(args)
         self.p.programs = self.vector(programs)
@@ -85,18 +89,18 @@ cdef class Plan:
             self.p.env = self.vector(env)
         if cwd is not None:
             self.p.cwd = self.text(cwd)
-        self.p.stdio = [stdin, stdout, stderr]
+        self.p.stdio = [integer(stdin), integer(stdout), integer(stderr)]
         self.p.close_fds, self.p.portable = bool(close_fds), portable
         self.p.restore_signals, self.p.new_session = bool(restore_signals), bool(start_new_session)
-        self.p.umask, self.p.process_group = umask, process_group
+        self.p.umask, self.p.process_group = integer(umask), integer(process_group)
         if pass_fds:
             self.take_descriptors(pass_fds)
         if gids is not None:
             self.take_groups(gids)
         if gid is not None:
-            self.p.gid, self.p.sets_gid = gid, True
+            self.p.gid, self.p.sets_gid = id_of(gid, "gid"), True
         if uid is not None:
-            self.p.uid, self.p.sets_uid = uid, True
+            self.p.uid, self.p.sets_uid = id_of(uid, "uid"), True
 
     def __dealloc__(self):
         free(self.p.argv)
@@ -126,18 +130,21 @@ cdef class Plan:
         cdef int *keep = <int *>allocate(len(descriptors) * sizeof(int))
         self.p.keep = keep
         for i, descriptor in enumerate(descriptors):
+            if not 0 <= descriptor <= INT_MAX:
+                raise ValueError(f"bad value(s) in fds_to_keep: {descriptor} is no file descriptor")
             keep[i] = descriptor
         self.p.keep_count = len(descriptors)
         return 0
 
     cdef int take_groups(self, gids) except -1:
+        if len(gids) > MOST_GROUPS:
+            raise ValueError(f"too many extra_groups: {len(gids)}, where the system allows {MOST_GROUPS}")
         cdef gid_t *groups = <gid_t *>allocate((len(gids) + 1) * sizeof(gid_t))
         self.p.groups = groups
         for i, gid in enumerate(gids):
-            try:
-                groups[i] = gid
-            except OverflowError:
-                raise ValueError(f"invalid group id in extra_groups: {gid}") from None
+            if gid >= NO_ID:
+                raise ValueError(f"invalid group id in extra_groups: {gid}")
+            groups[i] = gid
         self.p.group_count, self.p.sets_groups = len(gids), True
         return 0
 
@@ -176,6 +183,17 @@ cdef class Plan:
     def stage(self):
         """In which part of the start it failed: PREPARE, CHDIR or EXEC."""
         return self.p.stage
+
+
+cdef int integer(number) except? -1:
+    """A C int from whatever has an index; a float has none."""
+    return index(number)
+
+
+cdef unsigned int id_of(number, kind) except? 0:
+    if number >= NO_ID:
+        raise OverflowError(f"{kind} is greater than maximum: {number}")
+    return number
 
 
 cdef object as_bytes(path):

@@ -105,7 +105,7 @@ class Streams:
                 self.stdin.write(input)
         except BrokenPipeError:
             input = None
-        self._close_quietly("stdin")
+        close_quietly(self._stream("stdin"), raises=True)
 
     def _communicate(self, input, endtime, orig_timeout):
         """communicate() with pipes; endtime: a time of the monotonic clock, or None."""
@@ -136,11 +136,12 @@ class Streams:
         if stdin and not isinstance(stdin, PipeEnd):
             self._flush_stdin(stdin)
         if stdin and not input:
-            self._close_quietly("stdin")
-        fds = [self._descriptor(name) for name in NAMES]
+            close_quietly(self._stream("stdin"), raises=True)
+        streams = [self._stream(name) for name in NAMES]
+        fds = [descriptor_of(stream) for stream in streams]
 
-        def close(fd):
-            self._close_quietly(NAMES[fds.index(fd)])
+        def close(fd):  # knows nothing of self, which would not be freed at once otherwise
+            close_quietly(streams[fds.index(fd)], raises=fd == fds[0])
 
         return Exchange(*fds, input=(input or None) if fds[0] != -1 else None, on_end=close)
 
@@ -154,13 +155,6 @@ class Streams:
             if not stdin.closed:
                 raise
 
-    def _descriptor(self, name):
-        """The descriptor of a stream that is open, or -1."""
-        stream = self._stream(name)
-        if isinstance(stream, PipeEnd):
-            return stream.fd
-        return stream.fileno() if stream and not stream.closed else -1
-
     def _result(self, name, data):
         """What communicate() returns for an output."""
         stream = self._stream(name)
@@ -172,18 +166,6 @@ class Streams:
 
     def _translate_newlines(self, data, encoding, errors):
         return decode(data, encoding, errors)
-
-    def _close_quietly(self, name):
-        """Close a stream; that its other end is gone does not matter, and no more does it for an output
-        whose descriptor has been closed behind its back."""
-        stream = self._stream(name)
-        try:
-            stream.close()
-        except BrokenPipeError:
-            return
-        except OSError:
-            if name == "stdin":
-                raise
 
     def _close_streams(self):
         """After a failed start."""
@@ -201,6 +183,24 @@ class Streams:
             stream = self._stream(name)
             if stream:
                 stream.close()
+
+
+def descriptor_of(stream):
+    """The descriptor of a stream that is open, or -1."""
+    if isinstance(stream, PipeEnd):
+        return stream.fd
+    return stream.fileno() if stream and not stream.closed else -1
+
+
+def close_quietly(stream, raises):
+    """Close a stream; that its other end is gone does not matter.  raises: whether other errors do."""
+    try:
+        stream.close()
+    except BrokenPipeError:
+        return
+    except OSError:
+        if raises:
+            raise
 
 
 _safe_codecs = {(None, None)}

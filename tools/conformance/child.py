@@ -203,6 +203,7 @@ def load(job, journal):
     tests = list(flatten(unittest.defaultTestLoader.loadTestsFromModule(module)))
     if job["match"]:
         tests = [t for t in tests if matches(t, job["match"])]
+    tests = [t for t in tests if not matches(t, job["besides"])]
     if job["only"]:
         tests = [t for t in tests if t.id() in job["only"]]
     journal.write("plan", ids=[test.id() for test in tests])

@@ -151,6 +151,7 @@ class Engine:
             redirected=bool(side.names),
             limit=self.settings.limit,
             match=tuple(self.settings.match),
+            besides=suite.besides,
             apart=self.known.patterns(suite.name, tag),
         )
         label = f"{suite.name} py{tag} {'hasten' if side.names else 'stdlib'} {module.partition('.')[2]}"

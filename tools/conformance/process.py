@@ -65,6 +65,7 @@ class Job:
     redirected: bool
     limit: float
     match: tuple[str, ...]
+    besides: tuple[str, ...]  # patterns of tests that are not of the suite
     apart: tuple[str, ...]  # patterns of exempted tests: what they break must not be laid at others' door
 
 

@@ -37,6 +37,7 @@ class Suite:
     quick: bool = False
     start_method: str = ""  # multiprocessing: the start method to generate the tests for where they lack
     tests_from: str = ""  # take tests and baseline from this Python, whatever version is tested
+    besides: tuple[str, ...] = ()  # patterns of tests of the module that are not of the suite
     borrow: bool = False  # take the tests from another version where the interpreter's install lacks them
 
 
@@ -49,7 +50,14 @@ SUITES = {
         Suite("threading_local", "test_threading_local", THREAD, THREADING, quick=True),
         Suite("sched", "test_sched", {"sched": "hasten.sched"}, quick=True),
         Suite("subprocess", "test_subprocess", {"subprocess": "hasten.subprocess"}),
-        Suite("concurrent_futures", "test_concurrent_futures", FUTURES, borrow=True),
+        Suite(
+            "concurrent_futures",
+            "test_concurrent_futures",
+            FUTURES,
+            # The process pool is the interpreter's own; one start method shows that it works with our futures.
+            besides=("*ProcessPoolSpawn*", "*ProcessPoolForkserver*"),
+            borrow=True,
+        ),
         Suite("mp_fork", "test_multiprocessing_fork", MULTIPROCESSING, SHARED_MEMORY, start_method="fork"),
         Suite("mp_spawn", "test_multiprocessing_spawn", MULTIPROCESSING, SHARED_MEMORY, start_method="spawn"),
         Suite(

@@ -86,26 +86,31 @@ class Tree:
                 sleep(0.001)
 
     def add(self, pid, found):
+        """Stop a process and take it in; False if its number means another one by now."""
         member = Member(pid, found.started)
+        if not is_still(member, look_at(pid)):
+            member.close()
+            return False
         self.members[pid] = member
-        if is_still(member, look_at(pid)):
-            member.send(signal.SIGSTOP)
+        member.send(signal.SIGSTOP)
+        return True
 
     def grow(self, processes):
         """Add who belongs to the tree; whether there was anybody new."""
         known = {pid for pid, member in self.members.items() if is_still(member, processes.get(pid))}
+        others = {pid: found for pid, found in processes.items() if pid not in self.members}
         before = len(self.members)
-        new = True
-        while new:
+        while True:
             new = [
                 pid
-                for pid, found in processes.items()
-                if pid not in self.members and not known.isdisjoint((found.parent, found.group, found.session))
+                for pid, found in others.items()
+                if not known.isdisjoint((found.parent, found.group, found.session))
             ]
+            if not new:
+                return len(self.members) > before
             for pid in new:
-                self.add(pid, processes[pid])
-            known.update(new)
-        return len(self.members) > before
+                if self.add(pid, others.pop(pid)):
+                    known.add(pid)
 
     def is_at_rest(self, processes):
         return all(
@@ -172,10 +177,15 @@ def pidfd_of(pid):
     """A descriptor of the process, or None: then there is nothing but its number."""
     if _portable:
         return None
+    pidfd = None
     try:
-        return os.pidfd_open(pid)
-    except OSError:
-        return None  # the process has ended, the kernel is too old, or there are no descriptors left
+        pidfd = os.pidfd_open(pid)
+        os.close(os.dup(pidfd))  # one must be left, to read /proc with
+    except OSError:  # that was the last one, or there was none; the process has ended; the kernel is too old
+        if pidfd is not None:
+            os.close(pidfd)
+        return None
+    return pidfd
 
 
 def is_still(member, found):

@@ -12,6 +12,7 @@ import sys
 from hasten.subprocess import _error_pipe, _spawn
 
 SHELL = "/system/bin/sh" if hasattr(sys, "getandroidapilevel") else "/bin/sh"
+DEFAULT_PATH = os.fsencode(os.defpath)
 _public = sys.modules[__package__]
 
 _USE_VFORK = True
@@ -37,12 +38,20 @@ def command_of(args, executable, shell):
     return args, args[0] if executable is None else executable
 
 
-def programs_of(executable, env):
-    """Where the program may be: itself, or its name in each folder of PATH."""
+def programs_of(executable, packed):
+    """Where the program may be: itself, or its name in each folder of PATH.  packed: the child's environment."""
     name = os.fsencode(executable)
     if b"/" in name:
         return (name,)
-    return [os.path.join(os.fsencode(folder), name) for folder in os.get_exec_path(env)]
+    if packed is None:
+        path = os.environb.get(b"PATH", DEFAULT_PATH)
+    else:
+        paths = [entry[5:] for entry in packed if entry.startswith(b"PATH=")]
+        if len(paths) > 1:
+            raise ValueError("env cannot contain 'PATH' and b'PATH' keys")
+        path = paths[0] if paths else DEFAULT_PATH
+    folders = path.split(b":")
+    return [folder + name if folder[-1:] in (b"", b"/") else b"%b/%b" % (folder, name) for folder in folders]
 
 
 def start(executable, env, preexec_fn, arguments, parent_ends):
@@ -59,7 +68,7 @@ def start(executable, env, preexec_fn, arguments, parent_ends):
     ):
         return posix_spawn(executable, env, arguments, parent_ends)
     packed = None if env is None else _spawn.pack_environment(env)
-    programs = programs_of(executable, env)
+    programs = programs_of(executable, packed)
     if _public._fork_exec is not _error_pipe.fork_exec:
         return _error_pipe.start_by_hook(executable, programs, packed, preexec_fn, arguments, parent_ends)
     plan = _spawn.Plan(programs=programs, env=packed, **arguments)

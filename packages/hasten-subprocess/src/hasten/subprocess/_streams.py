@@ -5,6 +5,7 @@ programs use nothing else.  Until then the stream is a PipeEnd in _ends.  From t
 attribute of the instance like any other, which may be replaced.
 """
 
+import errno
 import io
 import subprocess as _stdlib
 from time import monotonic
@@ -14,6 +15,7 @@ from hasten.subprocess._pipe_end import PipeEnd
 from hasten.subprocess._waits import deadline_after
 
 TimeoutExpired = _stdlib.TimeoutExpired
+READER_GONE = (errno.EPIPE, errno.EINVAL)  # the latter comes from some file objects
 NAMES = ("stdin", "stdout", "stderr")
 
 
@@ -40,6 +42,9 @@ class Streams:
     def _make_streams(self, ends, bufsize):
         """Take over the parent's ends; self.stdin and so on are theirs from now on."""
         _, stdin, stdout, _, stderr, _ = ends
+        if stdin == stdout == stderr == -1:
+            self.stdin = self.stdout = self.stderr = None
+            return
         self._ends = pending = {}
         lines = False
         if self.text_mode and bufsize == 1:
@@ -56,7 +61,7 @@ class Streams:
 
     def _stream(self, name):
         """A file object, a PipeEnd, or None."""
-        attributes = vars(self)
+        attributes = self.__dict__
         return attributes[name] if name in attributes else self._ends.get(name)
 
     def communicate(self, input=None, timeout=None):
@@ -72,10 +77,10 @@ class Streams:
         """
         if self._communication_started and input:
             raise ValueError("Cannot send input after starting communication")
-        deadline = deadline_after(timeout)
+        deadline = None if timeout is None else deadline_after(timeout)
         if timeout is None and not self._communication_started:
-            streams = [self._stream(name) for name in NAMES]
-            if streams.count(None) >= 2 and not any(isinstance(stream, PipeEnd) for stream in streams):
+            streams = list(map(self._stream, NAMES)) if self._ends else [self.stdin, self.stdout, self.stderr]
+            if streams.count(None) >= 2 and not (self._ends and PipeEnd in map(type, streams)):
                 return self._communicate_alone(input, *streams)
         try:
             return self._communicate(input, deadline, timeout)
@@ -103,8 +108,9 @@ class Streams:
         try:
             if input:
                 self.stdin.write(input)
-        except BrokenPipeError:
-            input = None
+        except OSError as error:
+            if error.errno not in READER_GONE:
+                raise
         close_quietly(self._stream("stdin"), raises=True)
 
     def _communicate(self, input, endtime, orig_timeout):
@@ -196,10 +202,8 @@ def close_quietly(stream, raises):
     """Close a stream; that its other end is gone does not matter.  raises: whether other errors do."""
     try:
         stream.close()
-    except BrokenPipeError:
-        return
-    except OSError:
-        if raises:
+    except OSError as error:
+        if raises and error.errno not in READER_GONE:
             raise
 
 

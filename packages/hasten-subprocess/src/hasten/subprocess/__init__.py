@@ -57,6 +57,11 @@ else:
     from hasten.subprocess._wait import wait_any
     from hasten.subprocess._waits import _CAN_USE_PIDFD_OPEN
 
+    if _sys.version_info < (3, 11):
+        from types import SimpleNamespace as _SimpleNamespace
+
+        _posixsubprocess = _SimpleNamespace(fork_exec=_fork_exec)  # where older versions have it
+
 
 def __getattr__(name):
     """Private names that are not ours are those of the standard library's module, and so are the modules it imports."""

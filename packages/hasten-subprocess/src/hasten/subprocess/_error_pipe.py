@@ -136,8 +136,17 @@ def start_by_fork(plan, executable, preexec_fn, cwd):
         return start_with_pipe(fork, executable, cwd)
 
 
-def start_by_hook(executable, programs, env, preexec_fn, arguments, parent_ends):
-    """Start the program by whatever `_fork_exec` is now; return the child's pid."""
+def hook():
+    """What has been put in place of our fork_exec(); None if nothing has."""
+    if sys.version_info >= (3, 11):
+        current = _public._fork_exec
+    else:
+        current = _public._posixsubprocess.fork_exec
+    return None if current is fork_exec else current
+
+
+def start_by_hook(hook, executable, programs, env, preexec_fn, arguments, parent_ends):
+    """Start the program by a function in place of our fork_exec(); return the child's pid."""
     a = arguments
     to_child, from_child, errors = parent_ends
 
@@ -151,7 +160,7 @@ def start_by_hook(executable, programs, env, preexec_fn, arguments, parent_ends)
         if (3, 10) <= sys.version_info < (3, 14):
             rest.append(_public._USE_VFORK)
         command = (a["args"], tuple(programs), a["close_fds"], keep, a["cwd"], env)
-        return _public._fork_exec(*command, *ends, *session, *rest)
+        return hook(*command, *ends, *session, *rest)
 
     return start_with_pipe(fork, executable, a["cwd"])
 

@@ -9,7 +9,9 @@ PIPE, STDOUT, DEVNULL = _stdlib.PIPE, _stdlib.STDOUT, _stdlib.DEVNULL
 try:
     import fcntl
 
-    SET_PIPE_SIZE = getattr(fcntl, "F_SETPIPE_SZ", 1031 if sys.platform == "linux" else None)  # named since 3.10
+    SET_PIPE_SIZE = getattr(
+        fcntl, "F_SETPIPE_SZ", 1031 if sys.platform == "linux" else None
+    )  # named since 3.10
 except ImportError:
     SET_PIPE_SIZE = None
 

@@ -21,14 +21,13 @@ class CompletedProcess(_stdlib.CompletedProcess):
     __class_getitem__ = classmethod(types.GenericAlias)
 
     def __init__(self, args, returncode, stdout=None, stderr=None):
-        self.args = args
-        self.returncode = returncode
-        self.stdout = stdout
-        self.stderr = stderr
+        self.args, self.returncode = args, returncode
+        self.stdout, self.stderr = stdout, stderr
 
     def __repr__(self):
         shown = [f"args={self.args!r}", f"returncode={self.returncode!r}"]
-        shown += [f"{name}={vars(self)[name]!r}" for name in ("stdout", "stderr") if vars(self)[name] is not None]
+        outputs = (("stdout", self.stdout), ("stderr", self.stderr))
+        shown += [f"{name}={output!r}" for name, output in outputs if output is not None]
         return f"{type(self).__name__}({', '.join(shown)})"
 
     def check_returncode(self):

@@ -24,14 +24,9 @@ _USE_POSIX_SPAWN = hasattr(os, "posix_spawn") and (
 
 def command_of(args, executable, shell):
     """The list of arguments, and the program that it is for."""
-    if isinstance(args, (str, bytes)):
-        args = [args]
-    elif isinstance(args, os.PathLike):
-        if shell:
-            raise TypeError("path-like args is not allowed when shell is true")
-        args = [args]
-    else:
-        args = list(args)
+    if shell and isinstance(args, os.PathLike):
+        raise TypeError("path-like args is not allowed when shell is true")
+    args = [args] if isinstance(args, (str, bytes, os.PathLike)) else list(args)
     if shell:
         args = [executable or SHELL, "-c", *args]
         return args, executable or SHELL
@@ -69,8 +64,11 @@ def start(executable, env, preexec_fn, arguments, parent_ends):
         return posix_spawn(executable, env, arguments, parent_ends)
     packed = None if env is None else _spawn.pack_environment(env)
     programs = programs_of(executable, packed)
-    if _public._fork_exec is not _error_pipe.fork_exec:
-        return _error_pipe.start_by_hook(executable, programs, packed, preexec_fn, arguments, parent_ends)
+    hook = _error_pipe.hook()
+    if hook is not None:
+        return _error_pipe.start_by_hook(
+            hook, executable, programs, packed, preexec_fn, arguments, parent_ends
+        )
     plan = _spawn.Plan(programs=programs, env=packed, **arguments)
     if preexec_fn is not None:
         return _error_pipe.start_by_fork(plan, executable, preexec_fn, arguments["cwd"])
@@ -115,4 +113,6 @@ def posix_spawn(executable, env, arguments, parent_ends):
     if arguments["restore_signals"]:
         defaults = [getattr(signal, name) for name in ("SIGPIPE", "SIGXFSZ") if hasattr(signal, name)]
     environment = os.environ if env is None else env
-    return os.posix_spawn(executable, arguments["args"], environment, file_actions=actions, setsigdef=defaults)
+    return os.posix_spawn(
+        executable, arguments["args"], environment, file_actions=actions, setsigdef=defaults
+    )

@@ -93,7 +93,8 @@ class Waits:
         try:
             return os.waitpid(self.pid, flags)
         except ChildProcessError:
-            return self.pid, 0  # SIGCHLD is ignored, or something else has waited for it: nobody knows how it ended
+            # SIGCHLD is ignored, or something else has waited for it: nobody knows how it ended
+            return self.pid, 0
 
     def _handle_exitstatus(self, status):
         """Set returncode.  The caller holds _waitpid_lock."""

@@ -59,7 +59,8 @@ def submitters(source: Any, dice: random.Random) -> int:
 
 def callers_off(source: Any, dice: random.Random) -> int:
     """Tasks that are called off while workers take them: each runs, or is called off, and never both."""
-    count, ran = dice.randrange(50, 500), []
+    count = dice.randrange(50, 500)
+    ran: list[int] = []
     with pool(source, dice) as executor:
         futures = [executor.submit(ran.append, number) for number in range(count)]
         off: list[int] = []
@@ -77,7 +78,9 @@ def callers_off(source: Any, dice: random.Random) -> int:
 
 def closing(source: Any, dice: random.Random) -> int:
     """shutdown() while others submit: what was taken in is done, or called off if that was asked for."""
-    executor, ran, futures = pool(source, dice), [], []
+    executor = pool(source, dice)
+    ran: list[int] = []
+    futures: list[Any] = []
     cancel = dice.random() < 0.5
 
     def submitter(mine: random.Random) -> None:
@@ -103,7 +106,8 @@ def closing(source: Any, dice: random.Random) -> int:
 
 def generations(source: Any, dice: random.Random) -> int:
     """Tasks and callbacks that submit more tasks, until a number is reached."""
-    depth, ran, finished = dice.randrange(2, 9), [], threading.Event()
+    depth, finished = dice.randrange(2, 9), threading.Event()
+    ran: list[int] = []
     wanted = 2 ** (depth + 1) - 1
 
     def grow(level: int) -> int:

@@ -101,6 +101,10 @@ def ended(module: Any) -> None:
         expect(child.wait(timeout=PATIENCE) < 0, "a killed child ended by itself")
 
 
+def fail() -> None:
+    raise LookupError("planted")
+
+
 @clean
 def refused(module: Any) -> None:
     """Starts that fail at every stage, with pipes open already."""
@@ -111,7 +115,7 @@ def refused(module: Any) -> None:
         (["/"], {}),
         (["true", "a\0b"], {}),
         (["true", "x" * 2**22], {}),
-        (["true"], {"preexec_fn": lambda: [].index(0)}),
+        (["true"], {"preexec_fn": fail}),
     ):
         try:
             module.Popen(words, stdin=module.PIPE, stdout=module.PIPE, stderr=module.PIPE, **options)

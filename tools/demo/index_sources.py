@@ -290,7 +290,8 @@ class Pipeline:
 
 def run_in_pool(job, workers):
     """The items as tasks of an executor: so many as there is room for, and their results in turn."""
-    index, due, asked = Index(), deque(), []
+    index, asked = Index(), []
+    due: deque[Any] = deque()  # futures, the oldest first
     with on_interrupt(lambda: asked.append("stop")), ThreadPoolExecutor(workers) as pool:
         try:
             for item in job.items():
@@ -367,8 +368,8 @@ def main(words=None):
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
-    except Exception as error:
-        errors.append(error)
+    except Exception as problem:
+        errors.append(problem)
     for error in errors:
         traceback.print_exception(type(error), error, error.__traceback__)
     if errors:

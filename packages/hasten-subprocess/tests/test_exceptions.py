@@ -4,7 +4,6 @@ import copy
 import pickle
 import signal
 import subprocess
-import sys
 
 import pytest
 
@@ -73,9 +72,7 @@ def test_words_of_timeout_expired(impl, cmd):
     assert str(impl.TimeoutExpired(cmd, 0.5)) == f"Command '{cmd}' timed out after 0.5 seconds"
 
 
-@pytest.mark.skipif(
-    sys.version_info < (3, 15), reason="the class is the standard library's, and so are its words"
-)
+@pytest.mark.since(3, 15)
 @pytest.mark.parametrize("status", [3, None])
 @pytest.mark.parametrize("cmd", ["a 'quoted' b", ["a"], b"a", None], ids=repr)
 def test_words_of_3_15(impl, status, cmd):

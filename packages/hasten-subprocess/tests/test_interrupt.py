@@ -175,7 +175,7 @@ def test_output_is_kept_over_an_interrupt(impl, on_signal, when_main_sleeps):
 
 
 def test_signals_all_the_time_while_children_start(impl, spawn, on_signal):
-    """A handler of the parent never runs in a child, whose memory is the parent's until its program starts."""
+    """A handler never runs in a child, whose memory is the parent's until its program starts."""
     handled, over = [], []
     on_signal(lambda: handled.append(os.getpid()))
 

@@ -5,6 +5,7 @@ import signal
 
 import pytest
 from children import has_ended, script
+from signalling import Interrupt, interrupt
 
 import hasten.subprocess as ours
 
@@ -155,9 +156,6 @@ def test_run_that_succeeds_kills_nobody():
 def test_run_whose_handler_raises(on_signal, when_main_sleeps, until, tmp_path):
     """Any error in run() ends the whole tree."""
 
-    def interrupt():
-        raise KeyboardInterrupt
-
     pids = tmp_path / "pids"
     on_signal(interrupt)
 
@@ -166,7 +164,7 @@ def test_run_whose_handler_raises(on_signal, when_main_sleeps, until, tmp_path):
         os.kill(os.getpid(), signal.SIGUSR1)
 
     sender = when_main_sleeps(act)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(Interrupt):
         ours.run(["sh", "-c", f"sleep 1000 & echo $! > {pids}; wait"], stdout=ours.PIPE, kill_tree=True)
     sender.result()
     until(lambda: has_ended(int(pids.read_text())))

@@ -1,4 +1,4 @@
-"""The tests of starting, waiting and ending once more by the portable ways: HASTEN_PORTABLE=1 is read at import."""
+"""The tests once more by the portable ways of starting and waiting: HASTEN_PORTABLE=1 is read at import."""
 
 import os
 import subprocess

@@ -39,7 +39,9 @@ def files(tmp_path, impl):
     files.close()
 
 
-@pytest.mark.parametrize("stdin, stdout, stderr", itertools.product(INPUTS, OUTPUTS, [*OUTPUTS, "STDOUT"]))
+@pytest.mark.parametrize(
+    "stdin, stdout, stderr", list(itertools.product(INPUTS, OUTPUTS, [*OUTPUTS, "STDOUT"]))
+)
 def test_every_combination(impl, files, capfd, stdin, stdout, stderr):
     kinds = {"stdin": stdin, "stdout": stdout, "stderr": stderr}
     streams = {name: files.target(name, kind) for name, kind in kinds.items()}
@@ -67,7 +69,7 @@ def test_one_file_for_both_outputs(impl, tmp_path):
 
 
 @needs_proc
-@pytest.mark.parametrize("order", itertools.permutations(range(3)))
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
 def test_the_parents_streams_crossed(impl, python, order):
     """The child's 0, 1 and 2 are the parent's in another order: none may be overwritten too early."""
     program = f"""

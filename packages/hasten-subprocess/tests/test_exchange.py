@@ -120,7 +120,8 @@ class TestBothWays:
         assert (exchange.stdout, exchange.stderr, exchange.input_sent) == (None, None, 0)
 
     def test_signature(self):
-        assert list(inspect.signature(Exchange).parameters) == ["stdin_fd", "stdout_fd", "stderr_fd", "input", "on_end"]
+        names = ["stdin_fd", "stdout_fd", "stderr_fd", "input", "on_end"]
+        assert list(inspect.signature(Exchange).parameters) == names
 
 
 class TestInput:
@@ -248,7 +249,7 @@ class TestEnds:
         assert exchange.pump()
 
     def test_or_given_to_a_function(self, pipe):
-        (stdin, writer), (stdout, out) = pipe(), pipe()
+        (_, writer), (stdout, out) = pipe(), pipe()
         ended = []
         exchange = Exchange(writer, stdout, input=b"input", on_end=ended.append)
         os.close(out)
@@ -258,7 +259,7 @@ class TestEnds:
         assert os.get_blocking(writer)
 
     def test_an_error_in_that_function(self, pipe):
-        (stdin, writer), (stdout, out) = pipe(), pipe()
+        (_, writer), (stdout, out) = pipe(), pipe()
 
         def fail(fd):
             raise LookupError(fd)

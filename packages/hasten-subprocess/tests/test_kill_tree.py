@@ -224,7 +224,7 @@ def test_few_descriptors_left(family, until):
         with pytest.raises(OSError):
             while True:
                 taken.append(os.dup(0))
-        for fd in taken[-3:]:
+        for _ in range(3):
             os.close(taken.pop())
         kill_tree(child)
         assert child.wait(30) == -signal.SIGKILL

@@ -82,7 +82,9 @@ class TestOneChild:
         sleeping.kill()
         assert waiting.result() is True
 
-    @pytest.mark.parametrize("timeout, error", [("1", TypeError), (float("nan"), ValueError), (1j, TypeError)])
+    @pytest.mark.parametrize(
+        "timeout, error", [("1", TypeError), (float("nan"), ValueError), (1j, TypeError)]
+    )
     def test_what_is_no_timeout(self, sleeping, timeout, error):
         for call in (lambda: wait_for_end(sleeping.pid, timeout), lambda: wait_any([sleeping], timeout)):
             with pytest.raises(error):
@@ -362,10 +364,10 @@ def test_while_the_interpreter_ends(portable):
         "child.returncode = 0\n"
     )
     command = [sys.executable, "-c", program]
+    env = {**os.environ, "HASTEN_PORTABLE": portable}
     done = subprocess.run(
-        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env={**os.environ, "HASTEN_PORTABLE": portable},
-        stdin=subprocess.DEVNULL, timeout=30, check=True,
-    )  # fmt: skip
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=env, timeout=30, check=True
+    )
     os.kill(int(done.stdout), signal.SIGKILL)
 
 

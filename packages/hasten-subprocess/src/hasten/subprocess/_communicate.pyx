@@ -9,7 +9,6 @@ What reading costs most is fresh pages.  malloc reuses what it has kept of earli
 block is much larger than those that were freed before; so a buffer grows by half, not to twice its size.
 """
 
-from libc.errno cimport errno
 from libc.stdint cimport int64_t
 
 from cpython.bytes cimport PyBytes_FromStringAndSize
@@ -128,6 +127,8 @@ cdef class Exchange:
         while True:
             with nogil:
                 status = hs_pump(&self.x, deadline)
+            if status == HS_PUMP_ERROR:
+                PyErr_SetFromErrno(OSError)
             if self.x.input.fd < 0:
                 self.view = None
             if status == HS_PUMP_DONE:
@@ -141,8 +142,6 @@ cdef class Exchange:
                 self.grow(self.x.full)
             elif status == HS_PUMP_ENDED:
                 self.on_end(self.x.ended)
-            elif status == HS_PUMP_ERROR:
-                PyErr_SetFromErrno(OSError)
 
     cdef int enter(self) except -1:
         if not hs_exchange_enter(&self.x):

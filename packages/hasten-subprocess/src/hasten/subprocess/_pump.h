@@ -21,12 +21,12 @@
 #ifndef HASTEN_SUBPROCESS_PUMP_H
 #define HASTEN_SUBPROCESS_PUMP_H
 
+#include "_poll.h"  /* first, for what it defines */
+
 #include <fcntl.h>
 #include <limits.h>
 #include <stddef.h>
 #include <unistd.h>
-
-#include "_poll.h"
 
 #define HS_SIGNALS_EVERY 20000000  /* ns */
 #define HS_USUAL_PIPE 65536        /* bytes; another size has been chosen by somebody, and stays */

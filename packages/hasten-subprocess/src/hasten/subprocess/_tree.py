@@ -1,8 +1,8 @@
 """Ending a child with all its descendants: kill_tree().
 
 A process that is killed leaves its children to init, and nothing tells any more whose they were.  So nobody
-is killed before all are known: each process found is stopped (SIGSTOP can't be caught), and the search goes on
-until a round finds nobody new and everybody stopped.  One that is stopped neither forks nor ends.  Then
+is killed before all are known: each process found is stopped (SIGSTOP can't be caught), and the search
+goes on until a round finds nobody new and everybody stopped.  One that is stopped neither forks nor ends.  Then
 all are killed.  A stopped process may still be in the middle of a fork when it is told to stop; that is why a
 round counts only if it sees all threads at rest.
 
@@ -141,7 +141,8 @@ def kill_tree(popen):
 
     Does not wait for the ends: wait() for the child's is soon over.  Blocks for some milliseconds; for half a
     second at most when some process can't be stopped.  May be called from any thread.  Raises OSError if
-    /proc can't be read, as when there are no descriptors left; the child and all found so far are killed then.
+    /proc can't be read, as when there are no descriptors left; the child and all found so far are killed
+    then.
     """
     if popen.returncode is not None:
         return
@@ -211,7 +212,7 @@ def all_processes():
 
 
 def look_at(pid):
-    """What /proc says of a process (or of a thread: "PID/task/TID"); None if it is gone, or hidden from us."""
+    """What /proc says of a process, or of a thread, "PID/task/TID"; None if it is gone, or hidden from us."""
     try:
         with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
             line = file.read()

@@ -14,6 +14,8 @@
 #ifndef HASTEN_SUBPROCESS_WAIT_H
 #define HASTEN_SUBPROCESS_WAIT_H
 
+#include "_poll.h"  /* first, for what it defines */
+
 #include <dlfcn.h>
 #include <pthread.h>
 #include <signal.h>
@@ -22,7 +24,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "_poll.h"
 #include "park.h"
 
 #if defined(__linux__)

@@ -1,9 +1,9 @@
 """The standard library's `subprocess`, compiled: the API of CPython 3.15 on every supported version.
 
 Children are started by vfork() and execve() in C, waited for by the kernel's events, and talked to in one
-loop without the GIL.  Exceptions and constants are the standard library's objects, and Popen is a subclass of its
-Popen, so that isinstance() and except clauses hold across both modules.  On Windows everything is the standard
-library's.
+loop without the GIL.  Exceptions and constants are the standard library's objects, and Popen is a subclass
+of its Popen, so that isinstance() and except clauses hold across both modules.  On Windows everything is the
+standard library's.
 """
 
 import subprocess as _stdlib
@@ -43,6 +43,7 @@ else:
     from hasten.subprocess._command_line import list2cmdline
     from hasten.subprocess._error_pipe import fork_exec as _fork_exec
     from hasten.subprocess._popen import Popen
+    from hasten.subprocess._reaping import _active, _cleanup
     from hasten.subprocess._run import (
         CompletedProcess,
         call,
@@ -52,7 +53,6 @@ else:
         getstatusoutput,
         run,
     )
-    from hasten.subprocess._reaping import _active, _cleanup
     from hasten.subprocess._start import _USE_POSIX_SPAWN, _USE_VFORK
     from hasten.subprocess._wait import wait_any
     from hasten.subprocess._waits import _CAN_USE_PIDFD_OPEN
@@ -64,7 +64,7 @@ else:
 
 
 def __getattr__(name):
-    """Private names that are not ours are those of the standard library's module, and so are the modules it imports."""
+    """Private names that are not ours are the standard library's, and so are the modules that it imports."""
     value = getattr(_stdlib, name, None) if not name.startswith("__") else None
     if value is not None and (name.startswith("_") or isinstance(value, _ModuleType)):
         return value

@@ -11,8 +11,8 @@ def list2cmdline(seq):
     """Join arguments to a command line, by the rules of Microsoft's C runtime.
 
     seq: str, bytes or paths.  An argument that is empty or has a blank or tab in it is put into double
-    quotes.  A double quote in an argument gets a backslash.  Backslashes mean themselves, except in front of a
-    double quote, where they are doubled.  Not for a shell: neither cmd.exe nor a Unix shell reads it so.
+    quotes.  A double quote in an argument gets a backslash.  Backslashes mean themselves, but in front of a
+    double quote they are doubled.  Not for a shell: neither cmd.exe nor a Unix shell reads it so.
     """
     return " ".join(_quoted(os.fsdecode(argument)) for argument in seq)
 

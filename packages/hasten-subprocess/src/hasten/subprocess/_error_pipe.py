@@ -1,4 +1,4 @@
-"""Starts whose failures come through a pipe: those with a preexec_fn, and those by a function in place of ours.
+"""Starts whose failures come through a pipe: with a preexec_fn, or by a function in place of ours.
 
 The pipe's write end is closed by execve(), so that end of file means success.  A message is what the
 standard library's children write, b"TYPE:ERRNO:TEXT" with the errno in hexadecimal; the text says at which
@@ -166,7 +166,8 @@ def start_by_hook(hook, executable, programs, env, preexec_fn, arguments, parent
 
 
 def fork_exec(args, executable_list, close_fds, pass_fds, cwd, env, p2cread, p2cwrite, c2pread, c2pwrite,
-              errread, errwrite, errpipe_read, errpipe_write, restore_signals, start_new_session, *rest):  # fmt: skip
+              errread, errwrite, errpipe_read, errpipe_write, restore_signals,
+              start_new_session, *rest):  # fmt: skip
     """Start a child, with the arguments of the function of this name that the standard library uses.
 
     Returns the child's pid; failures go to errpipe_write.

@@ -19,10 +19,10 @@ class Popen(_streams.Streams, Waits, _stdlib.Popen):
     """Popen(args, ...): a child process that runs a program.
 
     args: the program and its arguments, a sequence of str, bytes or paths; or one of these alone, the program
-        without arguments.  With shell=True a str or bytes that /bin/sh reads: never put what others say into it.
-    bufsize: the buffer of the file objects stdin, stdout and stderr; -1 is io's default, 0 none, 1 lines of text.
+        without arguments.  With shell=True a text that /bin/sh reads: never put what others say into it.
+    bufsize: the buffer of the files stdin, stdout and stderr; -1 is io's default, 0 none, 1 lines of text.
     executable: the program to run in place of args[0], which the program gets as its name all the same.
-    stdin, stdout, stderr: None (the parent's), PIPE, DEVNULL, a descriptor or a file; stderr=STDOUT as stdout.
+    stdin, stdout, stderr: None (the parent's), PIPE, DEVNULL, a descriptor or a file; STDOUT for stderr only.
     preexec_fn: called in the child before the program runs.  It makes starts slow, and in a parent with
         threads it can deadlock.
     close_fds: the child gets stdin, stdout and stderr only, and those of pass_fds, a sequence.

@@ -107,8 +107,8 @@ def check_output(*popenargs, timeout=None, **kwargs):
     """Run a program and return what it wrote to stdout, bytes or str.
 
     Raises CalledProcessError, with the output, if the exit status is not 0.  stderr=STDOUT captures both.
-    input, timeout, kill_tree: those of run().  The other arguments are Popen's, but for stdout.  Blocks, without
-    the GIL.
+    input, timeout, kill_tree: those of run().  The others are Popen's, but for stdout.  Blocks, without the
+    GIL.
     """
     for name in ("stdout", "check"):
         if name in kwargs:

@@ -34,7 +34,7 @@ def command_of(args, executable, shell):
 
 
 def programs_of(executable, packed):
-    """Where the program may be: itself, or its name in each folder of PATH.  packed: the child's environment."""
+    """Where the program may be: itself, or its name in each folder of PATH.  packed: the child's environ."""
     name = os.fsencode(executable)
     if b"/" in name:
         return (name,)

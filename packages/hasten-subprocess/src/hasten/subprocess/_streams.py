@@ -184,7 +184,7 @@ class Streams:
                     continue
 
     def _close_all(self):
-        """At the end of a with block: outputs first; closing stdin may raise, as it writes what is buffered."""
+        """For the end of a with block: outputs first, as closing stdin writes and may raise."""
         for name in ("stdout", "stderr", "stdin"):
             stream = self._stream(name)
             if stream:

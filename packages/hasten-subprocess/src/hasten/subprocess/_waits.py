@@ -6,6 +6,7 @@ import subprocess as _stdlib
 import sys
 from math import isnan
 from time import monotonic, sleep
+
 from hasten.subprocess import _spawn
 from hasten.subprocess._wait import wait_for_end
 

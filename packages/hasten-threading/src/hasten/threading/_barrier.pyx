@@ -157,7 +157,6 @@ cdef class Barrier:
 
     cdef int act(self, arrival *me, action) except -1:
         """Run the action, then let the others go.  The guard is held before, and not held after."""
-        cdef bint ours
         self.actor = me
         self.actor_forks = forks()
         hs_mutex_unlock(&self.guard)
@@ -166,8 +165,7 @@ cdef class Barrier:
         except BaseException:
             self.end_of_action(me, False)
             raise
-        ours = self.end_of_action(me, True)
-        if not ours:
+        if not self.end_of_action(me, True):
             raise BrokenBarrierError("the barrier was broken or reset while its action ran")
         return 0
 

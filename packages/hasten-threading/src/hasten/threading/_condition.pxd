@@ -16,6 +16,7 @@ cdef class Condition:
     cdef bint is_owned(self) except -1
     cdef bint wait_until(self, int64_t deadline) except -1
     cdef bint wait_by_methods(self, hs_waiter *me, int64_t deadline) except -1
+    cdef bint sleep_unlocked(self, hs_waiter *me, int64_t deadline) except -1
     cdef void step_back(self, hs_waiter *me) noexcept
     cdef void pass_on(self, hs_waiter *me) noexcept
     cdef void let_go(self, Py_ssize_t most) noexcept

@@ -5,14 +5,13 @@ A wait enlists the thread, releases the lock, dozes, and takes the lock again, w
 Between the first two nobody can notify, because notify() needs the lock.
 
 The lock may be any object with acquire() and release().  With one of hasten._thread's that is done through
-its table of C functions (`direct`).  Otherwise, and in a subclass that overrides one of the four methods by
+its table of C functions (`direct`).  Otherwise, and in a subclass that overrides one of the three methods by
 which a condition uses its lock, it is done by calling those.
 
 A thread that was notified and then leaves because a signal handler raised passes the notification on.
 """
 
 from libc.stdint cimport int64_t
-from libc.string cimport memset
 
 from cpython.exc cimport PyErr_CheckSignals
 
@@ -28,12 +27,13 @@ from hasten.threading._waiting cimport (
     leave,
     release,
     seconds_until,
-    sleepers,
+    start_anew,
     targets_asleep,
 )
 
 import hasten._thread
-import warnings
+
+from hasten.threading._deprecated import deprecated
 
 cdef const hs_lock_api *lock_api = hs_lock_api_import()
 cdef object FOREVER = -1  # the default timeout: compared by identity
@@ -153,13 +153,7 @@ cdef class Condition:
             self.step_back(&me)
             raise
         try:
-            if deadline == 0:
-                leave(&self.asleep, &self.guard, &me)
-                return me.word
-            return doze(&self.asleep, &self.guard, &me, deadline)
-        except BaseException:
-            self.pass_on(&me)
-            raise
+            return self.sleep_unlocked(&me, deadline)
         finally:
             self.direct.acquire_restore(self.lock, &saved)
 
@@ -170,15 +164,20 @@ cdef class Condition:
             self.step_back(me)
             raise
         try:
-            if deadline == 0:
-                leave(&self.asleep, &self.guard, me)
-                return me.word
+            return self.sleep_unlocked(me, deadline)
+        finally:
+            self._acquire_restore(saved)
+
+    cdef bint sleep_unlocked(self, hs_waiter *me, int64_t deadline) except -1:
+        """The part of a wait without the lock."""
+        if deadline == 0:
+            leave(&self.asleep, &self.guard, me)
+            return me.word
+        try:
             return doze(&self.asleep, &self.guard, me, deadline)
         except BaseException:
             self.pass_on(me)
             raise
-        finally:
-            self._acquire_restore(saved)
 
     cdef void step_back(self, hs_waiter *me) noexcept:
         leave(&self.asleep, &self.guard, me)
@@ -235,7 +234,7 @@ cdef class Condition:
 
     def notifyAll(self):
         """An old name of notify_all()."""
-        warnings.warn("notifyAll() is deprecated, use notify_all() instead", DeprecationWarning, stacklevel=1)
+        deprecated("notifyAll() is deprecated, use notify_all() instead")
         self.notify_all()
 
     @property
@@ -251,8 +250,7 @@ cdef class Condition:
     def _at_fork_reinit(self):
         """Make the lock a new one and forget who waits.  For the child of a fork() only."""
         self.lock._at_fork_reinit()
-        memset(&self.asleep, 0, sizeof(sleepers))
-        memset(&self.guard, 0, sizeof(self.guard))
+        start_anew(&self.asleep, &self.guard)
 
 
 cdef object public_class = Condition

@@ -5,16 +5,14 @@ set() decides who goes on: every thread that sleeps at that moment, also if clea
 """
 
 from libc.stdint cimport int64_t
-from libc.string cimport memset
 
 from cpython.exc cimport PyErr_CheckSignals
 
 from compat cimport hs_mutex_lock, hs_mutex_unlock
 from park cimport hs_waiter
 from hasten.threading._condition cimport private_condition
-from hasten.threading._waiting cimport EVERYBODY, deadline_of, release, sleep, sleepers
-
-import warnings
+from hasten.threading._waiting cimport EVERYBODY, deadline_of, release, sleep, start_anew
+from hasten.threading._deprecated import deprecated
 
 
 cdef class Event:
@@ -40,7 +38,7 @@ cdef class Event:
 
     def isSet(self):
         """An old name of is_set()."""
-        warnings.warn("isSet() is deprecated, use is_set() instead", DeprecationWarning, stacklevel=1)
+        deprecated("isSet() is deprecated, use is_set() instead")
         return self.is_set()
 
     cdef int raise_flag(self) except -1:
@@ -91,7 +89,6 @@ cdef class Event:
 
     def _at_fork_reinit(self):
         """Forget who waits.  For the child of a fork() only."""
-        memset(&self.asleep, 0, sizeof(sleepers))
-        memset(&self.guard, 0, sizeof(self.guard))
+        start_anew(&self.asleep, &self.guard)
         if self.condition is not None:
             self.condition._at_fork_reinit()

@@ -27,5 +27,4 @@ cdef class ThreadFields:
     cdef int mark_begun(self) except -1
 
 
-cdef int deprecated(str message) except -1
 cdef int check_daemon(daemonic, str where) except -1

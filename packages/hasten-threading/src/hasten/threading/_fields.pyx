@@ -18,9 +18,9 @@ from hasten.threading._event cimport Event
 from hasten.threading._waiting cimport EVERYBODY, release, sleep
 
 import sys
-import warnings
 
 import hasten._thread
+from hasten.threading._deprecated import deprecated
 
 cdef extern from "Python.h":
     unsigned long PyThread_get_thread_ident() nogil
@@ -28,11 +28,6 @@ cdef extern from "Python.h":
 
 cdef object new_handle = hasten._thread._ThreadHandle
 cdef object daemon_threads_allowed = hasten._thread.daemon_threads_allowed
-
-
-cdef int deprecated(str message) except -1:
-    warnings.warn(message, DeprecationWarning, stacklevel=1)
-    return 0
 
 
 cdef int check_daemon(daemonic, str where) except -1:
@@ -145,12 +140,12 @@ cdef class ThreadFields:
 
     @daemon.setter
     def daemon(self, daemonic):
-        if not self.initialized:
-            raise RuntimeError("Thread.__init__() not called")
-        if self.launched:
-            raise RuntimeError("cannot set daemon status of active thread")
-        check_daemon(daemonic, "interpreter")
-        self.daemonic = bool(daemonic)
+        if self.initialized and not self.launched:
+            check_daemon(daemonic, "interpreter")
+            self.daemonic = bool(daemonic)
+        else:
+            raise RuntimeError("cannot set daemon status of active thread" if self.initialized
+                               else "Thread.__init__() not called")
 
     def isDaemon(self):
         """An old way to read `daemon`."""

@@ -79,28 +79,21 @@ cdef class serialize_iterator:
 
     def send(self, value, /):
         """Send *value* into the generator; what it yields next.  AttributeError if it is none."""
-        lock = self._lock
-        take(lock)
-        try:
-            return self._iterator.send(value)
-        finally:
-            give_back(lock)
+        return self.in_turn("send", (value,))
 
     def throw(self, *args):
         """Raise an exception in the generator; what it yields next.  AttributeError if it is none."""
-        lock = self._lock
-        take(lock)
-        try:
-            return self._iterator.throw(*args)
-        finally:
-            give_back(lock)
+        return self.in_turn("throw", args)
 
     def close(self):
         """Close the generator.  AttributeError if it is none."""
+        return self.in_turn("close", ())
+
+    cdef object in_turn(self, str method, tuple args):
         lock = self._lock
         take(lock)
         try:
-            return self._iterator.close()
+            return getattr(self._iterator, method)(*args)
         finally:
             give_back(lock)
 

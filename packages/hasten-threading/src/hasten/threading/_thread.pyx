@@ -13,7 +13,7 @@ wait for the thread to run (hasten._thread waits if too many that were started h
 cimport cython
 
 from compat cimport hs_finalizing, hs_mutex_lock, hs_mutex_unlock
-from hasten.threading._fields cimport ThreadFields, check_daemon, deprecated
+from hasten.threading._fields cimport ThreadFields, check_daemon
 from hasten.threading._waiting cimport deadline_of, seconds_until
 
 import _thread as interpreter_thread
@@ -22,6 +22,7 @@ import sys
 
 import hasten._thread
 from hasten.threading import _registry as registry
+from hasten.threading._deprecated import deprecated
 
 cdef extern from "Python.h":
     unsigned long PyThread_get_thread_ident() nogil

@@ -23,11 +23,7 @@ def gettrace():
 def settrace_all_threads(func):
     """settrace(func), and sys.settrace(func) in every thread that runs now."""
     hooks["_trace_hook"] = func
-    if hasattr(sys, "_settraceallthreads"):
-        sys._settraceallthreads(func)
-    else:
-        sys.settrace(func)
-        hs_hook_everywhere(False)
+    hook_all_threads("settrace", func, False)
 
 
 def setprofile(func):
@@ -43,8 +39,15 @@ def getprofile():
 def setprofile_all_threads(func):
     """setprofile(func), and sys.setprofile(func) in every thread that runs now."""
     hooks["_profile_hook"] = func
-    if hasattr(sys, "_setprofileallthreads"):
-        sys._setprofileallthreads(func)
+    hook_all_threads("setprofile", func, True)
+
+
+cdef int hook_all_threads(str setter, func, bint profile) except -1:
+    """Call sys.settrace() or sys.setprofile() for every thread; sys has a function for that since 3.12."""
+    everywhere = getattr(sys, f"_{setter}allthreads", None)
+    if everywhere is not None:
+        everywhere(func)
     else:
-        sys.setprofile(func)
-        hs_hook_everywhere(True)
+        getattr(sys, setter)(func)
+        hs_hook_everywhere(profile)
+    return 0

@@ -23,6 +23,7 @@ cdef void release(sleepers *all, hs_mutex *guard, Py_ssize_t most) noexcept
 cdef void leave(sleepers *all, hs_mutex *guard, hs_waiter *me) noexcept
 cdef void step_out(sleepers *all, hs_mutex *guard, hs_waiter *me) noexcept
 cdef void forget_the_dead(sleepers *all) noexcept
+cdef void start_anew(sleepers *all, hs_mutex *guard) noexcept
 cdef unsigned int forks() noexcept
 cdef int64_t deadline_of(timeout) except -1
 cdef bint expired(int64_t deadline) noexcept

@@ -18,6 +18,7 @@ A signal handler runs while the thread is enlisted, so that what happens meanwhi
 """
 
 from libc.stdint cimport int64_t
+from libc.string cimport memset
 
 from cpython.exc cimport PyErr_CheckSignals
 
@@ -129,6 +130,12 @@ cdef void forget_the_dead(sleepers *all) noexcept:
     """Empty the lists if those who are in them were left behind by a fork().  The guard is held."""
     hs_waitlist_sync(&all.waiting)
     hs_waitlist_sync(&all.released)
+
+
+cdef void start_anew(sleepers *all, hs_mutex *guard) noexcept:
+    """For the child of a fork(), where a thread that is gone may be in the lists."""
+    memset(all, 0, sizeof(sleepers))
+    memset(guard, 0, sizeof(hs_mutex))
 
 
 cdef unsigned int forks() noexcept:

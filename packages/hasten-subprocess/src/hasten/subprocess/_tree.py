@@ -1,10 +1,10 @@
 """Ending a child with all its descendants: kill_tree().
 
-A process that is killed leaves its children to init, and nothing tells any more whose they were.  So nobody
-is killed before all are known: each process found is stopped (SIGSTOP can't be caught), and the search
-goes on until a round finds nobody new and everybody stopped.  One that is stopped neither forks nor ends.  Then
-all are killed.  A stopped process may still be in the middle of a fork when it is told to stop; that is why a
-round counts only if it sees all threads at rest.
+A process that is killed leaves its children to init, and nothing tells any more whose they were.  So
+nobody is killed before all are known: each process found is stopped (SIGSTOP can't be caught), and the
+search goes on until a round finds nobody new and everybody stopped.  One that is stopped neither forks nor
+ends.  Then all are killed.  A stopped process may still be in the middle of a fork when it is told to
+stop; that is why a round counts only if it sees all threads at rest.
 
 Who belongs to the tree: the children of those who do, and the members of a process group or session that one
 of them leads.  The latter finds daemons, whose parent is gone, if the child was started with

@@ -41,10 +41,11 @@ def wait_any(procs, timeout=None):
     timeout: seconds, any real number; None for as long as it takes; 0 or less does not sleep.  After it the
         list is empty.
 
-    Blocks, without the GIL, and costs no CPU meanwhile, however many children there are.  It uses a
-    descriptor for each while it waits (on Linux); when there are not so many, a thread for each, which is
-    slower to set up: raise RLIMIT_NOFILE then.  Signal handlers run; what they raise ends the call.  May be called
-    from any thread.  ValueError if the timeout is NaN; OSError if there are no threads left either.
+    Blocks, without the GIL, and costs no CPU meanwhile, however many children there are. It uses a
+    descriptor for each while it waits (on Linux); when there are not so many, a thread for each, which
+    is slower to set up: raise RLIMIT_NOFILE then. Signal handlers run; what they raise ends the call.
+    May be called from any thread. ValueError if the timeout is NaN; OSError if there are no threads left
+    either.
     """
     cdef list running = list(procs), ended = [p for p in running if p.returncode is not None]
     cdef int64_t deadline = deadline_of(timeout)
@@ -96,8 +97,8 @@ cdef bint wait(hs_child *children, size_t count, int64_t deadline) except -1:
         elif status == HS_WAIT_SIGNALS:
             PyErr_CheckSignals()
         elif status == HS_WAIT_ERROR:
-            raise OSError(errno, f"{os.strerror(errno)}: no descriptors and no threads left to wait for {count} "
-                                 "children with; raise RLIMIT_NOFILE, or wait for fewer at a time")
+            raise OSError(errno, f"{os.strerror(errno)}: no descriptors or threads left to wait for {count} "
+                                 "children; raise RLIMIT_NOFILE, or wait for fewer at a time")
 
 
 hs_wait_init()

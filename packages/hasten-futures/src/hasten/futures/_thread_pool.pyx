@@ -158,11 +158,14 @@ cdef class WorkQueue:
         self._wake_all()
 
     def _cancel_all(self):
-        """Cancel what is queued."""
-        cdef Future future = pop_locked(self)
-        while future is not None:
+        """Cancel what is queued, but for the tasks that idle workers are about to take."""
+        cdef void *here = cut(self)
+        cdef Future future
+        while here != NULL:
+            future = <Future>here
+            here = future.next_task
+            Py_DECREF(future)
             future.cancel()
-            future = pop_locked(self)
 
     def _break(self, message, cause):
         """The pool is of no use any more: fail what is queued, and refuse what comes."""
@@ -185,6 +188,10 @@ cdef class WorkQueue:
         """Called when the executor has been dropped."""
         self.abandoned = True
         self._wake_all()
+
+    def _owner(self):
+        """The executor, or None if it is gone."""
+        return self.owner()
 
     def _wake_all(self):
         cdef hs_wakes due
@@ -281,6 +288,25 @@ cdef Future pop_locked(WorkQueue self):
     return future
 
 
+cdef void *cut(WorkQueue self) noexcept:
+    """Take all tasks but as many as there are idle workers out of the queue, as a chain."""
+    cdef Py_ssize_t kept = 0
+    cdef void *last = NULL
+    cdef void *rest
+    hs_mutex_lock(&self.guard)
+    rest = self.first
+    while rest != NULL and kept < self.idle:
+        last, rest = rest, (<Future>rest).next_task
+        kept += 1
+    if last == NULL:
+        self.first = NULL
+    else:
+        (<Future>last).next_task = NULL
+    self.last, self.length = last, kept
+    hs_mutex_unlock(&self.guard)
+    return rest
+
+
 cdef bint withdraw(WorkQueue self, Future future) noexcept:
     """Take a task out of the queue again, wherever it stands.  Whether it was there."""
     cdef void *before = NULL
@@ -340,7 +366,6 @@ cdef int make_calls(WorkQueue self, context, worker *me) except -1:
         future = take(self, me, &due)
         if future is None:
             return 0
-        me.task = <void *>future
         if not HS_FREE_THREADED and hs_now() - since > GIL_SLICE:
             let_others_run()
             since = hs_now()
@@ -370,6 +395,7 @@ cdef Future take(WorkQueue self, worker *me, hs_wakes *due):
         me.idle = False
         self.idle -= 1
     future = pop(self)
+    me.task = <void *>future
     if self.first != NULL:
         wake_sleeper(self)
     else:

@@ -33,6 +33,9 @@ def _after_fork_in_child():
     _threads_queues.clear()
     for queue in list(_thread_pool.all_queues):
         queue._after_fork()
+        executor = queue._owner()
+        if executor is not None:
+            executor._after_fork()
 
 
 threading._register_atexit(_python_exit)
@@ -117,6 +120,7 @@ class ThreadPoolExecutor(_thread_pool.ThreadPool, Executor, _stdlib.ThreadPoolEx
         self._resolve_work_item_task = resolve
         self._initializer, self._initargs = initializer, initargs
         self._threads = set()
+        self._shutdown_lock = threading.RLock()
         self._thread_name_prefix = thread_name_prefix or f"ThreadPoolExecutor-{self._counter()}"
         self._open(max_workers, self.BROKEN, None if resolve is _as_tuple and self._runs_plainly() else resolve)
 
@@ -132,25 +136,35 @@ class ThreadPoolExecutor(_thread_pool.ThreadPool, Executor, _stdlib.ThreadPoolEx
         queue = self._work_queue
         if not queue._reserve(self._max_workers):
             return
-        try:
-            thread = threading.Thread(
-                name=f"{self._thread_name_prefix or self}_{len(self._threads)}",
-                target=_thread_pool.work,
-                args=(queue, self._create_worker_context()),
-            )
-            thread.start()
-        except BaseException:
-            queue._not_started()
-            raise
-        self._threads.add(thread)
-        _threads_queues[thread] = queue
+        with self._shutdown_lock:  # a worker is in _threads before it can ask who is to be joined
+            try:
+                thread = threading.Thread(
+                    name=f"{self._thread_name_prefix or self}_{len(self._threads)}",
+                    target=_thread_pool.work,
+                    args=(queue, self._create_worker_context()),
+                )
+                thread.start()
+            except BaseException:
+                queue._not_started()
+                raise
+            self._threads.add(thread)
+            _threads_queues[thread] = queue
+
+    def _after_fork(self):
+        """In the child: of the threads, only the calling one can be there."""
+        self._shutdown_lock = threading.RLock()
+        self._threads.intersection_update([threading.current_thread()])
+
+    def _workers(self):
+        with self._shutdown_lock:
+            return list(self._threads)
 
     def shutdown(self, wait=True, *, cancel_futures=False, timeout=None):
         """Take no more calls.  May be called again.
 
         wait: True waits until all calls have been made and the threads have ended; RuntimeError in one of
             these threads.
-        cancel_futures: True cancels the calls that have not begun.
+        cancel_futures: True cancels the calls that have not begun, and that no worker is free for.
         timeout: seconds to wait at most, any real number; None waits for ever.  When it is over, TimeoutError;
             and the end of the program waits no longer for the threads that still run: it ends them where
             they are.
@@ -161,13 +175,13 @@ class ThreadPoolExecutor(_thread_pool.ThreadPool, Executor, _stdlib.ThreadPoolEx
         if cancel_futures:
             queue._cancel_all()
         if wait and timeout is None:
-            for thread in list(self._threads):
+            for thread in self._workers():
                 thread.join()
         elif wait:
             self._join_until(until, timeout)
 
     def _join_until(self, until, timeout):
-        for thread in list(self._threads):
+        for thread in self._workers():
             thread.join(max(0, until - monotonic()))
         running = [thread for thread in self._threads if thread.is_alive()]
         for thread in running:

@@ -6,7 +6,8 @@ import os as _os
 from threading import RLock as _RLock
 
 cdef extern from "Python.h":
-    int warn_of_resource "PyErr_ResourceWarning"(object source, Py_ssize_t level, const char *text, ...) noexcept
+    int warn_of_resource "PyErr_ResourceWarning"(object source, Py_ssize_t level, const char *text,
+                                                 ...) noexcept
     void report_unraisable "PyErr_WriteUnraisable"(object where) noexcept
 
 cdef extern from "unistd.h" nogil:
@@ -74,7 +75,7 @@ cdef class PipeEnd:
         try:
             return _io.TextIOWrapper(file, encoding=self.encoding, errors=self.errors,
                                      line_buffering=self.line_buffering, write_through=self.mode == "wb")
-        except:
+        except BaseException:
             self.fd = -1
             file.close()
             raise

@@ -211,3 +211,18 @@ def _whole(name, number):
     if not isinstance(number, int):
         raise TypeError(f"{name} must be an integer")
     return number
+
+
+class _Missing:
+    """In place of a private method of the standard library's Popen that has no meaning here."""
+
+    def __init__(self, name):
+        self.name = name
+
+    def __get__(self, popen, owner=None):
+        raise AttributeError(f"{owner.__name__!r} object has no attribute {self.name!r}")
+
+
+for _name, _value in list(vars(_stdlib.Popen).items()):
+    if isinstance(_value, types.FunctionType) and getattr(Popen, _name) is _value:
+        setattr(Popen, _name, _Missing(_name))

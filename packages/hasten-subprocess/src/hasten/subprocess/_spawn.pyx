@@ -120,7 +120,7 @@ cdef class Plan:
         try:
             for i in range(count):
                 vector[i] = self.text(items[i])
-        except:
+        except BaseException:
             free(vector)
             raise
         vector[count] = NULL

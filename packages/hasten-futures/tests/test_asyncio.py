@@ -124,6 +124,7 @@ def test_cancelled_before_it_runs(pool):
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
+        await asyncio.sleep(0)  # the loop passes it on
         gate.set()
         assert await asyncio.gather(*busy) == [True] * 3
         await loop.run_in_executor(pool, len, "")

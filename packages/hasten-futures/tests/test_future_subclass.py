@@ -1,5 +1,7 @@
 """Subclasses of Future and instances with patched methods: each step goes through what the user defined."""
 
+import threading
+
 import pytest
 
 
@@ -129,10 +131,22 @@ def test_a_patched_set_result_is_what_the_pool_calls(impl, make_pool, monkeypatc
     assert seen == [3]
 
 
+def test_cancelled_tasks_of_a_patched_class(impl, make_pool, monkeypatch, log):
+    """The worker passes them over, and has nothing to say."""
+    original = impl.Future.set_result
+    monkeypatch.setattr(impl.Future, "set_result", lambda self, result: original(self, result))
+    pool, gate = make_pool(1), threading.Event()
+    pool.submit(gate.wait)
+    future = pool.submit(len, "")
+    assert future.cancel()
+    gate.set()
+    assert pool.submit(len, "abc").result(30) == 3
+    assert future._state == "CANCELLED_AND_NOTIFIED"
+    assert log.messages == []
+
+
 def test_an_instance_patched_while_it_runs(make_pool):
     """The outcome of a task reaches whoever has put himself before set_result()."""
-    import threading
-
     gate, seen = threading.Event(), threading.Event()
     future = make_pool(1).submit(gate.wait)
     original = future.set_result

@@ -339,7 +339,8 @@ class TestSignals:
     def test_one_that_comes_while_data_flows(self, child, on_signal):
         """It does not interrupt any sleep."""
         on_signal(interrupt)
-        exchange = Exchange(*child("sh", "-c", f"kill -USR1 {os.getpid()}; exec cat /dev/zero"))
+        command = f"read go; kill -USR1 {os.getpid()}; exec cat /dev/zero"
+        exchange = Exchange(*child("sh", "-c", command), b"go\n")
         with pytest.raises(Interrupt):
             exchange.pump()
         close_rest(exchange)

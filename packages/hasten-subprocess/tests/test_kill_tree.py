@@ -21,7 +21,7 @@ ORPHAN = "sh -c 'sleep 1000 & echo $!'; exec sleep 1000"
 
 
 @pytest.fixture
-def family(request):
+def family(until):
     """Start a shell that prints pids; returns it and them.  All must be gone at the end."""
     children, pids = [], []
 
@@ -37,10 +37,7 @@ def family(request):
         child.kill()
         with child:
             """Its pipes are closed and it is waited for."""
-    left = [pid for pid in pids if not is_gone(pid)]
-    for pid in left:
-        os.kill(pid, signal.SIGKILL)
-    assert not left, f"they live on: {left}"
+    until(lambda: all(map(is_gone, pids)))
 
 
 @pytest.fixture(params=[False, True], ids=["pidfds", "portable"])

@@ -5,6 +5,7 @@ group), fork() takes its place, or os.posix_spawn() where that can do what is as
 is Python code, needs a fork() made by Python.
 """
 
+import operator
 import os
 import signal
 import sys
@@ -94,7 +95,7 @@ def can_posix_spawn(arguments):
         or arguments["cwd"] is not None
         or arguments["start_new_session"]
         or arguments["process_group"] != -1
-        or arguments["umask"] >= 0
+        or operator.index(arguments["umask"]) >= 0
         or any(arguments[name] is not None for name in ("gid", "gids", "uid"))
         or any(0 <= arguments[name] <= 2 for name in ("stdin", "stdout", "stderr"))
         or (arguments["close_fds"] and not hasattr(os, "POSIX_SPAWN_CLOSEFROM"))

@@ -15,7 +15,6 @@ from hasten.subprocess._pipe_end import PipeEnd
 from hasten.subprocess._waits import deadline_after
 
 TimeoutExpired = _stdlib.TimeoutExpired
-READER_GONE = (errno.EPIPE, errno.EINVAL)  # the latter comes from some file objects
 NAMES = ("stdin", "stdout", "stderr")
 
 
@@ -109,7 +108,7 @@ class Streams:
             if input:
                 self.stdin.write(input)
         except OSError as error:
-            if error.errno not in READER_GONE:
+            if not means_reader_gone(error):
                 raise
         close_quietly(self._stream("stdin"), raises=True)
 
@@ -203,8 +202,13 @@ def close_quietly(stream, raises):
     try:
         stream.close()
     except OSError as error:
-        if raises and error.errno not in READER_GONE:
+        if raises and not means_reader_gone(error):
             raise
+
+
+def means_reader_gone(error):
+    """EINVAL comes from some file objects."""
+    return isinstance(error, BrokenPipeError) or error.errno == errno.EINVAL
 
 
 _safe_codecs = {(None, None)}

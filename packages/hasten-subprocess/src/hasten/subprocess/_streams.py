@@ -197,6 +197,11 @@ def descriptor_of(stream):
     return stream.fileno() if stream and not stream.closed else -1
 
 
+def is_reader_gone(error):
+    """Whether a failed write means that nobody reads any more; some file objects say EINVAL then."""
+    return isinstance(error, BrokenPipeError) or error.errno == errno.EINVAL
+
+
 def close_quietly(stream, raises):
     """Close a stream; that its other end is gone does not matter.  raises: whether other errors do."""
     try:

@@ -43,7 +43,7 @@ def target_of(name):
 
 
 def stands_for(name):
-    """The standard library's module that the hasten module `name`, or the package it is in, replaces, or None."""
+    """The standard library's module that `name` of hasten, or the package it is in, replaces, or None."""
     for original, target in NAMES.items():
         if name == target or name.startswith(target + "."):
             return original

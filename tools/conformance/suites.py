@@ -54,7 +54,7 @@ SUITES = {
             "concurrent_futures",
             "test_concurrent_futures",
             FUTURES,
-            # The process pool is the interpreter's own; one start method shows that it works with our futures.
+            # The process pool is the interpreter's own; one start method shows that it works with ours.
             besides=("*ProcessPoolSpawn*", "*ProcessPoolForkserver*"),
             borrow=True,
         ),

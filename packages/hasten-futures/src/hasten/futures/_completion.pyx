@@ -39,7 +39,7 @@ cdef class Collector:
     cdef Py_ssize_t wanted      # how many have to come in before the thread is woken
     cdef bint until_exception
     cdef set futures            # keeps them alive until they are taken
-    cdef dict others            # futures of the standard library's that have us in their _waiters: their watches
+    cdef dict others            # the watches of the standard library's futures
 
     def __cinit__(self):
         self.futures, self.others = set(), {}
@@ -86,10 +86,10 @@ cdef class Collector:
         return 0
 
     cdef int unwatch_other(self, future) except -1:
-        del self.others[future]
         with future._condition:
             if self in future._waiters:
                 future._waiters.remove(self)
+        self.others.pop(future, None)
         return 0
 
     cdef bint sleep_until(self, int64_t deadline) except -1:
@@ -121,7 +121,10 @@ cdef class Collector:
 
     cdef int arrive_other(self, future, bint failed) except -1:
         cdef hs_wakes due
-        cdef watch *w = <watch *><size_t>self.others[future]
+        cdef watch *w
+        if future not in self.others:
+            return 0
+        w = <watch *><size_t>self.others[future]
         due.count = 0
         hs_mutex_lock(&self.guard)
         append(self, w, failed, &due)
@@ -214,7 +217,8 @@ def wait(fs, timeout=None, return_when="ALL_COMPLETED"):
         return DoneAndNotDoneFutures(done, pending)
     if return_when not in ("FIRST_COMPLETED", "FIRST_EXCEPTION", "ALL_COMPLETED"):
         raise ValueError(
-            f"Invalid return condition: {return_when!r}; it is FIRST_COMPLETED, FIRST_EXCEPTION or ALL_COMPLETED"
+            f"Invalid return condition: {return_when!r}; "
+            "it is FIRST_COMPLETED, FIRST_EXCEPTION or ALL_COMPLETED"
         )
     collector = Collector()
     try:

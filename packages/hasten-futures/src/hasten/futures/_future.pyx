@@ -17,8 +17,8 @@ as long as everything else a pool does.  It could never free them, as the queue 
 it does not see.  So the future of a task is hidden from it until it has something that may be part of
 a cycle: an exception, a result that is a container, or an attribute that somebody has set.
 
-A pool's worker stores the outcome without a call of set_result(), unless somebody has replaced a method of the
-class (its tag tells) or of this future (`touched` tells).
+A pool's worker stores the outcome without a call of set_result(), unless somebody has replaced a method of
+the class (its tag tells) or of this future (`touched` tells).
 
 Those who sleep in result() are in a list of the future's own.  A pool's worker wakes them when the GIL is
 free: a sleeper that is woken before would only queue up for it.
@@ -39,7 +39,7 @@ from hasten.threading import Condition
 cdef extern from *:
     """
     static inline int load_state(const int *state) { return __atomic_load_n(state, __ATOMIC_ACQUIRE); }
-    static inline void store_state(int *state, int value) { __atomic_store_n(state, value, __ATOMIC_RELEASE); }
+    static inline void store_state(int *state, int now) { __atomic_store_n(state, now, __ATOMIC_RELEASE); }
 
     static inline int is_collected(PyObject *object) { return PyObject_IS_GC(object); }
     static inline void track(PyObject *object) {
@@ -67,15 +67,17 @@ cdef object CancelledError = stdlib.CancelledError
 cdef object InvalidStateError = stdlib.InvalidStateError
 cdef object TimeoutError = stdlib.TimeoutError
 cdef object public_class = None
+cdef PyTypeObject *public_type = NULL
 cdef unsigned int public_tag = 0
 
 
 def _set_public_class(cls):
     """Tell which class the futures of pools are to have.  It is complete."""
-    global public_class, public_tag
+    global public_class, public_type, public_tag
     public_class = cls
+    public_type = <PyTypeObject *>cls
     cls.set_result  # makes sure of the tag
-    public_tag = hs_type_tag(<PyTypeObject *>cls)
+    public_tag = hs_type_tag(public_type)
 
 
 cdef Future new_pooled():
@@ -125,7 +127,7 @@ cdef class Future:
 
     cdef bint is_plain(self) noexcept:
         """Whether set_result() and the like do what they do here."""
-        return not self.touched and hs_type_tag(<PyTypeObject *>public_class) == public_tag and public_tag != 0
+        return not self.touched and public_tag != 0 and hs_type_tag(public_type) == public_tag
 
     # ---- asking ------------------------------------------------------------------------------------
 
@@ -283,7 +285,7 @@ cdef class Future:
             return False
         if self.pooled and (error is not None or is_collected(value)):
             self.show()
-        old_value, old_error = self.value, self.error  # dropped when the guard is free
+        _value, _error = self.value, self.error  # the old ones: dropped when the guard is free
         self.value, self.error = value, error
         store_state(&self.state, state)
         collect(&self.asleep, due)
@@ -327,7 +329,7 @@ cdef class Future:
         return 0
 
     cdef int begin(self) except -1:
-        """What set_running_or_notify_cancel() does.  Returns the state before: PENDING if the call is to be made."""
+        """set_running_or_notify_cancel(); the state before: PENDING if the call is to be made."""
         cdef hs_wakes due
         cdef object condition = self.lock()
         cdef int before = self.state
@@ -368,16 +370,17 @@ cdef class Future:
 
     cdef bint add_watch(self, watch *w) noexcept:
         """Let w.notice be called at the end of the future; False if that has come."""
+        cdef bint coming
         hs_mutex_lock(&self.guard)
-        w.linked = self.state < CANCELLED_AND_NOTIFIED
-        if w.linked:
+        coming = w.linked = self.state < CANCELLED_AND_NOTIFIED
+        if coming:
             w.previous = NULL
             w.next = self.watches
             if w.next != NULL:
                 w.next.previous = w
             self.watches = w
         hs_mutex_unlock(&self.guard)
-        return w.linked
+        return coming  # w.linked may have changed by now
 
     cdef void remove_watch(self, watch *w) noexcept:
         """From now on nobody uses *w*."""

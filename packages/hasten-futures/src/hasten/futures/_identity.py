@@ -1,8 +1,8 @@
 """StandsFor: why isinstance() takes the standard library's futures and executors for ours.
 
-Under `python -m hasten` a program that says `concurrent.futures.Future` means our class.  It also meets futures
-that the standard library has made, those of its ProcessPoolExecutor for one, and asks for that class before
-it uses them (asyncio does).  The other way round our classes are subclasses.
+Under `python -m hasten` a program that says `concurrent.futures.Future` means our class.  It also meets
+futures that the standard library has made, those of its ProcessPoolExecutor for one, and asks for that class
+before it uses them (asyncio does).  The other way round our classes are subclasses.
 """
 
 from abc import ABCMeta

@@ -106,7 +106,7 @@ cdef class Results:
         self.busy = True
         hs_mutex_unlock(&self.guard)
         if busy:
-            raise ValueError("generator already executing: another thread, or an outer call, is in this iterator")
+            raise ValueError("generator already executing: another thread, or an outer call, is in it")
         return 0
 
     cdef void leave(self) noexcept:

@@ -113,7 +113,7 @@ cdef class WorkQueue:
         return self.length == 0
 
     def get_nowait(self):
-        """Take the next task away from the workers: an object with its `future`.  queue.Empty if none waits."""
+        """Take the next task from the workers: an object with its `future`; queue.Empty if none waits."""
         cdef Future future = pop_locked(self)
         if future is None:
             raise Empty
@@ -143,12 +143,11 @@ cdef class WorkQueue:
         return wanted
 
     def _not_started(self):
-        """A worker that was reserved could not be started.  Whether there are others."""
+        """A worker that was reserved could not be started."""
         hs_mutex_lock(&self.guard)
         self.started -= 1
         self.idle -= 1
         hs_mutex_unlock(&self.guard)
-        return self.started > 0
 
     def _close(self):
         """Take no more tasks; the workers end when the queue is empty."""
@@ -413,7 +412,7 @@ cdef int make_call(WorkQueue self, context, Future future, hs_wakes *due) except
     cdef object function = future.function
     cdef object args = future.args, kwargs = future.kwargs
     future.function = future.args = future.kwargs = None
-    if (future.begin() != PENDING) if future.is_plain() else (not future.set_running_or_notify_cancel()):
+    if not may_begin(future):
         return 0
     try:
         if self.resolve is not None:
@@ -427,6 +426,12 @@ cdef int make_call(WorkQueue self, context, Future future, hs_wakes *due) except
     function = args = kwargs = None  # who sees the future done may rely on it that these are gone
     finish(future, value, error, due)
     return 0
+
+
+cdef bint may_begin(Future future) except -1:
+    if future.has_ended():  # cancelled, and has noticed by itself
+        return False
+    return future.begin() == PENDING if future.is_plain() else future.set_running_or_notify_cancel()
 
 
 cdef int finish(Future future, value, error, hs_wakes *due) except -1:
@@ -510,7 +515,7 @@ cdef int fail_in_child(WorkQueue self, Future future) except -1:
     future.function = future.args = future.kwargs = None
     if not future.is_done():
         future.set_exception(
-            self.broken_class("the worker of this call is a thread of the parent process, and is not in a fork of it")
+            self.broken_class("the worker of this call is a thread of the parent: fork() does not copy it")
         )
     return 0
 
@@ -565,12 +570,11 @@ cdef class ThreadPool:
         return future
 
     cdef int add_worker(self, Future future) except -1:
-        """Start a worker.  If that is impossible, those that there are have to do; if there are none, raise."""
+        """Start a worker.  If that fails, those that there are have to do; if there are none, raise."""
         try:
             self._adjust_thread_count()
-        except BaseException:
-            if self.queue.started > 0 or not withdraw(self.queue, future):
-                logger.warning("no worker could be started for %r, an earlier one will run it", future, exc_info=True)
-            else:
+        except Exception:
+            if self.queue.started == 0 and withdraw(self.queue, future):
                 raise
+            logger.warning("no worker could be started for %r; an earlier one runs it", future, exc_info=True)
         return 0

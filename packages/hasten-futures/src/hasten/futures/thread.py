@@ -59,7 +59,7 @@ class WorkerContext:
 
     @classmethod
     def prepare(cls, initializer, initargs):
-        """Two functions: one makes a context; one makes a task of (fn, args, kwargs), when it is submitted."""
+        """Two functions: one makes a context; one makes a task of (fn, args, kwargs), in submit()."""
         if initializer is not None and not callable(initializer):
             raise TypeError(f"initializer must be a callable, not {type(initializer).__name__}")
 
@@ -122,7 +122,8 @@ class ThreadPoolExecutor(_thread_pool.ThreadPool, Executor, _stdlib.ThreadPoolEx
         self._threads = set()
         self._shutdown_lock = threading.RLock()
         self._thread_name_prefix = thread_name_prefix or f"ThreadPoolExecutor-{self._counter()}"
-        self._open(max_workers, self.BROKEN, None if resolve is _as_tuple and self._runs_plainly() else resolve)
+        plainly = resolve is _as_tuple and self._runs_plainly()
+        self._open(max_workers, self.BROKEN, None if plainly else resolve)
 
     def _runs_plainly(self):
         """Whether a call is just made: prepare_context() was not overridden, and so nor was run()."""
@@ -165,9 +166,9 @@ class ThreadPoolExecutor(_thread_pool.ThreadPool, Executor, _stdlib.ThreadPoolEx
         wait: True waits until all calls have been made and the threads have ended; RuntimeError in one of
             these threads.
         cancel_futures: True cancels the calls that have not begun, and that no worker is free for.
-        timeout: seconds to wait at most, any real number; None waits for ever.  When it is over, TimeoutError;
-            and the end of the program waits no longer for the threads that still run: it ends them where
-            they are.
+        timeout: seconds to wait at most, any real number; None waits for ever.  When it is over,
+            TimeoutError; and the end of the program waits no longer for the threads that still run: it ends
+            them where they are.
         """
         until = None if timeout is None else monotonic() + _thread_pool.seconds_of(timeout)
         queue = self._work_queue
@@ -189,9 +190,9 @@ class ThreadPoolExecutor(_thread_pool.ThreadPool, Executor, _stdlib.ThreadPoolEx
             thread._os_thread_handle._set_daemon()
         if running:
             raise TimeoutError(
-                f"{len(running)} of {len(self._threads)} threads still run {timeout} seconds after shutdown(), "
-                f"with {self._work_queue.qsize()} calls queued; shutdown() again waits for them, the program's "
-                "end does not"
+                f"{len(running)} of {len(self._threads)} threads still run {timeout} seconds after "
+                f"shutdown(), with {self._work_queue.qsize()} calls queued; shutdown() again waits for them, "
+                "the end of the program does not"
             )
 
 

@@ -96,6 +96,22 @@ static inline int hs_hook_everywhere(int profile) {
     return 0;
 }
 
+/* ---- the cyclic garbage collector ---- */
+
+/* Take an object out of the collector's sight for a while, which is right only if it could not be freed
+ * anyway.  Without a GIL the collector walks over all memory, seen or not, and does it the more often the
+ * fewer objects it sees: there nothing is hidden. */
+static inline void hs_hide(PyObject *object) {
+    if (!HS_FREE_THREADED) PyObject_GC_UnTrack(object);
+}
+
+static inline void hs_show(PyObject *object) {
+    if (!HS_FREE_THREADED && !PyObject_GC_IsTracked(object)) PyObject_GC_Track(object);
+}
+
+/* Whether the object may be part of a cycle. */
+static inline int hs_is_collected(PyObject *object) { return PyObject_IS_GC(object); }
+
 /* ---- types ---- */
 
 /* Give a static type the name under which users import it. */

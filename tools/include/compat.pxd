@@ -14,6 +14,9 @@ cdef extern from "compat.h":
     object hs_finalization_error()
     void hs_unraisable_in_thread(object function) noexcept
     void hs_set_sentinel(void (*hook)(void *) noexcept, object data) noexcept
+    void hs_hide(object value) noexcept
+    void hs_show(object value) noexcept
+    bint hs_is_collected(object value) noexcept
     void hs_type_rename(PyTypeObject *type, const char *name) noexcept
     void hs_type_forbid_new(PyTypeObject *type) noexcept
     void hs_type_seal(PyTypeObject *type) noexcept

@@ -58,4 +58,4 @@ cdef class Future:
 
 
 cdef Future new_pooled()
-cdef void untrack_plain(tuple args) noexcept
+cdef void hide_plain(tuple args) noexcept

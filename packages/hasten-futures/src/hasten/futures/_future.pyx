@@ -15,7 +15,8 @@ be busy for long.
 The cyclic garbage collector would walk over all futures that are queued, over and over, and that takes
 as long as everything else a pool does.  It could never free them, as the queue holds them in a way that
 it does not see.  So the future of a task is hidden from it until it has something that may be part of
-a cycle: an exception, a result that is a container, or an attribute that somebody has set.
+a cycle: an exception, a result that is a container, or an attribute that somebody has set.  (Not without a
+GIL: see compat.h.)
 
 A pool's worker stores the outcome without a call of set_result(), unless somebody has replaced a method of
 the class (its tag tells) or of this future (`touched` tells).
@@ -28,7 +29,15 @@ from cpython.object cimport PyTypeObject
 from cpython.ref cimport PyObject
 from libc.stdint cimport int64_t
 
-from compat cimport hs_mutex_lock, hs_mutex_unlock, hs_type_tag
+from compat cimport (
+    HS_FREE_THREADED,
+    hs_hide,
+    hs_is_collected,
+    hs_mutex_lock,
+    hs_mutex_unlock,
+    hs_show,
+    hs_type_tag,
+)
 from sleep cimport hs_wakes
 from hasten.futures._waiting cimport collect, deadline_of, expired, sleep, wake
 
@@ -41,21 +50,12 @@ cdef extern from *:
     static inline int load_state(const int *state) { return __atomic_load_n(state, __ATOMIC_ACQUIRE); }
     static inline void store_state(int *state, int now) { __atomic_store_n(state, now, __ATOMIC_RELEASE); }
 
-    static inline int is_collected(PyObject *object) { return PyObject_IS_GC(object); }
-    static inline void track(PyObject *object) {
-        if (!PyObject_GC_IsTracked(object)) PyObject_GC_Track(object);
-    }
-    static inline void untrack(PyObject *object) { PyObject_GC_UnTrack(object); }
-
     static inline PyObject *new_instance(PyObject *type, PyObject *no_args) {
         return ((PyTypeObject *)type)->tp_new((PyTypeObject *)type, no_args, NULL);
     }
     """
     int load_state(const int *state) noexcept
     void store_state(int *state, int value) noexcept
-    bint is_collected(object value) noexcept
-    void track(object value) noexcept
-    void untrack(object value) noexcept
     object new_instance(PyObject *cls, PyObject *no_args)
     int PyObject_GenericSetAttr(object instance, object name, PyObject *value) except -1
 
@@ -83,18 +83,19 @@ def _set_public_class(cls):
 cdef Future new_pooled():
     """The future of a task that is about to be queued."""
     cdef Future future = <Future>new_instance(<PyObject *>public_class, <PyObject *>NO_ARGS)
-    untrack(future)
+    hs_hide(future)
     future.pooled = True
     return future
 
 
-cdef void untrack_plain(tuple args) noexcept:
+cdef void hide_plain(tuple args) noexcept:
     """Hide *args* from the collector, as that does by itself when it has met a tuple of plain values."""
+    if HS_FREE_THREADED or not args:
+        return
     for value in args:
-        if is_collected(value):
+        if hs_is_collected(value):
             return
-    if args:
-        untrack(args)
+    hs_hide(args)
 
 
 cdef class Future:
@@ -123,7 +124,7 @@ cdef class Future:
 
     cdef void show(self) noexcept:
         """Show the future to the collector."""
-        track(self)
+        hs_show(self)
 
     cdef bint is_plain(self) noexcept:
         """Whether set_result() and the like do what they do here."""
@@ -283,7 +284,7 @@ cdef class Future:
         if self.state > latest:
             unlock(self, condition)
             return False
-        if self.pooled and (error is not None or is_collected(value)):
+        if self.pooled and (error is not None or hs_is_collected(value)):
             self.show()
         _value, _error = self.value, self.error  # the old ones: dropped when the guard is free
         self.value, self.error = value, error

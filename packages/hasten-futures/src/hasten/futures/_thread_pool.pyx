@@ -33,7 +33,7 @@ from compat cimport HS_FREE_THREADED, hs_mutex, hs_mutex_lock, hs_mutex_unlock
 from park cimport hs_waitlist
 from sleep cimport hs_wakes
 from timeout cimport hs_seconds
-from hasten.futures._future cimport FINISHED, PENDING, RUNNING, Future, new_pooled, untrack_plain
+from hasten.futures._future cimport FINISHED, PENDING, RUNNING, Future, new_pooled, hide_plain
 from hasten.futures._waiting cimport collect, forks, sleep, wake, wake_one
 
 import weakref
@@ -559,7 +559,7 @@ cdef class ThreadPool:
         if self.queue is None:
             raise RuntimeError(f"{type(self).__name__}.__init__() has not been called")
         if self.queue.resolve is None:
-            untrack_plain(args)
+            hide_plain(args)
             future.function, future.args = fn, args
             if kwargs:
                 future.kwargs = kwargs

@@ -4,7 +4,7 @@
  *
  * hs_mutex guards C state for a few instructions at a time.  With a GIL it is empty, because the GIL
  * already keeps other threads out as long as no Python code runs between check and store.  Without
- * one it is a PyMutex.  Two rules hold in both builds: no Python code, no reference count that may
+ * one it is that of mutex.h.  Two rules hold in both builds: no Python code, no reference count that may
  * drop to zero and no allocation of a tracked object while it is held; and whoever waits on a word
  * that is changed under it takes it once more before the memory of that word may go away.
  */
@@ -15,9 +15,7 @@
 
 #ifdef Py_GIL_DISABLED
 #  define HS_FREE_THREADED 1
-typedef PyMutex hs_mutex;
-static inline void hs_mutex_lock(hs_mutex *m) { PyMutex_Lock(m); }
-static inline void hs_mutex_unlock(hs_mutex *m) { PyMutex_Unlock(m); }
+#  include "mutex.h"
 #else
 #  define HS_FREE_THREADED 0
 typedef struct { char unused; } hs_mutex;

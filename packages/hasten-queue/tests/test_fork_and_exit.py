@@ -150,6 +150,27 @@ def test_fork_by_the_thread_that_is_inside():
 
 
 @needs_fork
+def test_fork_while_others_are_at_it(spawn):
+    """Whatever the other threads are about to do: in the child no guard is held by one of them."""
+    q = hasten.queue.Queue()
+    over = threading.Event()
+
+    def churn():
+        while not over.is_set():
+            q.put(1)
+            q.get()
+
+    tasks = [spawn(churn) for _ in range(6)]
+    try:
+        for _ in range(60):
+            in_child(lambda: (q.put(2), q.get_nowait()))
+    finally:
+        over.set()
+    for task in tasks:
+        task.result()
+
+
+@needs_fork
 def test_grandchildren(spawn):
     q = hasten.queue.Queue()
     task = spawn(q.get).settle()

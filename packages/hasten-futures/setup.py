@@ -24,6 +24,7 @@ def extension(name):
 
 setup(
     ext_modules=[
-        extension(name) for name in ("_waiting", "_future", "_completion", "_thread_pool", "_mapping")
+        extension(name)
+        for name in ("_waiting", "_future", "_completion", "_work_queue", "_thread_pool", "_mapping")
     ]
 )

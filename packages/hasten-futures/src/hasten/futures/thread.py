@@ -8,7 +8,7 @@ from concurrent.futures import thread as _stdlib
 from time import monotonic
 
 from hasten import threading
-from hasten.futures import _thread_pool
+from hasten.futures import _thread_pool, _work_queue
 from hasten.futures._cpus import default_workers
 from hasten.futures._executor import Executor
 from hasten.threading._methods import own_methods
@@ -21,7 +21,7 @@ _threads_queues = weakref.WeakKeyDictionary()
 
 def _python_exit():
     """At the end of the program: pools take no more calls, and what is queued is run."""
-    _thread_pool.set_exiting()
+    _work_queue.set_exiting()
     items = list(_threads_queues.items())
     for _, queue in items:
         queue.put(None)
@@ -31,7 +31,7 @@ def _python_exit():
 
 def _after_fork_in_child():
     _threads_queues.clear()
-    for queue in list(_thread_pool.all_queues):
+    for queue in list(_work_queue.all_queues):
         queue._after_fork()
         executor = queue._owner()
         if executor is not None:

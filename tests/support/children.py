@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 needs_proc = pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="needs /proc")
@@ -47,6 +48,20 @@ def has_ended(pid: int) -> bool:
         return status_of(pid)["State"][0] in "ZX"
     except OSError:
         return True
+
+
+def children_left() -> list[psutil.Process]:
+    """The children of this process, zombies too, but for those that multiprocessing keeps for itself."""
+    children = psutil.Process().children()
+    return [child for child in children if not any("multiprocessing." in word for word in words_of(child))]
+
+
+def words_of(process: psutil.Process) -> list[str]:
+    """The command line of a process; that of a zombie is empty."""
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
 
 
 def outcome_of(program: str, *options: str, seconds: float = 50, **popen: object) -> tuple[int, str, str]:

@@ -4,6 +4,7 @@ import locale
 import os
 import sys
 import warnings
+from types import FrameType
 
 PACKAGE = os.path.dirname(os.path.abspath(__file__))
 
@@ -66,7 +67,8 @@ def text_encoding():
 
 def level_of_caller():
     """The stacklevel, seen from who calls this, of the first frame outside of this package."""
-    frame, level = sys._getframe(1), 1
+    frame: FrameType | None = sys._getframe(1)
+    level = 1
     while frame is not None and os.path.dirname(frame.f_code.co_filename) == PACKAGE:
         frame, level = frame.f_back, level + 1
     return level

@@ -172,10 +172,8 @@ def fork_exec(args, executable_list, close_fds, pass_fds, cwd, env, p2cread, p2c
 
     Returns the child's pid; failures go to errpipe_write.
     """
-    group = -1
-    if sys.version_info >= (3, 11):
-        group, *rest = rest
-    gid, gids, uid, umask, preexec_fn, *_ = rest
+    others = rest if sys.version_info >= (3, 11) else (-1, *rest)
+    group, gid, gids, uid, umask, preexec_fn, *_ = others
     keep = [fd for fd in pass_fds if fd != errpipe_write]
     plan = _spawn.Plan(args, executable_list, close_fds, keep, cwd, env, p2cread, c2pwrite, errwrite,
                        restore_signals, start_new_session, group, gid, gids, uid, umask)  # fmt: skip

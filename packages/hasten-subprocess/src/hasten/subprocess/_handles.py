@@ -3,6 +3,7 @@
 import os
 import subprocess as _stdlib
 import sys
+from typing import Any
 
 PIPE, STDOUT, DEVNULL = _stdlib.PIPE, _stdlib.STDOUT, _stdlib.DEVNULL
 
@@ -50,7 +51,8 @@ class Handles:
         if stream == DEVNULL:
             return self.open_devnull()
         if stream == STDOUT and place == 2:
-            return self.child[1] if self.child[1] != -1 else sys.__stdout__.fileno()
+            standard_output: Any = sys.__stdout__  # None, and an AttributeError, without one
+            return self.child[1] if self.child[1] != -1 else standard_output.fileno()
         return stream if isinstance(stream, int) else stream.fileno()
 
     def open_pipe(self, place):

@@ -7,6 +7,7 @@ import sys
 import threading
 import types
 import warnings
+from typing import Any
 
 from hasten.subprocess import _arguments, _start, _streams, _tree
 from hasten.subprocess._handles import STDOUT, Handles
@@ -39,10 +40,13 @@ class Popen(_streams.Streams, Waits, _stdlib.Popen):
     """
 
     __module__ = "hasten.subprocess"
-    __class_getitem__ = classmethod(types.GenericAlias)
 
+    pid: Any  # None until the child has been started
     _child_created = False
-    _handles = None
+    _handles: Handles
+
+    def __class_getitem__(cls, item, /):
+        return types.GenericAlias(cls, item)
 
     def __init__(self, args, bufsize=-1, executable=None,
                  stdin=None, stdout=None, stderr=None,
@@ -96,7 +100,7 @@ class Popen(_streams.Streams, Waits, _stdlib.Popen):
         finally:
             self._handles.close_owned()
 
-    def _get_handles(self, stdin, stdout, stderr):
+    def _get_handles(self, stdin, stdout, stderr) -> tuple[int, int, int, int, int, int]:
         """Open the pipes.  Returns the child's and the parent's end of stdin, the parent's and the child's
         of stdout, and of stderr; -1 for one that there is not."""
         self._handles = handles = Handles(self.pipesize)

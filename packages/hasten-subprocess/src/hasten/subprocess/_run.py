@@ -18,7 +18,9 @@ class CompletedProcess(_stdlib.CompletedProcess):
     """
 
     __module__ = "hasten.subprocess"
-    __class_getitem__ = classmethod(types.GenericAlias)
+
+    def __class_getitem__(cls, item, /):
+        return types.GenericAlias(cls, item)
 
     def __init__(self, args, returncode, stdout=None, stderr=None):
         self.args, self.returncode = args, returncode

@@ -104,7 +104,7 @@ def can_posix_spawn(arguments):
 
 def posix_spawn(executable, env, arguments, parent_ends):
     """Start the program by os.posix_spawn(), which raises OSError with its name."""
-    actions = [(os.POSIX_SPAWN_CLOSE, end) for end in parent_ends if end != -1]
+    actions: list[tuple] = [(os.POSIX_SPAWN_CLOSE, end) for end in parent_ends if end != -1]
     for place, name in enumerate(("stdin", "stdout", "stderr")):
         if arguments[name] != -1:
             actions.append((os.POSIX_SPAWN_DUP2, arguments[name], place))

@@ -36,7 +36,9 @@ class Streams:
     """The part of Popen that exchanges data with the child."""
 
     stdin, stdout, stderr = map(Stream, NAMES)
-    _ends = {}
+    _ends: dict[str, PipeEnd] = {}
+    _communication_started: bool
+    _exchange: "Exchange | None"
 
     def _make_streams(self, ends, bufsize):
         """Take over the parent's ends; self.stdin and so on are theirs from now on."""
@@ -197,11 +199,6 @@ def descriptor_of(stream):
     return stream.fileno() if stream and not stream.closed else -1
 
 
-def is_reader_gone(error):
-    """Whether a failed write means that nobody reads any more; some file objects say EINVAL then."""
-    return isinstance(error, BrokenPipeError) or error.errno == errno.EINVAL
-
-
 def close_quietly(stream, raises):
     """Close a stream; that its other end is gone does not matter.  raises: whether other errors do."""
     try:
@@ -212,7 +209,7 @@ def close_quietly(stream, raises):
 
 
 def means_reader_gone(error):
-    """EINVAL comes from some file objects."""
+    """Whether a failed write means that nobody reads any more; some file objects say EINVAL then."""
     return isinstance(error, BrokenPipeError) or error.errno == errno.EINVAL
 
 

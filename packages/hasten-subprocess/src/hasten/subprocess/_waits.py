@@ -23,6 +23,9 @@ class Waits:
     returncode again.  Otherwise a second waitpid() could reap a later child with the same pid.
     """
 
+    returncode: "int | None"
+    _sigint_wait_secs: float  # what is left of the moment that Ctrl-C grants the child
+
     def wait(self, timeout=None):
         """Wait for the child to end; returns returncode.
 

@@ -66,7 +66,7 @@ def test_signature(path):
     assert without_names_only(str(inspect.signature(find(path)))) == SIGNATURES[path]
 
 
-@pytest.mark.skipif(sys.version_info < (3, 14), reason="the library has this signature since 3.14")
+@pytest.mark.skipif(sys.version_info < (3, 15), reason="the library has all of these since 3.15")
 @pytest.mark.parametrize("path", [path for path in SIGNATURES if not path.startswith("thread")])
 def test_signatures_accept_what_the_librarys_do(path):
     theirs = stdlib

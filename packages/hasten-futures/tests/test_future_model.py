@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 import hasten.futures
 
 STATES = ["PENDING", "RUNNING", "CANCELLED", "CANCELLED_AND_NOTIFIED", "FINISHED"]
-SNAPSHOT = sys.version_info >= (3, 14)
+SNAPSHOT = sys.version_info >= (3, 15)
 
 
 class Fault(Exception):

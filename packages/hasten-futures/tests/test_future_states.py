@@ -144,7 +144,7 @@ def test_set(impl, make, state, method):
         assert error.value is value
 
 
-@pytest.mark.since(3, 14)
+@pytest.mark.since(3, 15)
 def test_snapshot(make, state):
     assert make(state)._get_snapshot() == {
         "PENDING": (False, False, None, None),

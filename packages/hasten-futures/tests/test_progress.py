@@ -394,6 +394,7 @@ def test_without_tqdm(monkeypatch):
 def test_the_real_bar(pool, capsys):
     tqdm = pytest.importorskip("tqdm")
     tqdm.tqdm.monitor_interval = 0  # it would keep a thread
+    tqdm.tqdm.set_lock(threading.RLock())  # its own is a semaphore of multiprocessing that stays
     assert len(list(pool.map(str, range(100), progress=True))) == 100
     assert "100/100" in capsys.readouterr().err
 

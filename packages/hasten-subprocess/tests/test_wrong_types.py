@@ -11,6 +11,11 @@ DEVNULL_AND_CLOSED = open(os.devnull)
 DEVNULL_AND_CLOSED.close()
 
 
+def needs_pipes_closed(impl):
+    if not impl.__name__.startswith("hasten.") and sys.version_info < (3, 11):
+        pytest.skip("up to 3.10 the standard library leaves the pipes open")
+
+
 def nothing_started(impl):
     assert children_left() == []
 
@@ -95,6 +100,8 @@ CASES = [*BAD, *(pytest.param(*case, marks=pytest.mark.since(*version)) for vers
 @pytest.mark.parametrize("name, value, error, words", CASES)
 @pytest.mark.parametrize("piped", [False, True])
 def test_one_bad_argument(impl, name, value, error, words, piped):
+    if piped:
+        needs_pipes_closed(impl)
     options = {"args": ["true"], **dict.fromkeys(["stdin", "stdout", "stderr"], impl.PIPE if piped else None)}
     with pytest.raises(error, match=words):
         impl.Popen(**{**options, name: value})
@@ -187,6 +194,8 @@ class Raising:
     "name", ["args", "executable", "stdin", "stdout", "stderr", "cwd", "env", "pass_fds"]
 )
 def test_errors_of_the_callers_objects_come_through(impl, name):
+    if name in ("stdout", "stderr"):
+        needs_pipes_closed(impl)
     options = {"args": ["true"], "stdin": impl.PIPE, "stdout": impl.PIPE, "stderr": impl.PIPE}
     with pytest.raises(Surprise):
         impl.Popen(**{**options, name: Raising()})

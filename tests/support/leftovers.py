@@ -28,8 +28,23 @@ KEPT_PROCESSES = ("multiprocessing.resource_tracker", "multiprocessing.forkserve
 Found = dict[tuple[object, ...], str]
 
 
+def has_children() -> bool:
+    """Quickly, if the kernel lists them (a zombie too); psutil looks through all processes there are."""
+    if not os.path.exists("/proc/thread-self/children"):
+        return True
+    for told in Path("/proc/self/task").glob("*/children"):
+        try:
+            if told.read_text():
+                return True
+        except OSError:
+            continue  # the thread has ended, and its children are another's now
+    return False
+
+
 def children() -> Found:
     found: Found = {}
+    if not has_children():
+        return found
     for process in psutil.Process().children(recursive=True):
         try:
             told = f"process {process.pid} ({process.status()}): {' '.join(process.cmdline())[:200]}"

@@ -1,24 +1,43 @@
-"""Tests run once more without the futex: HASTEN_PORTABLE=1 is read at import, so in a new interpreter."""
+"""Tests run once more by the portable ways of waiting and starting, which stand in where a system lacks better.
+
+HASTEN_PORTABLE=1 chooses them, and is read at import: so in a new interpreter, one for all files of a package.
+What is tested that way is C that knows nothing of the interpreter's version.  So it is done on the oldest, the
+middle and the newest version and wherever there is no GIL; with HASTEN_LONG=1 everywhere.
+"""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 import pytest
 
 SECONDS = 280
+VERSIONS = ((3, 9), (3, 12), (3, 15))
+
+chosen_here = (
+    sys.version_info[:2] in VERSIONS
+    or bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
+    or bool(os.environ.get("HASTEN_LONG"))
+)
+once_more = pytest.mark.skipif(
+    os.environ.get("HASTEN_PORTABLE") == "1" or not chosen_here,
+    reason="this is the portable run, or another interpreter does it (HASTEN_LONG=1: here too)",
+)
 
 
-def run_without_futex(path: Path, selection: str, root: Path) -> None:
-    """The tests in the file *path* that *selection* (of pytest's -k) chooses; some must run, and all pass."""
-    if os.environ.get("HASTEN_PORTABLE") == "1":
-        pytest.skip("this is that run")
-    options = ["-q", "-p", "no:cacheprovider", "-k", selection]
+def run_portable(folder: Path, selections: dict[str, str], root: Path) -> None:
+    """The tests in these files of *folder* that the selections (of pytest's -k) choose; each file must have some.
+
+    selections: file name -> which of its tests.  All must pass.
+    """
+    chosen = " or ".join(f"({name} and ({selection}))" for name, selection in selections.items())
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--no-header", "-k", chosen]
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", *options, str(path)],
+        [*command, *(str(folder / name) for name in selections)],
         env={**os.environ, "HASTEN_PORTABLE": "1"},
         cwd=root,
         capture_output=True,
@@ -26,4 +45,5 @@ def run_without_futex(path: Path, selection: str, root: Path) -> None:
         timeout=SECONDS,
     )
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr
-    assert " passed" in done.stdout
+    shown = {Path(line.split()[0]).name for line in done.stdout.splitlines() if ".py " in line}
+    assert not set(selections) - shown, f"nothing chosen from these:\n{done.stdout[-5000:]}"

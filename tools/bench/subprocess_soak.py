@@ -9,7 +9,9 @@ from __future__ import annotations
 import os
 import time
 import warnings
+from contextlib import suppress
 from functools import wraps
+from pathlib import Path
 from typing import Any, Callable
 
 from bench.cases import expect
@@ -24,13 +26,13 @@ def descriptors() -> set[str]:
     return set(os.listdir("/proc/self/fd"))
 
 
-def child_left() -> bool:
-    """Whether this process has any child, without reaping it."""
-    try:
-        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-    except ChildProcessError:
-        return False
-    return True
+def children() -> set[str]:
+    """The process ids of this process's children, alive or ended."""
+    found: set[str] = set()
+    for told in Path("/proc/self/task").glob("*/children"):
+        with suppress(OSError):  # a thread that has ended
+            found.update(told.read_text().split())
+    return found
 
 
 def clean(kind: Callable[[Any], None]) -> Callable[[Any, int], int]:
@@ -38,14 +40,15 @@ def clean(kind: Callable[[Any], None]) -> Callable[[Any, int], int]:
 
     @wraps(kind)
     def turn(module: Any, count: int) -> int:
-        before = descriptors()
+        before = descriptors(), children()
         for _ in range(count // START):
             kind(module)
-        left = descriptors() - before
+        left = descriptors() - before[0]
         # The listing itself needs a descriptor, which has another number when others were opened and closed.
         left = {number for number in left if os.path.exists(f"/proc/self/fd/{number}")}
         expect(not left, f"{kind.__name__}: descriptors {', '.join(sorted(left))} are left open")
-        expect(not child_left(), f"{kind.__name__}: a child is left")
+        orphans = children() - before[1]
+        expect(not orphans, f"{kind.__name__}: a child is left: process {', '.join(sorted(orphans))}")
         return count // START * START
 
     return turn
@@ -130,11 +133,12 @@ def abandoned(module: Any) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
         reader, writer = os.pipe()
+        before = children()
         module.Popen(["cat"], stdin=reader)
         os.close(reader)
         os.close(writer)
     deadline = time.monotonic() + PATIENCE
-    while child_left():
+    while children() - before:
         expect(time.monotonic() < deadline, "a child that was dropped is never reaped")
         module.run(["true"])
 

@@ -3,17 +3,17 @@
 from pathlib import Path
 
 import pytest
-from portable import run_without_futex
+from portable import once_more, run_portable
 
-HERE = Path(__file__).parent
+SELECTIONS = {
+    "test_blocking.py": "hasten and not timeouts",
+    "test_signals.py": "not finalizer and not crash",
+    "test_fork_and_exit.py": "fork or sleep",
+    "test_races.py": "Queue and block or simple",
+}
 
 
+@once_more
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("name, selection", [
-    ("test_blocking.py", "hasten and not timeouts"),
-    ("test_signals.py", "not finalizer and not crash"),
-    ("test_fork_and_exit.py", "fork or sleep"),
-    ("test_races.py", "Queue and block or simple"),
-])  # fmt: skip
-def test_without_futex(name, selection, request):
-    run_without_futex(HERE / name, selection, request.config.rootpath)
+def test_portable(request):
+    run_portable(Path(__file__).parent, SELECTIONS, request.config.rootpath)

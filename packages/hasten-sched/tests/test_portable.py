@@ -3,16 +3,16 @@
 from pathlib import Path
 
 import pytest
-from portable import run_without_futex
+from portable import once_more, run_portable
 
-HERE = Path(__file__).parent
+SELECTIONS = {
+    "test_waking.py": "not seconds",
+    "test_threads.py": "sleeping",
+    "test_fork_and_exit.py": "sleeps",
+}
 
 
+@once_more
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("name, selection", [
-    ("test_waking.py", "not seconds"),
-    ("test_threads.py", "sleeping"),
-    ("test_fork_and_exit.py", "sleeps"),
-])  # fmt: skip
-def test_without_futex(name, selection, request):
-    run_without_futex(HERE / name, selection, request.config.rootpath)
+def test_portable(request):
+    run_portable(Path(__file__).parent, SELECTIONS, request.config.rootpath)

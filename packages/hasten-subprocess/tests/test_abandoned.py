@@ -89,6 +89,22 @@ def test_cleanup_of_one_that_somebody_reaped(impl, abandon):
     assert not impl._active
 
 
+def test_another_thread_cleans_up_too(impl, abandon, until, monkeypatch):
+    """It takes the child off the list just before."""
+
+    class Raced(list):
+        def remove(self, child):
+            super().remove(child)
+            super().remove(child)
+
+    monkeypatch.setattr(impl, "_active", Raced())
+    pid = abandon(["true"])
+    until(lambda: is_gone(pid) or has_ended(pid))
+    impl._cleanup()
+    assert is_gone(pid)
+    assert not impl._active
+
+
 def test_a_subclass_whose_init_failed(impl):
     """No child, no warning, no word on stderr."""
 

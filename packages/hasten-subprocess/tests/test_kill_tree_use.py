@@ -8,6 +8,7 @@ from children import has_ended, script
 from signalling import Interrupt, interrupt
 
 import hasten.subprocess as ours
+from hasten.subprocess import _tree
 
 # A shell that starts a shell that starts a sleeper; all hold stdout
 TREE = ["sh", "-c", "echo $$; sh -c 'echo $$; sleep 1000 & echo $!; wait' & wait"]
@@ -87,6 +88,14 @@ def test_one_that_goes_on_forking(until):
     child.kill_tree()
     assert child.wait(30) == -9
     until(lambda: not sleepers(mark))
+
+
+def test_a_search_that_takes_long(tree, until, monkeypatch):
+    """The time is for those found to come to rest.  Looking for them may take longer, and loses nobody."""
+    monkeypatch.setattr(_tree, "PATIENCE", 0)
+    child, pids = tree()
+    child.kill_tree()
+    until(lambda: all(has_ended(pid) for pid in pids))
 
 
 def sleepers(mark):

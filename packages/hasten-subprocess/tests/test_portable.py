@@ -1,18 +1,11 @@
-"""The tests once more by the portable ways of starting and waiting: HASTEN_PORTABLE=1 is read at import."""
+"""The tests once more by the portable ways of starting and waiting."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from portable import once_more, run_portable
 
-HERE = Path(__file__).parent
-
-
-@pytest.mark.skipif(os.environ.get("HASTEN_PORTABLE") == "1", reason="this is that run")
-@pytest.mark.timeout(300)
-@pytest.mark.parametrize("name", [
+NAMES = [
     "test_abandoned.py",
     "test_close_fds.py",
     "test_command.py",
@@ -30,18 +23,10 @@ HERE = Path(__file__).parent
     "test_wait_any_use.py",
     "test_who_the_child_is.py",
     "test_wrong_types.py",
-])  # fmt: skip
-def test_portable(name, request):
-    command = [
-        *[sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "not stdlib"],
-        HERE / name,
-    ]
-    done = subprocess.run(
-        command,
-        env={**os.environ, "HASTEN_PORTABLE": "1"},
-        cwd=request.config.rootpath,
-        capture_output=True,
-        text=True,
-        timeout=280,
-    )
-    assert done.returncode == 0, done.stdout[-5000:] + done.stderr
+]
+
+
+@once_more
+@pytest.mark.timeout(300)
+def test_portable(request):
+    run_portable(Path(__file__).parent, dict.fromkeys(NAMES, "not stdlib"), request.config.rootpath)

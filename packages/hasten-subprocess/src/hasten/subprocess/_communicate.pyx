@@ -7,6 +7,8 @@ by changing page tables.  Room that is never written to takes no memory.
 
 What reading costs most is fresh pages.  malloc reuses what it has kept of earlier exchanges, as long as no
 block is much larger than those that were freed before; so a buffer grows by half, not to twice its size.
+Above LARGE_ROOM it goes to HUGE_ROOM in one step.  That is more than glibc ever takes from its heap, where
+growing may copy and leave the old block's pages in use: a large output would be held two or three times.
 """
 
 from libc.stdint cimport int64_t
@@ -32,6 +34,8 @@ cdef extern from "Python.h":
 cdef enum:
     FIRST_ROOM = 8000  # bytes; most children say less
     SECOND_ROOM = 1 << 18
+    LARGE_ROOM = 12 << 20
+    HUGE_ROOM = 48 << 20  # above 32 MiB, the highest threshold for mmap() in glibc's malloc
     STDOUT = 0
     STDERR = 1
 
@@ -97,7 +101,8 @@ cdef class Exchange:
 
     cdef int grow(self, int which) except -1:
         cdef size_t room = self.x.outputs[which].room
-        return self.set_room(which, max(room + room // 2, SECOND_ROOM))
+        room = max(room + room // 2, SECOND_ROOM)
+        return self.set_room(which, HUGE_ROOM if LARGE_ROOM < room < HUGE_ROOM else room)
 
     def pump(self, timeout=None):
         """Go on until every end is done, and return True; False if *timeout* ended it before.

@@ -5,6 +5,7 @@ The list is the standard library's own, so that a start in either module reaps t
 
 import subprocess as _stdlib
 import sys
+from contextlib import suppress
 
 _public = sys.modules[__package__]
 _active = _stdlib._active
@@ -16,5 +17,6 @@ def _cleanup():
     if not active:
         return
     for popen in active[:]:
-        if popen._internal_poll(_deadstate=sys.maxsize) is not None and popen in active:
-            active.remove(popen)
+        if popen._internal_poll(_deadstate=sys.maxsize) is not None:
+            with suppress(ValueError):  # another thread was first
+                active.remove(popen)

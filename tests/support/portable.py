@@ -1,8 +1,8 @@
-"""Tests run once more by the portable ways of waiting and starting, which stand in where a system lacks better.
+"""Tests run once more by the portable ways of waiting and starting, for systems that lack better ones.
 
-HASTEN_PORTABLE=1 chooses them, and is read at import: so in a new interpreter, one for all files of a package.
-What is tested that way is C that knows nothing of the interpreter's version.  So it is done on the oldest, the
-middle and the newest version and wherever there is no GIL; with HASTEN_LONG=1 everywhere.
+HASTEN_PORTABLE=1 chooses them, and is read at import: so in a new interpreter, one for all files of a
+package.  What is tested that way is C that knows nothing of the interpreter's version.  So it is done on the
+oldest, the middle and the newest version and wherever there is no GIL; with HASTEN_LONG=1 everywhere.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ once_more = pytest.mark.skipif(
 
 
 def run_portable(folder: Path, selections: dict[str, str], root: Path) -> None:
-    """The tests in these files of *folder* that the selections (of pytest's -k) choose; each file must have some.
+    """The tests in files of *folder* that the selections (of pytest's -k) choose; each file must have some.
 
     selections: file name -> which of its tests.  All must pass.
     """

@@ -1,4 +1,4 @@
-"""The locks, handles and starts once more on the portable parking, which stands in where there is no futex."""
+"""Locks, handles and starts once more on the portable parking, which stands in where there is no futex."""
 
 from pathlib import Path
 

@@ -9,6 +9,7 @@ What reading costs most is fresh pages.  malloc reuses what it has kept of earli
 block is much larger than those that were freed before; so a buffer grows by half, not to twice its size.
 Above LARGE_ROOM it goes to HUGE_ROOM in one step.  That is more than glibc ever takes from its heap, where
 growing may copy and leave the old block's pages in use: a large output would be held two or three times.
+(The allocator of free-threaded builds always copies, and gives the old block back a little later.)
 """
 
 from libc.stdint cimport int64_t

@@ -4,8 +4,8 @@ A process that is killed leaves its children to init, and nothing tells any more
 nobody is killed before all are known: each process found is stopped (SIGSTOP can't be caught), and the
 search goes on until a round finds nobody new and everybody stopped.  One that is stopped neither forks nor
 ends.  Then all are killed.  A stopped process may still be in the middle of a fork when it is told to
-stop; that is why a round counts only if it sees all threads at rest.  However fast they fork, the search ends:
-each round that finds somebody leaves fewer who can, and there are only so many pids.
+stop; that is why a round counts only if it sees all threads at rest.  However fast they fork, the search
+ends: each round that finds somebody leaves fewer who can, and there are only so many pids.
 
 Who belongs to the tree: the children of those who do, and the members of a process group or session that one
 of them leads.  The latter finds daemons, whose parent is gone, if the child was started with
@@ -142,10 +142,10 @@ def kill_tree(popen):
     users, which we may not signal, live on.  Without a /proc folder the child's process group is killed if it
     leads one, else the child alone.
 
-    Does not wait for the ends: wait() for the child's is soon over.  Blocks for some milliseconds, longer for
-    thousands of processes; half a second more at most when some process can't be stopped.  May be called from any thread.  Raises OSError if
-    /proc can't be read, as when there are no descriptors left; the child and all found so far are killed
-    then.
+    Does not wait for the ends: wait() for the child's is soon over.  Blocks for some milliseconds, longer
+    for thousands of processes; half a second more at most when some process can't be stopped.  May be
+    called from any thread.  Raises OSError if /proc can't be read, as when there are no descriptors left;
+    the child and all found so far are killed then.
     """
     if popen.returncode is not None:
         return

@@ -2,6 +2,7 @@
 
 import sys
 import threading
+import time
 
 import pytest
 
@@ -9,7 +10,7 @@ import pytest
 @pytest.fixture
 def tasks(impl):
     """How many: the standard library's pool takes 15 times as long for one."""
-    return 30_000 if impl.__name__.startswith("hasten") else 5_000
+    return 30_000 if impl.__name__.startswith("hasten") else 15_000
 
 
 @pytest.fixture
@@ -54,6 +55,23 @@ def test_callers_submit_while_c_functions_run(make_pool, tasks, spawn):
     task = spawn(submit).settle()
     gate.set()
     assert task.result() >= 20
+
+
+def test_a_thread_that_needs_the_gil_again_and_again(make_pool, spawn):
+    """Each time it asks for the GIL it gets it soon, while a worker is never without a task."""
+    pool, over = make_pool(1), threading.Event()
+
+    def task():
+        if not over.is_set():
+            pool.submit(task)
+
+    def ask():
+        for _ in range(100):
+            time.sleep(0)
+        over.set()
+
+    pool.submit(task)
+    spawn(ask).result()
 
 
 def test_all_workers_work(make_pool):

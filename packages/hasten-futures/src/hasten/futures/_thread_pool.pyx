@@ -2,8 +2,13 @@
 """ThreadPool: what a ThreadPoolExecutor does with calls, and what its workers do with them.
 
 A worker whose tasks are C functions runs no Python code in which other threads would get their turn, so it
-lets go of the GIL every 5 ms, before a task: after one, whoever sees the future done may count on it that
-the worker is idle.  Those who wait for a result are woken when the worker has let go of the GIL to sleep; if
+lets go of the GIL now and then, before a task: after one, whoever sees the future done may count on it that
+the worker is idle.  Not more often than they ask for it, though.  A thread that waits for the GIL asks when
+nobody has let go of it for a switch interval, and only then does letting go last until that thread has it.
+One that lets go just before takes it back at once, and the other begins to wait anew: it was seen to wait for
+minutes.  So a turn is half as long again as the switch interval.
+
+Those who wait for a result are woken when the worker has let go of the GIL to sleep; if
 it goes on with another task, they are woken before that.
 """
 
@@ -19,6 +24,7 @@ from hasten.futures._waiting cimport wake
 from hasten.futures._work_queue cimport WorkQueue, enter, leave, push, take, withdraw, worker
 
 from concurrent.futures import _base as stdlib
+from sys import getswitchinterval
 
 cdef extern from *:
     """
@@ -29,8 +35,6 @@ cdef extern from *:
     """
     object PyObject_Call(PyObject *function, PyObject *args, PyObject *kwargs)
     void let_others_run() noexcept
-
-cdef int64_t GIL_SLICE = 5_000_000  # ns
 
 cdef object logger = stdlib.LOGGER
 
@@ -69,7 +73,7 @@ cdef bint initialize(WorkQueue self, context) except -1:
 
 cdef int make_calls(WorkQueue self, context, worker *me) except -1:
     cdef hs_wakes due
-    cdef int64_t since = hs_now()
+    cdef int64_t turn_ends = end_of_turn()
     cdef Future future
     due.count = 0
     while True:
@@ -77,14 +81,19 @@ cdef int make_calls(WorkQueue self, context, worker *me) except -1:
         future = take(self, me, &due)
         if future is None:
             return 0
-        if not HS_FREE_THREADED and hs_now() - since > GIL_SLICE:
+        if not HS_FREE_THREADED and hs_now() > turn_ends:
             let_others_run()
-            since = hs_now()
+            turn_ends = end_of_turn()
         try:
             make_call(self, context, future, &due)
         except BaseException:
             logger.critical("Exception in worker", exc_info=True)
         me.task = NULL
+
+
+cdef int64_t end_of_turn() except -1:
+    """Later than the moment at which a thread that waits for the GIL asks for it: see above."""
+    return hs_now() + <int64_t>(1.5e9 * <double>getswitchinterval())
 
 
 cdef int make_call(WorkQueue self, context, Future future, hs_wakes *due) except -1:

@@ -16,8 +16,8 @@ pytestmark = pytest.mark.skipif(not _tree.has_proc(), reason="needs /proc")
 
 # Prints the pids of two generations below it; all sleep
 FAMILY = "sh -c 'echo $$; sleep 1000 & echo $!; wait' & wait"
-# The grandchild is an orphan, in the same process group and session
-ORPHAN = "sh -c 'sleep 1000 & echo $!'; exec sleep 1000"
+# The grandchild is an orphan, in the same process group and session; told only once its parent has ended
+ORPHAN = "orphan=$(sh -c 'sleep 1000 >&2 & echo $!'); echo $orphan; exec sleep 1000"
 
 
 @pytest.fixture

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import psutil
 import pytest
 from planting import DROPS, FAITHFUL, NOWAIT, needs_driver
@@ -37,6 +39,20 @@ FORGETS_A_PROCESS = (
         code = "import time; time.sleep(600)  # {mark}"
         subprocess.Popen([sys.executable, "-c", code], start_new_session=True)
         super().__init__(maxsize)
+"""
+)
+LEAVES_A_NAME = (
+    FAITHFUL
+    + """
+    def get_nowait(self):
+        import time
+        from multiprocessing import get_context, shared_memory
+        context = get_context("spawn")
+        lock = context.Lock()
+        context.Process(target=time.sleep, args=(600,)).start()  # holds the tracker's pipe as well
+        with open({names!r}, "a") as file:
+            print(lock._semlock.name, shared_memory.SharedMemory(create=True, size=1).name, file=file)
+        time.sleep(600)
 """
 )
 SECOND_TIME = (
@@ -132,6 +148,17 @@ def test_no_process_is_left_behind(tool):
     tool.run(*NOWAIT)
     commands = [process.info["cmdline"] or [] for process in psutil.process_iter(["cmdline"])]
     assert not [command for command in commands if any(mark in part for part in command)]
+
+
+def test_no_name_is_left_behind(tool):
+    """In /dev/shm, by a process that was cut: its resource tracker lives until it has seen to that."""
+    told = tool.folder / "names"
+    tool.plant(LEAVES_A_NAME.format(names=str(told)))
+    tool.run(*NOWAIT, "--limit", 2)
+    names = [name.lstrip("/") for name in told.read_text().split()]
+    assert len(names) >= 2
+    left = [entry for entry in os.listdir("/dev/shm") if any(name in entry for name in names)]
+    assert not left
 
 
 def test_a_module_that_fails_to_load_is_not_counted(tool):

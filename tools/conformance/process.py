@@ -27,6 +27,8 @@ GRACE = 20  # seconds that the child's own alarm gets before the driver cuts it
 POLL = 0.05
 MARK = "HASTEN_CONFORMANCE_MARK"  # in the environment of what belongs to an attempt
 LAST_WORDS = 2  # seconds for what a hung process left behind to write its stacks
+# Ends by itself once nobody is left whom it serves, and takes what they had named in /dev/shm with it
+TRACKER = b"multiprocessing.resource_tracker"
 EXIT = "(end of the process)"  # counts like a test: a module may hang or crash when its tests are over
 
 stopping = threading.Event()  # set when the user interrupts: every process is cut
@@ -126,19 +128,15 @@ class Attempt:
         self.child.wait()
         if self.child.returncode:
             # Forked children have inherited faulthandler: SIGABRT makes them add their stacks.
-            self.kill_leftovers(signal.SIGABRT)
-            patience = time.monotonic() + LAST_WORDS
-            while self.leftovers() and time.monotonic() < patience:
-                time.sleep(POLL)
-        self.kill_leftovers(signal.SIGKILL)
+            signal_all(self.leftovers(but_trackers=True), signal.SIGABRT)
+            wait_while(lambda: self.leftovers(but_trackers=True))
+        signal_all(self.leftovers(but_trackers=True), signal.SIGKILL)
+        wait_while(self.leftovers)
+        signal_all(self.leftovers(), signal.SIGKILL)
 
-    def leftovers(self) -> list[int]:
-        return leftovers(self.child.pid, self.mark.encode())
-
-    def kill_leftovers(self, signum: int) -> None:
-        for pid in self.leftovers():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signum)
+    def leftovers(self, but_trackers: bool = False) -> list[int]:
+        found = leftovers(self.child.pid, self.mark.encode())
+        return [pid for pid in found if not is_tracker(pid)] if but_trackers else found
 
     def ended(self) -> bool:
         return bool(self.events) and self.events[-1]["event"] == "end"
@@ -189,6 +187,24 @@ def leftovers(session: int, mark: bytes) -> list[int]:
         if mine and state != "Z":
             found.append(int(entry.name))
     return found
+
+
+def is_tracker(pid: int) -> bool:
+    with contextlib.suppress(OSError):
+        return TRACKER in Path(f"/proc/{pid}/cmdline").read_bytes()
+    return False
+
+
+def signal_all(pids: list[int], signum: int) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signum)
+
+
+def wait_while(busy: Callable[[], list[int]]) -> None:
+    patience = time.monotonic() + LAST_WORDS
+    while busy() and time.monotonic() < patience:
+        time.sleep(POLL)
 
 
 def run_module(

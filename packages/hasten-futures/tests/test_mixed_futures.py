@@ -115,7 +115,7 @@ def test_pools_of_both(impl):
 
 
 def test_a_task_waits_for_the_other_pool(impl):
-    with concurrent.futures.ThreadPoolExecutor(1) as theirs, hasten.futures.ThreadPoolExecutor(1) as ours:
+    with concurrent.futures.ThreadPoolExecutor(1) as theirs, hasten.futures.ThreadPoolExecutor(2) as ours:
         inner = theirs.submit(lambda: ours.submit(len, "abc").result(30))
         outer = ours.submit(lambda: list(impl.as_completed([inner], 30)))
         assert outer.result(30) == [inner]

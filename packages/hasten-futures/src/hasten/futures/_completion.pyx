@@ -115,9 +115,19 @@ cdef class Collector:
         hs_mutex_unlock(&self.guard)
         if w != NULL:
             self.futures.discard(future)
-            if future in self.others:
+            if self.others and future in self.others:
                 self.unwatch_other(future)
         return future
+
+    cdef int take_all(self, set done) except -1:
+        """Move all that have come in to *done*.  No future knows of us any more."""
+        if self.arrived == len(self.futures):
+            done |= self.futures  # far quicker than one by one
+            self.futures.clear()
+            return 0
+        while self.first != NULL:
+            done.add(self.take())
+        return 0
 
     cdef int arrive_other(self, future, bint failed) except -1:
         cdef hs_wakes due
@@ -230,11 +240,8 @@ def wait(fs, timeout=None, return_when="ALL_COMPLETED"):
         collector.sleep_until(deadline)
     finally:
         collector.unwatch_all()
-    while True:
-        future = collector.take()  # out of `pending`
-        if future is None:
-            return DoneAndNotDoneFutures(done, pending)
-        done.add(future)
+    collector.take_all(done)  # out of `pending`
+    return DoneAndNotDoneFutures(done, pending)
 
 
 def as_completed(fs, timeout=None):

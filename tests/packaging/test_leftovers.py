@@ -14,17 +14,23 @@ import pytest
 
 
 @pytest.fixture
+def no_blocks(monkeypatch, tmp_path):
+    """Named blocks are looked for where no other test run makes and drops its own."""
+    monkeypatch.setattr(leftovers, "SHM", tmp_path)
+
+
+@pytest.fixture
 def left():
     """What is left since the test began; asked without patience, because the test holds it open."""
     before = leftovers.everything()
     return lambda: leftovers.leftovers(before, grace=0)
 
 
-def test_nothing(left):
+def test_nothing(no_blocks, left):
     assert left() == []
 
 
-def test_a_thread(left):
+def test_a_thread(no_blocks, left):
     end = threading.Event()
     thread = threading.Thread(target=end.wait, name="forgotten")
     thread.start()
@@ -42,7 +48,7 @@ def test_a_process(left):
     assert leftovers.children() == {}
 
 
-def test_a_zombie(left):
+def test_a_zombie(no_blocks, left):
     pid = os.fork()
     if pid == 0:
         os._exit(0)
@@ -52,14 +58,14 @@ def test_a_zombie(left):
     os.waitpid(pid, 0)
 
 
-def test_a_descriptor(left):
+def test_a_descriptor(no_blocks, left):
     one, other = socket.socketpair()
     assert len(left()) == 2
     one.close()
     other.close()
 
 
-def test_a_descriptor_that_means_something_else_now(left):
+def test_a_descriptor_that_means_something_else_now(no_blocks, left):
     null = os.open(os.devnull, os.O_RDONLY)
     before = leftovers.everything()
     os.dup2(0, null)

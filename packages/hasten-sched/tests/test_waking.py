@@ -177,9 +177,9 @@ def test_another_delayfunc_is_not_interrupted(spawn):
 def test_events_wake_up_by_themselves(impl):
     ran = []
     scheduler = impl.scheduler()
-    for delay in [0.03, 0.01, 0.02]:
-        scheduler.enter(delay, 1, ran.append, (delay,))
     begin = time.monotonic()
+    for delay in [0.03, 0.01, 0.02]:  # of one time: enter() takes that of each call
+        scheduler.enterabs(begin + delay, 1, ran.append, (delay,))
     scheduler.run()
     assert ran == [0.01, 0.02, 0.03]
     assert time.monotonic() - begin >= 0.03

@@ -19,12 +19,18 @@ def test_non_daemon_threads_are_joined(tools):
         import atexit, time
         import hasten._thread as t
         atexit.register(print, "atexit")
+        main_is_over, told = t.allocate_lock(), t.allocate_lock()
+        main_is_over.acquire()
+        told.acquire()
         def late():
+            main_is_over.acquire()
             time.sleep(0.2)
-            t.start_joinable_thread(lambda: (time.sleep(0.1), print("second")), daemon=False)
+            t.start_joinable_thread(lambda: (told.acquire(), time.sleep(0.1), print("second")), daemon=False)
             print("first")
+            told.release()
         t.start_joinable_thread(late, daemon=False)
         print("main")
+        main_is_over.release()
         """
     )
     assert finished.stdout.split() == ["main", "first", "second", "atexit"]

@@ -220,8 +220,8 @@ def test_handler_that_raises_ends_join(joinable, gate, timeout):
     before = signal.signal(signal.SIGALRM, stop)
     handle = joinable.start_joinable_thread(gate.acquire)
     try:
-        signal.setitimer(signal.ITIMER_REAL, 0.05)
         with pytest.raises(ZeroDivisionError):
+            signal.setitimer(signal.ITIMER_REAL, 0.05)
             handle.join(timeout)
     finally:
         signal.signal(signal.SIGALRM, before)

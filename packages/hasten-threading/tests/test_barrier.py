@@ -252,11 +252,25 @@ def acting(impl, spawn, until):
     acting.barrier.abort()
 
 
-def test_time_stands_still_during_the_action(acting):
+def test_time_stands_still_during_the_action(acting, spawn, until):
     """All have come: a timeout that passes now breaks nothing."""
-    acting.start(0.2)
+    timeout, barrier = 0.2, acting.barrier
+    while True:
+        acting.sleepers = []
+        for count in 1, 2:
+            acting.sleepers.append(spawn(barrier.wait, timeout))
+            until(lambda count=count: barrier.n_waiting == count or barrier.broken)
+        acting.actor = spawn(barrier.wait)
+        until(lambda: acting.begun.is_set() or barrier.broken)
+        if acting.begun.is_set():
+            break
+        for task in [*acting.sleepers, acting.actor]:  # it took longer than the timeout until all had come
+            with pytest.raises(Broken):
+                task.result()
+        barrier.reset()
+        timeout *= 2
     assert acting.barrier.n_waiting == 3
-    assert not acting.end.wait(0.5)
+    assert not acting.end.wait(timeout + 0.3)
     assert not acting.barrier.broken
     acting.end.set()
     assert [task.result() for task in [*acting.sleepers, acting.actor]] == [0, 1, 2]

@@ -20,10 +20,12 @@ def test_exit_waits_for_threads_and_then_calls_exit_functions(program):
 atexit.register(print, "atexit")
 def late():
     threading.main_thread().join()
-    threading.Thread(target=lambda: (time.sleep(0.05), print("second"))).start()
+    told = threading.Event()
+    threading.Thread(target=lambda: (told.wait(), time.sleep(0.05), print("second"))).start()
     print("first")
+    told.set()
 if sys.version_info[:2] == (3, 12):  # starts nothing then
-    threading.Thread(target=lambda: (time.sleep(0.05), print("first"), print("second"))).start()
+    threading.Thread(target=lambda: (stdlib.main_thread().join(), print("first"), print("second"))).start()
 else:
     threading.Thread(target=late).start()
 print("main")
@@ -35,7 +37,8 @@ def test_exit_waits_for_timers(program):
     assert program(
         """
 atexit.register(print, "atexit")
-threading.Timer(0.05, print, ["timer"]).start()
+main_is_over = threading.Event()
+threading.Timer(0.05, lambda: (main_is_over.wait(), time.sleep(0.05), print("timer"))).start()
 cancelled = threading.Timer(3600, print, ["cancelled"])
 cancelled.start()
 cancelled.cancel()
@@ -43,6 +46,7 @@ daemon = threading.Timer(3600, print, ["daemon"])
 daemon.daemon = True
 daemon.start()
 print("main")
+main_is_over.set()
 """
     ) == ["main", "timer", "atexit"]
 

@@ -104,11 +104,13 @@ def test_a_barrier_for_many(end, crowd, until):
 
 def test_many_leave_while_many_are_let_go(crowd, until):
     """Half of them have timeouts that end about when the event is set."""
-    event, done, begun = ours.Event(), [], []
+    event, done, begun, guard = ours.Event(), [], [], threading.Lock()
 
     def wait():
-        begun.append(1)
-        done.append(event.wait(0.05 + len(begun) * 0.0001 if len(begun) % 2 else None))
+        with guard:  # exactly every other one has a timeout
+            begun.append(1)
+            number = len(begun)
+        done.append(event.wait(0.05 + number * 0.0001 if number % 2 else None))
 
     crowd(wait, 400)
     until(lambda: len(begun) == 400)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 import traceback
 from collections.abc import Callable
@@ -31,14 +32,14 @@ def child_of_fork(check: Callable[[], Any]) -> int:
 
 
 def status_of(pid: int) -> int:
-    """The wait status of a child, which is killed when it takes too long."""
+    """The wait status of a child, which is killed when it takes too long; it shows its stacks then."""
     end = time.monotonic() + CHILD_LIMIT
     while True:
         ended, status = os.waitpid(pid, os.WNOHANG)
         if ended:
             return status
         if time.monotonic() > end:
-            os.kill(pid, 9)
+            os.kill(pid, signal.SIGABRT)  # pytest's faulthandler is there in the child too
             os.waitpid(pid, 0)
             pytest.fail("the child hangs")
         time.sleep(0.002)

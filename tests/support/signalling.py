@@ -37,20 +37,25 @@ def on_signal() -> Iterator[Callable[[Callable[[], Any]], Any]]:
     signal.signal(signal.SIGUSR1, before)
 
 
+def until_asleep(pid: int) -> None:
+    """Return when the main thread of a process seems to sleep for good."""
+    seen = 0
+
+    def asleep() -> bool:
+        nonlocal seen
+        with open(f"/proc/{pid}/task/{pid}/stat") as stat:
+            seen = seen + 1 if stat.read().rpartition(")")[2].split()[0] == "S" else 0
+        return seen == 20
+
+    until(asleep)
+
+
 @pytest.fixture
 def when_main_sleeps(spawn: Callable[..., Task]) -> Callable[[Callable[[], Any]], Task]:
     """Run an action in a thread as soon as the main thread sleeps with the GIL free."""
 
     def wait_and_act(action: Callable[[], Any]) -> None:
-        seen = 0
-
-        def asleep() -> bool:
-            nonlocal seen
-            with open(f"/proc/self/task/{os.getpid()}/stat") as stat:
-                seen = seen + 1 if stat.read().rpartition(")")[2].split()[0] == "S" else 0
-            return seen == 20
-
-        until(asleep)
+        until_asleep(os.getpid())
         action()
 
     return lambda action: spawn(wait_and_act, action)

@@ -8,6 +8,7 @@ import sys
 import zipfile
 
 import pytest
+from signalling import until_asleep
 
 SHOW = """\
 import sys
@@ -269,6 +270,7 @@ def test_a_user_can_interrupt(run):
             command, cwd=run.folder, env=run.env, stdout=-1, stderr=-1, text=True
         ) as process:
             assert process.stdout.readline() == "ready\n"
+            until_asleep(process.pid)  # the standard library sleeps over a signal that comes a moment before
             process.send_signal(signal.SIGINT)
             _, err = process.communicate(timeout=30)
         assert process.returncode == -signal.SIGINT

@@ -54,6 +54,7 @@ cdef class Future:
     cdef void notice_end(self, hs_wakes *due) noexcept
     cdef int invoke_callbacks(self) except -1
     cdef int wait_until_done(self, timeout) except -1
+    cdef int let_it_be_complete(self) except -1
     cdef object outcome(self)
 
 

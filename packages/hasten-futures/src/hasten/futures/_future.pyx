@@ -150,6 +150,7 @@ cdef class Future:
         """
         if load_state(&self.state) != FINISHED:
             self.wait_until_done(timeout)
+        self.let_it_be_complete()
         if self.state != FINISHED:
             raise CancelledError()
         return self.error
@@ -166,7 +167,15 @@ cdef class Future:
                 raise TimeoutError()
             sleep(&self.asleep, &self.guard, deadline, NULL)
 
+    cdef int let_it_be_complete(self) except -1:
+        """Who keeps the fields by itself holds the condition until all are set, the state not last perhaps."""
+        if self.touched and self.condition is not None:
+            with self.condition:
+                return 0
+        return 0
+
     cdef object outcome(self):
+        self.let_it_be_complete()
         if self.state != FINISHED:
             raise CancelledError()
         if self.error is not None:
@@ -193,6 +202,7 @@ cdef class Future:
 
     def _get_snapshot(self):
         """(done, cancelled, result, exception) at one moment; asyncio asks for it."""
+        self.let_it_be_complete()
         cdef int state = load_state(&self.state)
         if state == FINISHED:
             return True, False, self.value, self.error

@@ -195,19 +195,23 @@ def test_children_of_children(pool):
 
 
 def test_while_others_submit(spawn):
-    """The fork may hit any moment of submit() and of the workers."""
+    """The fork may hit any moment of submit() and of the workers.
+
+    A variable that the threads and the child share would be a cell, which without a GIL has a lock of the
+    interpreter's, and that may be held for ever in a child.
+    """
     over = threading.Event()
     with ThreadPoolExecutor(3) as pool:
 
-        def submit():
+        def submit(pool, over):
             while not over.is_set():
                 futures = [pool.submit(len, "abc") for _ in range(20)]
                 assert hasten.futures.wait(futures, 30).not_done == set()
 
-        tasks = [spawn(submit) for _ in range(2)]
+        tasks = [spawn(submit, pool, over) for _ in range(2)]
         try:
             for _ in range(25):
-                in_child(lambda: use(pool))
+                in_child(lambda pool=pool: use(pool))
         finally:
             over.set()
         for task in tasks:

@@ -151,19 +151,23 @@ def test_fork_by_the_thread_that_is_inside():
 
 @needs_fork
 def test_fork_while_others_are_at_it(spawn):
-    """Whatever the other threads are about to do: in the child no guard is held by one of them."""
+    """Whatever the other threads are about to do: in the child no guard is held by one of them.
+
+    They share no variable with it: one that functions share is a cell, without a GIL a cell has a lock of the
+    interpreter's, and that may be held for ever in a child.
+    """
     q = hasten.queue.Queue()
     over = threading.Event()
 
-    def churn():
+    def churn(q, over):
         while not over.is_set():
             q.put(1)
             q.get()
 
-    tasks = [spawn(churn) for _ in range(6)]
+    tasks = [spawn(churn, q, over) for _ in range(6)]
     try:
         for _ in range(60):
-            in_child(lambda: (q.put(2), q.get_nowait()))
+            in_child(lambda q=q: (q.put(2), q.get_nowait()))
     finally:
         over.set()
     for task in tasks:

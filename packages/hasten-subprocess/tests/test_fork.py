@@ -34,12 +34,14 @@ def test_a_child_of_the_parent_is_not_ours_to_wait_for(impl, sleeper):
 
 
 def test_a_fork_while_other_threads_start_children(impl, spawn):
-    def start():
-        return [impl.run(["true"], timeout=30).returncode for _ in range(40)]
+    """They share no variable: without a GIL its cell has a lock, which may be held for ever in a child."""
 
-    tasks = [spawn(start) for _ in range(3)]
+    def start(run):
+        return [run(["true"], timeout=30).returncode for _ in range(40)]
+
+    tasks = [spawn(start, impl.run) for _ in range(3)]
     for _ in range(10):
-        in_child(lambda: impl.run(["true"], timeout=20).check_returncode())
+        in_child(lambda run=impl.run: run(["true"], timeout=20).check_returncode())
     assert [task.result() for task in tasks] == [[0] * 40] * 3
 
 

@@ -168,7 +168,7 @@ cdef class Future:
             sleep(&self.asleep, &self.guard, deadline, NULL)
 
     cdef int let_it_be_complete(self) except -1:
-        """Who keeps the fields by itself holds the condition until all are set, the state not last perhaps."""
+        """Who sets the fields by itself, in whatever order, holds the condition until all are set."""
         if self.touched and self.condition is not None:
             with self.condition:
                 return 0

@@ -8,8 +8,8 @@ nobody has let go of it for a switch interval, and only then does letting go las
 One that lets go just before takes it back at once, and the other begins to wait anew: it was seen to wait for
 minutes.  So a turn is half as long again as the switch interval.
 
-Those who wait for a result are woken when the worker has let go of the GIL to sleep; if
-it goes on with another task, they are woken before that.
+Those who wait for a result are woken when the worker has let go of the GIL to sleep; if it goes on with
+another task, they are woken before that.
 """
 
 from cpython.ref cimport PyObject

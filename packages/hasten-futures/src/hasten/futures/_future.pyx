@@ -202,7 +202,6 @@ cdef class Future:
 
     def _get_snapshot(self):
         """(done, cancelled, result, exception) at one moment; asyncio asks for it."""
-        self.let_it_be_complete()
         cdef int state = load_state(&self.state)
         if state == FINISHED:
             return True, False, self.value, self.error

@@ -178,6 +178,7 @@ generation(4)
     ) == ["last"]
 
 
+@pytest.mark.timeout(150)
 def test_threads_in_limbo(program):
     """While others start threads as fast as they can, some of them have not run yet."""
     assert program(

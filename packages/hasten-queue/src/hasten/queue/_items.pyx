@@ -14,7 +14,6 @@ instance's __dict__ directly goes unnoticed.)
 
 from collections import deque
 
-cimport cython
 
 from cpython.object cimport PyObject, PyTypeObject
 from cpython.ref cimport Py_INCREF, Py_DECREF
@@ -205,19 +204,24 @@ cdef class Items(Ring):
         return 0
 
     cdef object the_container(self):
-        with cython.critical_section(self):  # without a GIL another thread may be replacing it
-            return self.container
+        hs_mutex_lock(&self.guard)  # without a GIL another thread may be replacing it
+        container = self.container
+        hs_mutex_unlock(&self.guard)
+        return container
 
     cdef int set_container(self, container) except -1:
-        with cython.critical_section(self):
-            self.container, container = container, self.container
+        hs_mutex_lock(&self.guard)
+        self.container, container = container, self.container
+        hs_mutex_unlock(&self.guard)
         return 0
 
     # ---- the limit ----
 
     cdef object the_maxsize(self):
-        with cython.critical_section(self):
-            return self.maxsize_
+        hs_mutex_lock(&self.guard)
+        maxsize = self.maxsize_
+        hs_mutex_unlock(&self.guard)
+        return maxsize
 
     cdef bint bounded(self) except -1:
         return self.the_maxsize() > 0 if self.special & COMPARED else self.limit > 0
@@ -242,6 +246,7 @@ cdef class Items(Ring):
             compared = COMPARED
         self.limit = limit
         self.set_special(COMPARED, compared)
-        with cython.critical_section(self):
-            self.maxsize_, maxsize = maxsize, self.maxsize_
+        hs_mutex_lock(&self.guard)
+        self.maxsize_, maxsize = maxsize, self.maxsize_
+        hs_mutex_unlock(&self.guard)
         return 0

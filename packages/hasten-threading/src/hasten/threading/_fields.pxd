@@ -21,6 +21,7 @@ cdef class ThreadFields:
 
     cdef int check_initialized(self) except -1
     cdef object the_name(self)
+    cdef object handle_if_any(self)
     cdef object the_handle(self)
     cdef int wait_until_begun(self) except -1
     cdef int end_handle(self) except -1

@@ -5,11 +5,12 @@ The name and the join handle are made when they are asked for: most threads need
 
 Programs and libraries read, and some set, the private attributes that the standard library's Thread has.
 Those at the end of the class are there for them, and for threading.py itself, which after a fork tells each
-thread what has become of it.  Without a GIL a critical section keeps a reader from an object that is being
-replaced.
-"""
+thread what has become of it.
 
-cimport cython
+Without a GIL the guard keeps a reader from an object that is being replaced.  It is no critical section of
+the object: the mutex of such a section may be handed to a thread that waits for it and that a fork() leaves
+behind, and threading.py's work in the child would then wait for ever for the first thread it tells.
+"""
 
 from clock cimport HS_NEVER
 from compat cimport hs_mutex_lock, hs_mutex_unlock
@@ -59,7 +60,8 @@ cdef class ThreadFields:
     def __repr__(self):
         if not self.initialized:
             raise AssertionError("Thread.__init__() was not called")
-        over = self.handle is not None and self.handle.is_done()
+        handle = self.handle_if_any()
+        over = handle is not None and handle.is_done()
         words = ["stopped" if over else "started" if self.launched else "initial"]
         if self.daemonic:
             words.append("daemon")
@@ -72,20 +74,40 @@ cdef class ThreadFields:
             raise AssertionError("Thread.__init__() not called")
         return 0
 
+    cdef object handle_if_any(self):
+        hs_mutex_lock(&self.guard)
+        handle = self.handle
+        hs_mutex_unlock(&self.guard)
+        return handle
+
     cdef object the_handle(self):
-        with cython.critical_section(self):
-            if self.handle is None:
-                self.handle = new_handle()
-            return self.handle
+        handle = self.handle_if_any()
+        if handle is not None:
+            return handle
+        made = new_handle()
+        hs_mutex_lock(&self.guard)
+        if self.handle is None:
+            self.handle = made
+        handle = self.handle
+        hs_mutex_unlock(&self.guard)
+        return handle
 
     cdef object the_name(self):
-        with cython.critical_section(self):
-            if self.given_name is None:
-                self.given_name = f"Thread-{self.number}"
-                target_name = getattr(self.target, "__name__", None)
-                if self.target is not None and target_name is not None:
-                    self.given_name += f" ({target_name})"
-            return self.given_name
+        hs_mutex_lock(&self.guard)
+        name, target = self.given_name, self.target
+        hs_mutex_unlock(&self.guard)
+        if name is not None:
+            return name
+        made = f"Thread-{self.number}"
+        target_name = getattr(target, "__name__", None)
+        if target is not None and target_name is not None:
+            made += f" ({target_name})"
+        hs_mutex_lock(&self.guard)
+        if self.given_name is None:
+            self.given_name = made
+        name = self.given_name
+        hs_mutex_unlock(&self.guard)
+        return name
 
     @property
     def name(self):
@@ -108,8 +130,9 @@ cdef class ThreadFields:
         """
         self.check_initialized()
         cdef unsigned long known = self.identifier
-        if known == 0 and self.handle is not None:
-            known = self.handle.ident
+        handle = self.handle_if_any() if known == 0 else None
+        if handle is not None:
+            known = handle.ident
         return known or None
 
     @property
@@ -175,48 +198,62 @@ cdef class ThreadFields:
 
     @property
     def _target(self):
-        with cython.critical_section(self):
-            return self.target
+        hs_mutex_lock(&self.guard)
+        target = self.target
+        hs_mutex_unlock(&self.guard)
+        return target
 
     @_target.setter
     def _target(self, target):
-        with cython.critical_section(self):
-            self.target = target
+        hs_mutex_lock(&self.guard)
+        self.target, target = target, self.target
+        hs_mutex_unlock(&self.guard)
 
     @property
     def _args(self):
-        with cython.critical_section(self):
-            return self.arguments
+        hs_mutex_lock(&self.guard)
+        arguments = self.arguments
+        hs_mutex_unlock(&self.guard)
+        return arguments
 
     @_args.setter
     def _args(self, args):
-        with cython.critical_section(self):
-            self.arguments = args
+        hs_mutex_lock(&self.guard)
+        self.arguments, args = args, self.arguments
+        hs_mutex_unlock(&self.guard)
 
     @property
     def _kwargs(self):
-        with cython.critical_section(self):
-            return self.keywords
+        hs_mutex_lock(&self.guard)
+        keywords = self.keywords
+        hs_mutex_unlock(&self.guard)
+        return keywords
 
     @_kwargs.setter
     def _kwargs(self, kwargs):
-        with cython.critical_section(self):
-            self.keywords = kwargs
+        hs_mutex_lock(&self.guard)
+        self.keywords, kwargs = kwargs, self.keywords
+        hs_mutex_unlock(&self.guard)
 
     @property
     def _context(self):
-        with cython.critical_section(self):
-            return self.context
+        hs_mutex_lock(&self.guard)
+        context = self.context
+        hs_mutex_unlock(&self.guard)
+        return context
 
     @property
     def _stderr(self):
-        with cython.critical_section(self):
-            return self.stderr
+        hs_mutex_lock(&self.guard)
+        stderr = self.stderr
+        hs_mutex_unlock(&self.guard)
+        return stderr
 
     @_stderr.setter
     def _stderr(self, stderr):
-        with cython.critical_section(self):
-            self.stderr = stderr
+        hs_mutex_lock(&self.guard)
+        self.stderr, stderr = stderr, self.stderr
+        hs_mutex_unlock(&self.guard)
 
     @property
     def _name(self):
@@ -225,8 +262,9 @@ cdef class ThreadFields:
     @_name.setter
     def _name(self, name):
         name = str(name)
-        with cython.critical_section(self):
-            self.given_name = name
+        hs_mutex_lock(&self.guard)
+        self.given_name, name = name, self.given_name
+        hs_mutex_unlock(&self.guard)
 
     @property
     def _daemonic(self):
@@ -258,18 +296,22 @@ cdef class ThreadFields:
 
     @_os_thread_handle.setter
     def _os_thread_handle(self, handle):
-        with cython.critical_section(self):
-            self.handle = handle
+        hs_mutex_lock(&self.guard)
+        self.handle, handle = handle, self.handle
+        hs_mutex_unlock(&self.guard)
 
     @property
     def _started(self):
         """An Event that is set when the thread runs."""
-        with cython.critical_section(self):
-            if self.started is None:
-                self.started = Event()
-                if self.begun:
-                    self.started.raise_flag()
-            return self.started
+        cdef Event event, made = Event()
+        hs_mutex_lock(&self.guard)
+        if self.started is None:
+            self.started = made
+        event = self.started
+        hs_mutex_unlock(&self.guard)
+        if self.begun and not event.flag:  # mark_begun() may not have seen the event
+            event.raise_flag()
+        return event
 
     @property
     def _is_stopped(self):

@@ -9,3 +9,5 @@ cdef class Thread(ThreadFields):
 
 
 cdef object current()
+cdef int enter_limbo(thread) except -1
+cdef int leave_limbo(thread) except -1

@@ -8,11 +8,14 @@ wait for the thread to run (hasten._thread waits if too many that were started h
   itself moves to `active`, under its identifier, before it does anything else.
 - `ident` is known to the one who started it.  `native_id` is known to the thread alone: reading it waits
   until the thread runs.
+
+Both tables are the interpreter's.  With a GIL one operation on them needs no lock.  Without, each has a mutex
+in itself, which may be handed to a thread that waits for it and that a fork() leaves behind; threading.py
+would then wait for it in the child for ever.  So whoever changes or lists a table there takes the lock that
+threading.py has for both: it puts a new one in its place after a fork.
 """
 
-cimport cython
-
-from compat cimport hs_finalizing, hs_mutex_lock, hs_mutex_unlock
+from compat cimport HS_FREE_THREADED, hs_finalizing, hs_mutex_lock, hs_mutex_unlock
 from hasten.threading._fields cimport ThreadFields, check_daemon
 from hasten.threading._waiting cimport deadline_of, seconds_until
 
@@ -53,6 +56,63 @@ get_ident = interpreter_thread.get_ident
 def next_number():
     """The next of the numbers that make names of threads differ."""
     return public["_counter"]()
+
+
+cdef object lock_tables():
+    """Keep others from the tables.  What is returned is for unlock_tables()."""
+    if not HS_FREE_THREADED:
+        return None
+    lock = hooks["_active_limbo_lock"]
+    lock.acquire()
+    return lock
+
+
+cdef int unlock_tables(lock) except -1:
+    if lock is not None:
+        lock.release()
+    return 0
+
+
+cdef int enter_limbo(thread) except -1:
+    """List a thread that has been started."""
+    lock = lock_tables()
+    try:
+        limbo[thread] = thread
+        add_dangling(thread)
+    finally:
+        unlock_tables(lock)
+    return 0
+
+
+cdef int leave_limbo(thread) except -1:
+    """Forget a thread that will not run, or whose start has failed."""
+    lock = lock_tables()
+    try:
+        limbo.pop(thread, None)
+    finally:
+        unlock_tables(lock)
+    return 0
+
+
+cdef int enter_active(ident, thread) except -1:
+    """List a thread that runs, and no longer as one that was started."""
+    lock = lock_tables()
+    try:
+        active[ident] = thread
+        limbo.pop(thread, None)
+    finally:
+        unlock_tables(lock)
+    return 0
+
+
+cdef int leave_active(ident) except -1:
+    """Forget the thread that ends."""
+    lock = lock_tables()
+    try:
+        active.pop(ident, None)
+    finally:
+        unlock_tables(lock)
+    return 0
 
 
 cdef object current():
@@ -129,11 +189,10 @@ cdef class Thread(ThreadFields):
 
     cdef int launch(self) except -1:
         try:
-            limbo[self] = self
-            add_dangling(self)
+            enter_limbo(self)
             public[starter](self._bootstrap, self.the_handle(), self.daemonic)
         except BaseException:
-            limbo.pop(self, None)
+            leave_limbo(self)
             self.launched = False
             raise
         return 0
@@ -147,8 +206,10 @@ cdef class Thread(ThreadFields):
                 self.target(*self.arguments, **self.keywords)
         finally:
             # A target that refers to the thread would keep it alive, and be kept alive by it.
-            with cython.critical_section(self):
-                self.target = self.arguments = self.keywords = None
+            hs_mutex_lock(&self.guard)
+            _target, _arguments, _keywords = self.target, self.arguments, self.keywords
+            self.target = self.arguments = self.keywords = None
+            hs_mutex_unlock(&self.guard)
 
     def _bootstrap(self):
         try:
@@ -165,13 +226,12 @@ cdef class Thread(ThreadFields):
             except BaseException:
                 self._invoke_excepthook(self)
         finally:
-            active.pop(PyThread_get_thread_ident(), None)
+            leave_active(PyThread_get_thread_ident())
 
     cdef int begin(self) except -1:
         self.identifier = PyThread_get_thread_ident()
         self._set_native_id()
-        active[self.identifier] = self
-        limbo.pop(self, None)
+        enter_active(self.identifier, self)
         self.mark_begun()
         self._set_os_name()
         if hooks["_trace_hook"]:
@@ -261,8 +321,12 @@ def enumerate():
     The main thread, daemon threads and those that current_thread() stood in for are among them.
     """
     # First those that are about to run: a thread that begins meanwhile is then seen twice, not missed.
-    starting = list(limbo.values())
-    running = list(active.values())
+    lock = lock_tables()
+    try:
+        starting = list(limbo.values())
+        running = list(active.values())
+    finally:
+        unlock_tables(lock)
     return running + [thread for thread in starting if thread not in running]
 
 

@@ -12,7 +12,6 @@ not run yet; the end of the interpreter waits for those that are no daemons.
 A subclass with a run() of its own is none of this: run() may wait as it likes, so it gets a thread at once.
 """
 
-cimport cython
 from libc.stdint cimport int64_t
 from libc.string cimport memset
 
@@ -24,7 +23,7 @@ from compat cimport hs_mutex, hs_mutex_lock, hs_mutex_unlock
 from park cimport hs_waiter
 from timeout cimport hs_seconds
 from hasten.threading._event cimport Event
-from hasten.threading._thread cimport Thread
+from hasten.threading._thread cimport Thread, enter_limbo, leave_limbo
 from hasten.threading._waiting cimport EVERYBODY, deadline_of, release, seconds_until, sleep, sleepers
 
 import os
@@ -202,9 +201,10 @@ cdef class Finished(Event):
     cdef Timer disarm(self):
         """The timer that setting the event would have cancelled until now, or None."""
         cdef Timer timer
-        with cython.critical_section(self):
-            timer = self.pending
-            self.pending = None
+        hs_mutex_lock(&self.guard)
+        timer = self.pending
+        self.pending = None
+        hs_mutex_unlock(&self.guard)
         return timer
 
 
@@ -244,8 +244,7 @@ cdef class Timer(Thread):
         if not self.daemonic:
             registry.wait_at_exit()
         self.entry.deadline = hs_deadline_after(seconds)
-        registry.limbo[self] = self
-        registry.dangling.add(self)
+        enter_limbo(self)
         self.armed = me.finished
         self.armed.pending = self
         try:
@@ -253,7 +252,7 @@ cdef class Timer(Thread):
         except BaseException:
             self.armed.disarm()
             self.armed = None
-            registry.limbo.pop(self, None)
+            leave_limbo(self)
             self.launched = False
             raise
         if self.armed.flag:
@@ -285,7 +284,7 @@ cdef class Timer(Thread):
 
     cdef int end_unrun(self) except -1:
         """The timer's thread will never run."""
-        registry.limbo.pop(self, None)
+        leave_limbo(self)
         self._after_fork(None)
         return 0
 

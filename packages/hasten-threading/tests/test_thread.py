@@ -536,3 +536,22 @@ def test_the_original_hook_can_be_put_back(impl, hooked, capsys):
     run(impl.Thread(target=lambda: 1 // 0))
     assert "ZeroDivisionError" in capsys.readouterr().err
     assert len(hooked) == 1
+
+
+def test_started_is_an_event_that_programs_may_change(impl):
+    """test.support and debuggers do: what they set stays, whether or not the thread has run."""
+    gate = impl.Event()
+    thread = impl.Thread(target=gate.wait)
+    assert not thread._started.is_set()
+    thread.start()
+    assert thread._started.wait(30)
+    thread._started.clear()
+    assert not thread._started.is_set()
+    gate.set()
+    thread._started.set()
+    thread.join()
+    assert thread._started.is_set()
+    late = impl.Thread(target=int)
+    late.start()
+    late.join()
+    assert late._started.is_set()

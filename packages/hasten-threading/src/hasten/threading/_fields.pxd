@@ -26,6 +26,7 @@ cdef class ThreadFields:
     cdef int wait_until_begun(self) except -1
     cdef int end_handle(self) except -1
     cdef int mark_begun(self) except -1
+    cdef Event new_started(self)
 
 
 cdef int check_daemon(daemonic, str where) except -1

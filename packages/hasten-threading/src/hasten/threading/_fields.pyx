@@ -303,14 +303,23 @@ cdef class ThreadFields:
     @property
     def _started(self):
         """An Event that is set when the thread runs."""
+        cdef Event event
+        hs_mutex_lock(&self.guard)
+        event = self.started
+        hs_mutex_unlock(&self.guard)
+        return self.new_started() if event is None else event
+
+    cdef Event new_started(self):
         cdef Event event, made = Event()
+        if self.begun:
+            made.raise_flag()
         hs_mutex_lock(&self.guard)
         if self.started is None:
             self.started = made
         event = self.started
         hs_mutex_unlock(&self.guard)
-        if self.begun and not event.flag:  # mark_begun() may not have seen the event
-            event.raise_flag()
+        if event is made and self.begun:  # mark_begun() may have been here before the event was
+            made.raise_flag()
         return event
 
     @property

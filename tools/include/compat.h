@@ -58,6 +58,44 @@ static inline PyObject *hs_finalization_error(void) {
 #endif
 }
 
+/* A thread state for a thread that does not exist yet, or NULL for lack of memory.  With a GIL the one who starts
+ * the thread makes it, while it holds the GIL: allocators have hooks (tracemalloc's) that take the GIL, so a thread
+ * that made its own could not be waited for with the GIL held, and could not report a failure.  Without a GIL a
+ * thread state is bound to the thread that makes it. */
+#define HS_STATE_BY_STARTER !HS_FREE_THREADED
+
+#if HS_STATE_BY_STARTER
+#  if PY_VERSION_HEX < 0x030B0000
+PyAPI_FUNC(void) _PyThreadState_Init(PyThreadState *);
+#  elif PY_VERSION_HEX < 0x030C0000
+PyAPI_FUNC(void) _PyThreadState_SetCurrent(PyThreadState *);
+#  endif
+
+static inline PyThreadState *hs_state_for_thread(PyInterpreterState *interp) {
+#  if PY_VERSION_HEX < 0x030C0000
+    return _PyThreadState_Prealloc(interp);
+#  else
+    /* It says that it belongs to the caller, who is already bound to another; hs_state_adopt() puts that right. */
+    PyThreadState *ts = PyThreadState_New(interp);
+    if (ts != NULL) ts->thread_id = ts->native_thread_id = 0;
+    return ts;
+#  endif
+}
+
+/* By the new thread, before it takes the GIL. */
+static inline void hs_state_adopt(PyThreadState *ts) {
+    ts->thread_id = PyThread_get_thread_ident();
+#  if PY_VERSION_HEX >= 0x030B0000
+    ts->native_thread_id = PyThread_get_thread_native_id();
+#  endif
+#  if PY_VERSION_HEX < 0x030B0000
+    _PyThreadState_Init(ts);
+#  elif PY_VERSION_HEX < 0x030C0000
+    _PyThreadState_SetCurrent(ts);
+#  endif
+}
+#endif
+
 /* Hand the current exception of a thread's function to sys.unraisablehook, in the version's words. */
 static inline void hs_unraisable_in_thread(PyObject *function) {
 #if PY_VERSION_HEX >= 0x030D0000

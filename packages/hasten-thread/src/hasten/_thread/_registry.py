@@ -5,6 +5,9 @@ the functions of threading._register_atexit(), some of which tell threads to end
 threading._shutdown() calls _thread_shutdown() for that, so ours is put around it.  Up to 3.12 it acquires
 each lock of a set, so one that stands for all our threads is put into that set.  When threading.py runs
 over this module, from 3.13 on, its _thread_shutdown() is ours from the beginning.
+
+Exit functions of atexit come later, and may start threads as well: those are waited for too, unless the first wait
+was interrupted.  One Ctrl-C ends the program, not one for each wait.
 """
 
 import atexit
@@ -15,18 +18,37 @@ from hasten._thread import _start
 
 _waits: list = []
 _join_theirs = None  # threading._thread_shutdown() as it was found
+_is_told = False  # threading._shutdown() will call _begin()
+_begun = False  # threading._shutdown() has begun,
+_waited = False  # and has waited for all of our threads
 
 
 def _join_at_exit():
     """See to it that the end of the interpreter waits for our non-daemon threads."""
     import threading
 
+    _hear_of_shutdown(threading)
     if not hasattr(threading, "_thread_shutdown"):
         _all_threads.enlist(threading)
     elif threading._thread_shutdown not in (_start._shutdown, _join_everybody):
         global _join_theirs
         _join_theirs = threading._thread_shutdown
         threading._thread_shutdown = _join_everybody
+
+
+def _hear_of_shutdown(threading):
+    global _is_told
+    if not _is_told:
+        try:
+            threading._register_atexit(_begin)
+        except RuntimeError:
+            pass  # it has begun: then _leave() is the one who waits
+        _is_told = True
+
+
+def _begin():
+    global _begun
+    _begun = True
 
 
 def also_wait(wait):
@@ -43,9 +65,11 @@ def _join_ours():
 
 
 def _join_everybody():
+    global _waited
     _join_theirs()
     while _join_ours():
         _join_theirs()
+    _waited = True
 
 
 class _AllThreads:
@@ -60,7 +84,10 @@ class _AllThreads:
         return True
 
     def acquire(self):
-        return _join_ours() or True
+        global _waited
+        _join_ours()
+        _waited = True
+        return True
 
     def release(self):
         """What acquire() waited for is over."""
@@ -71,9 +98,10 @@ _all_threads = _AllThreads()
 
 def _leave():
     try:
-        _join_ours()
+        if _waited or not _begun:
+            _join_ours()
     finally:
-        _start._settle_for_exit()
+        _start._settle()
 
 
 def main_thread_ident():

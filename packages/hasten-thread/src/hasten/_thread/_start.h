@@ -3,18 +3,20 @@
  * A hs_thread lives as long as someone holds a reference: the OS thread itself, and the join handle if
  * there is one.  The OS thread goes through these stations:
  *
- *   pthread_create()           by the parent, which holds the GIL and returns without waiting for the child
- *   PyThreadState_New()        by the child, without the GIL: up to here it is "in transit"
- *   PyEval_RestoreThread()     now it runs; a parent that waits in hs_throttle() may go on
+ *   its thread state           made by the parent, with the GIL; without a GIL by the thread itself
+ *   pthread_create()           by the parent
+ *   PyEval_RestoreThread()     now it runs
  *   the function
  *   PyThreadState_Clear()      destructors of thread-local objects run here, before anybody sees "done"
  *   done, first joiner unlinked
- *   PyThreadState_DeleteCurrent()  in transit again, and the GIL is free
+ *   PyThreadState_DeleteCurrent()  the interpreter forgets it, and the GIL is free
  *   hs_unpark()                of the joiner, who so never wakes into a held GIL; only the address is used
  *
- * A thread in transit uses the interpreter without being known to it.  Therefore an exit function waits
- * until nobody is (hs_settle), and from then on each start waits for its child's thread state.  So does
- * fork(): up to 3.12 it could copy a list of thread states that is being changed.
+ * With a GIL the list of thread states changes only while somebody holds the GIL: neither fork() nor the end of the
+ * interpreter can meet a thread that uses the interpreter without being known to it.  Without a GIL a thread is "in
+ * transit" before it has made its thread state, and after it has been marked done.  There the parent waits, detached,
+ * until the thread state exists, and so learns if there was no memory for it; fork() and an exit function wait until
+ * nobody is in transit.  Nobody waits with the GIL, or attached, for code that may want it.
  *
  * A thread that has ended keeps its stack until somebody joins the OS thread.  join() does; but a program
  * that starts a thousand threads and joins them later would need a thousand stacks.  So those that have
@@ -27,6 +29,7 @@
 #define HASTEN_START_H
 
 #include <Python.h>
+#include <errno.h>
 #include <limits.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -46,30 +49,34 @@ typedef struct hs_thread {
     hs_mutex mutex;                  /* guards state, os, joiners */
     int state, os;
     hs_waitlist joiners;
-    int running;                     /* its thread state has had the GIL */
-    hs_waiter *starter;              /* who waits in hs_throttle() for that */
     PyInterpreterState *interp;
+    PyThreadState *python;           /* its thread state, from the parent; with a GIL */
+    int born;                        /* without one: 1 when the thread has made its own, -1 if it could not */
     PyObject *function, *args, *kwargs;
 } hs_thread;
 
 static struct {
-    hs_mutex mutex;                  /* guards head, count, starting, starters, finished */
+    hs_mutex mutex;                  /* guards head, count, finished */
     hs_thread *head;
     hs_thread *finished, *finished_last;  /* ended, the OS thread not joined yet: with a reference */
     long count;
-    int starting;                    /* started and not yet running; only counted with a GIL */
-    hs_waitlist starters;
-    pthread_mutex_t transit_mutex;
+    pthread_mutex_t transit_mutex;   /* guards in_transit and every `born` */
     pthread_cond_t transit_changed;
     int in_transit;
-    int exiting;
 } hs_world;
 
-/* start() returns while this many threads have not run yet.  One thread more and each start costs less
- * than a hand-over of the GIL; many more and the threads only queue up on it. */
-#define HS_MAX_STARTING 2
-
 /* ---- references and the list ---- */
+
+/* Whether it is done is read without the mutex. */
+static inline int hs_thread_state(hs_thread *t) { return hs_load(&t->state); }
+
+static inline void hs_thread_set_state(hs_thread *t, int state) { hs_store(&t->state, state); }
+
+static inline unsigned long hs_thread_ident(hs_thread *t) { return __atomic_load_n(&t->ident, __ATOMIC_RELAXED); }
+
+static inline void hs_thread_set_ident(hs_thread *t, unsigned long ident) {
+    __atomic_store_n(&t->ident, ident, __ATOMIC_RELAXED);
+}
 
 static inline hs_thread *hs_thread_new(void) {
     hs_thread *t = (hs_thread *)calloc(1, sizeof(hs_thread));
@@ -116,7 +123,7 @@ static inline hs_thread *hs_find_non_daemon(unsigned long me) {
     hs_thread *t;
     hs_mutex_lock(&hs_world.mutex);
     for (t = hs_world.head; t != NULL; t = t->next)
-        if (!t->daemon && t->ident != me) break;
+        if (!t->daemon && hs_thread_ident(t) != me) break;
     if (t) hs_thread_ref(t);
     hs_mutex_unlock(&hs_world.mutex);
     return t;
@@ -168,8 +175,9 @@ static inline void hs_join_finished(void) {
     }
 }
 
-/* ---- transit ---- */
+/* ---- transit: only without a GIL ---- */
 
+#if !HS_STATE_BY_STARTER
 static inline void hs_transit(int change) {
     pthread_mutex_lock(&hs_world.transit_mutex);
     hs_world.in_transit += change;
@@ -177,47 +185,36 @@ static inline void hs_transit(int change) {
     pthread_mutex_unlock(&hs_world.transit_mutex);
 }
 
-/* Wait until no thread is in transit.  None of them needs the GIL to get out of it. */
+/* The thread is known to the interpreter, or never will be. */
+static inline void hs_transit_born(hs_thread *t, int born) {
+    pthread_mutex_lock(&hs_world.transit_mutex);
+    hs_world.in_transit--;
+    t->born = born;
+    pthread_cond_broadcast(&hs_world.transit_changed);
+    pthread_mutex_unlock(&hs_world.transit_mutex);
+}
+
+/* Wait, detached, until it is.  Returns 0 or ENOMEM. */
+static inline int hs_transit_wait(hs_thread *t) {
+    int born;
+    Py_BEGIN_ALLOW_THREADS
+    pthread_mutex_lock(&hs_world.transit_mutex);
+    while ((born = t->born) == 0) pthread_cond_wait(&hs_world.transit_changed, &hs_world.transit_mutex);
+    pthread_mutex_unlock(&hs_world.transit_mutex);
+    Py_END_ALLOW_THREADS
+    return born > 0 ? 0 : ENOMEM;
+}
+#endif
+
+/* Wait, detached, until no thread is in transit. */
 static inline void hs_settle(void) {
+#if !HS_STATE_BY_STARTER
+    Py_BEGIN_ALLOW_THREADS
     pthread_mutex_lock(&hs_world.transit_mutex);
     while (hs_world.in_transit > 0)
         pthread_cond_wait(&hs_world.transit_changed, &hs_world.transit_mutex);
     pthread_mutex_unlock(&hs_world.transit_mutex);
-}
-
-/* ---- throttle: only with a GIL, which also guards what is used here ----
- *
- * A start waits while more than HS_MAX_STARTING threads have not run yet, but not longer than until its
- * own child runs: threads that start threads would else outnumber those that get to run. */
-
-static inline void hs_throttle(hs_thread *t) {
-#if !HS_FREE_THREADED
-    hs_waiter me;
-    while (hs_world.starting > HS_MAX_STARTING && !t->running) {
-        hs_waitlist_append(&hs_world.starters, &me);
-        t->starter = &me;
-        Py_BEGIN_ALLOW_THREADS
-        hs_park(&me.word, HS_NEVER);
-        Py_END_ALLOW_THREADS
-        t->starter = NULL;
-        hs_waitlist_remove(&hs_world.starters, &me);
-    }
-#endif
-}
-
-static inline void hs_now_running(hs_thread *t) {
-#if !HS_FREE_THREADED
-    int *word = NULL;
-    hs_world.starting--;
-    t->running = 1;
-    if (t->starter != NULL && t->starter->linked) {
-        hs_waitlist_remove(&hs_world.starters, t->starter);
-        __atomic_store_n(&t->starter->word, 1, __ATOMIC_RELEASE);
-        word = &t->starter->word;
-    } else if (hs_world.starting <= HS_MAX_STARTING) {
-        word = hs_waitlist_pop(&hs_world.starters);
-    }
-    if (word) hs_unpark(word);
+    Py_END_ALLOW_THREADS
 #endif
 }
 
@@ -235,7 +232,7 @@ static inline int *hs_finish(hs_thread *t) {
     if (joinable) hs_finished_add(t);
     hs_mutex_unlock(&hs_world.mutex);
     hs_mutex_lock(&t->mutex);
-    t->state = HS_DONE;
+    hs_thread_set_state(t, HS_DONE);
     word = hs_waitlist_pop(&t->joiners);
     hs_mutex_unlock(&t->mutex);
     return word;
@@ -270,21 +267,29 @@ static inline void hs_call(hs_thread *t) {
 
 static void *hs_thread_main(void *arg) {
     hs_thread *t = (hs_thread *)arg;
-    PyThreadState *ts;
-    int *word;
-    __atomic_store_n(&t->ident, PyThread_get_thread_ident(), __ATOMIC_RELAXED);
+    PyThreadState *ts = t->python;
+    int *joiner;
+    hs_thread_set_ident(t, PyThread_get_thread_ident());
+#if HS_STATE_BY_STARTER
+    hs_state_adopt(ts);
+#else
     ts = PyThreadState_New(t->interp);
-    if (ts == NULL) Py_FatalError("hasten._thread: no memory for a thread state");
-    hs_transit(-1);
+    hs_transit_born(t, ts ? 1 : -1);
+    if (ts == NULL) return NULL;  /* the parent, who waits for that, gives up the reference */
+#endif
     PyEval_RestoreThread(ts);
-    hs_now_running(t);
     hs_call(t);
     PyThreadState_Clear(ts);
+#if HS_STATE_BY_STARTER
+    joiner = hs_finish(t);
+    PyThreadState_DeleteCurrent();
+#else
     hs_transit(+1);
-    word = hs_finish(t);
+    joiner = hs_finish(t);
     PyThreadState_DeleteCurrent();
     hs_transit(-1);
-    if (word) hs_unpark(word);
+#endif
+    if (joiner) hs_unpark(joiner);
     hs_thread_unref(t);
     return NULL;
 }
@@ -303,52 +308,59 @@ static inline int hs_os_thread(hs_thread *t, size_t stack_size, int joinable, un
     return err;
 }
 
-/* Start t, whose function, args and kwargs are set.  Returns 0 and the ident, or an errno.
- * The caller owns a reference and holds the GIL, which is given away meanwhile. */
+/* Make the OS thread and its thread state; 0 or an errno, of which ENOMEM is for the thread state alone. */
+static inline int hs_both_threads(hs_thread *t, size_t stack_size, int joinable, unsigned long *ident) {
+    int err;
+#if HS_STATE_BY_STARTER
+    t->python = hs_state_for_thread(t->interp);
+    if (t->python == NULL) return ENOMEM;
+    err = hs_os_thread(t, stack_size, joinable, ident);
+    if (err) {
+        PyThreadState_Clear(t->python);
+        PyThreadState_Delete(t->python);
+        t->python = NULL;
+        if (err == ENOMEM) err = EAGAIN;
+    }
+#else
+    t->born = 0;
+    hs_transit(+1);
+    err = hs_os_thread(t, stack_size, joinable, ident);
+    if (err) {
+        hs_transit(-1);
+        if (err == ENOMEM) err = EAGAIN;
+    } else {
+        err = hs_transit_wait(t);
+        if (err && joinable) pthread_join((pthread_t)*ident, NULL);
+    }
+#endif
+    return err;
+}
+
+/* Start t, whose function, args and kwargs are set.  Returns 0 and the ident, or an errno: ENOMEM for lack of memory.
+ * The caller owns a reference and is attached. */
 static inline int hs_thread_start(hs_thread *t, size_t stack_size, int joinable, unsigned long *ident) {
     int err;
     hs_join_finished();
     t->interp = PyInterpreterState_Get();
     t->os = joinable ? HS_JOINABLE : HS_GONE;
-    t->running = 0;
     hs_thread_ref(t);
     hs_mutex_lock(&hs_world.mutex);
     hs_list_add(t);
     hs_world.count++;
-    hs_world.starting += !HS_FREE_THREADED;
     hs_mutex_unlock(&hs_world.mutex);
-    hs_transit(+1);
-    err = hs_os_thread(t, stack_size, joinable, ident);
-    if (err) {
-        hs_transit(-1);
-        hs_mutex_lock(&hs_world.mutex);
-        hs_list_remove(t);
-        hs_world.count--;
-        hs_world.starting -= !HS_FREE_THREADED;
-        hs_mutex_unlock(&hs_world.mutex);
-        t->os = HS_GONE;
-        hs_thread_unref(t);
-        return err;
+    err = hs_both_threads(t, stack_size, joinable, ident);
+    if (err == 0) {
+        hs_thread_set_ident(t, *ident);
+        return 0;
     }
-    __atomic_store_n(&t->ident, *ident, __ATOMIC_RELAXED);
-    return 0;
-}
-
-/* hs_settle() in a way that keeps others from starting threads meanwhile, as far as that can be: with a
- * GIL nobody can while we hold it.  Without one, a new thread state may need all others to stop. */
-static inline void hs_settle_attached(void) {
-#if HS_FREE_THREADED
-    Py_BEGIN_ALLOW_THREADS
-    hs_settle();
-    Py_END_ALLOW_THREADS
-#else
-    hs_settle();
-#endif
-}
-
-static inline void hs_after_start(hs_thread *t) {
-    if (hs_world.exiting) hs_settle_attached();
-    hs_throttle(t);
+    hs_mutex_lock(&hs_world.mutex);
+    hs_list_remove(t);
+    hs_world.count--;
+    hs_mutex_unlock(&hs_world.mutex);
+    t->os = HS_GONE;
+    hs_thread_set_ident(t, 0);
+    hs_thread_unref(t);
+    return err;
 }
 
 /* ---- names ---- */
@@ -379,7 +391,7 @@ static void hs_threads_after_fork(void) {
     memset(&hs_world.mutex, 0, sizeof(hs_mutex));
     pthread_mutex_init(&hs_world.transit_mutex, NULL);
     pthread_cond_init(&hs_world.transit_changed, NULL);
-    hs_world.in_transit = hs_world.starting = 0;
+    hs_world.in_transit = 0;
     hs_world.count = 0;
     while ((next = hs_finished_pop()) != NULL) {
         memset(&next->mutex, 0, sizeof(hs_mutex));
@@ -394,7 +406,7 @@ static void hs_threads_after_fork(void) {
             continue;
         }
         hs_list_remove(t);
-        t->state = HS_DONE;
+        hs_thread_set_state(t, HS_DONE);
         t->os = HS_GONE;
     }
 }

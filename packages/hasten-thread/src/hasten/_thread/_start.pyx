@@ -10,6 +10,7 @@ cimport cython
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.object cimport PyCallable_Check, PyTypeObject
 from cpython.ref cimport Py_DECREF, PyObject
+from libc.errno cimport ENOMEM
 from libc.stdint cimport int64_t
 
 from clock cimport HS_NEVER, hs_deadline_after, hs_now
@@ -63,14 +64,11 @@ cdef extern from "_start.h":
     ctypedef struct hs_thread:
         int daemon
         void *interp
-        unsigned long ident
         hs_mutex mutex
-        int state
         int os
         hs_waitlist joiners
     struct world:
         long count
-        bint exiting
     world hs_world
     int hs_threads_init()
     hs_thread *hs_thread_new()
@@ -79,11 +77,14 @@ cdef extern from "_start.h":
     void hs_call_set(hs_thread *t, PyObject *function, PyObject *args, PyObject *kwargs)
     void hs_call_clear(hs_thread *t)
     int hs_thread_start(hs_thread *t, size_t stack_size, bint joinable, unsigned long *ident)
-    void hs_after_start(hs_thread *t)
     void hs_list_foreign(hs_thread *t)
     void hs_unlist(hs_thread *t)
     hs_thread *hs_find_non_daemon(unsigned long me)
-    void hs_settle_attached()
+    void hs_settle()
+    int hs_thread_state(hs_thread *t)
+    void hs_thread_set_state(hs_thread *t, int state)
+    unsigned long hs_thread_ident(hs_thread *t) nogil
+    void hs_thread_set_ident(hs_thread *t, unsigned long ident)
     int hs_set_name(const char *name, int length) nogil
 
 cdef int init_error = hs_park_init() or hs_threads_init()
@@ -104,7 +105,7 @@ cdef int start(
     err = hs_thread_start(t, PyThread_get_stacksize(), joinable, ident)
     if err:
         hs_call_clear(t)
-        raise RuntimeError("can't start new thread")
+        raise MemoryError() if err == ENOMEM else RuntimeError("can't start new thread")
     return 0
 
 
@@ -118,8 +119,8 @@ def start_new_thread(function, args, kwargs={}, /):  # no-cython-lint: the signa
     """Start a daemon thread that calls function(*args, **kwargs); its identifier.
 
     args: a tuple.  kwargs: a dict.  The thread ends when the function returns.  SystemExit ends it
-    silently; any other exception goes to sys.unraisablehook.  Waits (without the GIL) until it runs
-    if more than two threads that were started have not run yet.  RuntimeError if no thread can be had.
+    silently; any other exception goes to sys.unraisablehook.  Does not wait until it runs.  RuntimeError if
+    no thread can be had.
     """
     cdef unsigned long ident = 0
     cdef hs_thread *t
@@ -137,7 +138,6 @@ def start_new_thread(function, args, kwargs={}, /):  # no-cython-lint: the signa
         raise MemoryError("no memory for a thread")
     try:
         start(t, function, args, kwargs, False, &ident)
-        hs_after_start(t)
     finally:
         hs_thread_unref(t)
     return ident
@@ -170,22 +170,29 @@ def _start_promised(function, handle, daemon):
     daemon = bool(daemon)
     PySys_Audit("_thread.start_joinable_thread", "OiO", <PyObject *>function, <int>daemon, <PyObject *>handle)
     hs_mutex_lock(&joined.t.mutex)
-    fresh = joined.t.state == HS_NEW
+    fresh = hs_thread_state(joined.t) == HS_NEW
     if fresh:
-        joined.t.state = HS_STARTED
+        hs_thread_set_state(joined.t, HS_STARTED)
     hs_mutex_unlock(&joined.t.mutex)
     if not fresh:
         raise RuntimeError("thread already started")
-    joined.t.daemon = daemon
-    if not daemon:
-        before_non_daemon()
     try:
+        joined.t.daemon = daemon
+        if not daemon:
+            before_non_daemon()
         start(joined.t, function, (), None, True, &ident)
     except BaseException:
-        joined.t.state = HS_NEW
+        not_started(joined.t)
         raise
-    hs_after_start(joined.t)
     return joined
+
+
+cdef void not_started(hs_thread *t) noexcept:
+    """The start has failed: the handle is as new, and who waits in join() is told."""
+    hs_mutex_lock(&t.mutex)
+    hs_thread_set_state(t, HS_NEW)
+    hs_mutex_unlock(&t.mutex)
+    wake_next_joiner(t)
 
 
 cdef object before_non_daemon = None
@@ -203,7 +210,7 @@ def _set_hooks(non_daemon, refuse):
 cdef void wake_next_joiner(hs_thread *t) noexcept:
     cdef int *word = NULL
     hs_mutex_lock(&t.mutex)
-    if t.state == HS_DONE:
+    if hs_thread_state(t) != HS_STARTED:
         word = hs_waitlist_pop(&t.joiners)
     hs_mutex_unlock(&t.mutex)
     if word != NULL:
@@ -212,17 +219,21 @@ cdef void wake_next_joiner(hs_thread *t) noexcept:
 
 cdef bint is_over(hs_thread *t, hs_waiter *me) except -1:
     """True when the thread has ended and its OS thread is gone; else *me* is in the list of joiners."""
+    cdef int state
     hs_mutex_lock(&t.mutex)
-    if t.state == HS_DONE and t.os == HS_JOINABLE:
+    state = hs_thread_state(t)
+    if state == HS_DONE and t.os == HS_JOINABLE:
         t.os = HS_JOINING
         hs_mutex_unlock(&t.mutex)
         with nogil:
-            pthread_join(<pthread_t>t.ident, NULL)
+            pthread_join(<pthread_t>hs_thread_ident(t), NULL)
         hs_mutex_lock(&t.mutex)
         t.os = HS_GONE
-    if t.state == HS_DONE and t.os == HS_GONE:
+    if state == HS_NEW or state == HS_DONE and t.os == HS_GONE:
         hs_mutex_unlock(&t.mutex)
         wake_next_joiner(t)
+        if state == HS_NEW:
+            raise RuntimeError("thread not started")
         return True
     hs_waitlist_append(&t.joiners, me)
     hs_mutex_unlock(&t.mutex)
@@ -280,7 +291,7 @@ cdef class _ThreadHandle:
             t.os = HS_GONE
         hs_mutex_unlock(&t.mutex)
         if detach:
-            pthread_detach(<pthread_t>t.ident)
+            pthread_detach(<pthread_t>hs_thread_ident(t))
         if t.interp == NULL:
             hs_unlist(t)
         hs_thread_unref(t)
@@ -288,7 +299,7 @@ cdef class _ThreadHandle:
     @property
     def ident(self):
         """The identifier of the thread, an int; 0 before its start."""
-        return self.t.ident
+        return hs_thread_ident(self.t)
 
     def join(self, timeout=None, /):
         """Wait until the thread has ended and its OS thread is gone.
@@ -303,10 +314,10 @@ cdef class _ThreadHandle:
             seconds = seconds_of(timeout)
             if seconds >= 0:
                 deadline = hs_deadline_after(seconds)
-        if self.t.state == HS_NEW:
+        if hs_thread_state(self.t) == HS_NEW:
             raise RuntimeError("thread not started")
-        if self.t.state != HS_DONE:
-            if self.t.ident == PyThread_get_thread_ident():
+        if hs_thread_state(self.t) != HS_DONE:
+            if hs_thread_ident(self.t) == PyThread_get_thread_ident():
                 raise RuntimeError("Cannot join current thread")
             if hs_finalizing():
                 raise hs_finalization_error()("cannot join thread at interpreter shutdown")
@@ -314,21 +325,21 @@ cdef class _ThreadHandle:
 
     def is_done(self):
         """True if the thread has ended, or counts as ended."""
-        return self.t.state == HS_DONE
+        return hs_thread_state(self.t) == HS_DONE
 
     def _set_done(self):
         """Let the thread count as ended, whatever it does.  RuntimeError if it was not started."""
         cdef bint detach
-        if self.t.state == HS_NEW:
+        if hs_thread_state(self.t) == HS_NEW:
             raise RuntimeError("thread not started")
         hs_mutex_lock(&self.t.mutex)
-        self.t.state = HS_DONE
+        hs_thread_set_state(self.t, HS_DONE)
         detach = self.t.os == HS_JOINABLE
         if detach:
             self.t.os = HS_GONE
         hs_mutex_unlock(&self.t.mutex)
         if detach:
-            pthread_detach(<pthread_t>self.t.ident)
+            pthread_detach(<pthread_t>hs_thread_ident(self.t))
         wake_next_joiner(self.t)
 
     def _set_daemon(self):
@@ -336,7 +347,7 @@ cdef class _ThreadHandle:
         self.t.daemon = True
 
     def __repr__(self):
-        return f"<_thread._ThreadHandle object: ident={self.t.ident}>"
+        return f"<_thread._ThreadHandle object: ident={hs_thread_ident(self.t)}>"
 
     def __reduce__(self):
         raise TypeError("cannot pickle '_thread._ThreadHandle' object")
@@ -350,8 +361,8 @@ def _make_thread_handle(ident, /):
         raise TypeError(f"ident must be an integer, not {type(ident).__name__}")
     number = ident
     handle = _ThreadHandle.__new__(_ThreadHandle)
-    handle.t.ident = number
-    handle.t.state = HS_STARTED
+    hs_thread_set_ident(handle.t, number)
+    hs_thread_set_state(handle.t, HS_STARTED)
     hs_list_foreign(handle.t)
     return handle
 
@@ -384,15 +395,9 @@ def _join_non_daemon():
             hs_thread_unref(t)
 
 
-def _settle_for_exit():
-    """Wait until the interpreter knows every thread, and see to it that this stays so."""
-    hs_world.exiting = True
-    hs_settle_attached()
-
-
 def _settle():
     """Wait until the interpreter knows every thread."""
-    hs_settle_attached()
+    hs_settle()
 
 
 def stack_size(size=0, /):

@@ -122,8 +122,6 @@ def start_new_thread(function, args, kwargs={}, /):  # no-cython-lint: the signa
     silently; any other exception goes to sys.unraisablehook.  Does not wait until it runs.  RuntimeError if
     no thread can be had.
     """
-    cdef unsigned long ident = 0
-    cdef hs_thread *t
     if not PyCallable_Check(function):
         raise TypeError(f"first arg must be callable, not {type(function).__name__}")
     if not isinstance(args, tuple):
@@ -133,7 +131,17 @@ def start_new_thread(function, args, kwargs={}, /):  # no-cython-lint: the signa
     PySys_Audit("_thread.start_new_thread", "OOO", <PyObject *>function, <PyObject *>args,
                 <PyObject *>(kwargs if kwargs else None))
     check_open()
-    t = hs_thread_new()
+    return start_detached(function, args, kwargs)
+
+
+def _start_new_promised(function):
+    """start_new_thread(function, ()), also at the end of the interpreter if that waits for the caller."""
+    return start_detached(function, (), None)
+
+
+cdef object start_detached(function, tuple args, dict kwargs):
+    cdef unsigned long ident = 0
+    cdef hs_thread *t = hs_thread_new()
     if t == NULL:
         raise MemoryError("no memory for a thread")
     try:

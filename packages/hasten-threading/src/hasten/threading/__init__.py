@@ -9,6 +9,7 @@ import sys as _sys
 import threading as _stdlib
 from _thread import _excepthook, _local
 from functools import wraps as _wraps
+from weakref import WeakSet  # noqa: F401 (the standard library's module has it, and programs take it from there)
 
 from hasten._thread import (
     TIMEOUT_MAX,
@@ -20,6 +21,7 @@ from hasten._thread import (
     lock,
     stack_size,
     start_joinable_thread,
+    start_new_thread,
 )
 from hasten.threading import (
     _barrier,
@@ -42,7 +44,8 @@ from hasten.threading._thread import (
     enumerate,
     main_thread,
 )
-from hasten.threading._threads import Event, Thread, Timer, _DummyThread, _MainThread
+from hasten.threading._threads import Event, Thread, _DummyThread, _MainThread
+from hasten.threading._timers import Timer
 from hasten.threading._tracing import (
     getprofile,
     gettrace,
@@ -144,8 +147,9 @@ _counter = _stdlib._counter
 _register_atexit = _registry.register_atexit
 _shutdown = _registry.shutdown
 _HAVE_THREAD_NATIVE_ID = True
-# Thread.start() looks this name up here; programs put other functions in its place, under the version's name
-_start_joinable_thread = _start_new_thread = start_joinable_thread
+# Thread.start() looks up that of its version here; programs put other functions in its place
+_start_joinable_thread = start_joinable_thread
+_start_new_thread = start_new_thread
 _CRLock = _PyRLock = _RLock = type(RLock())
 
 _methods.own_methods(Condition, _condition.Condition)

@@ -3,6 +3,6 @@
 import warnings
 
 
-def deprecated(message: str) -> None:
-    """Warn the caller of a compiled function, which has no frame of its own."""
-    warnings.warn(message, DeprecationWarning, stacklevel=2)
+def deprecated(message: str, level: int = 2) -> None:
+    """Warn the caller of the function that calls this; level 2 if that is compiled and has no frame, else 3."""
+    warnings.warn(message, DeprecationWarning, stacklevel=level)

@@ -4,11 +4,10 @@ There is one registry for both kinds of threads, and it is the interpreter's: it
 hooks, its functions for exit and fork.  So whoever asks either module is told the same.
 
 The main thread and foreign threads (those that something else started) have a Thread object as well.  As
-programs may call any of them `isinstance(t, hasten.threading.Thread)`, these objects are ours too: the one
-of the main thread takes the place of the interpreter's, with its attributes and its way to be joined.
+programs may call any of them `isinstance(t, hasten.threading.Thread)`, these objects are of our classes too: they
+stay the objects that they were, and change their class.
 """
 
-import sys
 import threading as stdlib
 
 from hasten._thread import _registry as joining
@@ -41,19 +40,39 @@ def shutdown():
 
 def adopt(main_class, dummy_class):
     """Let our classes stand for the main thread and for foreign threads, now and in forked children."""
-    main = stdlib._main_thread
-    if isinstance(main, main_class):
-        return
-    successor = main_class(main)
-    active[successor.ident] = successor
-    vars(stdlib).update(_main_thread=successor, _MainThread=main_class, _DummyThread=dummy_class)
-    dangling.discard(main)  # or a fork would count it among the threads that are gone
+    for thread in [stdlib._main_thread, *list(active.values())]:
+        if type(thread) is stdlib._MainThread:
+            thread.__class__ = main_class
+        elif type(thread) is stdlib._DummyThread:
+            thread.__class__ = dummy_class
+    vars(stdlib).update(_MainThread=main_class, _DummyThread=dummy_class)
+
+
+# ---- up to 3.12: the locks of the threads that the end of the interpreter waits for ----
+
+_swept_at = 0  # how many locks were left when those of ended threads were last dropped
+
+
+def await_at_exit(lock):
+    """Let the end of the interpreter wait until this lock, which a running thread holds, is released."""
+    global _swept_at
+    with stdlib._shutdown_locks_lock:
+        locks = stdlib._shutdown_locks
+        if len(locks) > 2 * _swept_at + 16:
+            locks.difference_update([each for each in locks if not each.locked()])
+            _swept_at = len(locks)
+        locks.add(lock)
+
+
+def no_longer_awaited(lock):
+    """Forget the lock of a thread that has ended, or leave that to await_at_exit() if somebody is at the set."""
+    guard = stdlib._shutdown_locks_lock
+    if guard.acquire(False):  # no more than that: a signal handler may join threads
+        try:
+            stdlib._shutdown_locks.discard(lock)
+        finally:
+            guard.release()
 
 
 def main_thread():
     return stdlib._main_thread
-
-
-def thread_inherits_context():
-    """Whether a new thread starts with a copy of the context of the one that starts it."""
-    return bool(getattr(sys.flags, "thread_inherit_context", False))

@@ -1,19 +1,35 @@
-"""The public Thread class, and the ones of the main thread and of foreign threads."""
+"""Thread, and the classes of the main thread and of foreign threads.
 
+They are ordinary Python classes, with the attributes that the running version's Thread has: whoever subclasses,
+patches or looks into a Thread finds what the standard library has there.  Up to 3.12 a thread is joined by a lock
+that is released when it ends (`_tstate_lock`), from 3.13 on by a join handle; either comes from hasten._thread.
+
+Joining, starting and the tables of threads are in _thread.pyx.
+"""
+
+import contextvars
+import operator
 import sys
 import threading as _stdlib
-from _thread import _local
+from _thread import _excepthook, _ExceptHookArgs, _local
 
-from hasten._thread import _make_thread_handle, daemon_threads_allowed
-from hasten.threading import _event, _registry, _thread, _timer
+from hasten import _thread as _os_threads
+from hasten.threading import _event, _registry
+from hasten.threading._deprecated import deprecated
+from hasten.threading._thread import (
+    HANDLE,
+    enter_active,
+    is_starting,
+    launch,
+    leave_active,
+    passes,
+    replaced,
+    seconds_of,
+)
 
-
-class Thread(_thread.Thread, _stdlib.Thread):
-    __doc__ = _thread.Thread.__doc__
-    __module__ = "hasten.threading"
-
-    if sys.version_info[:2] == (3, 13):
-        _handle = _thread.Thread._os_thread_handle  # what threading.py calls it there
+_HAS_CONTEXT = sys.version_info >= (3, 14)
+_handle_of = operator.attrgetter(HANDLE) if HANDLE else None
+_hooks = _registry.hooks
 
 
 class Event(_event.Event, _stdlib.Event):
@@ -21,96 +37,391 @@ class Event(_event.Event, _stdlib.Event):
     __module__ = "hasten.threading"
 
 
-class _Finished(_timer.Finished, Event):
-    """The `finished` event of a Timer."""
-
-    __module__ = "hasten.threading"
+def _new_name(pattern):
+    return pattern % replaced("_counter")()
 
 
-_timer._set_finished_class(_Finished)
+def _check_daemon(daemonic, where):
+    if daemonic and not _os_threads.daemon_threads_allowed():
+        raise RuntimeError(f"daemon threads are disabled in this {where}")
 
 
-class Timer(_timer.Timer, Thread, _stdlib.Timer):
-    __doc__ = _timer.Timer.__doc__
-    __module__ = "hasten.threading"
+def _check_initialized(thread):
+    if not thread._initialized:
+        raise AssertionError("Thread.__init__() not called")
 
 
-class _ForeignThread(Thread):
-    """A thread that runs already: something else has started it."""
+def _tell_excepthook(thread):
+    """Tell threading.excepthook() of the exception that is being handled, which ends the thread."""
+    kind, error, traceback = sys.exc_info()
+    hook = _registry.excepthook()
+    try:
+        (_excepthook if hook is None else hook)(_ExceptHookArgs((kind, error, traceback, thread)))
+    except Exception as failure:
+        failure.__suppress_context__ = True
+        print("Exception in threading.excepthook:", file=sys.stderr or thread._stderr, flush=True)
+        sys.excepthook(*sys.exc_info())
+    finally:
+        error = traceback = None  # they refer to each other
 
-    def _stand_for(self, ident):
-        self._ident = ident
-        self._os_thread_handle = _make_thread_handle(ident)
-        self._mark_begun()
-        _registry.active[ident] = self
-        _registry.dangling.add(self)
 
-    def _stand_for_caller(self):
-        self._set_native_id()
-        self._stand_for(_thread.get_ident())
+def _give_os_name(thread):
+    """Give the calling OS thread this thread's name, as far as the system can hold it."""
+    name = thread._name
+    if name:
+        try:
+            _os_threads.set_name(name)
+        except (OSError, TypeError, ValueError):
+            return  # the name is for people: without it the thread runs as well
 
 
-class _MainThread(_ForeignThread):
-    """The thread that the interpreter was started in, or that has forked this process.
+def _is_over(thread):
+    """Whether a thread that was started has ended."""
+    if HANDLE:
+        return _handle_of(thread).is_done()
+    thread._wait_for_tstate_lock(False)
+    return thread._is_stopped
 
-    predecessor: the interpreter's own object of the main thread, whose place this one takes.  They have the
-    attributes of users in common, and either can be joined.
+
+def _begin(thread):
+    """What a new thread does first.  Whatever happens, the one who started it need not wait any longer."""
+    try:
+        thread._set_ident()
+        if not HANDLE:
+            thread._set_tstate_lock()
+        thread._set_native_id()
+        enter_active(thread._ident, thread)
+    finally:
+        thread._started.set()
+    if _HAS_CONTEXT:
+        thread._set_os_name()
+    else:
+        _give_os_name(thread)
+    if _hooks["_trace_hook"]:
+        sys.settrace(_hooks["_trace_hook"])
+    if _hooks["_profile_hook"]:
+        sys.setprofile(_hooks["_profile_hook"])
+
+
+def _prepare_context(thread):
+    """See to it that the thread has a context to run in, where this version's threads have one."""
+    if _HAS_CONTEXT and thread._context is None:
+        inherit = sys.flags.thread_inherit_context
+        thread._context = contextvars.copy_context() if inherit else contextvars.Context()
+
+
+class Thread(_stdlib.Thread):
+    """A thread of control.  start() lets run() run in it, which calls target(*args, **kwargs).
+
+    group: None.  target: a callable, or None if a subclass overrides run().  name: a str; by default
+    "Thread-N (name of the target)".  args: an iterable.  kwargs: a dict.  daemon: whether the program
+    may end while the thread runs; None for what the calling thread is.  context: a contextvars.Context
+    for run(); None for an empty one, or for a copy of the caller's if sys.flags.thread_inherit_context.
+    A subclass that overrides __init__() calls it first.
+    Thread-safety: all methods may be called from any thread.
     """
 
     __module__ = "hasten.threading"
-    _predecessor = None
 
-    def __init__(self, predecessor=None):
-        super().__init__(name="MainThread", daemon=False)
-        if predecessor is None:
-            self._stand_for_caller()
-            return
-        vars(self).update((name, value) for name, value in vars(predecessor).items() if name[0] != "_")
-        self._predecessor = predecessor
-        self._name = predecessor.name
-        self._native_id = predecessor.native_id
-        self._stand_for(predecessor.ident)
-        if sys.version_info >= (3, 14):
-            self._os_thread_handle = predecessor._os_thread_handle
-        elif sys.version_info >= (3, 13):
-            self._os_thread_handle = predecessor._handle
+    _initialized = False
+    _given_context = None  # up to 3.13, whose Thread has no attribute for it
+
+    def __init__(
+        self, group=None, target=None, name=None, args=(), kwargs=None, *, daemon=None, context=None
+    ):
+        if group is not None:
+            raise AssertionError("group argument must be None for now")
+        if name:
+            name = str(name)
+        else:
+            name = _new_name("Thread-%d")
+            target_name = getattr(target, "__name__", None)
+            if target_name is not None:
+                name = f"{name} ({target_name})"
+        self._target = target
+        self._name = name
+        self._args = args
+        self._kwargs = {} if kwargs is None else kwargs
+        if daemon is None:
+            daemon = replaced("current_thread")().daemon
+        else:
+            _check_daemon(daemon, "(sub)interpreter")
+        self._daemonic = daemon
+        if _HAS_CONTEXT:
+            self._context = context
+        elif context is not None:
+            self._given_context = context
+        self._ident = None
+        self._native_id = None
+        if HANDLE is None:
+            self._tstate_lock = None
+        elif _HAS_CONTEXT:
+            self._os_thread_handle = _os_threads._ThreadHandle()
+        else:
+            self._handle = _os_threads._ThreadHandle()
+        self._started = Event()
+        if HANDLE is None:
+            self._is_stopped = False
+        self._initialized = True
+        self._stderr = sys.stderr
+        self._invoke_excepthook = _tell_excepthook
+
+    def __repr__(self):
+        if not self._initialized:
+            raise AssertionError("Thread.__init__() was not called")
+        words = ["initial"]
+        if self._started.is_set():
+            words[0] = "stopped" if _is_over(self) else "started"
+        if self._daemonic:
+            words.append("daemon")
+        if self._ident is not None:
+            words.append(str(self._ident))
+        return f"<{type(self).__name__}({self._name}, {' '.join(words)})>"
+
+    # ---- starting ----
+
+    def start(self):
+        """Start the thread, and wait until it runs.
+
+        RuntimeError if that was done before, or if no thread can be had.  A signal handler that raises ends the
+        wait; the thread runs nevertheless.
+        """
+        if not self._initialized:
+            raise RuntimeError("thread.__init__() not called")
+        if self._started.is_set():
+            raise RuntimeError("threads can only be started once")
+        _prepare_context(self)
+        launch(self)
+        self._started.wait()
+
+    def run(self):
+        """What the thread does: call the target.  For subclasses to override."""
+        try:
+            if self._target is not None:
+                self._target(*self._args, **self._kwargs)
+        finally:
+            # A target that refers to the thread would keep it alive, and be kept alive by it.
+            del self._target, self._args, self._kwargs
+
+    # ---- in the new thread ----
+
+    def _bootstrap(self):
+        try:
+            self._bootstrap_inner()
+        except BaseException:
+            if not (self._daemonic and sys.is_finalizing()):
+                raise
+
+    def _bootstrap_inner(self):
+        try:
+            _begin(self)
+            try:
+                context = self._context if _HAS_CONTEXT else self._given_context
+                if context is None:
+                    self.run()
+                else:
+                    context.run(self.run)
+            except BaseException:
+                self._invoke_excepthook(self)
+        finally:
+            self._delete()
+
+    def _set_ident(self):
+        self._ident = replaced("get_ident")()
+
+    def _set_native_id(self):
+        self._native_id = replaced("get_native_id")()
+
+    def _delete(self):
+        """Take the calling thread out of the list of those that run."""
+        leave_active(replaced("get_ident")())
+
+    if _HAS_CONTEXT:
+
+        def _set_os_name(self):
+            _give_os_name(self)
+
+    # ---- the end ----
+
+    def join(self, timeout=None):
+        """Wait until the thread has ended.
+
+        timeout: seconds to wait at most, any real number; None waits for ever, 0 or less not at all.
+        Returns None in any case; is_alive() tells whether the timeout ended the wait.  A signal handler
+        that raises ends the wait.  RuntimeError for a thread that was not started, and for the calling
+        one; ValueError for NaN.
+        """
+        if not self._initialized:
+            raise RuntimeError("Thread.__init__() not called")
+        if not self._started.is_set():
+            raise RuntimeError("cannot join thread before it is started")
+        if self is replaced("current_thread")():
+            raise RuntimeError("cannot join current thread")
+        seconds = None if timeout is None else seconds_of(timeout)
+        if HANDLE:
+            _handle_of(self).join(seconds)
+        elif seconds is None:
+            self._wait_for_tstate_lock()
+        else:
+            self._wait_for_tstate_lock(timeout=seconds)
+
+    def is_alive(self):
+        """Whether the thread was started and has not ended."""
+        _check_initialized(self)
+        return self._started.is_set() and not _is_over(self)
+
+    if HANDLE:
+
+        def _after_fork(self, new_ident=None):
+            """In the child of a fork(): this is the thread that forked if it has an identifier, else it is gone."""
+            self._started._at_fork_reinit()
+            if new_ident is not None:
+                self._ident = new_ident
+                self._set_native_id()
+            elif is_starting(self):
+                _end_unborn(self)
+
+    else:
+
+        def _set_tstate_lock(self):
+            """Acquire a lock that is released when the calling thread ends."""
+            lock = _os_threads._set_sentinel()
+            lock.acquire()
+            self._tstate_lock = lock
+            if not self.daemon:
+                _registry.await_at_exit(lock)
+
+        def _wait_for_tstate_lock(self, block=True, timeout=-1):
+            lock = self._tstate_lock
+            if lock is not None and passes(lock, block, timeout):
+                self._stop()
+
+        def _stop(self):
+            """Note that the thread has ended: its lock was released."""
+            lock = self._tstate_lock
+            self._is_stopped = True
+            self._tstate_lock = None
+            if lock is not None:
+                _registry.no_longer_awaited(lock)
+
+        def _reset_internal_locks(self, is_alive):
+            """In the child of a fork(): this is the thread that forked if it is alive, else it is gone."""
+            self._started._at_fork_reinit()
+            if not is_alive:
+                self._is_stopped = True
+                self._tstate_lock = None
+                if is_starting(self):
+                    _end_unborn(self)
+                return
+            if self._tstate_lock is not None:
+                self._tstate_lock._at_fork_reinit()
+                self._tstate_lock.acquire()
+            self._set_native_id()
+
+    # ---- what it is ----
 
     @property
-    def _tstate_lock(self):
-        return super()._tstate_lock if self._predecessor is None else self._predecessor._tstate_lock
+    def name(self):
+        """The thread's name, a str, for people to read: several threads may have the same."""
+        _check_initialized(self)
+        return self._name
 
-    def _stop(self):
-        """Up to 3.12: called by threading._shutdown(), and after fork() for a main thread that is gone."""
-        self._os_thread_handle._set_done()
-        if self._predecessor is not None:
-            self._predecessor._stop()
+    @name.setter
+    def name(self, name):
+        _check_initialized(self)
+        self._name = str(name)
+        if self._ident is not None and self._ident == replaced("get_ident")():
+            _give_os_name(self)
 
-    def _after_fork(self, new_ident=None):
-        super()._after_fork(new_ident)
-        if self._predecessor is not None and sys.version_info >= (3, 13):
-            self._predecessor._after_fork(new_ident)
+    @property
+    def ident(self):
+        """The thread's identifier, an int as from get_ident(); None before start().
 
-    def _reset_internal_locks(self, is_alive):
-        super()._reset_internal_locks(is_alive)
-        if self._predecessor is not None:
-            self._predecessor._reset_internal_locks(is_alive)
+        It stays when the thread has ended, and then may be that of another thread.
+        """
+        _check_initialized(self)
+        return self._ident
+
+    @property
+    def native_id(self):
+        """The number that the system's kernel has for the thread, an int; None before start()."""
+        _check_initialized(self)
+        return self._native_id
+
+    @property
+    def daemon(self):
+        """Whether the program may end while the thread runs.  RuntimeError if set after start()."""
+        _check_initialized(self)
+        return self._daemonic
+
+    @daemon.setter
+    def daemon(self, daemonic):
+        if not self._initialized:
+            raise RuntimeError("Thread.__init__() not called")
+        _check_daemon(daemonic, "interpreter")
+        if self._started.is_set():
+            raise RuntimeError("cannot set daemon status of active thread")
+        self._daemonic = daemonic
+
+    def isDaemon(self):
+        """An old way to read `daemon`."""
+        deprecated("isDaemon() is deprecated, get the daemon attribute instead", 3)
+        return self.daemon
+
+    def setDaemon(self, daemonic):
+        """An old way to set `daemon`."""
+        deprecated("setDaemon() is deprecated, set the daemon attribute instead", 3)
+        self.daemon = daemonic
+
+    def getName(self):
+        """An old way to read `name`."""
+        deprecated("getName() is deprecated, get the name attribute instead", 3)
+        return self.name
+
+    def setName(self, name):
+        """An old way to set `name`."""
+        deprecated("setName() is deprecated, set the name attribute instead", 3)
+        self.name = name
 
 
-class _DummyThread(_ForeignThread):
+def _end_unborn(thread):
+    """Let a thread that was started, and will never run, count as ended."""
+    if HANDLE:
+        handle = _os_threads._make_thread_handle(0)
+        handle._set_done()
+        setattr(thread, HANDLE, handle)
+    else:
+        thread._is_stopped = True
+        thread._tstate_lock = None
+    thread._started.set()
+
+
+class _MainThread(Thread):
+    """The thread that the interpreter was started in, or that has forked this process."""
+
+    __module__ = "hasten.threading"
+
+    def __init__(self):
+        Thread.__init__(self, name="MainThread", daemon=False)
+        if not HANDLE:
+            self._set_tstate_lock()
+        _stand_for_caller(self)
+
+
+class _DummyThread(Thread):
     """What current_thread() returns in a foreign thread.  It can't be joined."""
 
     __module__ = "hasten.threading"
 
     def __init__(self):
-        number = _thread.next_number()
-        super().__init__(name=f"Dummy-{number}", daemon=daemon_threads_allowed())
-        self._stand_for_caller()
-        if sys.version_info >= (3, 13):
+        Thread.__init__(self, name=_new_name("Dummy-%d"), daemon=_os_threads.daemon_threads_allowed())
+        _stand_for_caller(self)
+        if HANDLE:
             _local_data.at_end = _Forget(self)
 
     def is_alive(self):
         """True; RuntimeError once the thread has ended."""
-        if self._started.is_set() and not self._os_thread_handle.is_done():
+        if self._started.is_set() and not _is_over(self):
             return True
         raise RuntimeError("thread is not alive")
 
@@ -118,12 +429,24 @@ class _DummyThread(_ForeignThread):
         """RuntimeError: nobody can wait for a thread that something else has started."""
         raise RuntimeError("cannot join a dummy thread")
 
-    def _after_fork(self, new_ident=None):
-        Thread._after_fork(self, new_ident)
-        if new_ident is not None:  # it has forked, and is the only thread of the child
-            self.__class__ = _MainThread
-            self._name, self._daemonic = "MainThread", False
+    if HANDLE:
 
+        def _after_fork(self, new_ident=None):
+            Thread._after_fork(self, new_ident)
+            if new_ident is not None:  # it has forked, and is the only thread of the child
+                self.__class__ = _MainThread
+                self._name, self._daemonic = "MainThread", False
+
+
+def _stand_for_caller(thread):
+    """List a Thread object for a thread that runs already.  Which one that is, _set_ident() says."""
+    thread._set_ident()
+    if HANDLE:
+        setattr(thread, HANDLE, _os_threads._make_thread_handle(thread._ident))
+    thread._set_native_id()
+    thread._started.set()
+    enter_active(thread._ident, thread)
+    _registry.dangling.add(thread)
 
 
 _local_data = _local()
@@ -139,5 +462,5 @@ class _Forget:
         self.thread = thread
 
     def __del__(self, active=_registry.active):
-        if active.get(self.thread.ident) is self.thread:
-            active.pop(self.thread.ident, None)
+        if active.get(self.thread._ident) is self.thread:
+            active.pop(self.thread._ident, None)

@@ -1,36 +1,40 @@
 # cython: freethreading_compatible=True
-"""Timer: call a function later.  However many timers wait, one thread waits for all of them.
+"""The service that waits for timers: however many are pending, one thread waits for all of them.
 
-A timer that was started lies in a heap until it is due.  Then the timer thread starts the timer's own
-thread, in which run() calls the function: so a function that blocks holds up nobody, and finds
-current_thread() to be its Timer.  cancel() takes the timer out of the heap.
+A pending timer lies in a heap until it is due.  Then the service starts the timer's own thread, in which
+Timer.run() calls the function: so a function that blocks holds up nobody.  withdraw() takes the timer out of the
+heap.  The service is a thread that starts with the first timer and ends when there has been none for a moment.
 
-The timer thread is started with the first timer and ends when there has been none for a moment.  Nobody
-sees it in enumerate().  Pending timers stand in the registry's `limbo`, as threads that were started and do
-not run yet; the end of the interpreter waits for those that are no daemons.
+Until it is due, a timer has the identifier of the service, in whose stack one sees it wait; it is listed in the
+registry's `limbo`, as a thread that is about to run.  The end of the interpreter waits for timers that are no daemons.
 
-A subclass with a run() of its own is none of this: run() may wait as it likes, so it gets a thread at once.
+The service lives on whatever happens: an exception that is sent to it, or that a timer's start and the hook that is
+told of it raise, is reported.  It waits in a Python function (_timers.wait_for_next) so that the thread has a frame;
+what that function has taken from the heap stands in the Turn that it was given, and so cannot get lost.
 """
 
 from libc.stdint cimport int64_t
 from libc.string cimport memset
 
+cimport cython
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF, Py_INCREF
 
 from clock cimport HS_NEVER, hs_deadline_after, hs_now
-from compat cimport hs_mutex, hs_mutex_lock, hs_mutex_unlock
-from park cimport hs_waiter
-from timeout cimport hs_seconds
-from hasten.threading._event cimport Event
-from hasten.threading._thread cimport Thread, enter_limbo, leave_limbo
-from hasten.threading._waiting cimport EVERYBODY, deadline_of, release, seconds_until, sleep, sleepers
+from compat cimport hs_load, hs_mutex, hs_mutex_lock, hs_mutex_unlock, hs_store
+from park cimport hs_park_init, hs_waitlist
+from sleep cimport hs_sleep, hs_wake_all
+from hasten.threading._thread cimport claim, leave_limbo
 
 import os
 
 import hasten._thread
 from hasten._thread import _start as starting
 from hasten.threading import _registry as registry
+from hasten.threading._thread import HANDLE
+
+cdef extern from "Python.h":
+    void PyErr_WriteUnraisable(PyObject *where)
 
 cdef extern from "_timers.h":
     ctypedef struct hs_timer:
@@ -43,118 +47,262 @@ cdef extern from "_timers.h":
     int hs_timers_add(hs_timers *h, hs_timer *t) noexcept
     bint hs_timers_remove(hs_timers *h, hs_timer *t) noexcept
 
+if hs_park_init() != 0:
+    raise MemoryError("no memory for the handler that resets sleeping threads after fork()")
+
 cdef struct service_state:
     hs_mutex guard
     hs_timers heap
-    bint running         # there is a timer thread
-    int64_t until        # when it will look at the heap; 0: soon
-    Py_ssize_t awaited   # pending timers that are no daemons
-    sleepers watching    # the timer thread
-    sleepers leaving     # who waits for awaited to become 0
+    int threads           # services that run, or are being started: 0 or 1
+    Py_ssize_t awaited    # pending timers that are no daemons
+    hs_waitlist watching  # the service
+    hs_waitlist leaving   # who waits for awaited to become 0
+    hs_waitlist joining   # who waits for one timer to be no longer pending
 
 cdef service_state service
-cdef double LINGER = 0.1  # seconds that the timer thread waits for another timer
+cdef double LINGER = 0.1  # seconds that the service waits for another timer
+
+cdef object beginning = None     # a lock: only one thread starts a service
+cdef object new_event = None     # the public Event
+cdef object wait_for_next = None
+cdef object ready = None         # set when the service that was started last runs
+cdef tuple service_ids = (None, None)
+
+
+def _set_python_parts(event, lock, waiting):
+    """Tell the public Event, a lock, and the Python function in which the service waits."""
+    global new_event, beginning, wait_for_next
+    new_event, beginning, wait_for_next = event, lock, waiting
+
+
+@cython.final
+cdef class Pending:
+    """One timer in the heap, which holds a reference to this object meanwhile."""
+
+    cdef hs_timer entry
+    cdef readonly object timer
+    cdef object finished  # the event that was armed
+    cdef bint daemonic
+    cdef int over         # fired, so that the timer has a thread, or withdrawn
+
+    def __reduce__(self):
+        raise TypeError("cannot pickle a pending timer")
+
+    def is_over(self):
+        """Whether the timer is no longer pending."""
+        return bool(hs_load(&self.over))
+
+    def wait(self, deadline):
+        """Wait until the timer is no longer pending; whether that came before the deadline."""
+        cdef int64_t until = deadline
+        while True:
+            hs_mutex_lock(&service.guard)
+            if self.over or until == 0 or until != HS_NEVER and hs_now() >= until:
+                hs_mutex_unlock(&service.guard)
+                return self.is_over()
+            hs_sleep(&service.joining, &service.guard, until, NULL)
+
+    def withdraw(self):
+        """Take the timer out of the heap, so that it never fires; False if it has fired."""
+        if not unschedule(self):
+            return False
+        end_unrun(self)
+        return True
 
 
 # ---- the heap: each function takes or gives up a reference to the timer ------------------------------------
 
-cdef int schedule(Timer timer) except -1:
-    """Put the timer into the heap and see to it that the timer thread looks."""
-    cdef bint start
+cdef bint schedule(Pending pending) except -1:
+    """Put the timer into the heap; whether a service is needed that does not run."""
+    cdef bint idle
     hs_mutex_lock(&service.guard)
-    if hs_timers_add(&service.heap, &timer.entry) < 0:
+    if hs_timers_add(&service.heap, &pending.entry) < 0:
         hs_mutex_unlock(&service.guard)
         raise MemoryError("no memory for another timer")
-    Py_INCREF(timer)
-    service.awaited += not timer.daemonic
-    start = not service.running
-    service.running = True
-    if not start and timer.entry.deadline < service.until:
-        release(&service.watching, &service.guard, EVERYBODY)
+    Py_INCREF(pending)
+    service.awaited += not pending.daemonic
+    idle = service.threads == 0
+    if hs_timers_first(&service.heap) == &pending.entry:
+        hs_wake_all(&service.watching, &service.guard)
     else:
         hs_mutex_unlock(&service.guard)
-    if start:
-        start_service(timer)
-    return 0
+    return idle
 
 
-cdef int start_service(Timer timer) except -1:
-    try:
-        hasten._thread.start_new_thread(serve, ())
-    except BaseException:
-        hs_mutex_lock(&service.guard)
-        service.running = False
-        hs_mutex_unlock(&service.guard)
-        unschedule(timer)
-        raise
-    return 0
-
-
-cdef bint unschedule(Timer timer) except -1:
+cdef bint unschedule(Pending pending) except -1:
     """Take the timer out of the heap; False if it was not in."""
     cdef bint removed
     hs_mutex_lock(&service.guard)
-    removed = hs_timers_remove(&service.heap, &timer.entry)
-    if removed and hs_timers_first(&service.heap) == NULL and service.until > hs_deadline_after(LINGER):
-        release(&service.watching, &service.guard, EVERYBODY)  # or it would linger until this timer is due
+    removed = hs_timers_remove(&service.heap, &pending.entry)
+    if removed and hs_timers_first(&service.heap) == NULL:
+        hs_wake_all(&service.watching, &service.guard)  # or it would stay until this timer is due
     else:
         hs_mutex_unlock(&service.guard)
     if removed:
-        no_longer_pending(timer)
-        Py_DECREF(timer)
+        pending.finished = None
+        no_longer_awaited(pending)
+        Py_DECREF(pending)
     return removed
 
 
-cdef int no_longer_pending(Timer timer) except -1:
-    if not timer.daemonic:
+cdef void no_longer_awaited(Pending pending) noexcept:
+    if not pending.daemonic:
         hs_mutex_lock(&service.guard)
         service.awaited -= 1
         if service.awaited == 0:
-            release(&service.leaving, &service.guard, EVERYBODY)
+            hs_wake_all(&service.leaving, &service.guard)
         else:
             hs_mutex_unlock(&service.guard)
-    return 0
 
 
-cdef Timer next_due():
-    """Wait for the first timer that is due, and take it; None if there has been none for a while."""
-    cdef hs_waiter me
-    cdef hs_timer *first
-    cdef Timer timer
-    cdef int64_t until
-    cdef bint lingered = False
-    while True:
-        hs_mutex_lock(&service.guard)
-        service.until = 0
-        first = hs_timers_first(&service.heap)
-        if first == NULL and lingered:
-            service.running = False
-            hs_mutex_unlock(&service.guard)
-            return None
-        if first != NULL and first.deadline <= hs_now():
-            hs_timers_remove(&service.heap, first)
-            hs_mutex_unlock(&service.guard)
-            timer = <Timer>first.owner
-            Py_DECREF(timer)
-            return timer
-        service.until = until = first.deadline if first != NULL else hs_deadline_after(LINGER)
-        lingered = not sleep(&service.watching, &service.guard, &me, &service, until) and first == NULL
+cdef void no_longer_pending(Pending pending) noexcept:
+    hs_mutex_lock(&service.guard)
+    hs_store(&pending.over, 1)
+    hs_wake_all(&service.joining, &service.guard)
+
+
+# ---- the service -------------------------------------------------------------------------------------------
+
+@cython.final
+cdef class Turn:
+    """One turn of the service: what wait() has taken from the heap."""
+
+    cdef Pending due
+    cdef bint idle  # there was none for a while, and this service has ended
+
+    def wait(self):
+        """Wait for the first timer that is due, and take it."""
+        cdef hs_timer *first
+        cdef bint lingered = False
+        cdef int64_t until
+        while True:
+            hs_mutex_lock(&service.guard)
+            first = hs_timers_first(&service.heap)
+            if first == NULL and lingered:
+                self.idle = True
+                service.threads = 0
+                hs_mutex_unlock(&service.guard)
+                return
+            if first != NULL and first.deadline <= hs_now():
+                hs_timers_remove(&service.heap, first)
+                hs_mutex_unlock(&service.guard)
+                self.due = <Pending>first.owner
+                Py_DECREF(self.due)
+                return
+            until = first.deadline if first != NULL else hs_deadline_after(LINGER)
+            hs_sleep(&service.watching, &service.guard, until, NULL)
+            lingered = first == NULL and hs_now() >= until
 
 
 def serve():
-    """What the timer thread does."""
-    cdef Timer timer
+    """What the service does."""
+    cdef Turn turn
+    global service_ids
+    service_ids = (hasten._thread.get_ident(), hasten._thread.get_native_id())
+    ready.set()
     while True:
-        timer = next_due()
-        if timer is None:
+        turn = Turn.__new__(Turn)
+        try:
+            wait_for_next(turn)
+        except BaseException:
+            PyErr_WriteUnraisable(<PyObject *>Turn)
+        if turn.due is not None:
+            fire(turn.due)
+        if turn.idle:
             return
-        timer.fire()
-        timer = None  # not kept while waiting for the next one
+
+
+cdef int need_service() except -1:
+    """See to it that a service runs."""
+    global ready
+    with beginning:
+        if service.threads == 0:
+            ready = new_event()
+            service.threads = 1
+            try:
+                starting.start_new_thread(serve, ())
+            except BaseException:
+                service.threads = 0
+                raise
+        ready.wait()
+    return 0
+
+
+cdef void fire(Pending pending) noexcept:
+    """In the service: start the timer's own thread."""
+    try:
+        start_thread_of(pending)
+    except BaseException:
+        try:
+            pending.timer._invoke_excepthook(pending.timer)
+        except BaseException:
+            PyErr_WriteUnraisable(<PyObject *>pending.timer)
+        end_unrun(pending)
+    no_longer_pending(pending)
+    no_longer_awaited(pending)
+
+
+cdef int start_thread_of(Pending pending) except -1:
+    timer = pending.timer
+    disarm(pending)
+    timer._due = True
+    # is_alive() and join() go by `pending` until the thread has begun
+    timer._started = begun = new_event()
+    if HANDLE:
+        starting._start_promised(timer._bootstrap, getattr(timer, HANDLE), timer.daemon)
+    else:
+        starting._start_new_promised(timer._bootstrap)
+    begun.wait()
+    return 0
+
+
+cdef int disarm(Pending pending) except -1:
+    finished, pending.finished = pending.finished, None
+    if finished is not None:
+        finished._pending = None
+    return 0
+
+
+cdef void end_unrun(Pending pending) noexcept:
+    """The timer's thread will never run."""
+    try:
+        leave_limbo(pending.timer)
+        pending.timer._end_unrun()
+    except BaseException:
+        PyErr_WriteUnraisable(<PyObject *>pending.timer)
+    no_longer_pending(pending)
+
+
+def start_shared(timer, double seconds):
+    """Let the service fire this timer.  When it raises, the timer is as before."""
+    cdef Pending pending = Pending.__new__(Pending)
+    claim(timer)
+    try:
+        pending.daemonic = timer.daemon
+        pending.timer = timer
+        pending.entry.owner = <void *>pending
+        pending.entry.deadline = hs_deadline_after(seconds)
+        pending.finished = timer.finished
+        if not pending.daemonic:
+            registry.wait_at_exit()
+        timer._pending = pending.finished._pending = pending
+        if schedule(pending) or ready is None or not ready.is_set():
+            need_service()
+        timer._ident, timer._native_id = service_ids
+        timer._started.set()
+    except BaseException:
+        if unschedule(pending):
+            disarm(pending)
+            timer._pending = None
+            leave_limbo(timer)
+            no_longer_pending(pending)
+        raise
+    if timer.finished.is_set():
+        pending.withdraw()  # cancelled before it was in the heap
 
 
 def wait_for_timers():
     """Wait until no timer is pending but daemons; whether there was one."""
-    cdef hs_waiter me
     cdef bint waited = False
     while True:
         hs_mutex_lock(&service.guard)
@@ -162,180 +310,27 @@ def wait_for_timers():
             hs_mutex_unlock(&service.guard)
             return waited
         waited = True
-        sleep(&service.leaving, &service.guard, &me, &service, HS_NEVER)
+        hs_sleep(&service.leaving, &service.guard, HS_NEVER, NULL)
 
 
 def forget_timers():
-    """In the child of a fork(): the timer thread is gone, and no timer is pending."""
+    """In the child of a fork(): the service is gone, and no timer is pending."""
+    global beginning
     cdef hs_timer *first
     cdef list dropped = []
+    memset(&service.guard, 0, sizeof(hs_mutex))
+    beginning = hasten._thread.RLock()
+    service.threads = 0
+    service.awaited = 0
     while True:
         first = hs_timers_first(&service.heap)
         if first == NULL:
             break
         hs_timers_remove(&service.heap, first)
-        timer = <object><PyObject *>first.owner
-        Py_DECREF(timer)
-        dropped.append(timer)
-    memset(&service.guard, 0, sizeof(hs_mutex))
-    service.running = False
-    service.until = 0
-    service.awaited = 0
-
-
-# ---- one timer ----------------------------------------------------------------------------------------
-
-cdef class Finished(Event):
-    """The `finished` event of a Timer: setting it cancels the timer while that is pending."""
-
-    cdef Timer pending
-
-    cdef int raise_flag(self) except -1:
-        cdef Timer timer
-        Event.raise_flag(self)  # before: start() arms first and then looks at the flag
-        timer = self.disarm()
-        if timer is not None:
-            timer.withdraw()
-        return 0
-
-    cdef Timer disarm(self):
-        """The timer that setting the event would have cancelled until now, or None."""
-        cdef Timer timer
-        hs_mutex_lock(&self.guard)
-        timer = self.pending
-        self.pending = None
-        hs_mutex_unlock(&self.guard)
-        return timer
-
-
-cdef class Timer(Thread):
-    """Timer(interval, function, args=None, kwargs=None)
---
-
-    Call function(*args, **kwargs) in a thread of its own, *interval* seconds after start().
-
-    args: a sequence; None for none.  kwargs: a dict; None for none.  cancel() calls it off.
-    It is a Thread, alive from start() until the function has returned or the timer was cancelled.
-    Thread-safety: all methods may be called from any thread.
-    """
-
-    cdef hs_timer entry
-    cdef Finished armed  # `finished` as it was at start(): users may replace the attribute
-    cdef bint due  # run() need not wait
-
-    def __init__(self, interval, function, args=None, kwargs=None):
-        cdef object me = self
-        Thread.__init__(self)
-        me.interval = interval
-        me.function = function
-        me.args = [] if args is None else args
-        me.kwargs = {} if kwargs is None else kwargs
-        me.finished = finished_class()
-        self.entry.owner = <void *>self
-
-    def start(self):
-        """Start the timer.  RuntimeError if that was done before."""
-        cdef object me = self
-        cdef double seconds = 0
-        self.claim_start()
-        if self.waits_by_itself(&seconds):
-            self.launch()
-            return
-        if not self.daemonic:
-            registry.wait_at_exit()
-        self.entry.deadline = hs_deadline_after(seconds)
-        enter_limbo(self)
-        self.armed = me.finished
-        self.armed.pending = self
-        try:
-            schedule(self)
-        except BaseException:
-            self.armed.disarm()
-            self.armed = None
-            leave_limbo(self)
-            self.launched = False
-            raise
-        if self.armed.flag:
-            self.withdraw()  # cancelled before it was in the heap
-
-    cdef bint waits_by_itself(self, double *seconds) except -1:
-        """Whether the timer's thread is to be started at once, and run() to do the waiting."""
-        cdef object me = self
-        if type(self).run is not Timer.run or "run" in getattr(self, "__dict__", ()):
-            return True
-        if type(me.finished) is not finished_class:
-            return True
-        try:
-            hs_seconds(me.interval, seconds)
-        except (TypeError, ValueError):
-            return True  # the thread meets the error, and tells excepthook()
-        return seconds[0] <= 0
-
-    def cancel(self):
-        """Call the timer off, if the function has not been called yet."""
-        cdef object me = self
-        me.finished.set()
-
-    cdef int withdraw(self) except -1:
-        self.armed.disarm()
-        if unschedule(self):
-            self.end_unrun()
-        return 0
-
-    cdef int end_unrun(self) except -1:
-        """The timer's thread will never run."""
-        leave_limbo(self)
-        self._after_fork(None)
-        return 0
-
-    cdef int fire(self) except -1:
-        """In the timer thread: start the timer's own."""
-        self.armed.disarm()
-        self.due = True
-        try:
-            starting._start_promised(self._bootstrap, self.the_handle(), self.daemonic)
-        except BaseException:
-            self._invoke_excepthook(self)
-            self.end_unrun()
-        no_longer_pending(self)
-        return 0
-
-    def run(self):
-        """Wait for the interval, if start() has left that to this thread, and call the function."""
-        cdef object me = self
-        if not self.due:
-            me.finished.wait(me.interval)
-        if not me.finished.is_set():
-            me.function(*me.args, **me.kwargs)
-        me.finished.set()
-
-    def join(self, timeout=None):
-        """Wait until the function has returned or the timer was cancelled.
-
-        Arguments and errors are those of Thread.join().
-        """
-        cdef hs_waiter me
-        cdef int64_t deadline
-        if self.armed is not None:
-            deadline = deadline_of(timeout)
-            hs_mutex_lock(&self.guard)
-            if deadline > 0 and not self.begun:
-                sleep(&self.beginning, &self.guard, &me, <void *>self, deadline)
-            else:
-                hs_mutex_unlock(&self.guard)
-            if not self.begun:
-                return  # there is no thread to be joined yet
-            timeout = seconds_until(deadline)
-        Thread.join(self, timeout)
-
-
-cdef object finished_class = Finished
-
-
-def _set_finished_class(cls):
-    """Tell the public class of the `finished` event."""
-    global finished_class
-    finished_class = cls
+        dropped.append(<object><PyObject *>first.owner)
+        Py_DECREF(dropped[-1])
+    for pending in dropped:
+        end_unrun(pending)
 
 
 registry.also_wait(wait_for_timers)

@@ -194,9 +194,10 @@ def test_the_collector_sees_each_item_once(name):
     q, things = getattr(hasten.queue, name)(), [Thing() for _ in range(20)]
     for thing in things:
         q.put(thing)
-    seen = [found for found in gc.get_referents(q) if isinstance(found, Thing)]
+    holders = [q, *getattr(q, "__dict__", {}).values()]
+    seen = [found for found in gc.get_referents(*holders) if isinstance(found, Thing)]
     assert sorted(map(id, seen)) == sorted(map(id, things))
-    assert gc.is_tracked(q)
+    assert all(map(gc.is_tracked, holders))
 
 
 def test_deeply_nested_queues_are_freed():

@@ -15,7 +15,7 @@ from libc.stdint cimport int64_t
 from clock cimport HS_NEVER
 from compat cimport hs_mutex_lock, hs_mutex_unlock
 from park cimport hs_waitlist
-from hasten.queue._errors import Empty, ShutDown
+from hasten.queue._names cimport empty, end_by_replaced_clock, shut_down, sooner
 from hasten.queue._ring cimport Ring, hs_ring_pop, hs_ring_push, take_over
 from hasten.queue._waiting cimport deadline_of, expired, sleep, wake_all, wake_any
 
@@ -57,7 +57,7 @@ cdef class SimpleQueue(Ring):
         hs_mutex_unlock(&self.guard)
         Py_DECREF(item)
         if self.shut:
-            raise ShutDown
+            raise shut_down()
         raise MemoryError("no memory for another item in the queue")
 
     def put_nowait(self, item):
@@ -68,7 +68,7 @@ cdef class SimpleQueue(Ring):
         """Remove and return the next item.
 
         If the queue is empty, wait until there is one: without limit, or at most *timeout* seconds
-        (any real number), then raise Empty.  With a false *block* raise Empty at once.
+        (any real number), then raise empty().  With a false *block* raise empty() at once.
 
         Raises ShutDown if the queue is empty and shutdown() was called, also during the wait.
         """
@@ -88,15 +88,15 @@ cdef class SimpleQueue(Ring):
                 return take_over(item)
             if self.shut:
                 hs_mutex_unlock(&self.guard)
-                raise ShutDown
+                raise shut_down()
             if not block or expired(deadline):
                 hs_mutex_unlock(&self.guard)
-                raise Empty
+                raise empty()
             sleep(&self.getters, &self.guard, deadline)
             slept = True
 
     def get_nowait(self):
-        """Remove and return the next item if there is one, else raise Empty."""
+        """Remove and return the next item if there is one, else raise empty()."""
         return SimpleQueue.get(self, False)
 
     def qsize(self):
@@ -108,7 +108,7 @@ cdef class SimpleQueue(Ring):
         return self.ring.count == 0
 
     def shutdown(self, immediate=False):
-        """Make put() raise ShutDown from now on, and get() as soon as the queue is empty.
+        """Make put() raise shut_down() from now on, and get() as soon as the queue is empty.
 
         With *immediate* the queue is emptied first.  Threads that are blocked in get() look again.
         """

@@ -23,6 +23,11 @@ static inline void hs_mutex_lock(hs_mutex *m) { (void)m; }
 static inline void hs_mutex_unlock(hs_mutex *m) { (void)m; }
 #endif
 
+/* A flag that is written under a guard and read without it.  Whoever sees it set sees what was written before; a
+ * plain read promises that on some processors only. */
+static inline int hs_load(const int *flag) { return __atomic_load_n(flag, __ATOMIC_ACQUIRE); }
+static inline void hs_store(int *flag, int value) { __atomic_store_n(flag, value, __ATOMIC_RELEASE); }
+
 /* A number that changes whenever an attribute of the type (or of a base) is set; 0 means unknown. */
 static inline unsigned int hs_type_tag(PyTypeObject *type) {
 #if PY_VERSION_HEX < 0x030B0000

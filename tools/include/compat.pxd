@@ -6,6 +6,8 @@ cdef extern from "compat.h" nogil:
         pass
     void hs_mutex_lock(hs_mutex *m) noexcept
     void hs_mutex_unlock(hs_mutex *m) noexcept
+    int hs_load(const int *flag) noexcept
+    void hs_store(int *flag, int value) noexcept
     unsigned int hs_type_tag(PyTypeObject *type) noexcept
     bint hs_finalizing() noexcept
 

@@ -11,7 +11,8 @@
  * wake that arrives at a dead address wakes nobody, or somebody who looks at his word and sleeps on.
  *
  * After fork() the nodes of the other threads lie on stacks that no longer exist.  Each list carries
- * the number of the fork it was used in; hs_waitlist_sync() empties a list of an older one.  While an
+ * the number of the fork it was used in, and so does each node; hs_waitlist_sync() empties a list of an
+ * older one, and a node of an older one is in no list, whatever its pointers say.  While an
  * interpreter is torn down, threads end inside their sleep and leave their nodes behind; only the thread
  * that does it runs on, so it empties every list it meets instead of walking over dead stacks.
  */
@@ -150,6 +151,40 @@ static inline int hs_park(int *word, int64_t deadline) {
     return HS_WOKEN;
 }
 
+/* A signal that comes in after the last look at the signals and before the futex call ends no sleep.  So the
+ * thread that gets the process's signals looks up after 5 ms, and again whenever it has slept twice as
+ * long: a signal that came in between is late by that, and an hour of sleep is looked up from 20 times. */
+#define HS_FIRST_LOOK_UP 5000000  /* ns */
+
+/* Whether the kernel hands the process's signals to the calling thread first. */
+static inline int hs_takes_signals(void) {
+#if defined(__linux__)
+    static __thread unsigned int known_since;  /* the number of forks at that time, plus one */
+    static __thread int answer;
+    if (known_since != hs_forks + 1) {
+        answer = syscall(SYS_gettid) == getpid();
+        known_since = hs_forks + 1;
+    }
+    return answer;
+#else
+    return 0;  /* the portable sleeper looks up as it is */
+#endif
+}
+
+/* hs_park() for a thread that has looked at the signals just before.  *period* is 0 at the first call of a
+ * wait, and the wait's own. */
+static inline int hs_park_alert(int *word, int64_t deadline, int64_t *period) {
+    int64_t until;
+    int status;
+    if (*period == 0) *period = !hs_portable && hs_takes_signals() ? HS_FIRST_LOOK_UP : HS_NEVER;
+    if (*period == HS_NEVER) return hs_park(word, deadline);
+    until = hs_now() + *period;
+    if (until >= deadline) return hs_park(word, deadline);
+    *period *= 2;
+    status = hs_park(word, until);
+    return status == HS_TIMEOUT ? HS_INTERRUPTED : status;
+}
+
 /* Wake whoever sleeps on *word*, which was set to 1 before.  The memory may be gone by now. */
 static inline void hs_unpark(int *word) {
     if (hs_portable) {
@@ -170,6 +205,7 @@ typedef struct hs_waiter {
     struct hs_waiter *next, *prev;
     int word;    /* 0 asleep, 1 woken; written once, by who unlinked the node */
     int linked;
+    unsigned int forks;  /* the number of forks when it was linked */
     int parked;  /* for the owner's use: the sleeper has nothing else to do before it sleeps */
     const void *target;  /* for the owner's use: the object that is waited for */
 } hs_waiter;
@@ -192,6 +228,7 @@ static inline void hs_waitlist_append(hs_waitlist *list, hs_waiter *w) {
     hs_waitlist_sync(list);
     w->word = 0;
     w->linked = 1;
+    w->forks = hs_forks;
     w->parked = 0;
     w->target = NULL;
     w->next = NULL;
@@ -202,10 +239,14 @@ static inline void hs_waitlist_append(hs_waitlist *list, hs_waiter *w) {
 
 static inline void hs_waitlist_remove(hs_waitlist *list, hs_waiter *w) {
     if (!w->linked) return;
+    w->linked = 0;
+    if (w->forks != hs_forks) return;
     if (w->prev) w->prev->next = w->next; else list->head = w->next;
     if (w->next) w->next->prev = w->prev; else list->tail = w->prev;
-    w->linked = 0;
 }
+
+/* Whether the node was linked in the parent of this process: no list has it then. */
+static inline int hs_waiter_is_void(const hs_waiter *w) { return w->forks != hs_forks; }
 
 /* Unlink the longest sleeper and mark it woken.  Returns the address to hs_unpark(), or NULL. */
 static inline int *hs_waitlist_pop(hs_waitlist *list) {

@@ -19,6 +19,7 @@ cdef extern from "park.h" nogil:
         bint pending
     int hs_park_init() noexcept
     int hs_park(int *word, int64_t deadline) noexcept
+    int hs_park_alert(int *word, int64_t deadline, int64_t *period) noexcept
     void hs_unpark(int *word) noexcept
     void hs_waitlist_sync(hs_waitlist *list) noexcept
     void hs_waitlist_append(hs_waitlist *list, hs_waiter *w) noexcept

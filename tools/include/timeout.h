@@ -1,8 +1,11 @@
-/* timeout.h: from the number a caller passed as a timeout to seconds.  Python API, GIL held. */
+/* timeout.h: from the number a caller passed as a timeout to seconds and to a deadline, and back.
+ * Python API, GIL held. */
 #ifndef HASTEN_TIMEOUT_H
 #define HASTEN_TIMEOUT_H
 
 #include <Python.h>
+
+#include "clock.h"
 
 /* Any real number (int, float, Fraction, Decimal, ...) as a double; an int too large for one is
  * infinity.  Returns 0, or -1 with TypeError, or ValueError for a NaN. */
@@ -30,6 +33,37 @@ static inline int hs_seconds(PyObject *timeout, double *seconds) {
         return -1;
     }
     return 0;
+}
+
+/* The deadline for a `timeout` argument: None, or any real number of seconds; 0, which has always passed, if it is
+ * not positive.  -1 with an exception set. */
+static inline int64_t hs_deadline_of(PyObject *timeout) {
+    double seconds;
+    if (timeout == Py_None) return HS_NEVER;
+    if (hs_seconds(timeout, &seconds) < 0) return -1;
+    return seconds > 0 ? hs_deadline_after(seconds) : 0;
+}
+
+/* The same where a negative timeout is a ValueError, with these words. */
+static inline int64_t hs_deadline_unless_negative(PyObject *timeout, const char *words) {
+    double seconds;
+    if (timeout == Py_None) return HS_NEVER;
+    if (hs_seconds(timeout, &seconds) < 0) return -1;
+    if (seconds < 0) {
+        PyErr_SetString(PyExc_ValueError, words);
+        return -1;
+    }
+    return seconds > 0 ? hs_deadline_after(seconds) : 0;
+}
+
+static inline int hs_expired(int64_t deadline) { return deadline != HS_NEVER && hs_now() >= deadline; }
+
+/* A deadline as the timeout of somebody else's wait; a new reference. */
+static inline PyObject *hs_seconds_until(int64_t deadline) {
+    int64_t left;
+    if (deadline == HS_NEVER) Py_RETURN_NONE;
+    left = deadline - hs_now();
+    return PyFloat_FromDouble(left > 0 ? (double)left / 1e9 : 0.0);
 }
 
 #endif

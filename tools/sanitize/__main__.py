@@ -64,7 +64,7 @@ def headers() -> int:
     with tempfile.TemporaryDirectory(prefix="hasten-sanitize-") as folder:
         results = []
         for source in sources:
-            parks = source.name == "test_park.c"
+            parks = source.name in ("test_park.c", "test_sleep.c")
             for flags in [MEMORY, RACES] if parks else [MEMORY]:
                 for portable in "01" if parks else "0":
                     results.append(run_program(source, flags, portable, Path(folder)))

@@ -1,5 +1,6 @@
 """Signals during a wait of the main thread: what ends it, what does not, and what is not lost."""
 
+import random
 import signal
 import time
 
@@ -199,6 +200,19 @@ def test_a_handler_uses_what_is_waited_for(on_signal, when_main_sleeps):
         task = when_main_sleeps(SENDERS["pthread_kill"])
         assert wait(timeout=60) is True
         task.result()
+
+
+def test_a_signal_just_before_the_sleep_is_not_slept_over():
+    """Timers of some microseconds go off about when the thread falls asleep; only their handler ends the wait."""
+    event, sem, delays = ours.Event(), ours.Semaphore(0), random.Random(5)
+    before = signal.signal(signal.SIGALRM, lambda *_: use())
+    try:
+        for use, wait in [(event.set, event.wait), (sem.release, sem.acquire)] * 200:
+            event.clear()
+            signal.setitimer(signal.ITIMER_REAL, delays.uniform(1e-6, 6e-5))
+            assert wait(timeout=20) is True
+    finally:
+        signal.signal(signal.SIGALRM, before)
 
 
 def test_an_interrupt_does_not_break_the_barrier(on_signal, when_main_sleeps, spawn, until):

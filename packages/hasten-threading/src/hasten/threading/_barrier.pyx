@@ -14,14 +14,12 @@ and the thread finds that out when it comes back from the action.
 
 from libc.stdint cimport int64_t
 
-from cpython.exc cimport PyErr_CheckSignals
-
 from clock cimport HS_NEVER
 from compat cimport hs_mutex, hs_mutex_lock, hs_mutex_unlock
 from park cimport hs_waiter
+from timeout cimport hs_deadline_of
 from hasten.threading._waiting cimport (
     EVERYBODY,
-    deadline_of,
     enlist,
     forget_the_dead,
     forks,
@@ -92,12 +90,11 @@ cdef class Barrier:
         action = self._action
         if timeout is None:
             timeout = self._timeout
-        deadline = deadline_of(timeout)
-        PyErr_CheckSignals()
+        deadline = hs_deadline_of(timeout)
         hs_mutex_lock(&self.guard)
         while self.acting():
             sleep(&self.outside, &self.guard, &me.sleeper, <void *>self, HS_NEVER)
-            deadline = deadline_of(timeout)
+            deadline = hs_deadline_of(timeout)
             hs_mutex_lock(&self.guard)
         if self.is_broken:
             hs_mutex_unlock(&self.guard)

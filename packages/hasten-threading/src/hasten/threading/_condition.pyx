@@ -13,20 +13,16 @@ A thread that was notified and then leaves because a signal handler raised passe
 
 from libc.stdint cimport int64_t
 
-from cpython.exc cimport PyErr_CheckSignals
-
 from compat cimport hs_mutex_lock, hs_mutex_unlock
 from lock_api cimport hs_lock_api, hs_lock_api_import, hs_lock_functions_of, hs_lock_saved
 from park cimport hs_waiter
+from timeout cimport hs_deadline_of, hs_expired, hs_seconds_until
 from hasten.threading._waiting cimport (
     EVERYBODY,
-    deadline_of,
     doze,
     enlist,
-    expired,
     leave,
     release,
-    seconds_until,
     start_anew,
     targets_asleep,
 )
@@ -135,13 +131,12 @@ cdef class Condition:
         cdef int64_t deadline
         if not self.is_owned():
             raise RuntimeError("cannot wait on un-acquired lock")
-        deadline = deadline_of(timeout)
+        deadline = hs_deadline_of(timeout)
         return self.wait_until(deadline)
 
     cdef bint wait_until(self, int64_t deadline) except -1:
         cdef hs_waiter me
         cdef hs_lock_saved saved
-        PyErr_CheckSignals()
         hs_mutex_lock(&self.guard)
         enlist(&self.asleep, &me, <void *>self)
         hs_mutex_unlock(&self.guard)
@@ -199,9 +194,9 @@ cdef class Condition:
         result = predicate()
         if result:
             return result
-        deadline = deadline_of(timeout)
-        while not result and not expired(deadline):
-            self.wait(seconds_until(deadline))
+        deadline = hs_deadline_of(timeout)
+        while not result and not hs_expired(deadline):
+            self.wait(hs_seconds_until(deadline))
             result = predicate()
         return result
 

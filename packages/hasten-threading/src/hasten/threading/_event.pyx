@@ -6,12 +6,11 @@ set() decides who goes on: every thread that sleeps at that moment, also if clea
 
 from libc.stdint cimport int64_t
 
-from cpython.exc cimport PyErr_CheckSignals
-
 from compat cimport hs_mutex_lock, hs_mutex_unlock
 from park cimport hs_waiter
+from timeout cimport hs_deadline_of
 from hasten.threading._condition cimport private_condition
-from hasten.threading._waiting cimport EVERYBODY, deadline_of, release, sleep, start_anew
+from hasten.threading._waiting cimport EVERYBODY, release, sleep, start_anew
 from hasten.threading._deprecated import deprecated
 
 
@@ -69,12 +68,11 @@ cdef class Event:
         cdef int64_t deadline
         if self.flag and timeout is None:
             return True
-        deadline = deadline_of(timeout)
+        deadline = hs_deadline_of(timeout)
         return self.flag or (deadline > 0 and self.wait_until(deadline))
 
     cdef bint wait_until(self, int64_t deadline) except -1:
         cdef hs_waiter me
-        PyErr_CheckSignals()
         hs_mutex_lock(&self.guard)
         if self.flag:
             hs_mutex_unlock(&self.guard)

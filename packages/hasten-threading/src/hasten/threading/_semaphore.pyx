@@ -9,14 +9,14 @@ lets another go in its place.
 
 from libc.stdint cimport INT64_MAX, int64_t
 
-from cpython.exc cimport PyErr_CheckSignals
 from cpython.object cimport PyTypeObject
 
 from clock cimport HS_NEVER
 from compat cimport hs_mutex, hs_mutex_lock, hs_mutex_unlock, hs_type_tag
 from park cimport hs_waiter
+from timeout cimport hs_deadline_of
 from hasten.threading._condition cimport private_condition
-from hasten.threading._waiting cimport deadline_of, release, sleep, sleepers
+from hasten.threading._waiting cimport release, sleep, sleepers
 
 from operator import index
 
@@ -81,7 +81,6 @@ cdef class Semaphore:
     cdef bint take(self, int64_t deadline) except -1:
         cdef hs_waiter me
         cdef bint late = False
-        PyErr_CheckSignals()
         while not self.take_now():
             if late:
                 return False
@@ -117,7 +116,7 @@ cdef class Semaphore:
         if timeout is not None:
             if not blocking:
                 raise ValueError("can't specify timeout for non-blocking acquire")
-            deadline = deadline_of(timeout)
+            deadline = hs_deadline_of(timeout)
         if self.take_now():
             return True
         if not blocking or deadline == 0:

@@ -2,6 +2,7 @@ from libc.stdint cimport int64_t
 
 from compat cimport hs_mutex
 from park cimport hs_waiter, hs_waitlist
+from timeout cimport hs_deadline_of as deadline_of, hs_seconds_until as seconds_until
 
 
 cdef extern from *:
@@ -25,7 +26,4 @@ cdef void step_out(sleepers *all, hs_mutex *guard, hs_waiter *me) noexcept
 cdef void forget_the_dead(sleepers *all) noexcept
 cdef void start_anew(sleepers *all, hs_mutex *guard) noexcept
 cdef unsigned int forks() noexcept
-cdef int64_t deadline_of(timeout) except -1
-cdef bint expired(int64_t deadline) noexcept
-cdef object seconds_until(int64_t deadline)
 cdef list targets_asleep(sleepers *all, hs_mutex *guard)

@@ -14,19 +14,16 @@ fight for the GIL (two at a time are slower already).  Three facts keep that cha
 - Only threads that are parked are chained.  One that runs a signal handler, or Python code that releases a
   lock, may take long; it is marked and taken out at once, and finds its mark when it gets there.
 
-A signal handler runs while the thread is enlisted, so that what happens meanwhile is not lost on it.
+The sleep itself is sleep.h's.
 """
 
 from libc.stdint cimport int64_t
 from libc.string cimport memset
 
-from cpython.exc cimport PyErr_CheckSignals
-
-from clock cimport HS_NEVER, hs_deadline_after, hs_now
-from compat cimport HS_FREE_THREADED, hs_mutex_lock, hs_mutex_unlock
-from park cimport (HS_INTERRUPTED, HS_TIMEOUT, hs_fork_count, hs_park, hs_park_init, hs_unpark,
-                   hs_waitlist_append, hs_waitlist_remove, hs_waitlist_sync)
-from timeout cimport hs_seconds
+from compat cimport HS_FREE_THREADED, hs_mutex_lock, hs_mutex_unlock, hs_store
+from park cimport (hs_fork_count, hs_park_init, hs_unpark, hs_waitlist_append, hs_waitlist_remove,
+                   hs_waitlist_sync)
+from sleep cimport hs_enlist, hs_nap
 
 if hs_park_init() != 0:
     raise MemoryError("no memory for the handler that resets sleeping threads after fork()")
@@ -37,8 +34,7 @@ cdef enum:
 
 cdef void enlist(sleepers *all, hs_waiter *me, const void *target) noexcept:
     """Join those who wait for *target*, the object whose sleepers these are.  The guard is held."""
-    hs_waitlist_append(&all.waiting, me)
-    me.target = target
+    hs_enlist(&all.waiting, me, target)
 
 
 cdef bint nap(sleepers *all, hs_mutex *guard, hs_waiter *me, int64_t deadline) except -1:
@@ -47,36 +43,7 @@ cdef bint nap(sleepers *all, hs_mutex *guard, hs_waiter *me, int64_t deadline) e
     The thread stays enlisted: step_out() is the caller's.  When a signal handler raises, the guard is not
     held, and leave() is the caller's.
     """
-    cdef int status
-    while True:
-        hs_mutex_lock(guard)
-        me.parked = True
-        hs_mutex_unlock(guard)
-        with nogil:
-            status = hs_park(&me.word, deadline)
-        hs_mutex_lock(guard)
-        me.parked = False
-        if me.word or status == HS_TIMEOUT:
-            return me.word
-        hs_mutex_unlock(guard)
-        if status == HS_INTERRUPTED:
-            run_handlers(all, guard, me)
-
-
-cdef int run_handlers(sleepers *all, hs_mutex *guard, hs_waiter *me) except -1:
-    """Run signal handlers.  If one forks, the child has this thread only: it is enlisted anew there."""
-    cdef unsigned int before = forks()
-    cdef const void *target
-    try:
-        PyErr_CheckSignals()
-    finally:
-        if forks() != before:
-            hs_mutex_lock(guard)
-            target = me.target
-            if not me.word:
-                enlist(all, me, target)
-            hs_mutex_unlock(guard)
-    return 0
+    return hs_nap(&all.waiting, guard, me, deadline, NULL)
 
 
 cdef bint doze(sleepers *all, hs_mutex *guard, hs_waiter *me, int64_t deadline) except -1:
@@ -152,14 +119,7 @@ cdef void let_go(sleepers *all, hs_waiter *waiter) noexcept:
         hs_waitlist_append(&all.released, waiter)
         waiter.parked = True
         waiter.target = target
-    set_word(&waiter.word)
-
-
-cdef extern from *:
-    """
-    static inline void set_word(int *word) { __atomic_store_n(word, 1, __ATOMIC_RELEASE); }
-    """
-    void set_word(int *word) noexcept
+    hs_store(&waiter.word, 1)
 
 
 cdef inline void wake_released(sleepers *all, hs_mutex *guard) noexcept:
@@ -215,21 +175,3 @@ cdef list targets_asleep(sleepers *all, hs_mutex *guard):
         waiter = waiter.next
     hs_mutex_unlock(guard)
     return [<size_t>target] * count
-
-
-cdef int64_t deadline_of(timeout) except -1:
-    """The deadline for a `timeout` argument: None, or any real number of seconds; negative is now."""
-    cdef double seconds
-    if timeout is None:
-        return HS_NEVER
-    hs_seconds(timeout, &seconds)
-    return hs_deadline_after(seconds) if seconds > 0 else 0
-
-
-cdef bint expired(int64_t deadline) noexcept:
-    return deadline != HS_NEVER and hs_now() >= deadline
-
-
-cdef object seconds_until(int64_t deadline):
-    """A deadline as the timeout of somebody else's wait."""
-    return None if deadline == HS_NEVER else max(0, deadline - hs_now()) / 1e9

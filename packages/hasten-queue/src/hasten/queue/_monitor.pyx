@@ -39,7 +39,8 @@ from hasten._thread import allocate_lock
 from hasten.queue._items cimport OCCUPIED, SHARED
 from hasten.queue._names cimport replaced_threading
 from hasten.queue._ordered cimport Ordered
-from hasten.queue._waiting cimport fork_count, seconds_until, sleep, wake_all, wake_first, wake_held
+from hasten.queue._waiting cimport (fork_count, seconds_until, sleep, sleep_deaf, wake_all, wake_first,
+                                    wake_held)
 
 cdef extern from "Python.h":
     void PyErr_WriteUnraisable(object context)
@@ -84,8 +85,10 @@ cdef class Monitor(Ordered):
                 self.special |= OCCUPIED
                 hs_mutex_unlock(&self.guard)
                 return 0
+            elif signals:
+                sleep(&self.entering, &self.guard, HS_NEVER)
             else:
-                sleep(&self.entering, &self.guard, HS_NEVER, signals)
+                sleep_deaf(&self.entering, &self.guard, HS_NEVER)
 
     cdef void open_gate(self) noexcept:
         """With the guard held."""
@@ -134,9 +137,8 @@ cdef class Monitor(Ordered):
         # The gate opens and the node joins the list under one hold of the guard: no notify() between.
         hs_mutex_lock(&self.guard)
         self.open_gate()
-        wake_held(&self.entering)
         try:
-            sleep(list, &self.guard, deadline)
+            sleep(list, &self.guard, deadline, &self.entering)
         finally:
             self.enter(False)
         try:
@@ -256,9 +258,10 @@ cdef class Monitor(Ordered):
         return 0
 
     cdef void wake_everybody(self) noexcept:
-        while wake_held(&self.getters) or wake_held(&self.putters) or wake_held(&self.joiners) \
-                or wake_held(&self.entering):
-            continue
+        wake_held(&self.getters)
+        wake_held(&self.putters)
+        wake_held(&self.joiners)
+        wake_held(&self.entering)
 
     cdef object condition_of(self, hs_waitlist *list):
         if list == &self.getters:

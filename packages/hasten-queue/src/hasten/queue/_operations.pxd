@@ -6,7 +6,7 @@ from compat cimport hs_mutex_lock, hs_mutex_unlock, hs_type_tag
 from park cimport hs_waitlist
 from state cimport hs_state_slot
 from hasten.queue._items cimport UNTAGGED
-from hasten.queue._ring cimport hs_flag_get, hs_flag_set, hs_ring_pop, hs_ring_push
+from hasten.queue._ring cimport hs_ring_pop, hs_ring_push
 from hasten.queue._tasks cimport Tasks
 from hasten.queue._waiting cimport wake_any
 

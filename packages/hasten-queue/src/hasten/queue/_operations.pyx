@@ -15,12 +15,12 @@ from cpython.object cimport PyObject
 from cpython.ref cimport Py_INCREF
 from libc.stdint cimport int64_t
 
-from compat cimport hs_mutex_lock, hs_mutex_unlock
+from compat cimport hs_load, hs_mutex_lock, hs_mutex_unlock, hs_store
 from park cimport hs_waitlist
 from state cimport hs_state_forget
 from hasten.queue._items cimport OCCUPIED
 from hasten.queue._names cimport empty, end_by_replaced_clock, full, shut_down, sooner
-from hasten.queue._ring cimport (hs_flag_get, hs_flag_set, hs_ring_count, hs_ring_pop, hs_ring_push,
+from hasten.queue._ring cimport (hs_ring_count, hs_ring_pop, hs_ring_push,
                                  hs_ring_reserve, take_over)
 from hasten.queue._tasks cimport Tasks
 from hasten.queue._waiting cimport deadline_of, expired, seconds_until, sleep, wake_any, wake_up_to
@@ -50,7 +50,7 @@ cdef class QueueState(Tasks):
         try:
             while is_direct(self, queue):
                 # as in the standard library, nobody looks at a timeout that can't matter
-                if deadline == NOT_READ and block and self.limit > 0 and not hs_flag_get(&self.shut):
+                if deadline == NOT_READ and block and self.limit > 0 and not hs_load(&self.shut):
                     deadline = deadline_of(timeout)
                     end = end_by_replaced_clock(timeout)
                 until = deadline if end is None else sooner(end, deadline)
@@ -91,7 +91,7 @@ cdef class QueueState(Tasks):
             return self.put_late(queue, item, block)
         self.enter()
         try:
-            if hs_flag_get(&self.shut):
+            if hs_load(&self.shut):
                 raise shut_down()
             if self.bounded():
                 if block and deadline == NOT_READ:
@@ -101,7 +101,7 @@ cdef class QueueState(Tasks):
                     if not block:
                         raise full()
                     self.wait_until(queue, &self.putters, sooner(end, deadline), full)
-                    if hs_flag_get(&self.shut):
+                    if hs_load(&self.shut):
                         raise shut_down()
             return self.accept(queue, item)
         finally:
@@ -109,7 +109,7 @@ cdef class QueueState(Tasks):
 
     cdef int put_late(self, queue, item, block) except -1:
         """A put() by the thread that is inside already: leave the item for when it is out."""
-        if hs_flag_get(&self.shut):
+        if hs_load(&self.shut):
             raise shut_down()
         if self.bounded() and self.size(queue) + len(self.late or ()) + self.under_way >= self.the_maxsize():
             if not block:
@@ -128,7 +128,7 @@ cdef class QueueState(Tasks):
         cdef object end = None
         try:
             while is_direct(self, queue):
-                if deadline == NOT_READ and block and not (hs_flag_get(&self.shut) and self.is_empty()):
+                if deadline == NOT_READ and block and not (hs_load(&self.shut) and self.is_empty()):
                     deadline = deadline_of(timeout)
                     end = end_by_replaced_clock(timeout)
                 until = deadline if end is None else sooner(end, deadline)
@@ -154,13 +154,13 @@ cdef class QueueState(Tasks):
             return self.get_reentered(block)
         self.enter()
         try:
-            if hs_flag_get(&self.shut) and not self.has_items(queue):
+            if hs_load(&self.shut) and not self.has_items(queue):
                 raise shut_down()
             if block and deadline == NOT_READ:
                 deadline = deadline_of(timeout)
                 end = end_by_replaced_clock(timeout)
             while not self.has_items(queue):
-                if hs_flag_get(&self.shut):
+                if hs_load(&self.shut):
                     raise shut_down()
                 if not block:
                     raise empty()
@@ -203,7 +203,7 @@ cdef class QueueState(Tasks):
         hs_mutex_lock(&self.guard)
         if self.limit > 0:
             room = min(room, self.limit - self.ring.count)
-        if self.special or hs_flag_get(&self.shut) or room <= 0 or hs_ring_reserve(&self.ring, room) < 0:
+        if self.special or hs_load(&self.shut) or room <= 0 or hs_ring_reserve(&self.ring, room) < 0:
             hs_mutex_unlock(&self.guard)
             return 0
         for i in range(start, start + room):
@@ -269,7 +269,7 @@ cdef class QueueState(Tasks):
 
     cdef int close(self) except -1:
         hs_mutex_lock(&self.guard)
-        hs_flag_set(&self.shut, True)
+        hs_store(&self.shut, True)
         hs_mutex_unlock(&self.guard)
         return 0
 

@@ -12,14 +12,14 @@ from cpython.object cimport Py_TYPE, PyObject, PyTypeObject
 from libc.stdint cimport int64_t
 
 from clock cimport HS_NEVER
-from compat cimport hs_mutex_lock
+from compat cimport hs_load, hs_mutex_lock, hs_store
 from state cimport hs_state_class, hs_state_class_init, hs_state_exists, hs_state_of, hs_state_set
 from hasten.queue._items cimport COMPARES, OPENED, SHARED, WATCHED, note_attribute
 from hasten.queue._items import register_base
 from hasten.queue._names cimport replaced_threading
 from hasten.queue._monitor cimport ALL_TASKS_DONE, MUTEX, NOT_EMPTY, NOT_FULL
 from hasten.queue._operations cimport QueueState, get_direct, is_direct, put_direct
-from hasten.queue._ring cimport hs_flag_get, hs_flag_set, take_over
+from hasten.queue._ring cimport take_over
 from hasten.queue._waiting cimport deadline_of, wake_all
 
 cdef extern from "Python.h":
@@ -264,11 +264,11 @@ class Queue(stdlib.Queue):
     @property
     def is_shutdown(self):
         """Whether shutdown() was called."""
-        return hs_flag_get(&state_of(self).shut)
+        return hs_load(&state_of(self).shut)
 
     @is_shutdown.setter
     def is_shutdown(self, value):
-        hs_flag_set(&state_for_setting(self).shut, value)
+        hs_store(&state_for_setting(self).shut, value)
 
     @property
     def queue(self):

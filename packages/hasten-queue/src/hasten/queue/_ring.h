@@ -29,10 +29,6 @@ static inline void hs_ring_set_count(hs_ring *r, Py_ssize_t count) {
 /* For who does not hold the guard. */
 static inline Py_ssize_t hs_ring_count(hs_ring *r) { return __atomic_load_n(&r->count, __ATOMIC_ACQUIRE); }
 
-/* A flag that is read without the guard. */
-static inline void hs_flag_set(int *flag, int value) { __atomic_store_n(flag, value, __ATOMIC_RELEASE); }
-static inline int hs_flag_get(int *flag) { return __atomic_load_n(flag, __ATOMIC_ACQUIRE); }
-
 static inline Py_ssize_t hs_ring_slot(const hs_ring *r, Py_ssize_t i) {
     return (r->head + i) & (r->capacity - 1);
 }

@@ -9,8 +9,6 @@ cdef extern from "_ring.h":
         Py_ssize_t capacity
         Py_ssize_t head
         Py_ssize_t count
-    void hs_flag_set(int *flag, bint value) noexcept nogil
-    bint hs_flag_get(int *flag) noexcept nogil
     Py_ssize_t hs_ring_count(hs_ring *r) noexcept nogil
     Py_ssize_t hs_ring_slot(const hs_ring *r, Py_ssize_t i) noexcept nogil
     int hs_ring_reserve(hs_ring *r, Py_ssize_t extra) noexcept nogil

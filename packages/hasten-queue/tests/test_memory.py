@@ -254,3 +254,44 @@ def test_memory_of_a_burst_is_given_back():
     while not q.empty():
         q.get_many(100_000)
     assert before - psutil.Process().memory_info().rss > 10_000_000
+
+
+NESTED = """
+import gc, threading, weakref
+from hasten import queue
+
+def nest(make):
+    inner = make()
+    inner.put(0)
+    for _ in range(200_000):
+        outer = make()
+        outer.put(inner)
+        inner = outer
+    inner.put(Mark())
+    return inner
+
+class Mark:
+    def __lt__(self, other): return False
+    def __del__(self): freed.append(1)
+
+freed = []
+def work():
+    for make in (queue.SimpleQueue, queue.Queue, queue.LifoQueue):
+        q = nest(make)
+        del q
+        gc.collect()
+        q = nest(make)
+        q.put(q)  # a cycle: the collector empties it
+        del q
+        gc.collect()
+
+threading.stack_size(128 * 1024)
+thread = threading.Thread(target=work)
+thread.start()
+thread.join()
+print(len(freed))
+"""
+
+
+def test_deeply_nested_queues_need_no_stack(python):
+    assert python(NESTED).strip() == "6"

@@ -12,7 +12,7 @@ def extension(name):
     ext.cython_include_dirs = ["src", "include"]
     ext.cython_directives = {
         "language_level": 3,
-        "binding": False,  # method descriptors, which CPython 3.11+ specialises
+        "binding": True,  # methods bind as Python's functions do
         "embedsignature": True,
         "embedsignature.format": "clinic",  # the one inspect.signature() understands
         "auto_pickle": False,
@@ -25,6 +25,17 @@ def extension(name):
 setup(
     ext_modules=[
         extension(name)
-        for name in ("_ring", "_items", "_waiting", "_monitor", "_tasks", "_queue", "_ordered", "_simple")
+        for name in (
+            "_ring",
+            "_waiting",
+            "_names",
+            "_items",
+            "_ordered",
+            "_monitor",
+            "_tasks",
+            "_operations",
+            "_queue",
+            "_simple",
+        )
     ]
 )

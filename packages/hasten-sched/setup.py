@@ -12,7 +12,7 @@ def extension(name):
     ext.cython_include_dirs = ["src", "include"]
     ext.cython_directives = {
         "language_level": 3,
-        "binding": False,  # method descriptors, which CPython 3.11+ specialises
+        "binding": True,  # methods bind as Python's functions do
         "embedsignature": True,
         "embedsignature.format": "clinic",  # the one inspect.signature() understands
         "auto_pickle": False,
@@ -24,6 +24,6 @@ def extension(name):
 
 setup(
     ext_modules=[
-        extension(name) for name in ("_event", "_numbers", "_pending", "_waiting", "_fallback", "_scheduler")
+        extension(name) for name in ("_names", "_event", "_numbers", "_pending", "_waiting", "_fallback", "_scheduler")
     ]
 )

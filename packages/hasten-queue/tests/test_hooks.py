@@ -240,19 +240,42 @@ def test_container_of_another_type(impl):
     assert q.empty()
 
 
-def test_init_without_super(kind):
-    import hasten.queue
-
-    class Careless(getattr(hasten.queue, kind)):
+def test_init_without_super(impl, kind):
+    class Careless(getattr(impl, kind)):
         def __init__(self):
             self.name = "careless"
 
     q = Careless()
+    with pytest.raises(AttributeError):
+        q.put(2)
+    q.__init__ = super(Careless, q).__init__
+    q.__init__(3)
     q.put(2)
-    q.put(1)
-    assert {q.get(), q.get_nowait()} == {1, 2}
-    with q.mutex:
-        assert not q.queue
+    assert (q.get(), q.maxsize, q.name) == (2, 3, "careless")
+
+
+def test_init_of_its_own_that_sets_everything(impl, kind):
+    """As programs do that want another kind of lock."""
+
+    class Complete(getattr(impl, kind)):
+        def __init__(self, maxsize):
+            self.maxsize = maxsize
+            self._init(maxsize)
+            self.mutex = threading.RLock()
+            self.not_empty = threading.Condition(self.mutex)
+            self.not_full = threading.Condition(self.mutex)
+            self.all_tasks_done = threading.Condition(self.mutex)
+            self.unfinished_tasks = 0
+            self.is_shutdown = False
+
+    q = Complete(2)
+    with q.mutex:  # one that can be taken again
+        q.put(1)
+        q.put(2)
+        assert q.full()
+    with pytest.raises(impl.Full):
+        q.put(3, timeout=0.001)
+    assert {q.get(), q.get()} == {1, 2}
     q.task_done()
     assert q.unfinished_tasks == 1
 

@@ -194,9 +194,10 @@ def test_the_collector_sees_each_item_once(name):
     q, things = getattr(hasten.queue, name)(), [Thing() for _ in range(20)]
     for thing in things:
         q.put(thing)
-    seen = [found for found in gc.get_referents(q) if isinstance(found, Thing)]
+    holders = [q, *getattr(q, "__dict__", {}).values()]
+    seen = [found for found in gc.get_referents(*holders) if isinstance(found, Thing)]
     assert sorted(map(id, seen)) == sorted(map(id, things))
-    assert gc.is_tracked(q)
+    assert all(map(gc.is_tracked, holders))
 
 
 def test_deeply_nested_queues_are_freed():
@@ -253,3 +254,44 @@ def test_memory_of_a_burst_is_given_back():
     while not q.empty():
         q.get_many(100_000)
     assert before - psutil.Process().memory_info().rss > 10_000_000
+
+
+NESTED = """
+import gc, threading, weakref
+from hasten import queue
+
+def nest(make):
+    inner = make()
+    inner.put(0)
+    for _ in range(200_000):
+        outer = make()
+        outer.put(inner)
+        inner = outer
+    inner.put(Mark())
+    return inner
+
+class Mark:
+    def __lt__(self, other): return False
+    def __del__(self): freed.append(1)
+
+freed = []
+def work():
+    for make in (queue.SimpleQueue, queue.Queue, queue.LifoQueue):
+        q = nest(make)
+        del q
+        gc.collect()
+        q = nest(make)
+        q.put(q)  # a cycle: the collector empties it
+        del q
+        gc.collect()
+
+threading.stack_size(128 * 1024)
+thread = threading.Thread(target=work)
+thread.start()
+thread.join()
+print(len(freed))
+"""
+
+
+def test_deeply_nested_queues_need_no_stack(python):
+    assert python(NESTED).strip() == "6"

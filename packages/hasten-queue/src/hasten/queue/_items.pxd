@@ -16,12 +16,14 @@ cdef enum:
 cdef class Items(Ring):
     cdef int special
     cdef bint lifo              # the item put last leaves first
+    cdef bint ordered           # the smallest item leaves first
     cdef unsigned int tag       # version of the type that `special` was worked out for
     cdef bint put_overridden, get_overridden, hooked_instance
     cdef object maxsize_
     cdef Py_ssize_t limit       # maxsize as a C number; 0: unlimited, or COMPARED
 
-    cdef int find_hooks(self) except -1
+    cdef int start(self, queue, maxsize) except -1
+    cdef int find_hooks(self, queue) except -1
     cdef int set_special(self, int mask, int bits) except -1
     cdef void wake_everybody(self) noexcept
     cdef int open_container(self) except -1
@@ -33,11 +35,16 @@ cdef class Items(Ring):
     cdef object ring_take(self)
     cdef int base_put(self, item) except -1
     cdef object base_take(self)
-    cdef int store(self, item) except -1
-    cdef object take(self)
-    cdef object size(self)
-    cdef bint has_items(self) except -1
+    cdef int store(self, queue, item) except -1
+    cdef object take(self, queue)
+    cdef object size(self, queue)
+    cdef bint has_items(self, queue) except -1
     cdef Py_ssize_t count(self) except -1
     cdef bint bounded(self) except -1
-    cdef bint is_full(self) except -1
+    cdef bint is_full(self, queue) except -1
     cdef int set_limit(self, maxsize) except -1
+
+
+cdef int note_attribute(Items self, queue, name) except -1
+
+cdef frozenset WATCHED  # the names of the methods whose replacement is noticed

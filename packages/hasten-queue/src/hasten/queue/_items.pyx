@@ -10,32 +10,43 @@ class, or on the instance) these hooks decide, while the base versions still ser
 A class that is patched late is noticed by its version tag, which the interpreter changes with every
 attribute that is set on a type or one of its bases; an instance by its __setattr__.  (Writing to the
 instance's __dict__ directly goes unnoticed.)
+
+The state of a queue does not know the queue: what may call a hook is given the queue as well.
 """
-
-from collections import deque
-
 
 from cpython.object cimport PyObject, PyTypeObject
 from cpython.ref cimport Py_INCREF, Py_DECREF
 from libc.math cimport ceil
 
 from compat cimport hs_mutex_lock, hs_mutex_unlock, hs_type_tag
-from hasten.queue._ring cimport (Ring, hs_ring, hs_ring_detach, hs_ring_free, hs_ring_pop, hs_ring_push,
-                                 hs_ring_slot, take_over)
+from hasten.queue._names cimport deque_class
+from hasten.queue._ring cimport (Ring, hs_ring, hs_ring_count, hs_ring_detach, hs_ring_free, hs_ring_pop,
+                                 hs_ring_push, hs_ring_slot, take_over)
 
 cdef extern from "Python.h":
-    int generic_setattr "PyObject_GenericSetAttr"(PyObject *self, PyObject *name, PyObject *value) except -1
     Py_ssize_t PY_SSIZE_T_MAX
 
-cdef frozenset WATCHED = frozenset(("_init", "_qsize", "_put", "_get", "put", "get"))
+WATCHED = frozenset(("_init", "_qsize", "_put", "_get", "put", "get"))
 cdef frozenset HOOKS = frozenset(("_qsize", "_put", "_get"))
-cdef dict BASE = {}  # name -> our own method descriptor, filled by register_base()
+cdef dict BASE = {}  # name -> our own function, filled by register_base()
+cdef object own_setattr = None
+cdef object real_deque = deque_class()
 
 
 def register_base(cls):
     """Tell which methods are not overridden: those that *cls*, the complete base class, has now."""
+    global own_setattr
     for name in WATCHED:
         BASE[name] = getattr(cls, name)
+    own_setattr = cls.__setattr__
+
+
+cdef int note_attribute(Items self, queue, name) except -1:
+    """An attribute of the queue was set or deleted: it may be a hook."""
+    if name in WATCHED:
+        self.hooked_instance = any(hook in WATCHED for hook in queue.__dict__)
+        self.find_hooks(queue)
+    return 0
 
 
 cdef class Items(Ring):
@@ -43,51 +54,29 @@ cdef class Items(Ring):
 
     def __cinit__(self):
         self.maxsize_ = 0
-        self.special = UNTAGGED  # until somebody has looked for hooks, even without __init__()
+        self.special = UNTAGGED  # until somebody has looked for hooks
 
-    # ---- the hooks that subclasses may override; called with the queue's lock held ----
+    def __reduce__(self):
+        raise TypeError("cannot pickle '_thread.lock' object")
 
-    def _init(self, maxsize):
-        """Start empty.  A subclass may set `self.queue` to a container of its own here."""
+    def __repr__(self):
+        return f"<{hs_ring_count(&self.ring) if self.container is None else len(self.the_container())} items>"
+
+    cdef int start(self, queue, maxsize) except -1:
+        """Start empty: what the base version of `_init` does."""
         self.clear_ring()
-        if self.special & OPENED:
+        if self.special & OPENED or (not self.lifo and deque_class() is not real_deque):
             self.set_container(self.new_container())
+            self.set_special(OPENED, OPENED)
+        return 0
 
-    def _qsize(self):
-        """Return the number of items held."""
-        return self.count()
-
-    def _put(self, item):
-        """Store *item*."""
-        self.base_put(item)
-
-    def _get(self):
-        """Remove and return the item that is next.  IndexError if there is none."""
-        return self.base_take()
-
-    # The public class has these two as its __setattr__ and __delattr__.  (Defined under those names here,
-    # they would make object.__setattr__(queue, ...) an error.)
-
-    def _set_attribute(self, name, value, /):
-        """Set an attribute, and notice a hook."""
-        generic_setattr(<PyObject *>self, <PyObject *>name, <PyObject *>value)
-        if name in WATCHED:
-            self.hooked_instance = True
-            self.find_hooks()
-
-    def _delete_attribute(self, name, /):
-        """Delete an attribute, and notice a hook."""
-        generic_setattr(<PyObject *>self, <PyObject *>name, NULL)
-        if name in WATCHED:
-            self.hooked_instance = any(name in WATCHED for name in getattr(self, "__dict__", ()))
-            self.find_hooks()
-
-    cdef int find_hooks(self) except -1:
+    cdef int find_hooks(self, queue) except -1:
         """Work out anew what is overridden."""
-        cdef type cls = type(self)
+        cdef type cls = type(queue)
         cdef unsigned int tag
         cdef int hooked = 0
-        cdef dict own = self.__dict__ if self.hooked_instance else {}
+        cdef bint noticed = cls.__setattr__ is own_setattr
+        cdef dict own = queue.__dict__ if self.hooked_instance or not noticed else {}
         # The look-ups give the type a tag if it has none.  Read it first and last: a change between
         # the two must not pass for a state that was looked at.
         getattr(cls, "_put")
@@ -97,7 +86,7 @@ cdef class Items(Ring):
                 hooked = HOOKED
         self.put_overridden = "put" in own or getattr(cls, "put") is not BASE["put"]
         self.get_overridden = "get" in own or getattr(cls, "get") is not BASE["get"]
-        if tag == 0 or tag != hs_type_tag(<PyTypeObject *>cls):
+        if tag == 0 or tag != hs_type_tag(<PyTypeObject *>cls) or not noticed:
             hooked |= UNTAGGED
             tag = 0
         self.set_special(HOOKED | UNTAGGED, hooked)
@@ -120,28 +109,28 @@ cdef class Items(Ring):
 
     # ---- what the queue calls: through the hooks where there are any ----
 
-    cdef int store(self, item) except -1:
+    cdef int store(self, queue, item) except -1:
         if self.special & HOOKED:
-            self._put(item)
+            queue._put(item)
         else:
             self.base_put(item)
         return 0
 
-    cdef object take(self):
+    cdef object take(self, queue):
         if self.special & HOOKED:
-            return self._get()
+            return queue._get()
         return self.base_take()
 
-    cdef object size(self):
+    cdef object size(self, queue):
         if self.special & HOOKED:
-            return self._qsize()
+            return queue._qsize()
         return self.count()
 
-    cdef bint has_items(self) except -1:
-        return self._qsize() if self.special & HOOKED else self.count() != 0
+    cdef bint has_items(self, queue) except -1:
+        return queue._qsize() if self.special & HOOKED else self.count() != 0
 
     cdef Py_ssize_t count(self) except -1:
-        return self.ring.count if self.container is None else len(self.the_container())
+        return hs_ring_count(&self.ring) if self.container is None else len(self.the_container())
 
     cdef int base_put(self, item) except -1:
         if self.container is not None:
@@ -182,7 +171,7 @@ cdef class Items(Ring):
     # ---- the container that users see ----
 
     cdef object new_container(self):
-        return [] if self.lifo else deque()
+        return [] if self.lifo else deque_class()()
 
     cdef int open_container(self) except -1:
         """Move the items to a container, in order.  Called with the queue's lock held."""
@@ -226,11 +215,11 @@ cdef class Items(Ring):
     cdef bint bounded(self) except -1:
         return self.the_maxsize() > 0 if self.special & COMPARED else self.limit > 0
 
-    cdef bint is_full(self) except -1:
+    cdef bint is_full(self, queue) except -1:
         """Whether a bounded queue has no room."""
         if not self.special & (HOOKED | COMPARED):
             return self.count() >= self.limit
-        return self.size() >= self.the_maxsize()
+        return self.size(queue) >= self.the_maxsize()
 
     cdef int set_limit(self, maxsize) except -1:
         """Any object is accepted, as in the standard library: what can't be compared fails in put()."""

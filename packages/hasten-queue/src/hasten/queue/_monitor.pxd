@@ -1,10 +1,14 @@
 from libc.stdint cimport int64_t, uint64_t
 
 from park cimport hs_waitlist
-from hasten.queue._items cimport Items
+from hasten.queue._ordered cimport Ordered
 
 
-cdef class Monitor(Items):
+cdef enum Part:
+    MUTEX, NOT_EMPTY, NOT_FULL, ALL_TASKS_DONE
+
+
+cdef class Monitor(Ordered):
     cdef hs_waitlist getters, putters, joiners  # asleep in get(), put(), join()
     cdef hs_waitlist entering                   # asleep until the gate is free
     cdef uint64_t owner                         # hs_thread_number() of who is in the gate, or 0
@@ -13,19 +17,22 @@ cdef class Monitor(Items):
     cdef int under_way                          # items that are being stored just now
     cdef Py_ssize_t unfinished                  # items put and not yet reported by task_done()
     cdef object mutex_, not_empty_, not_full_, all_tasks_done_
-    cdef list replaced                          # the mutexes and conditions that users replaced
+    cdef list replaced                          # the mutexes and conditions that users replaced; or None
     cdef object entered                         # the condition whose lock its holder came in by
     cdef list late                              # put by the owner of the gate while it was inside
 
     cdef bint inside(self) noexcept
     cdef int enter(self, bint signals=*) except -1
     cdef void open_gate(self) noexcept
-    cdef int leave(self) except -1
-    cdef int wait(self, hs_waitlist *list, int64_t deadline) except -1
+    cdef int leave(self, queue) except -1
+    cdef int wait(self, queue, hs_waitlist *list, int64_t deadline) except -1
+    cdef int wait_for_condition(self, hs_waitlist *list, int64_t deadline) except -1
     cdef int notify(self, hs_waitlist *list) except -1
     cdef int notify_all(self, hs_waitlist *list) except -1
-    cdef int accept(self, item) except -1
-    cdef object accept_late(self)
+    cdef int accept(self, queue, item) except -1
+    cdef object accept_late(self, queue)
     cdef object condition_of(self, hs_waitlist *list)
-    cdef int share(self) except -1
+    cdef int share(self, queue) except -1
     cdef int publish(self, bint held) except -1
+    cdef int open(self, queue) except -1
+    cdef int replace(self, Part part, value) except -1

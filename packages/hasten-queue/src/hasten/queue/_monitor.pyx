@@ -27,6 +27,7 @@ being torn down, because other threads do not run then.
 """
 
 import threading
+from contextlib import suppress
 
 from cpython.exc cimport PyErr_CheckSignals
 from libc.stdint cimport int64_t
@@ -35,18 +36,21 @@ from clock cimport HS_NEVER
 from compat cimport hs_finalizing, hs_mutex_lock, hs_mutex_unlock
 from park cimport hs_thread_number, hs_waitlist
 from hasten._thread import allocate_lock
-from hasten.queue._items cimport OCCUPIED, OPENED, SHARED, Items
-from hasten.queue._waiting cimport fork_count, seconds_until, sleep, wake_all, wake_first, wake_held
+from hasten.queue._items cimport OCCUPIED, SHARED
+from hasten.queue._names cimport replaced_threading
+from hasten.queue._ordered cimport Ordered
+from hasten.queue._waiting cimport (fork_count, seconds_until, sleep, sleep_deaf, wake_all, wake_first,
+                                    wake_held)
 
 cdef extern from "Python.h":
     void PyErr_WriteUnraisable(object context)
 
 
-cdef class Monitor(Items):
-    """Storage with mutual exclusion; `_queue.Queue` adds the operations."""
+cdef object usual_lock = threading.Lock
 
-    def __cinit__(self):
-        self.replaced = []
+
+cdef class Monitor(Ordered):
+    """Storage with mutual exclusion; `_queue.QueueState` adds the operations."""
 
     cdef bint inside(self) noexcept:
         """Whether the calling thread is in the gate already."""
@@ -81,25 +85,29 @@ cdef class Monitor(Items):
                 self.special |= OCCUPIED
                 hs_mutex_unlock(&self.guard)
                 return 0
+            elif signals:
+                sleep(&self.entering, &self.guard, HS_NEVER)
             else:
-                sleep(&self.entering, &self.guard, HS_NEVER, signals)
+                sleep_deaf(&self.entering, &self.guard, HS_NEVER)
 
     cdef void open_gate(self) noexcept:
         """With the guard held."""
         self.owner = 0
         self.special &= ~OCCUPIED
 
-    cdef int leave(self) except -1:
+    cdef int leave(self, queue) except -1:
         cdef object condition, error = None
         if self.late is not None:
-            error = self.accept_late()
+            error = self.accept_late(queue)
         if self.inside():
-            if self.shares_inside:
-                self.shares_inside = False
-                self.not_full_.release()
-            hs_mutex_lock(&self.guard)
-            self.open_gate()
-            wake_first(&self.entering, &self.guard)
+            try:
+                if self.shares_inside:
+                    self.shares_inside = False
+                    self.not_full_.release()
+            finally:
+                hs_mutex_lock(&self.guard)
+                self.open_gate()
+                wake_first(&self.entering, &self.guard)
         else:
             condition = self.entered
             self.entered = None
@@ -108,14 +116,14 @@ cdef class Monitor(Items):
             raise error
         return 0
 
-    cdef int wait(self, hs_waitlist *list, int64_t deadline) except -1:
+    cdef int wait(self, queue, hs_waitlist *list, int64_t deadline) except -1:
         """Leave, sleep until notified or the deadline, enter again; the caller looks what has changed.
 
         When this raises, the thread is inside again as well.
         """
-        cdef object condition, error
+        cdef object error
         if self.late is not None:
-            error = self.accept_late()
+            error = self.accept_late(queue)
             if error is not None:
                 raise error
         if self.shares_inside:  # the mutex is held too: from now on by that alone
@@ -125,18 +133,12 @@ cdef class Monitor(Items):
             self.open_gate()
             wake_first(&self.entering, &self.guard)
         if not self.inside():
-            condition = self.entered
-            try:
-                self.condition_of(list).wait(seconds_until(deadline))
-            finally:
-                self.entered = condition
-            return 0
+            return self.wait_for_condition(list, deadline)
         # The gate opens and the node joins the list under one hold of the guard: no notify() between.
         hs_mutex_lock(&self.guard)
         self.open_gate()
-        wake_held(&self.entering)
         try:
-            sleep(list, &self.guard, deadline)
+            sleep(list, &self.guard, deadline, &self.entering)
         finally:
             self.enter(False)
         try:
@@ -144,6 +146,18 @@ cdef class Monitor(Items):
         except BaseException:
             self.notify(list)
             raise
+        return 0
+
+    cdef int wait_for_condition(self, hs_waitlist *list, int64_t deadline) except -1:
+        cdef object entered = self.entered, condition = self.condition_of(list)
+        try:
+            condition.wait(seconds_until(deadline))
+        except BaseException:
+            self.entered = entered
+            with suppress(RuntimeError):  # which says that the mutex is not held
+                condition.notify()        # it may have been notified, and passes that on
+            raise
+        self.entered = entered
         return 0
 
     cdef int notify(self, hs_waitlist *list) except -1:
@@ -156,7 +170,11 @@ cdef class Monitor(Items):
 
     cdef int notify_all(self, hs_waitlist *list) except -1:
         if self.mutex_ is not None:
-            self.condition_of(list).notify_all()
+            try:
+                self.condition_of(list).notify_all()
+            except BaseException:  # a signal handler's, between two sleepers
+                self.condition_of(list).notify_all()
+                raise
             return 0
         hs_mutex_lock(&self.guard)
         wake_all(list, &self.guard)
@@ -164,22 +182,23 @@ cdef class Monitor(Items):
 
     # ---- items ----
 
-    cdef int accept(self, item) except -1:
+    cdef int accept(self, queue, item) except -1:
         """Store an item for good: counted, and announced to one getter."""
+        if self.mutex_ is not None:
+            # Python code, which a signal handler may end: before anything has changed.  (It comes to the same, as
+            # long as the mutex is held.)
+            self.notify(&self.getters)
         self.under_way += 1
         try:
-            self.store(item)
+            self.store(queue, item)
         finally:
             self.under_way -= 1
-        if self.mutex_ is not None:
-            self.unfinished += 1
-            return self.notify(&self.getters)
         hs_mutex_lock(&self.guard)
         self.unfinished += 1
         wake_first(&self.getters, &self.guard)
         return 0
 
-    cdef object accept_late(self):
+    cdef object accept_late(self, queue):
         """Store what the owner put while it was inside.
 
         An error can't be raised to who put the item any more: it goes to sys.unraisablehook.  Only what
@@ -192,16 +211,16 @@ cdef class Monitor(Items):
             self.late = None
             for item in late:
                 try:
-                    self.accept(item)
+                    self.accept(queue, item)
                 except Exception:
-                    PyErr_WriteUnraisable(self)
+                    PyErr_WriteUnraisable(queue)
                 except BaseException as interrupt:
                     error = interrupt
         return error
 
     # ---- the mutex and the conditions, once users see them ----
 
-    cdef int share(self) except -1:
+    cdef int share(self, queue) except -1:
         """Make the mutex and the conditions, unless they exist."""
         if self.mutex_ is not None:
             return 0
@@ -211,21 +230,23 @@ cdef class Monitor(Items):
         try:
             self.publish(False)
         finally:
-            self.leave()
+            self.leave(queue)
         return 0
 
     cdef int publish(self, bint held) except -1:
         """Called inside.  All that runs Python code comes first: finalizers may call this, too."""
-        cdef object mutex = allocate_lock()
-        cdef object not_empty = threading.Condition(mutex)
-        cdef object not_full = threading.Condition(mutex)
-        cdef object all_tasks_done = threading.Condition(mutex)
+        cdef object module = replaced_threading() or threading
+        cdef object mutex = allocate_lock() if module.Lock is usual_lock else module.Lock()
+        cdef object not_empty = module.Condition(mutex)
+        cdef object not_full = module.Condition(mutex)
+        cdef object all_tasks_done = module.Condition(mutex)
         self.open_container()
         if self.mutex_ is not None:
             return 0
         if held:
             mutex.acquire()
         self.shares_inside = held
+        self.replaced = []
         self.not_empty_ = not_empty
         self.not_full_ = not_full
         self.all_tasks_done_ = all_tasks_done
@@ -237,9 +258,10 @@ cdef class Monitor(Items):
         return 0
 
     cdef void wake_everybody(self) noexcept:
-        while wake_held(&self.getters) or wake_held(&self.putters) or wake_held(&self.joiners) \
-                or wake_held(&self.entering):
-            continue
+        wake_held(&self.getters)
+        wake_held(&self.putters)
+        wake_held(&self.joiners)
+        wake_held(&self.entering)
 
     cdef object condition_of(self, hs_waitlist *list):
         if list == &self.getters:
@@ -248,89 +270,30 @@ cdef class Monitor(Items):
             return self.not_full_
         return self.all_tasks_done_
 
-    @property
-    def mutex(self):
-        """The lock that guards the queue, as in the standard library.
+    cdef int open(self, queue) except -1:
+        """Move the items to the container that users see, unless they are there."""
+        if self.container is not None:
+            return 0
+        if self.inside():
+            return self.open_container()
+        self.enter()
+        try:
+            self.open_container()
+        finally:
+            self.leave(queue)
+        return 0
 
-        Reading it is noticed: from then on every operation acquires it, which is slower.
-        """
-        self.share()
-        return self.mutex_
-
-    @mutex.setter
-    def mutex(self, value):
-        self.share()
-        self.replaced.append(self.mutex_)  # another thread may be using it
-        self.mutex_ = value
-
-    @property
-    def not_empty(self):
-        """The condition over `mutex` that is notified when an item has been put."""
-        self.share()
-        return self.not_empty_
-
-    @not_empty.setter
-    def not_empty(self, value):
-        self.share()
-        self.replaced.append(self.not_empty_)  # another thread may be using it
-        self.not_empty_ = value
-
-    @property
-    def not_full(self):
-        """The condition over `mutex` that is notified when an item has been removed."""
-        self.share()
-        return self.not_full_
-
-    @not_full.setter
-    def not_full(self, value):
-        self.share()
-        self.replaced.append(self.not_full_)  # another thread may be using it
-        self.not_full_ = value
-
-    @property
-    def all_tasks_done(self):
-        """The condition over `mutex` that is notified when no task is unfinished any more."""
-        self.share()
-        return self.all_tasks_done_
-
-    @all_tasks_done.setter
-    def all_tasks_done(self, value):
-        self.share()
-        self.replaced.append(self.all_tasks_done_)  # another thread may be using it
-        self.all_tasks_done_ = value
-
-    @property
-    def queue(self):
-        """The container that holds the items: a deque, or a list in a LIFO or priority queue.
-
-        Reading it is noticed: from then on the items stay in that container, which is slower.
-        """
-        if self.container is None:
-            if self.inside():
-                self.open_container()
-            else:
-                self.enter()
-                try:
-                    self.open_container()
-                finally:
-                    self.leave()
-        return self.the_container()
-
-    @queue.setter
-    def queue(self, container):
-        self.set_container(container)
-        self.set_special(OPENED, OPENED)
-        self.clear_ring()
-
-    @property
-    def maxsize(self):
-        """The number of items from which put() blocks; zero or less: never.  May be changed."""
-        return self.the_maxsize()
-
-    @maxsize.setter
-    def maxsize(self, value):
-        self.set_limit(value)
-        if self.special & SHARED:
-            return
+    cdef int replace(self, Part part, value) except -1:
+        """Put a user's object in place of the mutex or a condition.  The old one is kept: a thread may be using it."""
         hs_mutex_lock(&self.guard)
-        wake_all(&self.putters, &self.guard)
+        if part == MUTEX:
+            self.mutex_, value = value, self.mutex_
+        elif part == NOT_EMPTY:
+            self.not_empty_, value = value, self.not_empty_
+        elif part == NOT_FULL:
+            self.not_full_, value = value, self.not_full_
+        else:
+            self.all_tasks_done_, value = value, self.all_tasks_done_
+        hs_mutex_unlock(&self.guard)
+        self.replaced.append(value)
+        return 0

@@ -1,7 +1,7 @@
 # cython: freethreading_compatible=True
-"""LifoQueue and PriorityQueue.
+"""The order of priority queues.
 
-The priority queue is a binary heap in the ring, whose head stays at slot 0 because items only leave at
+A priority queue is a binary heap in the ring, whose head stays at slot 0 because items only leave at
 the right end.  It is laid out exactly as `heapq` would lay it out, so that items which compare equal
 leave in the standard library's order.
 
@@ -17,43 +17,35 @@ import heapq
 from cpython.object cimport Py_LT, PyObject, PyObject_RichCompareBool
 from cpython.ref cimport Py_DECREF
 
-from hasten.queue._items cimport COMPARES, Items
-from hasten.queue._queue cimport Queue
+from hasten.queue._items cimport Items
+from hasten.queue._names cimport replaced_heappop, replaced_heappush
 from hasten.queue._ring cimport hs_ring
 
 
-cdef class LifoQueue(Queue):
-    """LifoQueue(maxsize=0)
---
-
-    The item put last leaves first."""
-
-    def __cinit__(self):
-        self.lifo = True
-
-
-cdef class PriorityQueue(Queue):
-    """PriorityQueue(maxsize=0)
---
-
-    The smallest item leaves first.
-
-    Items need `<`; usually they are tuples (priority, data).
-    """
-
-    def __cinit__(self):
-        self.special |= COMPARES
-        self.lifo = True  # the ring is a stack, with the root of the heap at the left
+cdef class Ordered(Items):
+    """Storage of a queue that may be a priority queue: `ordered` tells."""
 
     cdef int base_put(self, item) except -1:
+        cdef object heappush
+        if not self.ordered:
+            return Items.base_put(self, item)
+        heappush = replaced_heappush()
+        if heappush is not None:
+            self.open_container()
         if self.container is not None:
-            heapq.heappush(self.the_container(), item)
+            (heapq.heappush if heappush is None else heappush)(self.the_container(), item)
             return 0
         return Items.base_put(self, item)
 
     cdef object base_take(self):
+        cdef object heappop
+        if not self.ordered:
+            return Items.base_take(self)
+        heappop = replaced_heappop()
+        if heappop is not None:
+            self.open_container()
         if self.container is not None:
-            return heapq.heappop(self.the_container())
+            return (heapq.heappop if heappop is None else heappop)(self.the_container())
         return Items.base_take(self)
 
     cdef int ring_put(self, PyObject *item) except -1:
@@ -61,6 +53,8 @@ cdef class PriorityQueue(Queue):
         cdef PyObject **slots = before.slots
         cdef Py_ssize_t end = before.count, hole = end, parent
         cdef bint smaller
+        if not self.ordered:
+            return Items.ring_put(self, item)
         while hole > 0:
             parent = (hole - 1) >> 1
             smaller = less(item, slots[parent])
@@ -89,6 +83,8 @@ cdef class PriorityQueue(Queue):
         cdef Py_ssize_t size = before.count - 1, child = 1, hole = 0
         cdef bint smaller
         cdef PyObject *root
+        if not self.ordered:
+            return Items.ring_take(self)
         while child < size:
             if child + 1 < size:
                 smaller = less(slots[child], slots[child + 1])

@@ -4,11 +4,15 @@
  * check and a store (see compat.h).  Capacities are powers of two: a position is `& (capacity - 1)`.
  * As long as items leave at the right end only, the head stays at slot 0 and the array is a plain
  * stack or heap.
+ *
+ * The number of items may be read without the guard: it is stored with release, so that who sees it also sees
+ * what its writer did before.
  */
 #ifndef HASTEN_QUEUE_RING_H
 #define HASTEN_QUEUE_RING_H
 
 #include <Python.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define HS_RING_MIN 8
@@ -17,6 +21,13 @@ typedef struct {
     PyObject **slots;
     Py_ssize_t capacity, head, count;
 } hs_ring;
+
+static inline void hs_ring_set_count(hs_ring *r, Py_ssize_t count) {
+    __atomic_store_n(&r->count, count, __ATOMIC_RELEASE);
+}
+
+/* For who does not hold the guard. */
+static inline Py_ssize_t hs_ring_count(hs_ring *r) { return __atomic_load_n(&r->count, __ATOMIC_ACQUIRE); }
 
 static inline Py_ssize_t hs_ring_slot(const hs_ring *r, Py_ssize_t i) {
     return (r->head + i) & (r->capacity - 1);
@@ -55,7 +66,7 @@ static inline int hs_ring_reserve(hs_ring *r, Py_ssize_t extra) {
 static inline int hs_ring_push(hs_ring *r, PyObject *item) {
     if (r->count == r->capacity && hs_ring_reserve(r, 1) < 0) return -1;
     r->slots[hs_ring_slot(r, r->count)] = item;
-    r->count++;
+    hs_ring_set_count(r, r->count + 1);
     return 0;
 }
 
@@ -69,7 +80,7 @@ static inline void hs_ring_relax(hs_ring *r) {
 static inline PyObject *hs_ring_pop(hs_ring *r, int right) {
     PyObject *item = r->slots[right ? hs_ring_slot(r, r->count - 1) : r->head];
     if (!right) r->head = (r->head + 1) & (r->capacity - 1);
-    r->count--;
+    hs_ring_set_count(r, r->count - 1);
     hs_ring_relax(r);
     return item;
 }
@@ -77,7 +88,9 @@ static inline PyObject *hs_ring_pop(hs_ring *r, int right) {
 /* Take everything out of *r*: the caller owns what it gets and ends it with hs_ring_free(). */
 static inline hs_ring hs_ring_detach(hs_ring *r) {
     hs_ring all = *r;
-    memset(r, 0, sizeof *r);
+    hs_ring_set_count(r, 0);
+    r->slots = NULL;
+    r->capacity = r->head = 0;
     return all;
 }
 
@@ -91,6 +104,36 @@ static inline void hs_ring_free(hs_ring *r) {
     }
     PyMem_RawFree(r->slots);
     r->slots = NULL;
+}
+
+/* The same for a ring whose owner is being freed.  Queues may be nested without end, and each level takes room on
+ * the C stack: below a certain depth a ring is put off until the outermost one has been dropped. */
+#define HS_RING_DEPTH 40
+
+typedef struct hs_ring_later {
+    struct hs_ring_later *next;
+    hs_ring ring;
+} hs_ring_later;
+
+static void hs_ring_free_nested(hs_ring *r) {
+    static __thread int depth;
+    static __thread hs_ring_later *later;
+    hs_ring_later *one;
+    if (r->count > 0 && depth >= HS_RING_DEPTH && (one = (hs_ring_later *)malloc(sizeof *one)) != NULL) {
+        one->ring = *r;
+        one->next = later;
+        later = one;
+        return;
+    }
+    depth++;
+    hs_ring_free(r);
+    while (depth == 1 && (one = later) != NULL) {
+        hs_ring ring = one->ring;
+        later = one->next;
+        free(one);
+        hs_ring_free(&ring);
+    }
+    depth--;
 }
 
 static inline int hs_ring_visit(hs_ring *r, visitproc visit, void *arg) {

@@ -9,12 +9,14 @@ cdef extern from "_ring.h":
         Py_ssize_t capacity
         Py_ssize_t head
         Py_ssize_t count
+    Py_ssize_t hs_ring_count(hs_ring *r) noexcept nogil
     Py_ssize_t hs_ring_slot(const hs_ring *r, Py_ssize_t i) noexcept nogil
     int hs_ring_reserve(hs_ring *r, Py_ssize_t extra) noexcept nogil
     int hs_ring_push(hs_ring *r, PyObject *item) noexcept nogil
     PyObject *hs_ring_pop(hs_ring *r, bint right) noexcept nogil
     hs_ring hs_ring_detach(hs_ring *r) noexcept nogil
     void hs_ring_free(hs_ring *r) noexcept
+    void hs_ring_free_nested(hs_ring *r) noexcept
     int hs_ring_visit(hs_ring *r, visitproc visit, void *arg) noexcept
 
 

@@ -15,7 +15,7 @@ cdef class Ring:
     """References in a ring.  `_items.Items` and `_simple.SimpleQueue` are built on it."""
 
     def __dealloc__(self):
-        hs_ring_free(&self.ring)
+        hs_ring_free_nested(&self.ring)
 
     cdef int clear_ring(self) except -1:
         """Drop the items in the ring; their finalizers run when the ring is empty already."""

@@ -4,5 +4,7 @@ from hasten.queue._monitor cimport Monitor
 
 
 cdef class Tasks(Monitor):
-    cdef object task_done_inside(self)
-    cdef object join_inside(self, int64_t deadline)
+    cdef object task_done(self, queue)
+    cdef object task_done_inside(self, queue)
+    cdef object join(self, queue, timeout)
+    cdef object join_inside(self, queue, int64_t deadline)

@@ -3,24 +3,28 @@
 The API of CPython 3.15's module on every supported version.  A run() that sleeps in the default
 delayfunc wakes up when an earlier event is entered, or when the one it waits for is cancelled.
 
-`scheduler` is a subclass of the standard library's, so that isinstance() holds in code that checks for
-that.  Every method is the compiled one.
+`scheduler` is an ordinary Python class, a subclass of the standard library's, so that isinstance() holds in code
+that checks for that.  Every method is the compiled one.
+
+The names that the standard library's module has by import are here too, and a replaced `heapq`, `threading` or
+`Event` is used where that uses it.
 """
 
+import heapq
 import sched as _stdlib
-import time as _time
+import threading
+import time
+from collections import namedtuple
+from time import monotonic as _time
 
-from hasten.sched import _scheduler
+from hasten.sched import _names
 from hasten.sched._event_class import Event
-from hasten.sched._scheduler import _sentinel
+from hasten.sched._scheduler import scheduler
+
+if hasattr(_stdlib, "count"):
+    from itertools import count
 
 __all__ = ["scheduler"]
 
-
-class scheduler(_scheduler.scheduler, _stdlib.scheduler):
-    __doc__ = _scheduler.scheduler.__doc__
-
-    def __init__(self, timefunc=_time.monotonic, delayfunc=_time.sleep):
-        self.timefunc = timefunc
-        self.delayfunc = delayfunc
-        self._reset()
+_sentinel = _stdlib._sentinel  # what enterabs() gets for kwargs if there are none
+_names.use(globals())

@@ -9,9 +9,15 @@ cdef enum:
 
 cdef class Fallback(Pending):
     cdef object lock          # of the list, while there is one
+    cdef bint given           # the lock is a program's
+    cdef bint shown           # a program has the list, or the lock: from now on there is a list, for good
     cdef unsigned int forks   # the number of the fork that the lock belongs to
 
     cdef object locked(self)
+    cdef object show_list(self)
+    cdef object show_lock(self)
+    cdef int set_list(self, events) except -1
+    cdef int set_lock(self, lock) except -1
     cdef int use_list(self) except -1
     cdef int use_agenda(self) except -1
     cdef bint push_on_list(self, event) except -1

@@ -2,14 +2,14 @@
 """The way for times and priorities that C cannot compare: Fraction, Decimal, datetime, huge ints, NaN.
 
 As soon as such an event is entered, all events move into a list that heapq keeps in order, which
-compares as the standard library's scheduler does.  When the list has run empty, the agenda is used again.
+compares as the standard library's scheduler does.  When the list has run empty, the agenda is used again; unless
+a program has asked for the list or its lock (`_queue`, `_lock`), which it may use at any time from then on.
 
 Comparisons run Python code: other threads get in, and the code may use the very same scheduler.  So
 the list has a lock that its holder can take again.  Which of the two is in use changes under that
 lock and the guard; whoever has only one of them looks anew after getting it.
 """
 
-from heapq import heapify, heappop, heappush
 from reprlib import repr as shortened
 
 from libc.stdint cimport uint64_t
@@ -17,9 +17,9 @@ from libc.stdint cimport uint64_t
 from hasten._thread import RLock
 
 from compat cimport hs_mutex_lock, hs_mutex_unlock
-from hasten.sched._event cimport point_into
+from hasten.sched._names cimport heap
 from hasten.sched._pending cimport (Pending, hs_agenda, hs_agenda_detach, hs_agenda_free, hs_record,
-                                    hs_record_incref, handed_over)
+                                    handed_over, hs_record_drop)
 from hasten.sched._waiting cimport forks_so_far
 
 
@@ -38,14 +38,14 @@ cdef class Fallback(Pending):
 
         It may also have stopped halfway through putting the list in order.
         """
-        if self.forks != forks_so_far():
+        if self.forks != forks_so_far() and not self.given:
             fresh = RLock()
             if self.forks != forks_so_far():
                 self.forks = forks_so_far()
                 if not self.lock._is_owned():
                     self.lock = fresh
                     if self.events is not None:
-                        heapify(self.events)
+                        heap().heapify(self.events)
         return self.lock
 
     cdef int use_list(self) except -1:
@@ -69,7 +69,7 @@ cdef class Fallback(Pending):
     cdef int use_agenda(self) except -1:
         """Forget the list if it is empty; the lock is held."""
         events = self.events
-        if events is not None and not events:
+        if events is not None and not events and not self.shown:
             hs_mutex_lock(&self.guard)
             self.events = None
             hs_mutex_unlock(&self.guard)
@@ -81,13 +81,13 @@ cdef class Fallback(Pending):
             self.use_list()
             events = self.events
             try:
-                heappush(events, event)
+                heap().heappush(events, event)
             except BaseException:
                 for i in range(len(events)):
                     if events[i] is event:
                         del events[i]
                         break
-                heapify(events)
+                heap().heapify(events)
                 raise
             return events[0] is event
 
@@ -103,10 +103,14 @@ cdef class Fallback(Pending):
                     due.time = handed_over(event[0])
                     return LATER
                 if events and events[0] is event:  # the comparison may have changed the list
-                    heappop(events)
+                    hand_over(event, due)
+                    try:
+                        heap().heappop(events)
+                    except BaseException:
+                        hs_record_drop(due)
+                        put_back(events, event)
+                        raise
                     self.use_agenda()
-                    point_into(event, due)
-                    hs_record_incref(due)
                     return DUE
             self.use_agenda()
             return NOTHING
@@ -117,7 +121,7 @@ cdef class Fallback(Pending):
             if self.events is None:
                 return False
             del self.events[position(self.events, event)]
-            heapify(self.events)
+            heap().heapify(self.events)
             self.use_agenda()
             return True
 
@@ -134,6 +138,7 @@ cdef class Fallback(Pending):
             if self.events is None:
                 return None
             events = self.events[:]
+        heappop = heap().heappop
         return [heappop(events) for _ in range(len(events))]
 
     cdef int empty_list(self) except -1:
@@ -143,6 +148,54 @@ cdef class Fallback(Pending):
             self.events = [] if events is not None else None
             self.use_agenda()
         return 0
+
+    cdef object show_list(self):
+        """The list, which a program may use from now on."""
+        with self.locked():
+            self.use_list()
+            self.shown = True
+            return self.events
+
+    cdef object show_lock(self):
+        self.show_list()
+        return self.locked()
+
+    cdef int set_list(self, events) except -1:
+        """Use a program's list."""
+        cdef list given = events
+        with self.locked():
+            self.use_list()
+            self.shown = True
+            hs_mutex_lock(&self.guard)
+            self.events, events = given, self.events
+            hs_mutex_unlock(&self.guard)
+        return 0
+
+    cdef int set_lock(self, lock) except -1:
+        """Use a program's lock."""
+        self.show_list()
+        hs_mutex_lock(&self.guard)
+        self.given = True
+        self.lock, lock = lock, self.lock
+        hs_mutex_unlock(&self.guard)
+        return 0
+
+
+cdef int hand_over(event, hs_record *due) except -1:
+    """Fill in all but the number.  A program may have put anything into the list."""
+    time, priority, _, action, argument, kwargs = event
+    due.time, due.priority = handed_over(time), handed_over(priority)
+    due.action, due.argument, due.kwargs = handed_over(action), handed_over(argument), handed_over(kwargs)
+    return 0
+
+
+cdef int put_back(list events, event) except -1:
+    """After a comparison has failed in heappop(), which has moved another event to the root."""
+    for other in events:
+        if other is event:
+            return 0
+    events.append(event)
+    return 0
 
 
 cdef Py_ssize_t position(list events, event) except -1:

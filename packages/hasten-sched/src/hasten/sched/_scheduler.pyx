@@ -11,21 +11,26 @@ run() waits by itself where the delayfunc is time.sleep, so that it can be woken
 before the one it waits for, or when that one is cancelled.  Another delayfunc is called as ever.
 """
 
+import sched as stdlib
 import time as _time_module
+from time import monotonic
 from types import BuiltinFunctionType
 
 cimport cython
 from cpython.exc cimport PyErr_CheckSignals
-from cpython.object cimport Py_TYPE, PyObject_GenericSetAttr
+from cpython.object cimport Py_TYPE, PyObject
 from cpython.ref cimport Py_INCREF
 from libc.stdint cimport int64_t, uint64_t
 
 from clock cimport hs_deadline_after, hs_now
 from compat cimport hs_mutex_lock, hs_mutex_unlock, hs_type_tag
 from park cimport hs_waitlist
+from state cimport (hs_state_class, hs_state_class_init, hs_state_exists, hs_state_forget, hs_state_of, hs_state_set,
+                    hs_state_slot)
 from timeout cimport hs_seconds
 from hasten.sched._event cimport event_of, new_event, perform, point_into, same_objects, sequence_of
 from hasten.sched._fallback cimport AGAIN, DUE, LATER, NOTHING, Fallback, not_queued, position
+from hasten.sched._names cimport parts_replaced, replaced_event_class, replaced_threading
 from hasten.sched._numbers cimport as_double, as_long, is_real
 from hasten.sched._pending cimport (handed_over, hs_agenda, hs_agenda_add, hs_agenda_cancel, hs_agenda_detach,
                                     hs_agenda_first, hs_agenda_first_time, hs_agenda_free, hs_agenda_on_top,
@@ -44,40 +49,29 @@ if not isinstance(system_sleep, BuiltinFunctionType):
 cdef unsigned int direct_tag = 0
 cdef object own_enterabs = None
 
-# What an overridden enterabs() gets for kwargs if enter() was given none
-cdef object unset = object()
-_sentinel = unset
+# What an overridden enterabs() gets for kwargs if enter() was given none: the standard library's object, so that
+# signatures are equal
+cdef object unset = stdlib._sentinel
 
 
-cdef class scheduler(Fallback):
-    """Runs actions at given times, each once, in the order of time, priority and entry.
+@cython.final
+cdef class SchedulerState(Fallback):
+    """All that a scheduler is, but for its methods, timefunc and delayfunc."""
 
-    *timefunc* tells the time, without arguments; *delayfunc* waits, for a difference of two such times.
-    The default is the monotonic clock in seconds and time.sleep.
-
-    Every method may be called from any thread, from actions, signal handlers and finalizers.
-    """
-
+    cdef hs_state_slot *slot  # state.h's
     cdef hs_waitlist sleepers
     cdef uint64_t tops      # counts how often another event than before came first, out of turn
     cdef uint64_t sequence  # of the next event
     cdef bint shadowed      # enterabs is an attribute of the instance
 
-    def _reset(self):
-        """Forget all events and count from 0 again."""
-        cdef hs_agenda dropped
-        self.empty_list()
-        hs_mutex_lock(&self.guard)
-        dropped = hs_agenda_detach(&self.agenda)
-        self.changed += 1
-        self.sequence = 0
-        _last = self.replace_newest(None, 0)  # dropped when the guard is free
-        self.tell_sleepers()
-        hs_mutex_unlock(&self.guard)
-        hs_agenda_free(&dropped)
+    def __dealloc__(self):
+        hs_state_forget(self.slot, <PyObject *>self)
 
     def __reduce__(self):
-        raise TypeError(f"cannot pickle '{type(self).__name__}' object")
+        raise TypeError("cannot pickle '_thread.RLock' object")
+
+    def __repr__(self):
+        return f"<{self.agenda.records.live if self.events is None else len(self.events)} events>"
 
     cdef void tell_sleepers(self) noexcept:
         """Another event comes first now; the guard is held."""
@@ -86,59 +80,28 @@ cdef class scheduler(Fallback):
 
     # ---- entering ----
 
-    @cython.embedsignature(False)
-    def enterabs(self, time, priority, action, argument=(), kwargs=unset):
-        """enterabs($self, time, priority, action, argument=(), kwargs={})
---
-
-        Have run() call action(*argument, **kwargs) at *time*; returns the event, for cancel().
-
-        Of the events of one time, that with the lowest *priority* (a number) comes first; of those, the
-        one that was entered first.  A run() that sleeps in time.sleep takes note of the new event.
-        """
-        return self.enter_at(time, priority, action, argument, kwargs)
-
-    @cython.embedsignature(False)
-    def enter(self, delay, priority, action, argument=(), kwargs=unset):
-        """enter($self, delay, priority, action, argument=(), kwargs={})
---
-
-        The same with a time *delay* from now: timefunc() + delay.
-        """
-        time = (<object>self).timefunc() + delay
-        if self.is_direct():
-            return self.enter_at(time, priority, action, argument, kwargs)
-        return (<object>self).enterabs(time, priority, action, argument, kwargs)
-
-    cdef bint is_direct(self) except -1:
-        """Whether self.enterabs is the method above.  A look at the type's tag nearly always tells."""
-        global direct_tag
-        cdef unsigned int tag = hs_type_tag(Py_TYPE(self))
-        if self.shadowed:
-            return False
-        if tag != 0 and tag == direct_tag:
-            return True
-        if type(self).enterabs is not own_enterabs:
-            return False
-        direct_tag = tag
-        return True
-
-    def __setattr__(self, name, value):
-        if name == "enterabs":
-            self.shadowed = True
-        PyObject_GenericSetAttr(self, name, value)
-
     cdef object enter_at(self, time, priority, action, argument, kwargs):
         cdef double due
         cdef long rank
         cdef uint64_t sequence = hs_next_number(&self.sequence)
         cdef bint implicit = kwargs is unset
+        if parts_replaced():
+            return self.enter_in_list(time, priority, sequence, action, argument, {} if implicit else kwargs)
         if implicit:
             kwargs = self.no_kwargs()
         event = new_event(time, priority, sequence, action, argument, kwargs)
         if (as_double(time, &due) and as_long(priority, &rank)
                 and self.add(due, rank, sequence, event, implicit)):
             return event
+        return self.keep_in_list(event)
+
+    cdef object enter_in_list(self, time, priority, uint64_t sequence, action, argument, kwargs):
+        event_class = replaced_event_class()
+        if event_class is None:
+            return self.keep_in_list(new_event(time, priority, sequence, action, argument, kwargs))
+        return self.keep_in_list(event_class(time, priority, sequence, action, argument, kwargs))
+
+    cdef object keep_in_list(self, event):
         if self.push_on_list(event):
             hs_mutex_lock(&self.guard)
             self.tell_sleepers()
@@ -174,18 +137,14 @@ cdef class scheduler(Fallback):
 
     # ---- cancelling ----
 
-    def cancel(self, event):
-        """Remove an event that enter() or enterabs() returned, or an equal one, so that it does not run.
-
-        ValueError if it is not in the queue: it has run, or was cancelled before.  If a run() sleeps in
-        time.sleep until the time of this event, it wakes up.
-        """
+    cdef int cancel(self, event) except -1:
         while not self.remove_from_agenda(event):
             if self.remove_from_list(event):
                 hs_mutex_lock(&self.guard)
                 self.tell_sleepers()
                 hs_mutex_unlock(&self.guard)
                 break
+        return 0
 
     cdef bint remove_from_agenda(self, event) except -1:
         """False if the events are in a list."""
@@ -252,23 +211,11 @@ cdef class scheduler(Fallback):
 
     # ---- running ----
 
-    def run(self, blocking=True):
-        """Run the actions of all events when they are due, until there are no more.
-
-        Until then wait with delayfunc(time that is left), and call delayfunc(0) after every action, which
-        lets other threads run.  (Where delayfunc is time.sleep, a real sleep(0) takes place once a
-        millisecond only.)  With a false *blocking* run the events that are due now, and return the time
-        that is left until the next one, or None if there is none.
-
-        What an action, timefunc or delayfunc raises ends run(): the event of that action is done with,
-        all others are still there, and run() may be called again.  Ctrl-C ends the wait in time.sleep.
-        Actions may use the scheduler, run() included, and several threads may be in run() at once.
-        """
+    cdef object run(self, timefunc, delayfunc, blocking):
         cdef hs_record due
         cdef uint64_t tops
         cdef int found
         cdef int64_t last_pause = hs_now()
-        timefunc, delayfunc = (<object>self).timefunc, (<object>self).delayfunc
         cdef bint naps = delayfunc is system_sleep
         while not self.nothing_pending():
             tops = self.tops
@@ -378,13 +325,8 @@ cdef class scheduler(Fallback):
                 found = self.look_at_list()
         return found == NOTHING
 
-    def empty(self):
-        """Whether no event is pending now; that may have changed when the caller looks at it."""
-        return self.nothing_pending()
-
-    @property
-    def queue(self):
-        """The pending events in the order in which they will run: a new list of named tuples."""
+    cdef list in_order(self):
+        """The pending events in the order in which they will run."""
         events = None
         while events is None:
             events = self.listed(NULL)
@@ -393,4 +335,137 @@ cdef class scheduler(Fallback):
         return events
 
 
-own_enterabs = vars(scheduler)["enterabs"]
+# ---- the class that users see ----
+
+cdef hs_state_class states
+cdef SchedulerState any_state = SchedulerState.__new__(SchedulerState)
+hs_state_class_init(&states, "_scheduler_state", any_state, &any_state.slot)
+
+
+cdef inline SchedulerState state_of(scheduler):
+    return <SchedulerState>hs_state_of(&states, scheduler)
+
+
+cdef SchedulerState begin(scheduler):
+    """Give the scheduler a new state.  Threads that are inside the old one stay there."""
+    cdef SchedulerState state = SchedulerState.__new__(SchedulerState)
+    threading = replaced_threading()
+    state.shadowed = "enterabs" in scheduler.__dict__
+    if threading is not None:
+        state.set_lock(threading.RLock())
+    hs_state_set(&states, scheduler, state)
+    return state
+
+
+cdef SchedulerState state_for_setting(scheduler):
+    """The state; a new one if there is none: a subclass may set everything by itself, and not call __init__()."""
+    return state_of(scheduler) if hs_state_exists(&states, scheduler) else begin(scheduler)
+
+
+cdef bint is_direct(SchedulerState state, scheduler) except -1:
+    """Whether scheduler.enterabs is our own.  A look at the type's tag nearly always tells."""
+    global direct_tag
+    cdef unsigned int tag = hs_type_tag(Py_TYPE(scheduler))
+    if state.shadowed:
+        return False
+    if tag != 0 and tag == direct_tag:
+        return True
+    if type(scheduler).enterabs is not own_enterabs:
+        return False
+    direct_tag = tag
+    return True
+
+
+class scheduler(stdlib.scheduler):
+    """Runs actions at given times, each once, in the order of time, priority and entry.
+
+    *timefunc* tells the time, without arguments; *delayfunc* waits, for a difference of two such times.
+    The default is the monotonic clock in seconds and time.sleep.
+
+    Every method may be called from any thread, from actions, signal handlers and finalizers.
+    """
+
+    __module__ = "hasten.sched"
+
+    def __init__(self, timefunc=monotonic, delayfunc=_time_module.sleep):
+        begin(self)
+        self.timefunc = timefunc
+        self.delayfunc = delayfunc
+
+    def __setattr__(self, name, value, /):
+        """Set an attribute, and notice an enterabs()."""
+        super(scheduler, self).__setattr__(name, value)
+        if name == "enterabs":
+            state_for_setting(self).shadowed = True
+
+    def enterabs(self, time, priority, action, argument=(), kwargs=unset):
+        """Have run() call action(*argument, **kwargs) at *time*; returns the event, for cancel().
+
+        Of the events of one time, that with the lowest *priority* (a number) comes first; of those, the
+        one that was entered first.  A run() that sleeps in time.sleep takes note of the new event.
+        """
+        return state_of(self).enter_at(time, priority, action, argument, kwargs)
+
+    def enter(self, delay, priority, action, argument=(), kwargs=unset):
+        """The same with a time *delay* from now: timefunc() + delay."""
+        cdef SchedulerState state
+        time = self.timefunc() + delay
+        state = state_of(self)
+        if is_direct(state, self):
+            return state.enter_at(time, priority, action, argument, kwargs)
+        return self.enterabs(time, priority, action, argument, kwargs)
+
+    def cancel(self, event):
+        """Remove an event that enter() or enterabs() returned, or an equal one, so that it does not run.
+
+        ValueError if it is not in the queue: it has run, or was cancelled before.  If a run() sleeps in
+        time.sleep until the time of this event, it wakes up.
+        """
+        state_of(self).cancel(event)
+
+    def run(self, blocking=True):
+        """Run the actions of all events when they are due, until there are no more.
+
+        Until then wait with delayfunc(time that is left), and call delayfunc(0) after every action, which
+        lets other threads run.  (Where delayfunc is time.sleep, a real sleep(0) takes place once a
+        millisecond only.)  With a false *blocking* run the events that are due now, and return the time
+        that is left until the next one, or None if there is none.
+
+        What an action, timefunc or delayfunc raises ends run(): the event of that action is done with,
+        all others are still there, and run() may be called again.  Ctrl-C ends the wait in time.sleep.
+        Actions may use the scheduler, run() included, and several threads may be in run() at once.
+        """
+        return state_of(self).run(self.timefunc, self.delayfunc, blocking)
+
+    def empty(self):
+        """Whether no event is pending now; that may have changed when the caller looks at it."""
+        return state_of(self).nothing_pending()
+
+    @property
+    def queue(self):
+        """The pending events in the order in which they will run: a new list of named tuples."""
+        return state_of(self).in_order()
+
+    @property
+    def _queue(self):
+        """The heap of the pending events, a list; `_lock` is to be held.
+
+        Reading it is noticed: from then on the events stay in that list, which is slower.
+        """
+        return state_of(self).show_list()
+
+    @_queue.setter
+    def _queue(self, events):
+        state_for_setting(self).set_list(events)
+
+    @property
+    def _lock(self):
+        """The lock of `_queue`, which its holder can take again.  Reading it has the same price."""
+        return state_of(self).show_lock()
+
+    @_lock.setter
+    def _lock(self, lock):
+        state_for_setting(self).set_lock(lock)
+
+
+own_enterabs = scheduler.enterabs

@@ -1,4 +1,4 @@
-from libc.stdint cimport int64_t, uint64_t
+from libc.stdint cimport int64_t
 
 from compat cimport hs_mutex
 from park cimport hs_waitlist

@@ -150,6 +150,23 @@ static inline void hs_show(PyObject *object) {
     if (!HS_FREE_THREADED && !PyObject_GC_IsTracked(object)) PyObject_GC_Track(object);
 }
 
+/* The same with an object of a Python class, whose dictionary is an object of its own up to 3.10. */
+static inline void hs_hide_instance(PyObject *object) {
+#if PY_VERSION_HEX < 0x030B0000
+    PyObject **dict = _PyObject_GetDictPtr(object);
+    if (dict != NULL && *dict != NULL && PyObject_GC_IsTracked(*dict)) PyObject_GC_UnTrack(*dict);
+#endif
+    hs_hide(object);
+}
+
+static inline void hs_show_instance(PyObject *object) {
+#if PY_VERSION_HEX < 0x030B0000
+    PyObject **dict = _PyObject_GetDictPtr(object);
+    if (dict != NULL && *dict != NULL) hs_show(*dict);
+#endif
+    hs_show(object);
+}
+
 /* Whether the object may be part of a cycle. */
 static inline int hs_is_collected(PyObject *object) { return PyObject_IS_GC(object); }
 

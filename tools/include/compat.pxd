@@ -18,6 +18,8 @@ cdef extern from "compat.h":
     void hs_set_sentinel(void (*hook)(void *) noexcept, object data) noexcept
     void hs_hide(object value) noexcept
     void hs_show(object value) noexcept
+    void hs_hide_instance(object value) noexcept
+    void hs_show_instance(object value) noexcept
     bint hs_is_collected(object value) noexcept
     void hs_type_rename(PyTypeObject *type, const char *name) noexcept
     void hs_type_forbid_new(PyTypeObject *type) noexcept

@@ -1,12 +1,9 @@
 """What all executors share.  Private names that are not here are the standard library's."""
 
 from concurrent.futures import _base as _stdlib
-from types import GenericAlias
 
 from hasten.futures import _completion, _future
 from hasten.futures._executor import Executor
-from hasten.futures._identity import StandsFor
-from hasten.threading._methods import own_methods
 
 FIRST_COMPLETED = _stdlib.FIRST_COMPLETED
 FIRST_EXCEPTION = _stdlib.FIRST_EXCEPTION
@@ -30,18 +27,7 @@ wait = _completion.wait
 as_completed = _completion.as_completed
 
 
-class Future(_future.Future, _stdlib.Future, metaclass=StandsFor):
-    __doc__ = _future.Future.__doc__
-    __module__ = "hasten.futures"
-
-    _stands_for = _stdlib.Future
-
-    def __class_getitem__(cls, item, /):
-        return GenericAlias(cls, item)
-
-
-own_methods(Future, _future.Future)
-_future._set_public_class(Future)
+Future = _future.Future
 
 __all__ = [
     "ALL_COMPLETED",

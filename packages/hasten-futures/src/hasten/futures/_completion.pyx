@@ -12,14 +12,16 @@ Futures that are not of our class, the standard library's, are waited for in the
 collector itself is the object in their `_waiters`.
 """
 
+from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.stdint cimport int64_t
 from libc.stdlib cimport calloc, free
 
 from compat cimport hs_mutex, hs_mutex_lock, hs_mutex_unlock
 from park cimport hs_waitlist
 from sleep cimport hs_wakes
-from hasten.futures._future cimport FINISHED, Future, watch
-from hasten.futures._waiting cimport collect, deadline_of, expired, sleep, wake
+from timeout cimport hs_deadline_of, hs_expired
+from hasten.futures._future cimport FutureState, is_ours, state_of, watch
+from hasten.futures._waiting cimport collect, sleep, wake
 
 from concurrent.futures import _base as stdlib
 
@@ -45,11 +47,16 @@ cdef class Collector:
         self.futures, self.others = set(), {}
 
     def __dealloc__(self):
+        cdef Py_ssize_t i
+        for i in range(self.count):
+            if self.watches[i].state != NULL:
+                Py_DECREF(<FutureState>self.watches[i].state)
         free(self.watches)
 
     cdef int watch_all(self, set futures, Py_ssize_t wanted, bint until_exception) except -1:
         """Collect *futures*; those that are done arrive at once.  take() takes them out of the set."""
         cdef watch *w
+        cdef FutureState state
         self.futures, self.wanted, self.until_exception = futures, wanted, until_exception
         self.watches = <watch *>calloc(max(len(futures), 1), sizeof(watch))
         if self.watches == NULL:
@@ -58,10 +65,12 @@ cdef class Collector:
             w = &self.watches[self.count]
             self.count += 1
             w.future = <void *>future
-            if isinstance(future, Future):
-                w.watcher, w.notice = <void *>self, arrive
-                if not (<Future>future).add_watch(w):
-                    take_in(self, w)
+            if is_ours(future):
+                state = state_of(future)
+                Py_INCREF(state)
+                w.state, w.watcher, w.notice = <void *>state, <void *>self, arrive
+                if not state.add_watch(w):
+                    take_in(w, state.error is not None)
             else:
                 self.watch_other(future, w)
         return 0
@@ -79,8 +88,8 @@ cdef class Collector:
         """From now on no future knows of us."""
         cdef Py_ssize_t i
         for i in range(self.count):
-            if self.watches[i].notice != NULL and self.watches[i].future != NULL:
-                (<Future>self.watches[i].future).remove_watch(&self.watches[i])
+            if self.watches[i].state != NULL and self.watches[i].future != NULL:
+                (<FutureState>self.watches[i].state).remove_watch(&self.watches[i])
         for future in list(self.others):
             self.unwatch_other(future)
         return 0
@@ -96,7 +105,7 @@ cdef class Collector:
         """Sleep until enough have come in (True) or the deadline (False)."""
         while True:
             hs_mutex_lock(&self.guard)
-            if self.arrived >= self.wanted or expired(deadline):
+            if self.arrived >= self.wanted or hs_expired(deadline):
                 hs_mutex_unlock(&self.guard)
                 return self.arrived >= self.wanted
             sleep(&self.asleep, &self.guard, deadline, NULL)
@@ -155,20 +164,19 @@ cdef class Collector:
         self.arrive_other(future, False)
 
 
-cdef void arrive(watch *w, hs_wakes *due) noexcept:
+cdef void arrive(watch *w, bint failed, hs_wakes *due) noexcept:
     """Called by a future that is done, under its guard.  A reference keeps the collector until we leave."""
     cdef Collector self = <Collector>w.watcher
-    cdef Future future = <Future>w.future
     hs_mutex_lock(&self.guard)
-    append(self, w, future.state == FINISHED and future.error is not None, due)
+    append(self, w, failed, due)
     hs_mutex_unlock(&self.guard)
 
 
-cdef void take_in(Collector self, watch *w) noexcept:
+cdef void take_in(watch *w, bint failed) noexcept:
     """One that was done before it could be watched."""
     cdef hs_wakes nobody
     nobody.count = 0
-    arrive(w, &nobody)
+    arrive(w, failed, &nobody)
 
 
 cdef void append(Collector self, watch *w, bint failed, hs_wakes *due) noexcept:
@@ -187,8 +195,8 @@ cdef void append(Collector self, watch *w, bint failed, hs_wakes *due) noexcept:
 
 
 cdef bint has_ended(future) except -1:
-    if isinstance(future, Future):
-        return (<Future>future).has_ended()
+    if is_ours(future):
+        return state_of(future).has_ended()
     with future._condition:
         return future._state in ("CANCELLED_AND_NOTIFIED", "FINISHED")
 
@@ -218,7 +226,7 @@ def wait(fs, timeout=None, return_when="ALL_COMPLETED"):
     timeout that is NaN.  A future that was cancelled is done when its executor has noticed.
     Thread-safety: any thread may wait for any futures.
     """
-    cdef int64_t deadline = deadline_of(timeout)
+    cdef int64_t deadline = hs_deadline_of(timeout)
     cdef set pending = set(fs)
     cdef set done = {future for future in pending if has_ended(future)}
     cdef Collector collector
@@ -251,7 +259,7 @@ def as_completed(fs, timeout=None):
     next() on, any real number; None is no limit.  TimeoutError when the next future is not done by then;
     ValueError for NaN.  The iterator keeps no reference to a future that it has given out.
     """
-    cdef int64_t deadline = deadline_of(timeout)
+    cdef int64_t deadline = hs_deadline_of(timeout)
     cdef set pending = set(fs)
     cdef Py_ssize_t total = len(pending), given = 0
     cdef Collector collector = Collector()

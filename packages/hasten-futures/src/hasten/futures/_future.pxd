@@ -1,6 +1,9 @@
+cimport cython
+
 from compat cimport hs_mutex
 from park cimport hs_waitlist
 from sleep cimport hs_wakes
+from state cimport hs_state_slot
 
 
 cdef enum:  # in the order of a future's life
@@ -16,13 +19,16 @@ cdef struct watch:
     watch *previous
     watch *next
     watch *next_done   # in the list of who watches
-    void *future       # who watches keeps it alive
+    void *future       # the object; who watches keeps it alive
+    void *state        # its FutureState, or NULL; who watches owns a reference
     void *watcher
-    void (*notice)(watch *w, hs_wakes *due) noexcept
+    void (*notice)(watch *w, bint failed, hs_wakes *due) noexcept
     bint linked
 
 
-cdef class Future:
+@cython.final
+cdef class FutureState:
+    cdef hs_state_slot *slot  # state.h's
     cdef hs_mutex guard
     cdef int state
     cdef hs_waitlist asleep
@@ -35,28 +41,37 @@ cdef class Future:
     cdef object function    # the task, until a worker takes it; owned by the pool
     cdef tuple args
     cdef dict kwargs
-    cdef void *next_task
-    cdef bint pooled        # it is the future of a pool's task
-    cdef bint touched       # an attribute was set
+    cdef void *next_task    # while it is queued
+    cdef void *queued       # the same: the future itself, a reference of the queue's; NULL for a bare item
+    cdef bint pooled        # it is the state of a pool's task
+    cdef bint touched       # an attribute of the future was set
 
-    cdef void touch(self) noexcept
-    cdef void show(self) noexcept
-    cdef bint is_plain(self) noexcept
     cdef object lock(self)
+    cdef int unlock(self, condition) except -1
     cdef bint is_done(self) noexcept
     cdef bint has_ended(self) noexcept
+    cdef object get_value(self)
+    cdef object get_error(self)
     cdef bint add_watch(self, watch *w) noexcept
     cdef void remove_watch(self, watch *w) noexcept
-    cdef bint settle(self, int state, int latest, value, error, hs_wakes *due) except -1
-    cdef int tell_waiters(self, condition, hs_wakes *due) except -1
-    cdef int enter_state(self, int state) except -1
-    cdef int begin(self) except -1
     cdef void notice_end(self, hs_wakes *due) noexcept
-    cdef int invoke_callbacks(self) except -1
+    cdef int enter_state(self, int state) except -1
     cdef int wait_until_done(self, timeout) except -1
     cdef int let_it_be_complete(self) except -1
     cdef object outcome(self)
+    cdef void forget_call(self) noexcept
+    cdef list take_callbacks(self)
 
 
-cdef Future new_pooled()
+cdef FutureState state_of(future)
+cdef bint is_ours(future) noexcept
+cdef FutureState new_pooled_state()
+cdef object new_pooled(FutureState state)
 cdef void hide_plain(tuple args) noexcept
+cdef bint is_plain(future, FutureState self) noexcept
+cdef int begin(future, FutureState self) except -1
+cdef bint settle(
+    future, FutureState self, int state, int latest, value, error, hs_wakes *due
+) except -1
+cdef int invoke_callbacks(future, FutureState self) except -1
+cdef void show(future, FutureState self) noexcept

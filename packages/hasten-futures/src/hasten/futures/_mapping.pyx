@@ -19,9 +19,9 @@ from cpython.ref cimport Py_DECREF
 from cpython.tuple cimport PyTuple_GET_SIZE
 from libc.stdint cimport int64_t
 
-from clock cimport HS_NEVER, hs_deadline_after, hs_now
+from clock cimport HS_NEVER, hs_now
 from compat cimport hs_mutex, hs_mutex_lock, hs_mutex_unlock
-from timeout cimport hs_seconds
+from timeout cimport hs_deadline_of
 
 cdef extern from "Python.h":
     object PyObject_VectorcallMethod(object name, PyObject **args, size_t count, PyObject *names)
@@ -235,7 +235,7 @@ def start(executor, fn, tuple iterables, timeout, buffersize, progress):
     """
     cdef Results results = Results()
     cdef Py_ssize_t limit = limit_of(buffersize)
-    results.deadline = deadline_of(timeout)
+    results.deadline = hs_deadline_of(timeout)
     results.set_source(fn, zip(*iterables), len(iterables))
     if progress is not None:
         from hasten.futures._progress import Progress
@@ -261,11 +261,3 @@ cdef Py_ssize_t limit_of(buffersize) except? -2:
     if buffersize < 1:
         raise ValueError(f"buffersize must be None or > 0, not {buffersize}")
     return min(buffersize, PY_SSIZE_T_MAX)
-
-
-cdef int64_t deadline_of(timeout) except -1:
-    cdef double seconds
-    if timeout is None:
-        return HS_NEVER
-    hs_seconds(timeout, &seconds)
-    return hs_deadline_after(seconds)

@@ -7,7 +7,6 @@ from sleep cimport hs_wakes
 cdef int sleep(hs_waitlist *list, hs_mutex *guard, int64_t deadline, hs_wakes *due) except -1
 cdef void collect(hs_waitlist *list, hs_wakes *due) noexcept
 cdef void wake(hs_wakes *due) noexcept
-cdef bint wake_one(hs_waitlist *list, hs_mutex *guard) noexcept
-cdef int64_t deadline_of(timeout) except -1
-cdef bint expired(int64_t deadline) noexcept
+cdef void wake_any(hs_waitlist *list, hs_mutex *guard) noexcept
+cdef void wake_all(hs_waitlist *list, hs_mutex *guard) noexcept
 cdef unsigned int forks() noexcept

@@ -3,11 +3,9 @@
 
 from libc.stdint cimport int64_t
 
-from clock cimport HS_NEVER, hs_deadline_after, hs_now
-from compat cimport hs_mutex, hs_mutex_unlock
-from park cimport hs_fork_count, hs_park_init, hs_unpark, hs_waitlist, hs_waitlist_pop
-from sleep cimport hs_collect, hs_sleep, hs_wake, hs_wakes
-from timeout cimport hs_seconds
+from compat cimport hs_mutex
+from park cimport hs_fork_count, hs_park_init, hs_waitlist
+from sleep cimport hs_collect, hs_sleep, hs_wake, hs_wake_all, hs_wake_any, hs_wakes
 
 if hs_park_init() != 0:
     raise MemoryError("no memory for the handler that resets sleeping threads after fork()")
@@ -29,27 +27,14 @@ cdef void wake(hs_wakes *due) noexcept:
         hs_wake(due)
 
 
-cdef bint wake_one(hs_waitlist *list, hs_mutex *guard) noexcept:
-    """Wake who has slept longest; whether somebody slept.  The guard is held before, and not held after."""
-    cdef int *word = hs_waitlist_pop(list)
-    hs_mutex_unlock(guard)
-    if word == NULL:
-        return False
-    hs_unpark(word)
-    return True
+cdef void wake_any(hs_waitlist *list, hs_mutex *guard) noexcept:
+    """Wake a thread, unless one that was woken has yet to look.  The guard is held before, and not held after."""
+    hs_wake_any(list, guard)
 
 
-cdef int64_t deadline_of(timeout) except -1:
-    """The deadline for a `timeout` argument: None, or any real number of seconds; negative is now."""
-    cdef double seconds
-    if timeout is None:
-        return HS_NEVER
-    hs_seconds(timeout, &seconds)
-    return hs_deadline_after(seconds) if seconds > 0 else 0
-
-
-cdef bint expired(int64_t deadline) noexcept:
-    return deadline != HS_NEVER and hs_now() >= deadline
+cdef void wake_all(hs_waitlist *list, hs_mutex *guard) noexcept:
+    """Wake all who sleep.  The guard is held before, and not held after."""
+    hs_wake_all(list, guard)
 
 
 cdef unsigned int forks() noexcept:

@@ -3,7 +3,9 @@ cimport cython
 from compat cimport hs_mutex
 from park cimport hs_waitlist
 from sleep cimport hs_wakes
-from hasten.futures._future cimport Future
+from state cimport hs_state_slot
+from hasten.futures._future cimport FutureState
+from libc.stdint cimport int64_t
 
 
 # A worker, in memory that outlives its thread: after fork() the stacks of other threads are gone.
@@ -12,34 +14,47 @@ cdef struct worker:
     worker *next
     unsigned long ident
     unsigned int forks
-    void *task       # the future of the call that it makes now
+    void *task       # the state of the future of the call that it makes now
+    void *future     # that future
     bint idle        # it counts as idle
 
 
 @cython.final
 cdef class WorkQueue:
     cdef object __weakref__
+    cdef hs_state_slot *slot      # state.h's: the queue is its executor's state
     cdef hs_mutex guard
-    cdef void *first              # of the futures that wait; the queue owns a reference to each
+    cdef void *first              # states of the futures that wait; the queue owns a reference to each
     cdef void *last
     cdef Py_ssize_t length
     cdef hs_waitlist asleep       # idle workers
     cdef worker *workers
     cdef Py_ssize_t started       # workers that have been asked for and have not ended
     cdef Py_ssize_t idle
-    cdef readonly bint closed     # takes no more tasks
+    cdef dict reserved            # id of the reference that a worker is given -> it has not begun
+    cdef bint closed              # takes no more tasks
     cdef bint abandoned           # the executor is gone
-    cdef readonly object broken   # None, or what to tell whoever submits
+    cdef object broken            # None, or what to tell whoever submits
     cdef object cause
     cdef object broken_class
     cdef object owner             # weak reference to the executor
     cdef object resolve           # what makes a task of a call, or None: the worker makes the call itself
+    cdef object max_workers       # as the program gave it
+    cdef object replaced          # what a program has put in place of this queue, or None
+    cdef object idle_workers      # what `_idle_semaphore` is
+    cdef bint adjusts             # _adjust_thread_count() is overridden: it is to be called for each task
 
     cdef object breakage(self)
+    cdef object get_broken(self)
+    cdef int set_cause(self, cause) except -1
+    cdef int reserve(self, reference) except -1
+    cdef int unreserve(self, reference) except -1
 
 
-cdef bint push(WorkQueue self, Future future) except -1
-cdef bint withdraw(WorkQueue self, Future future) noexcept
-cdef Future take(WorkQueue self, worker *me, hs_wakes *due)
-cdef worker *enter(WorkQueue self) except NULL
+cdef WorkQueue queue_of(executor)
+cdef bint push(WorkQueue self, future, FutureState state) except -1
+cdef bint withdraw(WorkQueue self, FutureState state) noexcept
+cdef FutureState take(WorkQueue self, worker *me, int64_t deadline, hs_wakes *due)
+cdef object future_of(FutureState state)
+cdef worker *enter(WorkQueue self, reference) except NULL
 cdef void leave(WorkQueue self, worker *me) noexcept

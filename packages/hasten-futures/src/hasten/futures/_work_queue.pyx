@@ -10,49 +10,88 @@ look.  That one, before it runs its task, wakes the next if there is more: a tas
 Two rules keep this going: if a task waits and a worker sleeps, some worker is awake who has yet to look;
 and a worker that has looked clears the note (`asleep.pending`).
 
-The executor and its workers share the queue.  It knows the executor only by a weak reference: when the
-program has dropped the executor, the workers finish what is queued and end.
+The executor and its workers share the queue; it is the executor's state (see state.h).  It knows the executor
+only by a weak reference: when the program has dropped the executor, the workers finish what is queued and end.
+
+A worker that is asked for counts as started at once.  It is known by the weak reference to the executor that it
+is given: until it has begun, who asked for it may take that back, whatever has become of the thread.
+
+Programs use the queue too, as the SimpleQueue that it is in the standard library: put() takes a work item of any
+kind, and get() gives one.  An item is queued as a bare state, with the item as its function.
 
 After fork() the child has none of the workers.  Its copies of the futures that they ran, or that were
 queued, are failed, so that nobody waits for them for ever.  Their callbacks belong to the parent.
 """
 
-from cpython.ref cimport Py_DECREF, Py_INCREF
+cimport cython
+from cpython.ref cimport Py_DECREF, Py_INCREF, PyObject
+from libc.stdint cimport int64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
 from clock cimport HS_NEVER
 from compat cimport hs_mutex_lock, hs_mutex_unlock
 from sleep cimport hs_wakes
-from hasten.futures._future cimport PENDING, Future
-from hasten.futures._waiting cimport collect, forks, sleep, wake, wake_one
+from state cimport (
+    hs_state_class,
+    hs_state_class_init,
+    hs_state_forget,
+    hs_state_of,
+    hs_state_set,
+)
+from timeout cimport hs_deadline_of, hs_expired
+from hasten.futures._future cimport FutureState, show
+from hasten.futures._waiting cimport forks, sleep, wake, wake_all, wake_any
 
 import weakref
 from queue import Empty
+
+from hasten.threading import Semaphore
 
 cdef extern from "Python.h":
     unsigned long PyThread_get_thread_ident()
 
 cdef bint exiting = False    # the interpreter is about to end
+cdef object make_item = None  # make_item(future, task): the work item of a task
+cdef hs_state_class states
 all_queues = weakref.WeakSet()
 
 
+def set_item_maker(function):
+    """Tell what makes a work item of a future and its task, a tuple (fn, args, kwargs)."""
+    global make_item
+    make_item = function
+
+
+@cython.final
 cdef class WorkQueue:
     """The tasks of one pool that wait for a worker, and what its workers share."""
 
-    def __cinit__(self, executor, broken_class, resolve):
+    def __cinit__(self, executor=None, broken_class=None, resolve=None):
         self.broken_class, self.resolve = broken_class, resolve
-        self.owner = weakref.ref(executor, self._abandon)
-        all_queues.add(self)
+        self.reserved = {}
+        self.idle_workers = IdleWorkers(self)
+        if executor is not None:
+            self.owner = weakref.ref(executor, self._abandon)
+            all_queues.add(self)
 
     def __dealloc__(self):
         cdef worker *w
-        while self.first != NULL:
-            pop(self)
+        hs_state_forget(self.slot, <PyObject *>self)
         while self.workers != NULL:
             w = self.workers
             self.workers = w.next
             free(w)
+
+    def __del__(self):
+        cdef FutureState state = pop_locked(self)
+        while state is not None:
+            state.forget_call()
+            future_of(state)
+            state = pop_locked(self)
+
+    def __reduce__(self):
+        raise TypeError("cannot pickle '_queue.SimpleQueue' object")
 
     # ---- what programs use of executor._work_queue ---------------------------------------------------
 
@@ -65,41 +104,81 @@ cdef class WorkQueue:
         return self.length == 0
 
     def get_nowait(self):
-        """Take the next task from the workers: an object with its `future`; queue.Empty if none waits."""
-        cdef Future future = pop_locked(self)
-        if future is None:
-            raise Empty
-        future.show()
-        return WorkItem(future)
+        """Take the next task from the workers, as a work item; queue.Empty if none waits."""
+        return self.get(False)
 
-    def put(self, item):
-        """put(None) lets idle workers look whether they are to end."""
-        if item is not None:
-            raise TypeError(f"use submit() to add a task; {item!r} is none")
-        self._wake_all()
+    def get(self, block=True, timeout=None):
+        """Take the next task from the workers, as a work item; None if workers are to end.
+
+        block, timeout: as for queue.Queue.  Who sleeps here counts as an idle worker.
+        """
+        cdef hs_wakes due
+        cdef worker me
+        cdef FutureState state
+        cdef int64_t deadline = hs_deadline_of(timeout) if block else 0
+        due.count = 0
+        memset(&me, 0, sizeof(me))
+        me.forks = forks()
+        if block:
+            try:
+                state = take(self, &me, deadline, &due)
+            finally:
+                if me.idle and me.forks == forks():
+                    count_idle(self, -1)
+            if state is None and not hs_expired(deadline):
+                return None
+        else:
+            state = pop_locked(self)
+        if state is None:
+            raise Empty
+        return item_of(self, state)
+
+    def put(self, item, block=True, timeout=None):
+        """Queue a work item: an object that run() makes its call.  None lets workers look whether to end."""
+        cdef FutureState state
+        if item is None:
+            self._wake_all()
+            return
+        state = FutureState.__new__(FutureState)
+        state.function = item
+        append(self, None, state)
+
+    def put_nowait(self, item):
+        """The same: it never blocks."""
+        self.put(item)
 
     # ---- for the executor ---------------------------------------------------------------------------
 
-    def _reserve(self, most):
-        """Whether one more worker is wanted, of *most* at most.  Then it counts as started, and as idle."""
+    def _serve(self, executor, max_workers, adjusts):
+        """Be the state of *executor*, which calls _adjust_thread_count() for each task if *adjusts*."""
+        self.max_workers, self.adjusts = max_workers, adjusts
+        hs_state_set(&states, executor, self)
+
+    cdef int reserve(self, reference) except -1:
+        """Whether one more worker is wanted.  Then it counts as started, and as idle."""
         cdef bint wanted
         cdef Py_ssize_t started = self.started
-        if started >= most:
+        if started >= self.max_workers:
             return False
+        self.reserved[id(reference)] = True
         hs_mutex_lock(&self.guard)
         wanted = self.length > self.idle and self.started == started
         if wanted:
             self.started += 1
             self.idle += 1
         hs_mutex_unlock(&self.guard)
+        if not wanted:
+            self.reserved.pop(id(reference), None)
         return wanted
 
-    def _not_started(self):
-        """A worker that was reserved could not be started."""
-        hs_mutex_lock(&self.guard)
-        self.started -= 1
-        self.idle -= 1
-        hs_mutex_unlock(&self.guard)
+    cdef int unreserve(self, reference) except -1:
+        """A worker that was reserved could not be started, unless it has begun."""
+        if self.reserved.pop(id(reference), False):
+            hs_mutex_lock(&self.guard)
+            self.started -= 1
+            self.idle -= 1
+            hs_mutex_unlock(&self.guard)
+        return 0
 
     def _close(self):
         """Take no more tasks; the workers end when the queue is empty."""
@@ -109,34 +188,77 @@ cdef class WorkQueue:
         self._wake_all()
 
     def _cancel_all(self):
-        """Cancel what is queued, but for the tasks that idle workers are about to take."""
+        """Cancel what is queued, but for the tasks that idle workers are about to take.
+
+        All of them, whatever a callback raises; the first of what was raised that is no Exception comes out.
+        """
         cdef void *here = cut(self)
-        cdef Future future
+        cdef FutureState state
+        cdef object failure = None
         while here != NULL:
-            future = <Future>here
-            here = future.next_task
-            Py_DECREF(future)
-            future.cancel()
+            state = <FutureState>here
+            here = state.next_task
+            Py_DECREF(state)
+            item = item_of(self, state)
+            try:
+                item.future.cancel()
+            except BaseException as error:
+                if failure is None:
+                    failure = error
+        if failure is not None:
+            raise failure
 
     def _break(self, message, cause):
-        """The pool is of no use any more: fail what is queued, and refuse what comes."""
-        cdef Future future
+        """The pool is of no use any more: refuse what comes, and fail what is queued, whatever callbacks raise."""
+        cdef FutureState state
+        cdef object failure = None
         hs_mutex_lock(&self.guard)
-        self.broken, self.cause = message, cause
+        _broken, self.broken = self.broken, message  # the old ones are dropped when the guard is free
+        if cause is not None:
+            _cause, self.cause = self.cause, cause
         hs_mutex_unlock(&self.guard)
-        future = pop_locked(self)
-        while future is not None:
-            if future.begin() == PENDING:
-                future.set_exception(self.breakage())
-            future = pop_locked(self)
+        if message is None:
+            return
+        state = pop_locked(self)
+        while state is not None:
+            item = item_of(self, state)
+            try:
+                if not item.future.done():
+                    item.future.set_exception(self.breakage())
+            except BaseException as error:
+                if failure is None:
+                    failure = error
+            state = pop_locked(self)
+        if failure is not None:
+            raise failure
+
+    cdef int set_cause(self, cause) except -1:
+        """What the pool will be broken by, if it is."""
+        hs_mutex_lock(&self.guard)
+        _cause, self.cause = self.cause, cause
+        hs_mutex_unlock(&self.guard)
+        return 0
+
+    cdef object get_broken(self):
+        cdef object broken
+        hs_mutex_lock(&self.guard)
+        broken = self.broken
+        hs_mutex_unlock(&self.guard)
+        return broken
 
     cdef object breakage(self):
-        error = self.broken_class(self.broken)
-        error.__cause__ = self.cause
+        cdef object cause
+        hs_mutex_lock(&self.guard)
+        cause = self.cause
+        hs_mutex_unlock(&self.guard)
+        error = self.broken_class(self.get_broken())
+        error.__cause__ = cause
         return error
 
     def _abandon(self, owner):
         """Called when the executor has been dropped."""
+        hs_state_forget(self.slot, <PyObject *>self)  # its address is free for another one
+        self.slot = NULL
         self.abandoned = True
         self._wake_all()
 
@@ -145,25 +267,60 @@ cdef class WorkQueue:
         return self.owner()
 
     def _wake_all(self):
-        cdef hs_wakes due
-        due.count = 0
         hs_mutex_lock(&self.guard)
-        collect(&self.asleep, &due)
-        hs_mutex_unlock(&self.guard)
-        wake(&due)
+        wake_all(&self.asleep, &self.guard)
 
     def _after_fork(self):
         """In the child of a fork(): forget the workers, but for the one that has forked."""
         forget_workers(self)
 
+    @property
+    def closed(self):
+        """Whether the pool was shut down."""
+        return self.closed
 
-class WorkItem:
-    """A task that was taken from the queue of a pool."""
+    @property
+    def broken(self):
+        """None, or what to tell whoever submits."""
+        return self.get_broken()
 
-    __slots__ = ("future",)
 
-    def __init__(self, future):
-        self.future = future
+cdef class IdleWorkers:
+    """What `_idle_semaphore` is while a pool's own queue is used: the workers that no task is meant for.
+
+    Workers count themselves, in the queue.
+    """
+    cdef WorkQueue queue
+
+    def __cinit__(self, queue):
+        self.queue = queue
+
+    def acquire(self, blocking=True, timeout=None):
+        """Whether an idle worker takes the last task, so that none has to be started.  timeout: 0."""
+        cdef bint free
+        if blocking and (timeout is None or timeout > 0):
+            raise ValueError("this tells whether a worker is idle; it can't be waited for: use timeout=0")
+        hs_mutex_lock(&self.queue.guard)
+        free = self.queue.length <= self.queue.idle
+        hs_mutex_unlock(&self.queue.guard)
+        return free
+
+    def release(self, n=1):
+        """Wake idle workers, who look for a task.  Who sleeps in the queue counts as idle without it."""
+        self.queue._wake_all()
+
+    @property
+    def _value(self):
+        return max(0, self.queue.idle - self.queue.length)
+
+
+cdef WorkQueue probe = WorkQueue()
+hs_state_class_init(&states, "_pool_state", probe, &probe.slot)
+
+
+cdef WorkQueue queue_of(executor):
+    """The queue of an executor; AttributeError if its __init__() was not called."""
+    return <WorkQueue>hs_state_of(&states, executor)
 
 
 def set_exiting():
@@ -172,64 +329,168 @@ def set_exiting():
     exiting = True
 
 
+# ---- attributes of an executor ----------------------------------------------------------------------
+
+def get_own_queue(executor):
+    """The queue that the executor began with."""
+    return queue_of(executor)
+
+
+def get_queue(executor):
+    """What takes the executor's tasks: the queue, or what a program has put in its place."""
+    cdef WorkQueue self = queue_of(executor)
+    return self if self.replaced is None else self.replaced
+
+
+def set_queue(executor, queue):
+    """Let tasks go through *queue*, which has the methods of a queue.Queue."""
+    cdef WorkQueue self = queue_of(executor)
+    self.replaced = None if queue is self else queue
+    self.idle_workers = IdleWorkers(self) if queue is self else Semaphore(0)
+
+
+def make_work_item(future, task):
+    """A work item of a future and its task, a tuple (fn, args, kwargs)."""
+    return make_item(future, task)
+
+
+def get_idle_workers(executor):
+    """What counts the idle workers."""
+    return queue_of(executor).idle_workers
+
+
+def set_idle_workers(executor, semaphore):
+    """Let *semaphore* count the idle workers."""
+    queue_of(executor).idle_workers = semaphore
+
+
+def get_max_workers(executor):
+    """How many workers there are at most."""
+    return queue_of(executor).max_workers
+
+
+def set_max_workers(executor, number):
+    """Let there be at most *number* workers; those that there are stay."""
+    queue_of(executor).max_workers = number
+
+
+def is_closed(executor):
+    """Whether the pool was shut down."""
+    return queue_of(executor).closed
+
+
+def set_closed(executor, closed):
+    """Take no more tasks, or take them again."""
+    cdef WorkQueue self = queue_of(executor)
+    if closed:
+        self._close()
+    else:
+        self.closed = False
+
+
+def get_breakage(executor):
+    """False, or why the pool is of no use any more."""
+    broken = queue_of(executor).get_broken()
+    return False if broken is None else broken
+
+
+def set_breakage(executor, broken):
+    """Refuse tasks with these words, and fail those that are queued; False takes tasks again."""
+    queue_of(executor)._break(broken if broken else None, None)
+
+
+def refuse_if_over(executor):
+    """Raise what submit() has to raise when the pool takes no more tasks."""
+    cdef WorkQueue self = queue_of(executor)
+    if self.closed or exiting or self.get_broken() is not None:
+        refuse(self)
+
+
 # ---- tasks -----------------------------------------------------------------------------------------
 
-cdef bint push(WorkQueue self, Future future) except -1:
+cdef bint push(WorkQueue self, future, FutureState state) except -1:
     """Queue a task.  Whether one more worker is wanted for it."""
-    cdef bint wanted
-    hs_mutex_lock(&self.guard)
     if self.closed or self.broken is not None or exiting:
-        hs_mutex_unlock(&self.guard)
         refuse(self)
-    Py_INCREF(future)
-    future.next_task = NULL
+    return append(self, future, state)
+
+
+cdef bint append(WorkQueue self, future, FutureState state) except -1:
+    cdef bint wanted
+    Py_INCREF(state)
+    if future is not None:
+        Py_INCREF(future)
+        state.queued = <void *>future
+    state.next_task = NULL
+    hs_mutex_lock(&self.guard)
+    if future is not None and (self.closed or self.broken is not None or exiting):
+        hs_mutex_unlock(&self.guard)
+        future_of(state)
+        Py_DECREF(state)
+        refuse(self)
     if self.first == NULL:
-        self.first = <void *>future
+        self.first = <void *>state
     else:
-        (<Future>self.last).next_task = <void *>future
-    self.last = <void *>future
+        (<FutureState>self.last).next_task = <void *>state
+    self.last = <void *>state
     self.length += 1
     wanted = self.length > self.idle
-    wake_sleeper(self)
+    wake_any(&self.asleep, &self.guard)
     return wanted
 
 
 cdef int refuse(WorkQueue self) except -1:
-    if self.broken is not None:
+    if self.get_broken() is not None:
         raise self.breakage()
     if self.closed:
         raise RuntimeError("cannot schedule new futures after shutdown")
     raise RuntimeError("cannot schedule new futures after interpreter shutdown")
 
 
-cdef void wake_sleeper(WorkQueue self) noexcept:
-    """Wake a worker, unless one that was woken has yet to look.  The guard is held, and not held after."""
-    if self.asleep.head != NULL and not (self.asleep.pending and self.asleep.forks == forks()):
-        self.asleep.pending = True
-        wake_one(&self.asleep, &self.guard)
-    else:
-        hs_mutex_unlock(&self.guard)
-
-
-cdef Future pop(WorkQueue self):
+cdef FutureState pop(WorkQueue self):
     """The first task, or None.  The guard is held."""
-    cdef Future future
+    cdef FutureState state
     if self.first == NULL:
         return None
-    future = <Future>self.first
-    self.first = future.next_task
-    future.next_task = NULL
+    state = <FutureState>self.first
+    self.first = state.next_task
+    state.next_task = NULL
     self.length -= 1
-    Py_DECREF(future)  # never the last: `future` is one
-    return future
+    Py_DECREF(state)  # never the last: `state` is one
+    return state
 
 
-cdef Future pop_locked(WorkQueue self):
-    cdef Future future
+cdef FutureState pop_locked(WorkQueue self):
+    cdef FutureState state
     hs_mutex_lock(&self.guard)
-    future = pop(self)
+    state = pop(self)
     hs_mutex_unlock(&self.guard)
+    return state
+
+
+cdef object future_of(FutureState state):
+    """The future of a task that was in the queue; None for a bare item.  The queue's reference is gone."""
+    cdef object future = None
+    if state.queued != NULL:
+        future = <object>state.queued
+        state.queued = NULL
+        Py_DECREF(future)
     return future
+
+
+cdef object item_of(WorkQueue self, FutureState state):
+    """A task that was taken from the queue, as a work item."""
+    cdef object future = future_of(state)
+    cdef object task
+    if future is None:
+        return state.function
+    show(future, state)
+    if self.resolve is None:
+        task = (state.function, state.args, {} if state.kwargs is None else state.kwargs)
+    else:
+        task = state.function
+    state.forget_call()
+    return make_item(future, task)
 
 
 cdef void *cut(WorkQueue self) noexcept:
@@ -240,82 +501,95 @@ cdef void *cut(WorkQueue self) noexcept:
     hs_mutex_lock(&self.guard)
     rest = self.first
     while rest != NULL and kept < self.idle:
-        last, rest = rest, (<Future>rest).next_task
+        last, rest = rest, (<FutureState>rest).next_task
         kept += 1
     if last == NULL:
         self.first = NULL
     else:
-        (<Future>last).next_task = NULL
+        (<FutureState>last).next_task = NULL
     self.last, self.length = last, kept
     hs_mutex_unlock(&self.guard)
     return rest
 
 
-cdef bint withdraw(WorkQueue self, Future future) noexcept:
+cdef bint withdraw(WorkQueue self, FutureState state) noexcept:
     """Take a task out of the queue again, wherever it stands.  Whether it was there."""
     cdef void *before = NULL
     cdef void *here
     cdef bint found
     hs_mutex_lock(&self.guard)
     here = self.first
-    while here != NULL and here != <void *>future:
-        before, here = here, (<Future>here).next_task
+    while here != NULL and here != <void *>state:
+        before, here = here, (<FutureState>here).next_task
     found = here != NULL
     if found:
         if before == NULL:
-            self.first = future.next_task
+            self.first = state.next_task
         else:
-            (<Future>before).next_task = future.next_task
+            (<FutureState>before).next_task = state.next_task
         if self.last == here:
             self.last = before
         self.length -= 1
     hs_mutex_unlock(&self.guard)
     if found:
-        Py_DECREF(future)
+        future_of(state)
+        state.forget_call()
+        Py_DECREF(state)
     return found
 
 
 # ---- workers ---------------------------------------------------------------------------------------
 
-cdef Future take(WorkQueue self, worker *me, hs_wakes *due):
-    """The next task; None if there is none and the worker is to end.  Sleeps in between."""
-    cdef Future future
+cdef FutureState take(WorkQueue self, worker *me, int64_t deadline, hs_wakes *due):
+    """The next task; None if there is none and the worker is to end, or after the deadline.  May sleep."""
+    cdef FutureState state
     hs_mutex_lock(&self.guard)
     while self.first == NULL:
-        if is_over(self, me):
+        if is_over(self, me) or hs_expired(deadline):
             hs_mutex_unlock(&self.guard)
             wake(due)
             return None
         if not me.idle:
             me.idle = True
             self.idle += 1
-        sleep(&self.asleep, &self.guard, HS_NEVER, due)
+        sleep(&self.asleep, &self.guard, deadline, due)
         hs_mutex_lock(&self.guard)
-        self.asleep.pending = False
     if me.idle:
         me.idle = False
         self.idle -= 1
-    future = pop(self)
-    me.task = <void *>future
+    state = pop(self)
+    me.task, me.future = <void *>state, state.queued
     if self.first != NULL:
-        wake_sleeper(self)
+        wake_any(&self.asleep, &self.guard)
     else:
         hs_mutex_unlock(&self.guard)
     wake(due)
-    return future
+    return state
+
+
+cdef void count_idle(WorkQueue self, int change) noexcept:
+    hs_mutex_lock(&self.guard)
+    self.idle += change
+    hs_mutex_unlock(&self.guard)
 
 
 cdef bint is_over(WorkQueue self, worker *me) noexcept:
     return self.closed or self.abandoned or exiting or self.broken is not None or me.forks != forks()
 
 
-cdef worker *enter(WorkQueue self) except NULL:
+cdef worker *enter(WorkQueue self, reference) except NULL:
+    """The calling thread is a worker from now on; *reference* tells whether it was reserved."""
     cdef worker *me = <worker *>calloc(1, sizeof(worker))
+    cdef bint reserved
     if me == NULL:
         raise MemoryError("no memory for a worker")
+    reserved = self.reserved.pop(id(reference), False)
     me.ident, me.forks = PyThread_get_thread_ident(), forks()
-    me.idle = True  # since _reserve()
+    me.idle = True
     hs_mutex_lock(&self.guard)
+    if not reserved:
+        self.started += 1
+        self.idle += 1
     me.next = self.workers
     if me.next != NULL:
         me.next.previous = me
@@ -344,7 +618,7 @@ cdef int forget_workers(WorkQueue self) except -1:
     cdef worker *w = self.workers
     cdef worker *mine = NULL
     cdef worker *following
-    cdef Future future
+    cdef FutureState state
     memset(&self.guard, 0, sizeof(self.guard))
     while w != NULL:
         following = w.next
@@ -352,7 +626,7 @@ cdef int forget_workers(WorkQueue self) except -1:
             mine = w
         else:
             if w.task != NULL:
-                fail_in_child(self, <Future>w.task)
+                fail_in_child(self, <FutureState>w.task, <object>w.future if w.future != NULL else None)
             free(w)
         w = following
     self.workers = mine
@@ -360,20 +634,29 @@ cdef int forget_workers(WorkQueue self) except -1:
     if mine != NULL:
         mine.previous = mine.next = NULL
         self.started, self.idle = 1, mine.idle
-    future = pop(self)
-    while future is not None:
-        fail_in_child(self, future)
-        future = pop(self)
+    self.reserved = {}
+    state = pop(self)
+    while state is not None:
+        fail_in_child(self, state, future_of(state))
+        state = pop(self)
     return 0
 
 
-cdef int fail_in_child(WorkQueue self, Future future) except -1:
-    memset(&future.guard, 0, sizeof(future.guard))
-    future.condition = future.waiters = future.callbacks = None
-    future.watches = NULL
-    future.function = future.args = future.kwargs = None
-    if not future.is_done():
-        future.set_exception(
-            self.broken_class("the worker of this call is a thread of the parent: fork() does not copy it")
-        )
+cdef int fail_in_child(WorkQueue self, FutureState state, future) except -1:
+    if future is None:  # a work item, whose future is another object's
+        future = getattr(state.function, "future", None)
+        state.function = None
+        if future is not None and not future.done():
+            future.set_exception(lost_in_fork(self))
+        return 0
+    memset(&state.guard, 0, sizeof(state.guard))
+    state.condition = state.waiters = state.callbacks = None
+    state.watches = NULL
+    state.forget_call()
+    if not state.is_done():
+        future.set_exception(lost_in_fork(self))
     return 0
+
+
+cdef object lost_in_fork(WorkQueue self):
+    return self.broken_class("the worker of this call is a thread of the parent: fork() does not copy it")

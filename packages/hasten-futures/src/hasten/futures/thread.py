@@ -1,39 +1,57 @@
-"""ThreadPoolExecutor: calls are made by a pool of threads."""
+"""ThreadPoolExecutor: calls are made by a pool of threads.
+
+Tasks go through a compiled queue.  Programs may put another queue in its place (`_work_queue`): from then on the
+executor takes the general way, work items in that queue's put() and get().
+"""
 
 import itertools
 import os
+import queue
+import types
 import weakref
 from concurrent.futures import TimeoutError
 from concurrent.futures import thread as _stdlib
 from time import monotonic
 
 from hasten import threading
-from hasten.futures import _thread_pool, _work_queue
+from hasten.futures import _base, _thread_pool
+from hasten.futures import _work_queue as _tasks
 from hasten.futures._cpus import default_workers
 from hasten.futures._executor import Executor
-from hasten.threading._methods import own_methods
+from hasten.futures._workers import WorkerContext, _as_tuple, _WorkItem, run_item, serve
 
 BrokenThreadPool = _stdlib.BrokenThreadPool
+
+_shutdown = False  # the interpreter is about to end
+_global_shutdown_lock = threading.Lock()
 
 # Thread -> the queue of its pool.  The end of the program lets these finish, and waits for them.
 _threads_queues = weakref.WeakKeyDictionary()
 
+_HAS_CONTEXTS = hasattr(_stdlib, "WorkerContext")  # whether this Python gives _worker() a context
+_plain_run = WorkerContext.run
+
 
 def _python_exit():
     """At the end of the program: pools take no more calls, and what is queued is run."""
-    _work_queue.set_exiting()
+    global _shutdown
+    with _global_shutdown_lock:
+        _shutdown = True
+    _tasks.set_exiting()
     items = list(_threads_queues.items())
-    for _, queue in items:
-        queue.put(None)
+    for work_queue in {id(q): q for q in (*_tasks.all_queues, *(q for _, q in items))}.values():
+        work_queue.put(None)
     for thread, _ in items:
         thread.join()
 
 
 def _after_fork_in_child():
+    global _global_shutdown_lock
+    _global_shutdown_lock = threading.Lock()
     _threads_queues.clear()
-    for queue in list(_work_queue.all_queues):
-        queue._after_fork()
-        executor = queue._owner()
+    for work_queue in list(_tasks.all_queues):
+        work_queue._after_fork()
+        executor = work_queue._owner()
         if executor is not None:
             executor._after_fork()
 
@@ -42,50 +60,43 @@ threading._register_atexit(_python_exit)
 os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
-def _as_tuple(fn, args, kwargs):
-    return fn, args, kwargs
+def _take_turns():
+    """Nothing: the interpreter looks at the start of it whether another thread is to run."""
 
 
-class WorkerContext:
-    """What surrounds the calls of one worker.  A subclass may make calls elsewhere.
-
-    prepare() is called once a pool; a context is made for each worker, in the thread that submits.  Then, in
-    the worker: initialize(), run() for each task, finalize() at the end.
-    """
-
-    def __init__(self, initializer, initargs):
-        self.initializer = initializer
-        self.initargs = initargs
-
-    @classmethod
-    def prepare(cls, initializer, initargs):
-        """Two functions: one makes a context; one makes a task of (fn, args, kwargs), in submit()."""
-        if initializer is not None and not callable(initializer):
-            raise TypeError(f"initializer must be a callable, not {type(initializer).__name__}")
-
-        def make_context():
-            return cls(initializer, initargs)
-
-        return make_context, _as_tuple
-
-    def initialize(self):
-        """Called in the worker before the first task.  What it raises breaks the pool."""
-        if self.initializer is not None:
-            self.initializer(*self.initargs)
-
-    def run(self, task):
-        """Make the call; what it returns or raises is the outcome of the future."""
-        fn, args, kwargs = task
-        return fn(*args, **kwargs)
-
-    def finalize(self):
-        """Called in the worker after the last task."""
+def _work(executor_reference, ctx, work_queue):
+    """What a worker thread does."""
+    if type(work_queue) is _tasks.WorkQueue:
+        _thread_pool.work(work_queue, ctx, executor_reference, _take_turns, run_item)
+    else:
+        serve(executor_reference, ctx, work_queue, _is_exiting)
 
 
-_plain_run = WorkerContext.run
+def _is_exiting():
+    return _shutdown
 
 
-class ThreadPoolExecutor(_thread_pool.ThreadPool, Executor, _stdlib.ThreadPoolExecutor):
+if _HAS_CONTEXTS:
+
+    def _worker(executor_reference, ctx, work_queue):
+        """What a worker thread does: run what is in the queue until the executor needs it no more.
+
+        executor_reference: a weak reference; ctx: a WorkerContext; work_queue: that of the executor.
+        """
+        _work(executor_reference, ctx, work_queue)
+
+else:
+
+    def _worker(executor_reference, work_queue, initializer, initargs):
+        """What a worker thread does: run what is in the queue until the executor needs it no more.
+
+        executor_reference: a weak reference; work_queue: that of the executor; initializer, initargs: what is
+        called first, unless it is None.
+        """
+        _work(executor_reference, WorkerContext(initializer, initargs), work_queue)
+
+
+class ThreadPoolExecutor(Executor, _stdlib.ThreadPoolExecutor):
     """An executor that lets a pool of threads make calls.
 
     max_workers: how many threads there are at most, at least 1; None for 4 more than there are CPUs for
@@ -116,14 +127,18 @@ class ThreadPoolExecutor(_thread_pool.ThreadPool, Executor, _stdlib.ThreadPoolEx
             max_workers = default_workers()
         if max_workers <= 0:
             raise ValueError(f"max_workers must be greater than 0, not {max_workers!r}")
-        self._create_worker_context, resolve = type(self).prepare_context(initializer, initargs, **ctxkwargs)
-        self._resolve_work_item_task = resolve
+        make_context, resolve = type(self).prepare_context(initializer, initargs, **ctxkwargs)
+        if _HAS_CONTEXTS:
+            self._create_worker_context, self._resolve_work_item_task = make_context, resolve
+        else:
+            self._make_context = make_context
         self._initializer, self._initargs = initializer, initargs
         self._threads = set()
         self._shutdown_lock = threading.RLock()
         self._thread_name_prefix = thread_name_prefix or f"ThreadPoolExecutor-{self._counter()}"
         plainly = resolve is _as_tuple and self._runs_plainly()
-        self._open(max_workers, self.BROKEN, None if plainly else resolve)
+        work_queue = _tasks.WorkQueue(self, self.BROKEN, None if plainly else resolve)
+        work_queue._serve(self, max_workers, type(self)._adjust_thread_count is not _plain_adjust)
 
     def _runs_plainly(self):
         """Whether a call is just made: prepare_context() was not overridden, and so nor was run()."""
@@ -132,24 +147,70 @@ class ThreadPoolExecutor(_thread_pool.ThreadPool, Executor, _stdlib.ThreadPoolEx
             and WorkerContext.run is _plain_run
         )
 
+    # What programs read and set; the values are in the queue, the executor's compiled part.
+    _work_queue = property(_tasks.get_queue, _tasks.set_queue)
+    _max_workers = property(_tasks.get_max_workers, _tasks.set_max_workers)
+    _shutdown = property(_tasks.is_closed, _tasks.set_closed)
+    _broken = property(_tasks.get_breakage, _tasks.set_breakage)
+    _idle_semaphore = property(_tasks.get_idle_workers, _tasks.set_idle_workers)
+
+    def submit(self, fn, /, *args, **kwargs):
+        """Let a worker call fn(*args, **kwargs).  Returns the Future of that call.
+
+        Does not block.  Thread-safety: any thread may submit, callbacks, signal handlers and tasks included;
+        a task that waits for another one of its own pool may wait for ever, if all workers do the same.
+        RuntimeError after shutdown(), after the interpreter has begun to end, or if no worker can be started;
+        BrokenThreadPool if an initializer has failed.
+        """
+        return _submit(self, fn, args, kwargs)
+
+    def _submit_to(self, work_queue, fn, args, kwargs):
+        """submit() with a queue that a program has put in place of ours; its put() may block."""
+        with self._shutdown_lock:
+            _tasks.refuse_if_over(self)
+            future = _base.Future()
+            resolve = getattr(self, "_resolve_work_item_task", _as_tuple)
+            work_queue.put(_tasks.make_work_item(future, resolve(fn, args, kwargs)))
+            self._adjust_thread_count()
+            return future
+
     def _adjust_thread_count(self):
         """Start a worker if more calls wait than there are idle workers, and one more is allowed."""
-        queue = self._work_queue
-        if not queue._reserve(self._max_workers):
-            return
+        idle = self._idle_semaphore
+        if type(idle) is _tasks.IdleWorkers:
+            _thread_pool.add_worker(self)
+        elif not idle.acquire(timeout=0) and len(self._threads) < self._max_workers:
+            self._start_worker(weakref.ref(self, _wake_up_call(self._work_queue)))
+
+    def _start_worker(self, reference):
+        """Start a worker, which is given the weak reference *reference* to this executor."""
+        work_queue = self._work_queue
+        if _HAS_CONTEXTS:
+            target, args = _worker, (reference, self._create_worker_context(), work_queue)
+        elif self._runs_plainly():
+            target, args = _worker, (reference, work_queue, self._initializer, self._initargs)
+        else:
+            target, args = _work, (reference, self._make_context(), work_queue)
         with self._shutdown_lock:  # a worker is in _threads before it can ask who is to be joined
-            try:
-                thread = threading.Thread(
-                    name=f"{self._thread_name_prefix or self}_{len(self._threads)}",
-                    target=_thread_pool.work,
-                    args=(queue, self._create_worker_context()),
-                )
-                thread.start()
-            except BaseException:
-                queue._not_started()
-                raise
+            name = f"{self._thread_name_prefix or self}_{len(self._threads)}"
+            thread = threading.Thread(name=name, target=target, args=args)
             self._threads.add(thread)
-            _threads_queues[thread] = queue
+            _threads_queues[thread] = work_queue
+            try:
+                thread.start()
+            except Exception:  # not what interrupts: then it may have been started
+                self._threads.discard(thread)
+                _threads_queues.pop(thread, None)
+                raise
+
+    def _initializer_failed(self):
+        """Called in a worker whose initializer has raised: refuse calls, and fail those that are queued."""
+        work_queue = self._work_queue
+        with self._shutdown_lock:
+            self._broken = _thread_pool.INITIALIZER_FAILED
+            if type(work_queue) is not _tasks.WorkQueue:
+                for item in _drain(work_queue):
+                    item.future.set_exception(self.BROKEN(self._broken))
 
     def _after_fork(self):
         """In the child: of the threads, only the calling one can be there."""
@@ -157,8 +218,9 @@ class ThreadPoolExecutor(_thread_pool.ThreadPool, Executor, _stdlib.ThreadPoolEx
         self._threads.intersection_update([threading.current_thread()])
 
     def _workers(self):
+        """The threads to be joined; one that could not be started was left behind by an interrupt."""
         with self._shutdown_lock:
-            return list(self._threads)
+            return [thread for thread in self._threads if thread.ident is not None]
 
     def shutdown(self, wait=True, *, cancel_futures=False, timeout=None):
         """Take no more calls.  May be called again.
@@ -171,20 +233,33 @@ class ThreadPoolExecutor(_thread_pool.ThreadPool, Executor, _stdlib.ThreadPoolEx
             them where they are.
         """
         until = None if timeout is None else monotonic() + _thread_pool.seconds_of(timeout)
-        queue = self._work_queue
-        queue._close()
+        try:
+            self._close(cancel_futures)
+        finally:
+            if wait and timeout is None:
+                for thread in self._workers():
+                    thread.join()
+            elif wait:
+                self._join_until(until, timeout)
+
+    def _close(self, cancel_futures):
+        own, work_queue = _tasks.get_own_queue(self), self._work_queue
+        own._close()
         if cancel_futures:
-            queue._cancel_all()
-        if wait and timeout is None:
-            for thread in self._workers():
-                thread.join()
-        elif wait:
-            self._join_until(until, timeout)
+            own._cancel_all()
+        if work_queue is own:
+            return
+        with self._shutdown_lock:
+            try:
+                if cancel_futures:
+                    _cancel(_drain(work_queue))
+            finally:
+                work_queue.put(None)
 
     def _join_until(self, until, timeout):
         for thread in self._workers():
             thread.join(max(0, until - monotonic()))
-        running = [thread for thread in self._threads if thread.is_alive()]
+        running = [thread for thread in self._workers() if thread.is_alive()]
         for thread in running:
             _threads_queues.pop(thread, None)
             thread._os_thread_handle._set_daemon()
@@ -196,4 +271,32 @@ class ThreadPoolExecutor(_thread_pool.ThreadPool, Executor, _stdlib.ThreadPoolEx
             )
 
 
-own_methods(ThreadPoolExecutor, _thread_pool.ThreadPool)
+_submit = _thread_pool.submit
+_plain_adjust = ThreadPoolExecutor._adjust_thread_count
+
+
+def _wake_up_call(work_queue):
+    return lambda _: work_queue.put(None)
+
+
+def _drain(work_queue):
+    """What is in the queue, taken out."""
+    while True:
+        try:
+            item = work_queue.get_nowait()
+        except queue.Empty:
+            return
+        if item is not None:
+            yield item
+
+
+def _cancel(items):
+    """Cancel the futures of all items; what a callback raises that is no Exception comes out at the end."""
+    failure = None
+    for item in items:
+        try:
+            item.future.cancel()
+        except BaseException as error:
+            failure = failure or error
+    if failure is not None:
+        raise failure

@@ -58,8 +58,7 @@ def start_with_pipe(popen, fork, executable, cwd):
     owner = Descriptors()
     try:
         read_end, write_end = open_pipe(owner)
-        popen.pid = fork(read_end, write_end)
-        popen._child_created = True
+        popen.pid, popen._child_created = fork(read_end, write_end), True
         owner.close(write_end)
         message = read_message(read_end)
     finally:
@@ -105,7 +104,9 @@ def no_collection():
 
 
 def tell_failure(plan, write_end):
+    """Write the message; returns 0, the pid of no child."""
     os.write(write_end, b"OSError:%x:%b" % (plan.error, TEXT_OF_STAGE[plan.stage]))
+    return 0
 
 
 def become(plan, preexec_fn, write_end):
@@ -174,7 +175,4 @@ def fork_exec(args, executable_list, close_fds, pass_fds, cwd, env, p2cread, p2c
                        restore_signals, start_new_session, group, gid, gids, uid, umask)  # fmt: skip
     if preexec_fn is not None:
         return _spawn.fork_for(None, become, plan, preexec_fn, errpipe_write)
-    pid = plan.start(_public._USE_VFORK)
-    if not pid:
-        tell_failure(plan, errpipe_write)
-    return pid
+    return plan.start(_public._USE_VFORK) or tell_failure(plan, errpipe_write)

@@ -69,13 +69,13 @@ class Handles:
 
     def _close_pipe_fds(self, p2cread, p2cwrite, c2pread, c2pwrite, errread, errwrite):
         """Close the child's ends of the pipes, and /dev/null."""
+        self._closed_child_pipe_fds = True  # first: what an interrupt leaves open is closed with _descriptors
         devnull = vars(self).get("_devnull", -1)
         for child, parent in ((p2cread, p2cwrite), (c2pwrite, c2pread), (errwrite, errread)):
             if parent != -1 and child not in (-1, devnull):
                 self._close_end(child)
         if devnull != -1:
             self._close_end(devnull)
-        self._closed_child_pipe_fds = True
 
     def _close_end(self, fd):
         if self._descriptors is not None and fd in self._descriptors:

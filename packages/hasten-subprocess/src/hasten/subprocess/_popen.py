@@ -102,20 +102,22 @@ class Popen(_stdlib.Popen):
             raise
         if self._descriptors is not None:
             self._descriptors.give_up_all()  # what is left has been passed on by an _execute_child()
-            del self._descriptors
+            self._descriptors = None
 
     def _close_after_failure(self, ends):
         """Close all that has been opened for a child that could not be started."""
+        owner = self._descriptors
         try:
             self._close_streams()
             if ends is not None and not self._closed_child_pipe_fds:
                 self._close_pipe_fds(*ends)
+            elif owner is not None and getattr(self._execute_child, "__func__", None) is not execute_child:
+                for end in (ends[0], ends[3], ends[5]):
+                    owner.give_up(end)  # has been closed there; its number may mean another file by now
         finally:
-            if self._descriptors is not None:
-                if self._closed_child_pipe_fds:
-                    self._descriptors.give_up_all()
-                self._descriptors.close_all()
-                del self._descriptors
+            if owner is not None:
+                owner.close_all()
+                self._descriptors = None
 
     def _execute_child(self, args, executable, preexec_fn, close_fds,
                        pass_fds, cwd, env, startupinfo, creationflags, shell,
@@ -224,6 +226,9 @@ def _whole(name, number):
     if not isinstance(number, int):
         raise TypeError(f"{name} must be an integer")
     return number
+
+
+execute_child = Popen._execute_child
 
 
 class _Missing:

@@ -12,6 +12,7 @@ from typing import Any
 from hasten.subprocess import _arguments, _start, _streams, _tree
 from hasten.subprocess._handles import STDOUT, Handles
 from hasten.subprocess._shown import with_parts
+from hasten.subprocess._wait import abandon
 from hasten.subprocess._waits import Waits
 
 _public = sys.modules[__package__]
@@ -97,12 +98,12 @@ class Popen(_stdlib.Popen):
             self._execute_child(args, executable, preexec_fn, close_fds, pass_fds, cwd, env,
                                 startupinfo, creationflags, shell, *ends, restore_signals,
                                 group, extra_groups, user, umask, start_new_session, *group_options)  # fmt: skip
+            if self._descriptors is not None:
+                self._descriptors.give_up_all()  # what is left has been passed on by an _execute_child()
+                self._descriptors = None
         except BaseException:
             self._close_after_failure(ends)
             raise
-        if self._descriptors is not None:
-            self._descriptors.give_up_all()  # what is left has been passed on by an _execute_child()
-            self._descriptors = None
 
     def _close_after_failure(self, ends):
         """Close all that has been opened for a child that could not be started."""
@@ -178,14 +179,7 @@ class Popen(_stdlib.Popen):
             else:
                 self.wait()
 
-    def __del__(self, _last=sys.maxsize, _warn=warnings.warn, _public=_public):
-        if not self._child_created:
-            return
-        if self.returncode is None:
-            _warn(f"subprocess {self.pid} is still running", ResourceWarning, source=self)
-        self._internal_poll(_deadstate=_last)
-        if self.returncode is None and _public._active is not None:
-            _public._active.append(self)  # reaped at a later start
+    __del__ = abandon
 
     def send_signal(self, sig):
         """Send a signal to the child, unless it is known to have ended.

@@ -1,7 +1,5 @@
 """What the public classes and functions say of themselves: they belong to the public module."""
 
-from types import FunctionType
-
 PUBLIC = __package__
 _ABOUT_THE_CLASS = {"__module__", "__dict__", "__weakref__", "__doc__", "__qualname__", "__annotations__"}
 _ABOUT_THE_CLASS |= {"__firstlineno__", "__static_attributes__", "__annotate__", "__annotate_func__"}
@@ -32,7 +30,7 @@ def shown(definition):
         for name, value in vars(definition).items():
             for function in functions_of(value):
                 function.__module__ = PUBLIC
-                function.__qualname__ = f"{definition.__qualname__}.{name}"
+                function.__name__, function.__qualname__ = name, f"{definition.__qualname__}.{name}"
     return definition
 
 
@@ -42,4 +40,4 @@ def functions_of(value):
         candidates = [value.fget, value.fset, value.fdel]
     else:
         candidates = [getattr(value, "__func__", value)]
-    return [function for function in candidates if isinstance(function, FunctionType)]
+    return [function for function in candidates if hasattr(function, "__code__")]

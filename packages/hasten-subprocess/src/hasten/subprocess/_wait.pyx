@@ -30,6 +30,8 @@ cdef extern from "sys/wait.h" nogil:
     int WEXITSTATUS(int status)
 
 import os as _os
+import sys as _sys
+import warnings as _warnings
 
 cdef object os = _os
 cdef object builtin_waitpid = os.waitpid
@@ -130,6 +132,21 @@ def reap_unless_busy(popen):
         finally:
             lock.release()
     return popen.returncode is not None
+
+
+def abandon(self, _maxsize=_sys.maxsize, _warn=_warnings.warn, _public=_sys.modules[__package__]):
+    """Popen.__del__(): a child that may still run is reaped at a later start, whatever raises meanwhile."""
+    if not self._child_created:
+        return
+    try:
+        if self.returncode is None:
+            _warn(f"subprocess {self.pid} is still running", ResourceWarning, source=self)
+    finally:
+        try:
+            self._internal_poll(_deadstate=_maxsize)
+        finally:
+            if self.returncode is None and _public._active is not None:
+                _public._active.append(self)
 
 
 def set_standard_parts(*functions):

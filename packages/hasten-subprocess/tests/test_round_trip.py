@@ -1,12 +1,14 @@
 """Random words, environments and bytes, through a child that sends them back."""
 
 import os
+import shutil
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import hasten.subprocess as ours
 
+CAT = shutil.which("cat")  # whatever PATH a child gets
 SETTINGS = settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
 words = st.one_of(
     st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])),
@@ -28,7 +30,7 @@ def test_words(args):
 @SETTINGS
 @given(st.dictionaries(names, words, max_size=10))
 def test_environments(env):
-    out = ours.check_output(["cat", "/proc/self/environ"], env=env)
+    out = ours.check_output([CAT, "/proc/self/environ"], env=env)
     expected = {os.fsencode(name): os.fsencode(value) for name, value in env.items()}
     assert dict(entry.split(b"=", 1) for entry in out.split(b"\0")[:-1]) == expected
 

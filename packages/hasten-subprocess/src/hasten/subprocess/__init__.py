@@ -53,9 +53,9 @@ else:
         getstatusoutput,
         run,
     )
-    from hasten.subprocess._start import _USE_POSIX_SPAWN, _USE_VFORK
+    from hasten.subprocess._start import _HAVE_POSIX_SPAWN_CLOSEFROM, _USE_POSIX_SPAWN, _USE_VFORK
     from hasten.subprocess._wait import wait_any
-    from hasten.subprocess._waits import _CAN_USE_PIDFD_OPEN
+    from hasten.subprocess._waits import _CAN_USE_PIDFD_OPEN, _time
 
     if _sys.version_info < (3, 11):
         from types import SimpleNamespace as _SimpleNamespace

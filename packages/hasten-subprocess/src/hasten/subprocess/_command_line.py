@@ -3,10 +3,13 @@
 import os
 import re
 
+from hasten.subprocess._shown import shown
+
 _BEFORE_QUOTE = re.compile(r'(\\*)"')
 _AT_END = re.compile(r"(\\+)\Z")
 
 
+@shown
 def list2cmdline(seq):
     """Join arguments to a command line, by the rules of Microsoft's C runtime.
 

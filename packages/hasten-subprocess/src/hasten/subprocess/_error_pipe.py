@@ -14,25 +14,11 @@ import subprocess as _stdlib
 import sys
 
 from hasten.subprocess import _spawn
+from hasten.subprocess._descriptors import Descriptors
 
 LONGEST_MESSAGE = 50_000  # bytes
 TEXT_OF_STAGE = {_spawn.PREPARE: b"noexec", _spawn.CHDIR: b"noexec:chdir", _spawn.EXEC: b""}
 _public = sys.modules[__package__]
-
-
-def open_pipe():
-    """A pipe of which neither end takes the place of stdin, stdout or stderr in the child."""
-    ends, low = [], []
-    try:
-        for end in os.pipe():
-            while end <= 2:
-                low.append(end)
-                end = os.dup(end)
-            ends.append(end)
-        return ends
-    finally:
-        for end in low:
-            os.close(end)
 
 
 def read_message(end):
@@ -64,28 +50,39 @@ def exception_from(message, executable, cwd):
     return kind(error, told, cwd if text == "noexec:chdir" else executable)
 
 
-def reap(pid):
-    """Wait for a child that failed to become its program; it ends at once."""
-    if pid > 0:
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(pid, 0)
+def start_with_pipe(popen, fork, executable, cwd):
+    """Call fork(read end, write end), which starts a child and returns its pid; raise what went wrong in it.
 
-
-def start_with_pipe(fork, executable, cwd):
-    """Call fork(read end, write end), which starts a child; return its pid, or raise what went wrong."""
-    read_end, write_end = open_pipe()
+    The child is popen's as soon as it is there.  Whoever raises meanwhile leaves it to popen's __del__().
+    """
+    owner = Descriptors()
     try:
-        try:
-            pid = fork(read_end, write_end)
-        finally:
-            os.close(write_end)
+        read_end, write_end = open_pipe(owner)
+        popen.pid, popen._child_created = fork(read_end, write_end), True
+        owner.close(write_end)
         message = read_message(read_end)
     finally:
-        os.close(read_end)
+        owner.close_all()
     if message:
-        reap(pid)
+        end_of_failed(popen)
         raise exception_from(message, executable, cwd)
-    return pid
+
+
+def open_pipe(owner):
+    """A pipe of which neither end takes the place of stdin, stdout or stderr in the child."""
+    ends = list(owner.pipe())
+    for place in range(2):
+        while ends[place] <= 2:
+            ends[place] = owner.duplicate(ends[place])
+    return ends
+
+
+def end_of_failed(popen):
+    """Wait for a child that failed to become its program; it ends at once."""
+    if popen.pid > 0:
+        popen._wait(timeout=None)
+    else:
+        popen._child_created = False
 
 
 def refuse_at_shutdown():
@@ -107,7 +104,9 @@ def no_collection():
 
 
 def tell_failure(plan, write_end):
+    """Write the message; returns 0, the pid of no child."""
     os.write(write_end, b"OSError:%x:%b" % (plan.error, TEXT_OF_STAGE[plan.stage]))
+    return 0
 
 
 def become(plan, preexec_fn, write_end):
@@ -122,18 +121,15 @@ def become(plan, preexec_fn, write_end):
         os._exit(255)
 
 
-def start_by_fork(plan, executable, preexec_fn, cwd):
-    """Start the plan's program in a forked child that calls preexec_fn first; return its pid."""
+def start_by_fork(popen, plan, executable, preexec_fn, cwd):
+    """Start the plan's program in a forked child that calls preexec_fn first."""
 
     def fork(read_end, write_end):
-        pid = os.fork()
-        if pid == 0:
-            become(plan, preexec_fn, write_end)
-        return pid
+        return _spawn.fork_for(popen, become, plan, preexec_fn, write_end)
 
     refuse_at_shutdown()
     with no_collection():
-        return start_with_pipe(fork, executable, cwd)
+        start_with_pipe(popen, fork, executable, cwd)
 
 
 def hook():
@@ -145,8 +141,8 @@ def hook():
     return None if current is fork_exec else current
 
 
-def start_by_hook(hook, executable, programs, env, preexec_fn, arguments, parent_ends):
-    """Start the program by a function in place of our fork_exec(); return the child's pid."""
+def start_by_hook(popen, hook, executable, programs, env, preexec_fn, arguments, parent_ends):
+    """Start the program by a function in place of our fork_exec()."""
     a = arguments
     to_child, from_child, errors = parent_ends
 
@@ -162,7 +158,7 @@ def start_by_hook(hook, executable, programs, env, preexec_fn, arguments, parent
         command = (a["args"], tuple(programs), a["close_fds"], keep, a["cwd"], env)
         return hook(*command, *ends, *session, *rest)
 
-    return start_with_pipe(fork, executable, a["cwd"])
+    start_with_pipe(popen, fork, executable, a["cwd"])
 
 
 def fork_exec(args, executable_list, close_fds, pass_fds, cwd, env, p2cread, p2cwrite, c2pread, c2pwrite,
@@ -178,11 +174,5 @@ def fork_exec(args, executable_list, close_fds, pass_fds, cwd, env, p2cread, p2c
     plan = _spawn.Plan(args, executable_list, close_fds, keep, cwd, env, p2cread, c2pwrite, errwrite,
                        restore_signals, start_new_session, group, gid, gids, uid, umask)  # fmt: skip
     if preexec_fn is not None:
-        pid = os.fork()
-        if pid == 0:
-            become(plan, preexec_fn, errpipe_write)
-        return pid
-    pid = plan.start(_public._USE_VFORK)
-    if not pid:
-        tell_failure(plan, errpipe_write)
-    return pid
+        return _spawn.fork_for(None, become, plan, preexec_fn, errpipe_write)
+    return plan.start(_public._USE_VFORK) or tell_failure(plan, errpipe_write)

@@ -5,6 +5,8 @@ import subprocess as _stdlib
 import sys
 from typing import Any
 
+from hasten.subprocess._descriptors import Descriptors
+
 PIPE, STDOUT, DEVNULL = _stdlib.PIPE, _stdlib.STDOUT, _stdlib.DEVNULL
 
 try:
@@ -18,59 +20,65 @@ except ImportError:
 
 
 class Handles:
-    """The ends of three streams.
+    """The part of Popen that opens the descriptors which connect it with the child.
 
-    child: what becomes stdin, stdout and stderr in the child, -1 where it inherits the parent's.
-    parent: the other ends of pipes, -1 where there is none.
-    owned: the descriptors among the child's that have been opened here, and are closed after the start.
+    _descriptors owns all that has been opened here, until the parent's ends belong to file objects and the
+    child's ends are closed.  A subclass may have a _get_handles() of its own: then there is none, and the ends
+    are known by the standard library's rule alone (a child's end that has a counterpart, and _devnull).
     """
 
-    __slots__ = ("child", "devnull", "owned", "parent", "pipesize")
+    pipesize: int
+    _descriptors: "Descriptors | None" = None
+    _closed_child_pipe_fds = False
 
-    def __init__(self, pipesize):
-        self.pipesize = pipesize
-        self.child, self.parent, self.owned = [-1, -1, -1], [-1, -1, -1], []
-        self.devnull = -1
+    def _get_handles(self, stdin, stdout, stderr):
+        """Open the pipes.  Returns the child's and the parent's end of stdin, the parent's and the child's
+        of stdout, and of stderr; -1 for one that there is not."""
+        self._descriptors = Descriptors()
+        p2cread, p2cwrite = self._ends_of(0, stdin, -1)
+        c2pwrite, c2pread = self._ends_of(1, stdout, -1)
+        errwrite, errread = self._ends_of(2, stderr, c2pwrite)
+        return p2cread, p2cwrite, c2pread, c2pwrite, errread, errwrite
 
-    def open(self, streams):
-        """Open what the three arguments of Popen ask for.  After an exception nothing is left open."""
-        try:
-            for place, stream in enumerate(streams):
-                if stream is not None:
-                    self.child[place] = self.open_one(place, stream)
-        except BaseException:
-            self.close_owned()
-            for end in self.parent:
-                if end != -1:
-                    os.close(end)
-            raise
-
-    def open_one(self, place, stream):
+    def _ends_of(self, place, stream, stdout_end):
+        """The child's and the parent's end of one stream."""
+        if stream is None:
+            return -1, -1
         if stream == PIPE:
-            return self.open_pipe(place)
+            return self._open_pipe(place)
         if stream == DEVNULL:
-            return self.open_devnull()
+            return self._get_devnull(), -1
         if stream == STDOUT and place == 2:
             standard_output: Any = sys.__stdout__  # None, and an AttributeError, without one
-            return self.child[1] if self.child[1] != -1 else standard_output.fileno()
-        return stream if isinstance(stream, int) else stream.fileno()
+            return stdout_end if stdout_end != -1 else standard_output.fileno(), -1
+        return stream if isinstance(stream, int) else stream.fileno(), -1
 
-    def open_pipe(self, place):
-        read_end, write_end = os.pipe()
-        child, parent = (write_end, read_end) if place else (read_end, write_end)
-        self.owned.append(child)
-        self.parent[place] = parent
+    def _open_pipe(self, place):
+        reader, writer = self._descriptors.pipe()
         if self.pipesize > 0 and SET_PIPE_SIZE is not None:
-            fcntl.fcntl(write_end, SET_PIPE_SIZE, self.pipesize)
-        return child
+            fcntl.fcntl(writer, SET_PIPE_SIZE, self.pipesize)
+        return (writer, reader) if place else (reader, writer)
 
-    def open_devnull(self):
-        if self.devnull == -1:
-            self.devnull = os.open(os.devnull, os.O_RDWR)
-            self.owned.append(self.devnull)
-        return self.devnull
+    def _get_devnull(self):
+        """A descriptor of /dev/null, the same one at every call."""
+        if "_devnull" not in vars(self):
+            if self._descriptors is None:
+                self._descriptors = Descriptors()
+            self._devnull = self._descriptors.open(os.devnull, os.O_RDWR)
+        return self._devnull
 
-    def close_owned(self):
-        """Close the child's ends, each once, however often this is called."""
-        while self.owned:
-            os.close(self.owned.pop())
+    def _close_pipe_fds(self, p2cread, p2cwrite, c2pread, c2pwrite, errread, errwrite):
+        """Close the child's ends of the pipes, and /dev/null."""
+        self._closed_child_pipe_fds = True  # first: what an interrupt leaves open is closed with _descriptors
+        devnull = vars(self).get("_devnull", -1)
+        for child, parent in ((p2cread, p2cwrite), (c2pwrite, c2pread), (errwrite, errread)):
+            if parent != -1 and child not in (-1, devnull):
+                self._close_end(child)
+        if devnull != -1:
+            self._close_end(devnull)
+
+    def _close_end(self, fd):
+        if self._descriptors is not None and fd in self._descriptors:
+            self._descriptors.close(fd)
+        else:
+            os.close(fd)

@@ -11,12 +11,15 @@ from typing import Any
 
 from hasten.subprocess import _arguments, _start, _streams, _tree
 from hasten.subprocess._handles import STDOUT, Handles
+from hasten.subprocess._shown import with_parts
+from hasten.subprocess._wait import abandon
 from hasten.subprocess._waits import Waits
 
 _public = sys.modules[__package__]
 
 
-class Popen(_streams.Streams, Waits, _stdlib.Popen):
+@with_parts(Handles, _streams.Streams, Waits)
+class Popen(_stdlib.Popen):
     """Popen(args, ...): a child process that runs a program.
 
     args: the program and its arguments, a sequence of str, bytes or paths; or one of these alone, the program
@@ -39,11 +42,8 @@ class Popen(_streams.Streams, Waits, _stdlib.Popen):
     SubprocessError for impossible arguments.  Threads may share an instance, except in communicate().
     """
 
-    __module__ = "hasten.subprocess"
-
     pid: Any  # None until the child has been started
     _child_created = False
-    _handles: Handles
 
     def __class_getitem__(cls, item, /):
         return types.GenericAlias(cls, item)
@@ -57,6 +57,7 @@ class Popen(_streams.Streams, Waits, _stdlib.Popen):
                  pass_fds=(), *, user=None, group=None, extra_groups=None,
                  encoding=None, errors=None, text=None, umask=-1, pipesize=-1,
                  process_group=None):  # fmt: skip
+        """Start the child; see the class for the arguments."""
         _public._cleanup()
         bufsize, pipesize = _whole("bufsize", bufsize), _whole("pipesize", pipesize)
         if stdout is STDOUT:
@@ -82,41 +83,53 @@ class Popen(_streams.Streams, Waits, _stdlib.Popen):
         self.encoding, self.errors = encoding, errors
         self._waitpid_lock = threading.Lock()
         self._sigint_wait_secs = 0.25
-        self._communication_started = False
-        self._exchange = None
+        self._communication_started = self._closed_child_pipe_fds = False
+        self._input = None
         if group is not None or extra_groups is not None or user is not None:
             group, user = _arguments.group_id(group), _arguments.user_id(user)
             extra_groups = _arguments.group_ids(extra_groups)
-        ends = self._get_handles(stdin, stdout, stderr)
+        group_options = [-1 if process_group is None else process_group]
+        if process_group is None and sys.version_info < (3, 11):
+            group_options = []  # an _execute_child() from then does not know it
+        ends = None
         try:
+            ends = self._get_handles(stdin, stdout, stderr)
             self._make_streams(ends, bufsize)
             self._execute_child(args, executable, preexec_fn, close_fds, pass_fds, cwd, env,
                                 startupinfo, creationflags, shell, *ends, restore_signals,
-                                group, extra_groups, user, umask, start_new_session,
-                                -1 if process_group is None else process_group)  # fmt: skip
+                                group, extra_groups, user, umask, start_new_session, *group_options)  # fmt: skip
+            if self._descriptors is not None:
+                self._descriptors.give_up_all()  # what is left has been passed on by an _execute_child()
+                self._descriptors = None
         except BaseException:
-            self._close_streams()
+            self._close_after_failure(ends)
             raise
-        finally:
-            self._handles.close_owned()
 
-    def _get_handles(self, stdin, stdout, stderr) -> tuple[int, int, int, int, int, int]:
-        """Open the pipes.  Returns the child's and the parent's end of stdin, the parent's and the child's
-        of stdout, and of stderr; -1 for one that there is not."""
-        self._handles = handles = Handles(self.pipesize)
-        handles.open((stdin, stdout, stderr))
-        child, parent = handles.child, handles.parent
-        return child[0], parent[0], parent[1], child[1], parent[2], child[2]
+    def _close_after_failure(self, ends):
+        """Close all that has been opened for a child that could not be started."""
+        owner = self._descriptors
+        try:
+            self._close_streams()
+            if ends is not None and not self._closed_child_pipe_fds:
+                self._close_pipe_fds(*ends)
+            elif owner is not None and getattr(self._execute_child, "__func__", None) is not execute_child:
+                for end in (ends[0], ends[3], ends[5]):
+                    owner.give_up(end)  # has been closed there; its number may mean another file by now
+        finally:
+            if owner is not None:
+                owner.close_all()
+                self._descriptors = None
 
     def _execute_child(self, args, executable, preexec_fn, close_fds,
                        pass_fds, cwd, env, startupinfo, creationflags, shell,
                        p2cread, p2cwrite, c2pread, c2pwrite, errread, errwrite,
                        restore_signals, gid, gids, uid, umask,
-                       start_new_session, process_group):  # fmt: skip
+                       start_new_session, process_group=-1):  # fmt: skip
         """Start the child, and close its ends of the pipes."""
         args, executable = _start.command_of(args, executable, shell)
         sys.audit("subprocess.Popen", executable, args, cwd, env)
-        self.pid = _start.start(
+        _start.start(
+            self,
             executable,
             env,
             preexec_fn,
@@ -138,8 +151,7 @@ class Popen(_streams.Streams, Waits, _stdlib.Popen):
             },
             (p2cwrite, c2pread, errread),
         )
-        self._child_created = True
-        self._handles.close_owned()
+        self._close_pipe_fds(p2cread, p2cwrite, c2pread, c2pwrite, errread, errwrite)
 
     def __repr__(self):
         text = f"<{type(self).__name__}: returncode: {self.returncode} args: {self.args!r}>"
@@ -167,14 +179,7 @@ class Popen(_streams.Streams, Waits, _stdlib.Popen):
             else:
                 self.wait()
 
-    def __del__(self, _last=sys.maxsize, _warn=warnings.warn, _public=_public):
-        if not self._child_created:
-            return
-        if self.returncode is None:
-            _warn(f"subprocess {self.pid} is still running", ResourceWarning, source=self)
-        self._internal_poll(_deadstate=_last)
-        if self.returncode is None and _public._active is not None:
-            _public._active.append(self)  # reaped at a later start
+    __del__ = abandon
 
     def send_signal(self, sig):
         """Send a signal to the child, unless it is known to have ended.
@@ -215,6 +220,9 @@ def _whole(name, number):
     if not isinstance(number, int):
         raise TypeError(f"{name} must be an integer")
     return number
+
+
+execute_child = Popen._execute_child
 
 
 class _Missing:

@@ -7,10 +7,13 @@ import subprocess as _stdlib
 import sys
 from contextlib import suppress
 
+from hasten.subprocess._shown import shown
+
 _public = sys.modules[__package__]
 _active = _stdlib._active
 
 
+@shown
 def _cleanup():
     """Wait for those that have ended.  Does not block."""
     active = _public._active

@@ -4,20 +4,21 @@ import subprocess as _stdlib
 import sys
 import types
 
+from hasten.subprocess._shown import shown
+
 DRAIN_SECONDS = 0.25  # for what was written before the kill; somebody that the kill missed may hold the pipe
 PIPE, STDOUT = _stdlib.PIPE, _stdlib.STDOUT
 CalledProcessError, TimeoutExpired = _stdlib.CalledProcessError, _stdlib.TimeoutExpired
 _public = sys.modules[__package__]
 
 
+@shown
 class CompletedProcess(_stdlib.CompletedProcess):
     """CompletedProcess(args, returncode, stdout=None, stderr=None): how a child has ended; run() returns it.
 
     returncode: its exit status; -N if signal N has killed it.  stdout, stderr: bytes or str, None for what
     was not captured.
     """
-
-    __module__ = "hasten.subprocess"
 
     def __class_getitem__(cls, item, /):
         return types.GenericAlias(cls, item)
@@ -38,6 +39,7 @@ class CompletedProcess(_stdlib.CompletedProcess):
             raise CalledProcessError(self.returncode, self.args, self.stdout, self.stderr)
 
 
+@shown
 def run(*popenargs, input=None, capture_output=False, timeout=None, check=False, kill_tree=False, **kwargs):
     """Run a program, wait for its end, and return a CompletedProcess.
 
@@ -82,6 +84,7 @@ def _end(process, tree, error):
         process.wait()
 
 
+@shown
 def call(*popenargs, timeout=None, **kwargs):
     """Run a program, wait for its end, and return its exit status.
 
@@ -96,6 +99,7 @@ def call(*popenargs, timeout=None, **kwargs):
             raise
 
 
+@shown
 def check_call(*popenargs, **kwargs):
     """call(), but an exit status other than 0 raises CalledProcessError.  Returns 0."""
     returncode = _public.call(*popenargs, **kwargs)
@@ -105,6 +109,7 @@ def check_call(*popenargs, **kwargs):
     return 0
 
 
+@shown
 def check_output(*popenargs, timeout=None, **kwargs):
     """Run a program and return what it wrote to stdout, bytes or str.
 
@@ -121,6 +126,7 @@ def check_output(*popenargs, timeout=None, **kwargs):
     return _public.run(*popenargs, stdout=PIPE, timeout=timeout, check=True, **kwargs).stdout
 
 
+@shown
 def getstatusoutput(cmd, *, encoding=None, errors=None):
     """Run a command line in a shell; return (exit status, what it wrote to stdout and stderr).
 
@@ -136,6 +142,7 @@ def getstatusoutput(cmd, *, encoding=None, errors=None):
     return status, output[:-1] if output.endswith("\n") else output
 
 
+@shown
 def getoutput(cmd, *, encoding=None, errors=None):
     """What a command line in a shell writes to stdout and stderr: getstatusoutput() without the status."""
     return _public.getstatusoutput(cmd, encoding=encoding, errors=errors)[1]

@@ -7,6 +7,7 @@ has been forked for that, into the program.
 
 import os as _os
 
+from libc.errno cimport errno
 from libc.limits cimport INT_MAX
 from libc.stdlib cimport free, malloc
 from cpython.object cimport PyObject
@@ -17,9 +18,14 @@ cdef extern from "Python.h":
     int fs_bytes "PyUnicode_FSConverter"(object path, void *result) except 0
     object index "PyNumber_Index"(object number)
     char *text_of "PyBytes_AS_STRING"(object data) noexcept
+    void before_fork "PyOS_BeforeFork"() noexcept
+    void after_fork_parent "PyOS_AfterFork_Parent"() noexcept
+    void after_fork_child "PyOS_AfterFork_Child"() noexcept
 
 cdef extern from "unistd.h" nogil:
     char **environ
+    pid_t fork()
+    void _exit(int status)
 
 cdef extern from "_spawn.h" nogil:
     enum:
@@ -148,11 +154,11 @@ cdef class Plan:
         self.p.group_count, self.p.sets_groups = len(gids), True
         return 0
 
-    def start(self, bint by_vfork=True):
+    def start(self, bint by_vfork=True, popen=None):
         """Start the child.  Returns its pid, or 0 after a failure: see *error* and *stage*.
 
-        by_vfork: by vfork(), unless the plan or the system needs a fork().  Waits until the child runs the
-        program, without the GIL.
+        by_vfork: by vfork(), unless the plan or the system needs a fork().  popen: who gets the child.  Waits
+        until the child runs the program, without the GIL.
         """
         cdef pid_t pid
         if self.p.env == NULL:
@@ -160,7 +166,10 @@ cdef class Plan:
         by_vfork = by_vfork and not portable
         with nogil:
             pid = hs_spawn(&self.p, by_vfork)
-        return pid if pid > 0 else 0
+        if pid <= 0:
+            return 0
+        give(popen, pid)
+        return pid
 
     def become(self, preexec_fn):
         """Turn this process into the program.  Comes back after a failure only: see *error* and *stage*.
@@ -183,6 +192,46 @@ cdef class Plan:
     def stage(self):
         """In which part of the start it failed: PREPARE, CHDIR or EXEC."""
         return self.p.stage
+
+
+cdef int give(popen, pid_t pid) except -1:
+    """Make a Popen responsible for a child, in the step that has started it: nothing that a signal handler
+    raises comes in between, and the child would be lost if it did."""
+    if popen is not None:
+        popen.pid = pid
+        popen._child_created = True
+    return 0
+
+
+def fork_for(popen, child, *args):
+    """Fork; returns the child's pid, which popen (None for nobody) gets, too.
+
+    The child calls child(*args), which is not to return.  Whatever that raises, or a signal handler before it,
+    ends the child: it must not go on as a second parent.  Without os.fork()'s warning about threads: that is for programs that fork, and here it is known what the
+    child does.  The hooks of os.register_at_fork() are called.
+    """
+    cdef pid_t pid
+    before_fork()
+    pid = fork()
+    if pid == 0:
+        try:
+            after_fork_child()
+            child(*args)
+        finally:
+            _exit(255)
+    cdef int error = errno
+    after_fork_parent()
+    if pid < 0:
+        raise OSError(error, _os.strerror(error))
+    give(popen, pid)
+    return pid
+
+
+def posix_spawn_for(popen, *args, **kwargs):
+    """os.posix_spawn(); popen gets the child's pid, which is returned, too."""
+    pid = _os.posix_spawn(*args, **kwargs)
+    give(popen, pid)
+    return pid
 
 
 cdef int integer(number) except? -1:

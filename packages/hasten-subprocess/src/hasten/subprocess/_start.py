@@ -17,6 +17,7 @@ DEFAULT_PATH = os.fsencode(os.defpath)
 _public = sys.modules[__package__]
 
 _USE_VFORK = True
+_HAVE_POSIX_SPAWN_CLOSEFROM = hasattr(os, "POSIX_SPAWN_CLOSEFROM")  # since 3.13
 # Instead of fork() where there is no vfork(); where there is, only if somebody asks for it
 _USE_POSIX_SPAWN = hasattr(os, "posix_spawn") and (
     os.environ.get("_PYTHON_SUBPROCESS_USE_POSIX_SPAWN", str(int(not _spawn.HAVE_VFORK))) == "1"
@@ -50,8 +51,8 @@ def programs_of(executable, packed):
     return [folder + name if folder[-1:] in (b"", b"/") else b"%b/%b" % (folder, name) for folder in folders]
 
 
-def start(executable, env, preexec_fn, arguments, parent_ends):
-    """Start the program and return the child's pid.
+def start(popen, executable, env, preexec_fn, arguments, parent_ends):
+    """Start the program; popen gets the child.
 
     arguments: those of _spawn.Plan, but programs and env, by name.  parent_ends: three descriptors that the
     child has no use for.  Raises OSError, SubprocessError, TypeError or ValueError.
@@ -62,21 +63,21 @@ def start(executable, env, preexec_fn, arguments, parent_ends):
         and can_posix_spawn(arguments)
         and os.path.dirname(executable)
     ):
-        return posix_spawn(executable, env, arguments, parent_ends)
+        posix_spawn(popen, executable, env, arguments, parent_ends)
+        return
     packed = None if env is None else _spawn.pack_environment(env)
     programs = programs_of(executable, packed)
     hook = _error_pipe.hook()
     if hook is not None:
-        return _error_pipe.start_by_hook(
-            hook, executable, programs, packed, preexec_fn, arguments, parent_ends
+        _error_pipe.start_by_hook(
+            popen, hook, executable, programs, packed, preexec_fn, arguments, parent_ends
         )
+        return
     plan = _spawn.Plan(programs=programs, env=packed, **arguments)
     if preexec_fn is not None:
-        return _error_pipe.start_by_fork(plan, executable, preexec_fn, arguments["cwd"])
-    pid = plan.start(_public._USE_VFORK)
-    if not pid:
+        _error_pipe.start_by_fork(popen, plan, executable, preexec_fn, arguments["cwd"])
+    elif not plan.start(_public._USE_VFORK, popen):
         raise failure(plan.error, plan.stage, executable, arguments["cwd"])
-    return pid
 
 
 def failure(error, stage, executable, cwd):
@@ -98,11 +99,11 @@ def can_posix_spawn(arguments):
         or operator.index(arguments["umask"]) >= 0
         or any(arguments[name] is not None for name in ("gid", "gids", "uid"))
         or any(0 <= arguments[name] <= 2 for name in ("stdin", "stdout", "stderr"))
-        or (arguments["close_fds"] and not hasattr(os, "POSIX_SPAWN_CLOSEFROM"))
+        or (arguments["close_fds"] and not _public._HAVE_POSIX_SPAWN_CLOSEFROM)
     )
 
 
-def posix_spawn(executable, env, arguments, parent_ends):
+def posix_spawn(popen, executable, env, arguments, parent_ends):
     """Start the program by os.posix_spawn(), which raises OSError with its name."""
     actions: list[tuple] = [(os.POSIX_SPAWN_CLOSE, end) for end in parent_ends if end != -1]
     for place, name in enumerate(("stdin", "stdout", "stderr")):
@@ -114,6 +115,6 @@ def posix_spawn(executable, env, arguments, parent_ends):
     if arguments["restore_signals"]:
         defaults = [getattr(signal, name) for name in ("SIGPIPE", "SIGXFSZ") if hasattr(signal, name)]
     environment = os.environ if env is None else env
-    return os.posix_spawn(
-        executable, arguments["args"], environment, file_actions=actions, setsigdef=defaults
+    _spawn.posix_spawn_for(
+        popen, executable, arguments["args"], environment, file_actions=actions, setsigdef=defaults
     )

@@ -8,14 +8,16 @@ attribute of the instance like any other, which may be replaced.
 import errno
 import io
 import subprocess as _stdlib
-from time import monotonic
+import sys
 
+from hasten.subprocess import _by_selector
 from hasten.subprocess._communicate import Exchange, decode
 from hasten.subprocess._pipe_end import PipeEnd
 from hasten.subprocess._waits import deadline_after
 
 TimeoutExpired = _stdlib.TimeoutExpired
 NAMES = ("stdin", "stdout", "stderr")
+_public = sys.modules[__package__]
 
 
 class Stream:
@@ -32,13 +34,26 @@ class Stream:
         return end.open_in(vars(popen), self.name)
 
 
+class Collected:
+    """The attribute _fileobj2output: what communicate() has read so far, by file object."""
+
+    def __get__(self, popen, owner=None):
+        exchange = None if popen is None else popen._exchange
+        if exchange is None:
+            who = owner.__name__ if popen is None else type(popen).__name__
+            raise AttributeError(f"{who!r} object has no attribute '_fileobj2output'")
+        outputs = ((popen.stdout, exchange.stdout), (popen.stderr, exchange.stderr))
+        return {stream: [data] if data else [] for stream, data in outputs if stream}
+
+
 class Streams:
     """The part of Popen that exchanges data with the child."""
 
     stdin, stdout, stderr = map(Stream, NAMES)
+    _fileobj2output = Collected()
     _ends: dict[str, PipeEnd] = {}
     _communication_started: bool
-    _exchange: "Exchange | None"
+    _exchange: "Exchange | None" = None
 
     def _make_streams(self, ends, bufsize):
         """Take over the parent's ends; self.stdin and so on are theirs from now on."""
@@ -55,7 +70,7 @@ class Streams:
                 vars(self)[name] = None
                 continue
             mode = "wb" if name == "stdin" else "rb"
-            pending[name] = PipeEnd(fd, mode, bufsize, self.encoding, self.errors, lines)
+            pending[name] = PipeEnd(fd, mode, bufsize, self.encoding, self.errors, lines, self._descriptors)
         if pending and not is_safe_to_postpone(bufsize, self.encoding, self.errors):
             for name in pending:
                 getattr(self, name)  # what is wrong with the arguments is to be seen before the child starts
@@ -117,16 +132,37 @@ class Streams:
     def _communicate(self, input, endtime, orig_timeout):
         """communicate() with pipes; endtime: a time of the monotonic clock, or None."""
         if self._exchange is None:
+            if _by_selector.is_wanted(self):
+                return _by_selector.communicate(self, input, endtime, orig_timeout)
             self._exchange = self._begin_exchange(input)
         exchange = self._exchange
-        if not exchange.pump(None if endtime is None else endtime - monotonic()):
+        if not exchange.pump(self._remaining_time(endtime)):
             raise TimeoutExpired(self.args, orig_timeout, exchange.stdout or None, exchange.stderr or None)
         try:
-            self.wait(timeout=None if endtime is None else endtime - monotonic())
+            self.wait(timeout=self._remaining_time(endtime))
         except TimeoutExpired as error:
             error.timeout = orig_timeout
             raise
         return self._result("stdout", exchange.stdout), self._result("stderr", exchange.stderr)
+
+    def _remaining_time(self, endtime):
+        """The seconds until a time of the monotonic clock; None for no end."""
+        return None if endtime is None else endtime - _public._time()
+
+    def _check_timeout(self, endtime, orig_timeout, stdout_seq, stderr_seq, skip_check_and_raise=False):
+        """Raise TimeoutExpired, with lists of bytes as output, if the time has come; or in any case."""
+        if endtime is None or not (skip_check_and_raise or _public._time() > endtime):
+            return
+        output, errors = (b"".join(parts) if parts else None for parts in (stdout_seq, stderr_seq))
+        raise TimeoutExpired(self.args, orig_timeout, output, errors)
+
+    def _save_input(self, input):
+        """Keep what is to be sent, as bytes, at the first call; for communicate() over a selector.
+
+        A program that has a function of its own in this place gets that way of communicate().
+        """
+        if self._input is None and self.stdin:
+            self._input_offset, self._input = 0, encoded(input, self) if input else input
 
     def _drain(self, seconds):
         """What has come from the outputs after at most so many seconds more, as a TimeoutExpired has it."""
@@ -138,8 +174,8 @@ class Streams:
 
     def _begin_exchange(self, input):
         stdin = self._stream("stdin")
-        if stdin and input and self.text_mode:
-            input = input.encode(stdin.encoding, stdin.errors or "strict")
+        if stdin and input:
+            input = encoded(input, self)
         if stdin and not isinstance(stdin, PipeEnd):
             self._flush_stdin(stdin)
         if stdin and not input:
@@ -171,7 +207,15 @@ class Streams:
             return self._translate_newlines(data or b"", stream.encoding, stream.errors)
         return data or b""
 
+    def _joined(self, stream, parts):
+        """What communicate() returns for an output that has come in parts."""
+        if parts is None:
+            return None
+        data = b"".join(parts)
+        return self._translate_newlines(data, stream.encoding, stream.errors) if self.text_mode else data
+
     def _translate_newlines(self, data, encoding, errors):
+        """Bytes as text, with universal newlines."""
         return decode(data, encoding, errors)
 
     def _close_streams(self):
@@ -190,6 +234,14 @@ class Streams:
             stream = self._stream(name)
             if stream:
                 stream.close()
+
+
+def encoded(input, popen):
+    """The input as the bytes that are sent."""
+    if not popen.text_mode:
+        return input
+    stdin = popen._stream("stdin")
+    return input.encode(stdin.encoding, stdin.errors or "strict")
 
 
 def descriptor_of(stream):
@@ -227,3 +279,6 @@ def is_safe_to_postpone(bufsize, encoding, errors):
     except Exception:
         return False
     return True
+
+
+_by_selector.standard_save_input = Streams._save_input

@@ -1,7 +1,10 @@
 # cython: freethreading_compatible=True
-"""Sleeping until a child, or any of many, has ended: wait_for_end() and wait_any().
+"""Sleeping until a child, or any of many, has ended, and learning how it ended.
 
-Neither reaps a child by itself, so that the status stays with whoever calls waitpid().
+wait_for_end() and wait_any() do not reap a child by themselves, so that the status stays with whoever calls
+waitpid().  reap() and poll() do, and keep what it says in one step: if a signal handler raised between
+waitpid() and the assignment, as it may anywhere in Python code, nobody would ever learn the status, and the
+pid of another process would be taken for the child's.
 """
 
 from libc.stdint cimport int64_t
@@ -15,8 +18,24 @@ from timeout cimport hs_seconds
 from hasten.subprocess._wait cimport (HS_WAIT_ENDED, HS_WAIT_ERROR, HS_WAIT_SIGNALS, HS_WAIT_TIMEOUT,
                                       hs_child, hs_wait_any, hs_wait_init)
 
-import os
-from libc.errno cimport errno
+from libc.errno cimport ECHILD, EINTR, errno
+
+cdef extern from "sys/wait.h" nogil:
+    int waitpid(int pid, int *status, int options)
+    int WNOHANG
+    bint WIFSTOPPED(int status)
+    int WSTOPSIG(int status)
+    bint WIFSIGNALED(int status)
+    int WTERMSIG(int status)
+    int WEXITSTATUS(int status)
+
+import os as _os
+import sys as _sys
+import warnings as _warnings
+
+cdef object os = _os
+cdef object builtin_waitpid = os.waitpid
+cdef dict standard_parts = {}  # the functions of ours that a program may have replaced, by name
 
 
 def wait_for_end(pid, timeout=None):
@@ -67,6 +86,119 @@ def wait_any(procs, timeout=None):
         if popen.poll() is None:
             popen.wait()  # another thread is about to set returncode
     return ended
+
+
+def reap(popen, int flags):
+    """Call waitpid() unless returncode is known, and set returncode if it tells.
+
+    flags: 0 or WNOHANG.  The caller holds popen._waitpid_lock.  With flags 0 it blocks, without the GIL; signal
+    handlers run, and what they raise ends the call.
+    """
+    if popen.returncode is not None:
+        return
+    if is_standard(popen, "_try_wait") and is_standard(popen, "_handle_exitstatus"):
+        if not reap_at_once(popen, flags):
+            popen.returncode = 0  # SIGCHLD is ignored, or something else has waited: nobody knows how it ended
+        return
+    pid, status = popen._try_wait(flags)
+    if pid == popen.pid:
+        popen._handle_exitstatus(status)
+
+
+def poll(popen, deadstate=None):
+    """Reap a child if it has ended and no other thread is at it; returns returncode.
+
+    deadstate: its returncode if there is no such child; None for 0.
+    """
+    if popen.returncode is not None:
+        return popen.returncode
+    lock = popen._waitpid_lock
+    if not lock.acquire(False):
+        return popen.returncode
+    try:
+        if popen.returncode is None:
+            poll_alone(popen, deadstate)
+    finally:
+        lock.release()
+    return popen.returncode
+
+
+def reap_unless_busy(popen):
+    """Reap a child if it has ended, and no other thread is at it; whether returncode is known now."""
+    lock = popen._waitpid_lock
+    if lock.acquire(False):
+        try:
+            reap(popen, WNOHANG)
+        finally:
+            lock.release()
+    return popen.returncode is not None
+
+
+def abandon(self, _maxsize=_sys.maxsize, _warn=_warnings.warn, _public=_sys.modules[__package__]):
+    """Popen.__del__(): a child that may still run is reaped at a later start, whatever raises meanwhile."""
+    if not self._child_created:
+        return
+    try:
+        if self.returncode is None:
+            _warn(f"subprocess {self.pid} is still running", ResourceWarning, source=self)
+    finally:
+        try:
+            self._internal_poll(_deadstate=_maxsize)
+        finally:
+            if self.returncode is None and _public._active is not None:
+                _public._active.append(self)
+
+
+def set_standard_parts(*functions):
+    """Tell which functions are Popen's own; another one in their place is called."""
+    standard_parts.update((function.__name__, function) for function in functions)
+
+
+cdef int poll_alone(popen, deadstate) except -1:
+    if is_standard(popen, "_handle_exitstatus"):
+        if not reap_at_once(popen, WNOHANG):
+            popen.returncode = 0 if deadstate is None else deadstate
+        return 0
+    try:
+        pid, status = os.waitpid(popen.pid, WNOHANG)
+        if pid == popen.pid:
+            popen._handle_exitstatus(status)
+    except OSError as error:
+        if deadstate is not None:
+            popen.returncode = deadstate
+        elif isinstance(error, ChildProcessError):
+            popen.returncode = 0
+    return 0
+
+
+cdef bint is_standard(popen, str name) except -1:
+    """Whether a part is ours, in the class and the instance, and so is os.waitpid."""
+    function = getattr(getattr(popen, name), "__func__", None)
+    return function is standard_parts.get(name) and os.waitpid is builtin_waitpid
+
+
+cdef bint reap_at_once(popen, int flags) except -1:
+    """waitpid(); sets returncode if the child has ended.  False if there is no such child."""
+    cdef int status = 0, pid = popen.pid, found
+    while True:
+        with nogil:
+            found = waitpid(pid, &status, flags)
+        if found >= 0:
+            break
+        if errno == ECHILD:
+            return False
+        if errno != EINTR:
+            raise OSError(errno, os.strerror(errno))
+        PyErr_CheckSignals()
+    if found == pid:
+        popen.returncode = returncode_of(status)
+    return True
+
+
+cdef int returncode_of(int status) noexcept:
+    if WIFSTOPPED(status):
+        return -WSTOPSIG(status)
+    return -WTERMSIG(status) if WIFSIGNALED(status) else WEXITSTATUS(status)
 
 
 cdef int checked_pid(pid) except -1:

@@ -5,10 +5,11 @@ import select
 import subprocess as _stdlib
 import sys
 from math import isnan
-from time import monotonic, sleep
+from time import monotonic as _time
+from time import sleep
 
 from hasten.subprocess import _spawn
-from hasten.subprocess._wait import wait_for_end
+from hasten.subprocess._wait import poll, reap, reap_unless_busy, set_standard_parts, wait_for_end
 
 LONGEST_SLEEP = 24 * 3600  # seconds; poll() takes milliseconds that fit into an int
 _CAN_USE_PIDFD_OPEN = hasattr(os, "pidfd_open") and _spawn.HAVE_VFORK
@@ -48,7 +49,7 @@ class Waits:
         """After Ctrl-C, which the child most likely has got too: let it end, once, and for a moment only."""
         seconds, self._sigint_wait_secs = self._sigint_wait_secs, 0
         if deadline is not None:
-            seconds = min(seconds, deadline - monotonic())
+            seconds = min(seconds, deadline - _public._time())
         if seconds > 0:
             try:
                 self._wait(timeout=seconds)
@@ -61,68 +62,42 @@ class Waits:
         if timeout is None:
             while self.returncode is None:
                 with self._waitpid_lock:
-                    self._reap(0)
+                    reap(self, 0)
             return self.returncode
         deadline = deadline_after(timeout)
         if timeout < 0:
             raise TimeoutExpired(self.args, timeout)
         ended = False
-        while not self._reap_unless_busy():
-            remaining = deadline - monotonic()
+        while not reap_unless_busy(self):
+            remaining = deadline - _public._time()
             if remaining <= 0:
                 raise TimeoutExpired(self.args, timeout)
             if ended:  # and yet not to be reaped: a debugger is before us, or another thread is at it
                 sleep(min(remaining, 0.001))
-            else:
-                ended = self._sleep_until_end(remaining)
+                continue
+            ended = self._sleep_until_end(remaining)
+            if not ended and remaining < LONGEST_SLEEP and not reap_unless_busy(self):
+                raise TimeoutExpired(self.args, timeout)  # whatever a clock says that the program has replaced
         return self.returncode
 
-    def _reap_unless_busy(self):
-        """Reap the child if it has ended, and no other thread is at it; whether returncode is known now."""
-        if self._waitpid_lock.acquire(False):
-            try:
-                self._reap(os.WNOHANG)
-            finally:
-                self._waitpid_lock.release()
-        return self.returncode is not None
-
-    def _reap(self, flags):
-        """Call waitpid().  The caller holds _waitpid_lock."""
-        if self.returncode is None:
-            pid, status = self._try_wait(flags)
-            if pid == self.pid:
-                self._handle_exitstatus(status)
-
-    def _try_wait(self, flags):
+    def _try_wait(self, wait_flags):
+        """waitpid() for the child: (pid, status).  The caller holds _waitpid_lock."""
         try:
-            return os.waitpid(self.pid, flags)
+            return os.waitpid(self.pid, wait_flags)
         except ChildProcessError:
             # SIGCHLD is ignored, or something else has waited for it: nobody knows how it ended
             return self.pid, 0
 
-    def _handle_exitstatus(self, status):
+    def _handle_exitstatus(self, sts):
         """Set returncode.  The caller holds _waitpid_lock."""
-        if os.WIFSTOPPED(status):
-            self.returncode = -os.WSTOPSIG(status)
+        if os.WIFSTOPPED(sts):
+            self.returncode = -os.WSTOPSIG(sts)
         else:
-            self.returncode = os.waitstatus_to_exitcode(status)
+            self.returncode = os.waitstatus_to_exitcode(sts)
 
-    def _internal_poll(self, _deadstate=None, _nohang=os.WNOHANG):
-        if self.returncode is not None or not self._waitpid_lock.acquire(False):
-            return self.returncode
-        try:
-            if self.returncode is None:
-                pid, status = os.waitpid(self.pid, _nohang)
-                if pid == self.pid:
-                    self._handle_exitstatus(status)
-        except OSError as error:
-            if _deadstate is not None:
-                self.returncode = _deadstate
-            elif isinstance(error, ChildProcessError):
-                self.returncode = 0
-        finally:
-            self._waitpid_lock.release()
-        return self.returncode
+    def _internal_poll(self, _deadstate=None):
+        """poll(), without blocking; _deadstate: the returncode of a child that is none of ours."""
+        return poll(self, _deadstate)
 
     def _sleep_until_end(self, seconds):
         """Sleep until the child has ended, or so many seconds have passed; whether it has ended."""
@@ -151,4 +126,7 @@ def deadline_after(timeout):
         return None
     if isnan(timeout):
         raise ValueError("timeout must be a number of seconds, not NaN")
-    return monotonic() + float(timeout)
+    return _public._time() + float(timeout)
+
+
+set_standard_parts(Waits._try_wait, Waits._handle_exitstatus)

@@ -1,0 +1,269 @@
+"""What is left when something raises in the middle: a signal handler, a debugger, a tracing function.
+
+Each scenario is run again and again, and in each run another line of the package raises, the first, the second
+and so on, until one run gets through.  After each, no descriptor may be open, no child be lost or a zombie, no
+lock be held, and where the object is still there, the next call must tell the truth.
+"""
+
+import functools
+import gc
+import os
+import signal
+import subprocess
+import sys
+import warnings
+
+import pytest
+from children import has_ended, is_gone
+
+import hasten.subprocess as ours
+from hasten.subprocess import PIPE, Popen
+
+PACKAGE = os.path.dirname(ours.__file__)
+MOST_LINES = 2000
+
+
+class Injected(BaseException):
+    """What a line raises."""
+
+
+class LineRaises:
+    """Trace a block, and raise at the line of this number, counted from 0."""
+
+    def __init__(self, number):
+        self.number, self.seen, self.pid = number, -1, os.getpid()
+        self.raised = None
+
+    def __enter__(self):
+        self.before = sys.gettrace()
+        sys.settrace(self.trace)
+        return self
+
+    def __exit__(self, kind, *_):
+        sys.settrace(self.before)
+        return kind is not None and issubclass(kind, Injected)
+
+    def trace(self, frame, event, argument):
+        if frame.f_code.co_name == "__del__" or not frame.f_code.co_filename.startswith(PACKAGE):
+            return None
+        if event == "line" and os.getpid() == self.pid:
+            self.seen += 1
+            if self.seen == self.number:
+                self.raised = f"{os.path.basename(frame.f_code.co_filename)}:{frame.f_lineno}"
+                raise Injected(self.raised)
+        return self.trace
+
+
+def at_every_line(scenario):
+    """Run the scenario until no line is left to raise in it; returns the lines that have raised."""
+    places = []
+    gc.freeze()  # so that collecting takes no time
+    for number in range(MOST_LINES):
+        before = descriptors()
+        with LineRaises(number) as injection, warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)
+            scenario()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)
+            gc.collect()
+        assert no_children(), f"a child is lost after {injection.raised}"
+        assert descriptors() == before, f"a descriptor is left after {injection.raised}"
+        if injection.raised is None:
+            return places
+        places.append(injection.raised)
+    raise AssertionError("it never gets through")
+
+
+def descriptors():
+    return sorted(os.listdir("/proc/self/fd"))
+
+
+def no_children():
+    """Whether all are gone that somebody has waited for, or that the next start will wait for."""
+    for child in list(ours._active):
+        child.kill()
+        with child:
+            """Its pipes are closed and it is waited for."""
+    ours._cleanup()
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return True
+    return False
+
+
+@pytest.fixture(autouse=True)
+def no_tracing():
+    """Neither a debugger's nor coverage's."""
+    if sys.gettrace() is not None:
+        pytest.skip("something else traces")
+    if not os.path.isdir("/proc/self/fd"):
+        pytest.skip("needs /proc")
+
+
+PIPES = {"stdin": PIPE, "stdout": PIPE, "stderr": PIPE}
+STARTS = {
+    "plain": {},
+    "pipes": PIPES,
+    "text": {**PIPES, "text": True, "bufsize": 1, "encoding": "utf-8"},
+    "files made at once": {**PIPES, "encoding": "utf-8", "errors": "strict", "bufsize": 7},
+    "devnull": {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.STDOUT},
+    "sized": {"stdout": PIPE, "stderr": subprocess.STDOUT, "pipesize": 4096},
+    "environment": {"env": {"A": "b"}, "cwd": "/", "pass_fds": [0, 1], "umask": 0o22},
+    "preexec_fn": {"stdin": PIPE, "preexec_fn": os.getpid},
+    "fails": {"stdin": PIPE, "executable": "/nonexistent"},
+    "preexec_fn fails": {"stdout": PIPE, "preexec_fn": int, "executable": "/nonexistent"},
+}
+
+
+@pytest.mark.parametrize("options", STARTS.values(), ids=list(STARTS))
+def test_starts(options):
+    def scenario():
+        try:
+            child = Popen(["true"], **options)
+        except OSError:
+            return
+        with child:
+            """Its pipes are closed, and it is waited for."""
+
+    assert at_every_line(scenario)
+
+
+def test_start_by_posix_spawn(monkeypatch):
+    monkeypatch.setattr(ours, "_USE_POSIX_SPAWN", True)
+    assert any(
+        place.startswith("_start.py")
+        for place in at_every_line(lambda: Popen(["/bin/true"], stdout=PIPE, close_fds=False).communicate())
+    )
+
+
+def test_start_by_a_function_in_place_of_ours(monkeypatch):
+    where, name = (ours, "_fork_exec") if sys.version_info >= (3, 11) else (ours._posixsubprocess, "fork_exec")
+    monkeypatch.setattr(where, name, functools.partial(getattr(where, name)))
+    assert at_every_line(lambda: Popen(["true"], stdout=PIPE).communicate())
+
+
+@pytest.mark.parametrize("tree", [False, True])
+@pytest.mark.parametrize("timeout", [None, 60])
+def test_run(timeout, tree):
+    results = []
+
+    def scenario():
+        done = ours.run(["cat"], input=b"abc", capture_output=True, timeout=timeout, kill_tree=tree)
+        results.append(done.stdout)
+
+    at_every_line(scenario)
+    assert results == [b"abc"]
+
+
+@pytest.mark.parametrize("tree", [False, True])
+def test_run_to_a_timeout(tree):
+    """The child is killed, whatever raises."""
+
+    def scenario():
+        with pytest.raises(ours.TimeoutExpired):
+            ours.run(["sleep", "1000"], timeout=0, capture_output=True, kill_tree=tree)
+
+    assert at_every_line(scenario)
+
+
+@pytest.mark.parametrize("call", [ours.call, ours.check_call, ours.check_output])
+def test_calls(call):
+    assert at_every_line(lambda: call(["true"]))
+
+
+def test_communicate_goes_on():
+    """What has been read or written before the line that raised is neither lost nor sent twice."""
+
+    def scenario():
+        nonlocal child
+        child = Popen(["cat"], stdin=PIPE, stdout=PIPE, stderr=PIPE)
+        with injection:
+            child.communicate(b"a" * 200_000)
+            places.append(None)
+
+    child, places = None, []
+    for number in range(MOST_LINES):
+        injection = LineRaises(number)
+        scenario()
+        given = None if child._communication_started and child._exchange is not None else b"a" * 200_000
+        if child.stdin is not None and not child.stdin.closed and child._exchange is None:
+            child._communication_started = False
+        out = child.communicate(given)[0]
+        assert set(out) <= set(b"a") and len(out) in (0, 200_000)
+        assert child.returncode == 0 and no_children()
+        if places:
+            return
+        places.clear()
+    raise AssertionError("it never gets through")
+
+
+@pytest.mark.parametrize("timeout", [None, 60])
+@pytest.mark.parametrize("call", ["wait", "poll", "communicate"])
+def test_the_status_is_not_lost(call, timeout, until):
+    """Nobody else can tell it once waitpid() has."""
+    arguments = () if call == "poll" else {"wait": (timeout,), "communicate": (None, timeout)}[call]
+    for number in range(MOST_LINES):
+        child = Popen(["sh", "-c", "exit 7"], stdout=PIPE)
+        until(lambda: has_ended(child.pid))  # noqa: B023
+        with LineRaises(number) as injection:
+            getattr(child, call)(*arguments)
+        child.stdout.close()
+        assert child.wait(60) == 7, f"after {injection.raised}"
+        assert not child._waitpid_lock.locked()
+        if injection.raised is None:
+            return
+    raise AssertionError("it never gets through")
+
+
+@pytest.mark.parametrize("call", ["terminate", "kill", "kill_tree"])
+def test_no_lock_is_held_after_a_signal(call, sleeper_of_ours):
+    for number in range(MOST_LINES):
+        child = sleeper_of_ours()
+        before = descriptors()
+        with LineRaises(number) as injection:
+            getattr(child, call)()
+        gc.collect()
+        assert descriptors() == before, f"a descriptor is left after {injection.raised}"
+        child.kill()
+        assert child.wait(60) < 0
+        if injection.raised is None:
+            return
+    raise AssertionError("it never gets through")
+
+
+@pytest.fixture
+def sleeper_of_ours():
+    return lambda: Popen(["sleep", "1000"])
+
+
+FAMILY = "sleep 1000 & sleep 1000 & echo $!; wait"
+
+
+def test_nobody_is_left_stopped_by_kill_tree(until):
+    """All that have been found are killed, whatever raises; who has not been found runs on."""
+    for number in range(MOST_LINES):
+        child = Popen(["sh", "-c", FAMILY], stdout=PIPE)
+        last = int(child.stdout.readline())
+        child.stdout.close()
+        with LineRaises(number) as injection:
+            child.kill_tree()
+        until(lambda: is_gone(last) or state_of(last) == "S")  # noqa: B023
+        child.kill()
+        assert child.wait(60) == -signal.SIGKILL, f"after {injection.raised}"
+        for pid in (last - 1, last):
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+        if injection.raised is None:
+            return
+    raise AssertionError("it never gets through")
+
+
+def state_of(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0]
+    except OSError:
+        return "gone"

@@ -1,4 +1,4 @@
-"""The public names of every module, as data: what the newest standard library has, and how to make one of each.
+"""The public names of every module, as data: what the newest stdlib has, and how to make one of each.
 
 `tests/public_names/newest.json` records the newest version's names, kinds and signatures; its maker is
 `record.py` beside it.  An older interpreter is compared with that record, as the API is the same on all.
@@ -9,6 +9,8 @@ from __future__ import annotations
 import importlib
 import inspect
 import json
+import os
+import sys
 import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -140,6 +142,9 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
 # Made by the modules for themselves, a type that only has the name here, or a process to start
 NOT_MADE = frozenset({"WorkerContext", "Queue@concurrent.futures.process", "LockType", "partial", "islice"})
 
+# Classes that are there on our side too, but cannot be used without what the interpreter lacks
+NEWER_CLASSES = {"InterpreterPoolExecutor": (3, 14)}
+
 
 def made(cls: type, name: str, stdlib_name: str) -> Any:
     """An instance, or None for what is not made by calling; Popen's runs `true`."""
@@ -150,6 +155,9 @@ def made(cls: type, name: str, stdlib_name: str) -> Any:
     if name == "Popen":
         process = cls(["true"])
         process.wait()
+        if process.returncode is None:  # a subclass that has a wait() of its own
+            os.waitpid(process.pid, 0)
+            process.returncode = 0
         return process
     return cls(*ARGUMENTS.get(name, ()))
 
@@ -159,7 +167,10 @@ def classes_of(side: Side, ours: str) -> Iterator[tuple[str, type, type | None]]
     module, running = side.module(ours), running_stdlib(ours)
     for name, entry in newest().get(MODULES[ours], {}).items():
         cls = getattr(module, name, None)
-        if entry["kind"] == "class" and inspect.isclass(cls):
+        usable = sys.version_info >= NEWER_CLASSES.get(name, (3,))
+        if entry["kind"] != "class" or not inspect.isclass(cls) or not usable:
+            continue
+        if hasattr(running, name) or cls.__module__ != MODULES[ours]:  # else the interpreter's, by a new name
             yield name, cls, getattr(running, name, None)
 
 

@@ -38,7 +38,9 @@ PLAUSIBLE: dict[str, Any] = {
     "typ": None,
 }
 # What is whole without an __init__, or cannot be made by __new__ alone
-COMPLETE = frozenset({"WorkerContext", "LockType", "lock", "serialize_iterator", "Queue@concurrent.futures.process"})
+COMPLETE = frozenset(
+    "WorkerContext LockType lock serialize_iterator ExceptHookArgs DoneAndNotDoneFutures".split()
+)
 BOUNDED = frozenset({"timeout", "block", "blocking", "wait"})  # given although they have a default
 SPECIAL = sorted(DUNDERS - {"__init__", "__call__", "__new__"}) + ["__del__", "__reduce__", "__hash__", "__dir__"]
 VALUES: tuple[object, ...] = (None, 1, "text", [])

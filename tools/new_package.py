@@ -64,8 +64,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"new_package: {error}", file=sys.stderr)
         return 2
     print(f"made {folder} (hasten.{module}) and added {factor_of(folder.name)} to tox.ini")
-    print(f"now: write src/hasten/{module}/, list its extensions in setup.py, its siblings in")
-    print("pyproject.toml; add it to the requirements of packages/hasten; run tools/check_packages.py")
+    print(f"now: write src/hasten/{module}/, list its siblings in pyproject.toml; add it to the")
+    print("requirements of packages/hasten; run tools/check_packages.py")
     return 0
 
 

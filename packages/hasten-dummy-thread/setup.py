@@ -1,18 +1,22 @@
+"""Compiles each .pyx under src.  The same file in every package: its source is tools/template/setup.py."""
+
+from pathlib import Path
+
 from setuptools import Extension, setup
 
 
-def extension(name):
+def extension(source):
     ext = Extension(
-        "hasten._dummy_thread." + name,
-        ["src/hasten/_dummy_thread/" + name + ".pyx"],
-        include_dirs=["include", "src/hasten/_dummy_thread"],
+        ".".join(source.relative_to("src").with_suffix("").parts),
+        [str(source)],
+        include_dirs=["include", str(source.parent)],
         extra_compile_args=["-O3"],
     )
     # "src": otherwise Cython ignores the package's own .pxd files without a word
     ext.cython_include_dirs = ["src", "include"]
     ext.cython_directives = {
         "language_level": 3,
-        "binding": False,  # method descriptors, which CPython 3.11+ specialises
+        "binding": True,  # methods bind as those of Python do, and CPython 3.11+ specialises their calls
         "embedsignature": True,
         "embedsignature.format": "clinic",  # the one inspect.signature() understands
         "auto_pickle": False,
@@ -22,4 +26,4 @@ def extension(name):
     return ext
 
 
-setup(ext_modules=[extension(name) for name in ("_waits", "_threads", "_locks", "_locals")])
+setup(ext_modules=[extension(source) for source in sorted(Path("src").rglob("*.pyx"))])

@@ -147,41 +147,18 @@ def copy_headers(repository: Path) -> Path:
     return include
 
 
-def test_setup_py_may_list_its_extensions_one_by_one(repository, findings):
-    replace(
-        repository / "packages/hasten-base/setup.py",
-        '[extension(name) for name in ("_core",)]',
-        '[extension("_core")]',
-    )
-    assert findings() == []
-
-
-def test_setup_py_may_list_more_extensions(repository, findings):
-    home = repository / "packages/hasten-base"
-    shutil.copy(home / "src/hasten/_base/_core.pyx", home / "src/hasten/_base/_more.pyx")
-    replace(home / "setup.py", '("_core",)', '("_core", "_more")')
-    assert findings() == []
-
-
 @pytest.mark.parametrize(
-    ("old", "new"),
-    [('"-O3"', '"-O2"'), ('"auto_pickle": False', '"auto_pickle": True'), ("hasten._base.", "hasten.other.")],
+    ("old", "new"), [('"-O3"', '"-O2"'), ('"auto_pickle": False', '"auto_pickle": True'), ("same file", "file")]
 )
 def test_setup_py_that_differs(repository, findings, old, new):
     replace(repository / "packages/hasten-base/setup.py", old, new)
-    assert findings() == [
-        "packages/hasten-base/setup.py: differs from tools/template/setup.py in more than names"
-    ]
+    assert findings() == ["packages/hasten-base/setup.py: differs from tools/template/setup.py"]
 
 
-def test_a_pyx_that_is_not_built(repository, findings):
-    (repository / "packages/hasten-base/src/hasten/_base/_more.pyx").touch()
-    assert findings() == ["packages/hasten-base/setup.py: _more.pyx is not among the extensions"]
-
-
-def test_an_extension_without_a_source(repository, findings):
-    replace(repository / "packages/hasten-base/setup.py", '("_core",)', '("_core", "_more")')
-    assert findings() == ["packages/hasten-base/setup.py: extension _more has no _more.pyx"]
+def test_setup_py_builds_what_there_is(repository, findings):
+    home = repository / "packages/hasten-base"
+    shutil.copy(home / "src/hasten/_base/_core.pyx", home / "src/hasten/_base/_more.pyx")
+    assert findings() == []
 
 
 def test_no_setup_py_beside_a_pyx(repository, findings):

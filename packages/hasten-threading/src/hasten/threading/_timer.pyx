@@ -106,6 +106,7 @@ cdef class Pending:
         """Take the timer out of the heap, so that it never fires; False if it has fired."""
         if not unschedule(self):
             return False
+        disarm(self)
         end_unrun(self)
         return True
 
@@ -139,7 +140,6 @@ cdef bint unschedule(Pending pending) except -1:
     else:
         hs_mutex_unlock(&service.guard)
     if removed:
-        pending.finished = None
         no_longer_awaited(pending)
         Py_DECREF(pending)
     return removed
@@ -159,6 +159,10 @@ cdef void no_longer_pending(Pending pending) noexcept:
     hs_mutex_lock(&service.guard)
     hs_store(&pending.over, 1)
     hs_wake_all(&service.joining, &service.guard)
+    try:
+        pending.timer._pending = None  # they refer to each other
+    except BaseException:
+        PyErr_WriteUnraisable(<PyObject *>pending)
 
 
 # ---- the service -------------------------------------------------------------------------------------------
@@ -293,7 +297,6 @@ def start_shared(timer, double seconds):
     except BaseException:
         if unschedule(pending):
             disarm(pending)
-            timer._pending = None
             leave_limbo(timer)
             no_longer_pending(pending)
         raise

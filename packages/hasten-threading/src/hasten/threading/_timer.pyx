@@ -280,6 +280,7 @@ cdef void end_unrun(Pending pending) noexcept:
 def start_shared(timer, double seconds):
     """Let the service fire this timer.  When it raises, the timer is as before."""
     cdef Pending pending = Pending.__new__(Pending)
+    cdef bint idle, scheduled = False
     claim(timer)
     try:
         pending.daemonic = timer.daemon
@@ -290,12 +291,14 @@ def start_shared(timer, double seconds):
         if not pending.daemonic:
             registry.wait_at_exit()
         timer._pending = pending.finished._pending = pending
-        if schedule(pending) or ready is None or not ready.is_set():
+        idle = schedule(pending)
+        scheduled = True
+        if idle or ready is None or not ready.is_set():
             need_service()
         timer._ident, timer._native_id = service_ids
         timer._started.set()
     except BaseException:
-        if unschedule(pending):
+        if not scheduled or unschedule(pending):
             disarm(pending)
             leave_limbo(timer)
             no_longer_pending(pending)

@@ -48,11 +48,6 @@ def _set_public(dict namespace):
     public = namespace
 
 
-def replaced(str name):
-    """What stands under this name in the module that users see."""
-    return public[name]
-
-
 # ---- the tables -----------------------------------------------------------------------------------------
 
 cdef object lock_tables():
@@ -168,8 +163,10 @@ def seconds_of(timeout):
 cdef object current():
     cdef object get_ident = public["get_ident"]
     cdef object ident = PyThread_get_thread_ident() if get_ident is own_ident else get_ident()
-    thread = active.get(ident)
-    return public["_DummyThread"]() if thread is None else thread
+    try:
+        return active[ident]
+    except KeyError:
+        return public["_DummyThread"]()
 
 
 def current_thread():

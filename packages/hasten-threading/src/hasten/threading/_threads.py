@@ -23,13 +23,13 @@ from hasten.threading._thread import (
     launch,
     leave_active,
     passes,
-    replaced,
     seconds_of,
 )
 
 _HAS_CONTEXT = sys.version_info >= (3, 14)
 _handle_of = operator.attrgetter(HANDLE) if HANDLE else None
 _hooks = _registry.hooks
+_public = vars(sys.modules["hasten.threading"])  # where users replace names: looked up there at each use
 
 
 class Event(_event.Event, _stdlib.Event):
@@ -38,7 +38,7 @@ class Event(_event.Event, _stdlib.Event):
 
 
 def _new_name(pattern):
-    return pattern % replaced("_counter")()
+    return pattern % _public["_counter"]()
 
 
 def _check_daemon(daemonic, where):
@@ -143,7 +143,7 @@ class Thread(_stdlib.Thread):
         self._args = args
         self._kwargs = {} if kwargs is None else kwargs
         if daemon is None:
-            daemon = replaced("current_thread")().daemon
+            daemon = _public["current_thread"]().daemon
         else:
             _check_daemon(daemon, "(sub)interpreter")
         self._daemonic = daemon
@@ -227,14 +227,14 @@ class Thread(_stdlib.Thread):
             self._delete()
 
     def _set_ident(self):
-        self._ident = replaced("get_ident")()
+        self._ident = _public["get_ident"]()
 
     def _set_native_id(self):
-        self._native_id = replaced("get_native_id")()
+        self._native_id = _public["get_native_id"]()
 
     def _delete(self):
         """Take the calling thread out of the list of those that run."""
-        leave_active(replaced("get_ident")())
+        leave_active(_public["get_ident"]())
 
     if _HAS_CONTEXT:
 
@@ -255,7 +255,7 @@ class Thread(_stdlib.Thread):
             raise RuntimeError("Thread.__init__() not called")
         if not self._started.is_set():
             raise RuntimeError("cannot join thread before it is started")
-        if self is replaced("current_thread")():
+        if self is _public["current_thread"]():
             raise RuntimeError("cannot join current thread")
         seconds = None if timeout is None else seconds_of(timeout)
         if HANDLE:
@@ -330,7 +330,7 @@ class Thread(_stdlib.Thread):
     def name(self, name):
         _check_initialized(self)
         self._name = str(name)
-        if self._ident is not None and self._ident == replaced("get_ident")():
+        if self._ident is not None and self._ident == _public["get_ident"]():
             _give_os_name(self)
 
     @property

@@ -106,6 +106,7 @@ cdef class Pending:
         """Take the timer out of the heap, so that it never fires; False if it has fired."""
         if not unschedule(self):
             return False
+        disarm(self)
         end_unrun(self)
         return True
 
@@ -139,7 +140,6 @@ cdef bint unschedule(Pending pending) except -1:
     else:
         hs_mutex_unlock(&service.guard)
     if removed:
-        pending.finished = None
         no_longer_awaited(pending)
         Py_DECREF(pending)
     return removed
@@ -159,6 +159,10 @@ cdef void no_longer_pending(Pending pending) noexcept:
     hs_mutex_lock(&service.guard)
     hs_store(&pending.over, 1)
     hs_wake_all(&service.joining, &service.guard)
+    try:
+        pending.timer._pending = None  # they refer to each other
+    except BaseException:
+        PyErr_WriteUnraisable(<PyObject *>pending)
 
 
 # ---- the service -------------------------------------------------------------------------------------------
@@ -276,6 +280,7 @@ cdef void end_unrun(Pending pending) noexcept:
 def start_shared(timer, double seconds):
     """Let the service fire this timer.  When it raises, the timer is as before."""
     cdef Pending pending = Pending.__new__(Pending)
+    cdef bint idle, scheduled = False
     claim(timer)
     try:
         pending.daemonic = timer.daemon
@@ -286,14 +291,15 @@ def start_shared(timer, double seconds):
         if not pending.daemonic:
             registry.wait_at_exit()
         timer._pending = pending.finished._pending = pending
-        if schedule(pending) or ready is None or not ready.is_set():
+        idle = schedule(pending)
+        scheduled = True
+        if idle or ready is None or not ready.is_set():
             need_service()
         timer._ident, timer._native_id = service_ids
         timer._started.set()
     except BaseException:
-        if unschedule(pending):
+        if not scheduled or unschedule(pending):
             disarm(pending)
-            timer._pending = None
             leave_limbo(timer)
             no_longer_pending(pending)
         raise

@@ -9,8 +9,8 @@ import threading as _stdlib
 
 from hasten import _thread as _os_threads
 from hasten.threading import _timer
-from hasten.threading._thread import deadline_of, replaced, seconds_until
-from hasten.threading._threads import HANDLE, Event, Thread, _end_unborn, _prepare_context
+from hasten.threading._thread import deadline_of, seconds_until
+from hasten.threading._threads import HANDLE, Event, Thread, _end_unborn, _prepare_context, _public
 
 
 class _Finished(Event):
@@ -104,7 +104,7 @@ _own_starter = getattr(_os_threads, _STARTER[1:])
 def _can_share(timer):
     """Whether the service may wait for the timer, as nobody could tell the difference."""
     cls = type(timer)
-    if not timer._initialized or type(timer.finished) is not _Finished or replaced(_STARTER) is not _own_starter:
+    if not timer._initialized or type(timer.finished) is not _Finished or _public[_STARTER] is not _own_starter:
         return False
     if not isinstance(timer.interval, (int, float)) or not 0 < timer.interval < _os_threads.TIMEOUT_MAX:
         return False  # also NaN: the thread meets the error, and tells excepthook()

@@ -1,5 +1,6 @@
 """fork() with sleepers of every sort, and the end of the interpreter."""
 
+import sys
 import threading
 
 import pytest
@@ -227,3 +228,48 @@ p = queue.SimpleQueue(); p.put(p); p.put(Item())
 print("end")
 """
     assert python(program) == "end\n"
+
+
+FORK_IN_A_HANDLER = """
+import os, signal, threading, time
+from hasten import queue
+
+class Hooked(queue.Queue):
+    def _qsize(self):
+        return super()._qsize()
+
+def when_main_sleeps(act):
+    def wait():
+        while open(f"/proc/self/task/{os.getpid()}/stat").read().rpartition(")")[2].split()[0] != "S":
+            time.sleep(0.001)
+        act()
+    threading.Thread(target=wait).start()
+
+def handler(*_):
+    children.append(os.fork())
+    when_main_sleeps(let_go)
+
+parent = os.getpid()
+signal.signal(signal.SIGUSR1, handler)
+for call, make in [("get", queue.Queue), ("get", Hooked), ("get", queue.SimpleQueue), ("put", queue.Queue), ("join", queue.Queue)]:
+    children, q = [], make() if call == "get" else make(1)
+    if call == "get":
+        let_go, wait = lambda: q.put(1), q.get
+    else:
+        q.put(0)
+        let_go, wait = (q.get, lambda: q.put(1)) if call == "put" else (q.task_done, q.join)
+    when_main_sleeps(lambda: os.kill(parent, signal.SIGUSR1))
+    wait()
+    while not children:  # the signal came late
+        time.sleep(0.001)
+    if children == [0]:
+        os._exit(7)
+    assert os.waitstatus_to_exitcode(os.waitpid(children[0], 0)[1]) == 7, call
+    print(call)
+"""
+
+
+@needs_fork
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks /proc whether a thread sleeps")
+def test_fork_in_a_handler_while_waiting(python):
+    assert python(FORK_IN_A_HANDLER, "-W", "ignore").split() == ["get", "get", "get", "put", "join"]

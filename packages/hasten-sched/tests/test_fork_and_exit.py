@@ -1,6 +1,7 @@
 """fork() at awkward moments, daemon threads at exit."""
 
 import os
+import sys
 
 import pytest
 
@@ -125,3 +126,42 @@ def test_fork_while_another_thread_compares(python):
 
 def test_daemon_threads_that_sleep_at_exit(python):
     assert python(AT_EXIT) == "over\n"
+
+
+IN_A_HANDLER = """
+import os, signal, threading, time
+from hasten.sched import scheduler
+
+parent, ran, pids = os.getpid(), [], []
+s = scheduler()
+late = s.enter(3600, 1, ran.append, ("late",))
+
+def when_main_sleeps(act):
+    def wait():
+        while open(f"/proc/self/task/{os.getpid()}/stat").read().rpartition(")")[2].split()[0] != "S":
+            time.sleep(0.001)
+        act()
+    threading.Thread(target=wait).start()
+
+def finish():
+    s.enter(0, 1, ran.append, ("early",))
+    s.cancel(late)
+
+def handler(*_):
+    pids.append(os.fork())
+    when_main_sleeps(finish)
+
+signal.signal(signal.SIGUSR1, handler)
+when_main_sleeps(lambda: os.kill(parent, signal.SIGUSR1))
+s.run()
+assert ran == ["early"], ran
+if pids == [0]:
+    os._exit(7)
+assert os.waitstatus_to_exitcode(os.waitpid(pids[0], 0)[1]) == 7
+print("both")
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks /proc whether a thread sleeps")
+def test_fork_in_a_handler_while_run_sleeps(python):
+    assert python(IN_A_HANDLER, "-W", "ignore") == "both\n"

@@ -14,6 +14,7 @@ The originals are C variables, because programs that stop the clocks replace the
 from collections import deque
 from heapq import heappop, heappush
 from time import monotonic
+from types import FunctionType
 
 from libc.stdint cimport int64_t
 
@@ -43,10 +44,13 @@ cdef int adopt(cls, module) except -1:
         for function in (value.fget, value.fset) if isinstance(value, property) else (value,):
             if isinstance(function, compiled_function):
                 function.__module__ = module
+                if has_type_params:
+                    function.__type_params__ = ()
     return 0
 
 
 cdef object compiled_function = type(use)
+cdef bint has_type_params = hasattr(FunctionType, "__type_params__")  # 3.12+
 
 
 cdef object current(name, original):

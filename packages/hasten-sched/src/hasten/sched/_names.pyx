@@ -6,6 +6,7 @@ A replaced part is used, and the scheduler then goes the general way, with a lis
 
 import heapq
 import threading
+from types import FunctionType
 
 from hasten.sched._event_class import Event
 
@@ -22,9 +23,12 @@ def use(dict names):
         for function in (value.fget, value.fset) if isinstance(value, property) else (value,):
             if isinstance(function, compiled_function):
                 function.__module__ = names["__name__"]
+                if has_type_params:
+                    function.__type_params__ = ()
 
 
 cdef object compiled_function = type(use)
+cdef bint has_type_params = hasattr(FunctionType, "__type_params__")  # 3.12+
 
 
 cdef object replacement(name, original):

@@ -68,19 +68,20 @@ cdef extern from *:
     static inline int load_state(const int *state) { return __atomic_load_n(state, __ATOMIC_ACQUIRE); }
     static inline void store_state(int *state, int now) { __atomic_store_n(state, now, __ATOMIC_RELEASE); }
 
-    static inline PyObject *new_instance(PyObject *type) {
-        return ((PyTypeObject *)type)->tp_alloc((PyTypeObject *)type, 0);
+    static inline PyObject *new_instance(PyObject *type, PyObject *no_args) {
+        return ((PyTypeObject *)type)->tp_new((PyTypeObject *)type, no_args, NULL);
     }
     """
     int load_state(const int *state) noexcept
     void store_state(int *state, int value) noexcept
-    object new_instance(PyObject *cls)
+    object new_instance(PyObject *cls, PyObject *no_args)
     int PyObject_GenericSetAttr(object instance, object name, PyObject *value) except -1
     bint PyType_IsSubtype(PyTypeObject *cls, PyTypeObject *base) noexcept
     PyTypeObject *Py_TYPE(object instance) noexcept
 
 cdef tuple STATES = ("PENDING", "RUNNING", "CANCELLED", "CANCELLED_AND_NOTIFIED", "FINISHED")
 cdef tuple WORDS = ("pending", "running", "cancelled", "cancelled", "finished")
+cdef tuple NO_ARGS = ()
 cdef object logger = stdlib.LOGGER
 cdef object CancelledError = stdlib.CancelledError
 cdef object InvalidStateError = stdlib.InvalidStateError
@@ -255,7 +256,7 @@ cdef FutureState new_pooled_state():
 
 cdef object new_pooled(FutureState state):
     """The future of a task, with its state."""
-    cdef object future = new_instance(<PyObject *>public_class)
+    cdef object future = new_instance(<PyObject *>public_class, <PyObject *>NO_ARGS)
     hs_state_set(&states, future, state)
     hs_hide_instance(future)
     return future

@@ -12,7 +12,7 @@ def extension(name):
     ext.cython_include_dirs = ["src", "include"]
     ext.cython_directives = {
         "language_level": 3,
-        "binding": False,  # method descriptors, which CPython 3.11+ specialises
+        "binding": True,  # methods bind as those of Python functions do
         "embedsignature": True,
         "embedsignature.format": "clinic",  # the one inspect.signature() understands
         "auto_pickle": False,

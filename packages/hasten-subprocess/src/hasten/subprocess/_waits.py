@@ -9,7 +9,7 @@ from time import monotonic as _time
 from time import sleep
 
 from hasten.subprocess import _spawn
-from hasten.subprocess._wait import poll, reap, reap_unless_busy, set_standard_parts, wait_for_end
+from hasten.subprocess._wait import poll, reap_at_end, reap_unless_busy, set_standard_parts, wait_for_end
 
 LONGEST_SLEEP = 24 * 3600  # seconds; poll() takes milliseconds that fit into an int
 _CAN_USE_PIDFD_OPEN = hasattr(os, "pidfd_open") and _spawn.HAVE_VFORK
@@ -61,8 +61,7 @@ class Waits:
             return self.returncode
         if timeout is None:
             while self.returncode is None:
-                with self._waitpid_lock:
-                    reap(self, 0)
+                reap_at_end(self)
             return self.returncode
         deadline = deadline_after(timeout)
         if timeout < 0:

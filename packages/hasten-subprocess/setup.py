@@ -22,4 +22,6 @@ def extension(name):
     return ext
 
 
-setup(ext_modules=[extension(name) for name in ("_communicate", "_descriptors", "_pipe_end", "_spawn", "_wait")])
+MODULES = ("_communicate", "_descriptors", "_pipe_end", "_spawn", "_wait")
+
+setup(ext_modules=[extension(name) for name in MODULES])

@@ -1,14 +1,13 @@
 """What is left when something raises in the middle: a signal handler, a debugger, a tracing function.
 
-Each scenario is run again and again, and in each run another line of the package raises, the first, the second
-and so on, until one run gets through.  After each, no descriptor may be open, no child be lost or a zombie, no
-lock be held, and where the object is still there, the next call must tell the truth.
+Each scenario is run again and again, and in each run another line of the package raises, the first, the
+second and so on, until one run gets through.  After each, no descriptor may be open, no child be lost or a
+zombie, no lock be held, and where the object is still there, the next call must tell the truth.
 """
 
 import functools
 import gc
 import os
-import signal
 import subprocess
 import sys
 import warnings
@@ -144,7 +143,9 @@ def test_start_by_posix_spawn(monkeypatch):
 
 
 def test_start_by_a_function_in_place_of_ours(monkeypatch):
-    where, name = (ours, "_fork_exec") if sys.version_info >= (3, 11) else (ours._posixsubprocess, "fork_exec")
+    where, name = ours, "_fork_exec"
+    if sys.version_info < (3, 11):
+        where, name = ours._posixsubprocess, "fork_exec"
     monkeypatch.setattr(where, name, functools.partial(getattr(where, name)))
     assert at_every_line(lambda: Popen(["true"], stdout=PIPE).communicate())
 

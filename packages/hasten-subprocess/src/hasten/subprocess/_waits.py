@@ -5,7 +5,6 @@ import select
 import subprocess as _stdlib
 import sys
 from math import isnan
-from time import monotonic as _time
 from time import sleep
 
 from hasten.subprocess import _spawn
@@ -76,7 +75,7 @@ class Waits:
                 continue
             ended = self._sleep_until_end(remaining)
             if not ended and remaining < LONGEST_SLEEP and not reap_unless_busy(self):
-                raise TimeoutExpired(self.args, timeout)  # whatever a clock says that the program has replaced
+                raise TimeoutExpired(self.args, timeout)  # whatever a replaced clock says
         return self.returncode
 
     def _try_wait(self, wait_flags):

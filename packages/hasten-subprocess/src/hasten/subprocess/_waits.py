@@ -5,9 +5,11 @@ import select
 import subprocess as _stdlib
 import sys
 from math import isnan
+from time import monotonic as _time  # noqa: F401 (the public module's)
 from time import sleep
 
 from hasten.subprocess import _spawn
+from hasten.subprocess._descriptors import Pidfd
 from hasten.subprocess._wait import poll, reap_at_end, reap_unless_busy, set_standard_parts, wait_for_end
 
 LONGEST_SLEEP = 24 * 3600  # seconds; poll() takes milliseconds that fit into an int
@@ -107,7 +109,7 @@ class Waits:
         if not _public._CAN_USE_PIDFD_OPEN:
             return None
         try:
-            pidfd = os.pidfd_open(self.pid)
+            pidfd = Pidfd(self.pid)
         except OSError:
             return None
         try:
@@ -115,7 +117,7 @@ class Waits:
             poll.register(pidfd, select.POLLIN)
             return bool(poll.poll(min(timeout, LONGEST_SLEEP) * 1000))
         finally:
-            os.close(pidfd)
+            pidfd.close()
 
 
 def deadline_after(timeout):

@@ -39,7 +39,8 @@ def communicate(popen, input, endtime, orig_timeout):
             if remaining is not None and remaining < 0:
                 popen._check_timeout(endtime, orig_timeout, *outputs, skip_check_and_raise=True)
             for key, _ in selector.select(remaining):
-                go_on = collect(key.fd, lists[key.fileobj]) if key.events == EVENT_READ else feed(popen, key.fd)
+                reads = key.events == EVENT_READ
+                go_on = collect(key.fd, lists[key.fileobj]) if reads else feed(popen, key.fd)
                 if not go_on:
                     selector.unregister(key.fileobj)
                     close(key.fileobj)

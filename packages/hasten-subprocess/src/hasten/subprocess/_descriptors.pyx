@@ -104,3 +104,34 @@ cdef class Descriptors:
             with nogil:
                 close(fd)
         return 0
+
+
+cdef class Pidfd:
+    """Pidfd(pid)
+--
+
+    A descriptor of a process, which is closed with close() or when the last reference goes.
+
+    OSError if there is no such process, or no descriptor left.
+    """
+
+    cdef int descriptor
+
+    def __cinit__(self, pid):
+        self.descriptor = -1
+        self.descriptor = _os.pidfd_open(pid)
+
+    def __dealloc__(self):
+        self.close()
+
+    def fileno(self):
+        """The descriptor; -1 when it is closed."""
+        return self.descriptor
+
+    cpdef close(self):
+        """Close the descriptor."""
+        cdef int fd = self.descriptor
+        self.descriptor = -1
+        if fd >= 0:
+            with nogil:
+                close(fd)

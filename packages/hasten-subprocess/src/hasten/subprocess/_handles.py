@@ -23,8 +23,8 @@ class Handles:
     """The part of Popen that opens the descriptors which connect it with the child.
 
     _descriptors owns all that has been opened here, until the parent's ends belong to file objects and the
-    child's ends are closed.  A subclass may have a _get_handles() of its own: then there is none, and the ends
-    are known by the standard library's rule alone (a child's end that has a counterpart, and _devnull).
+    child's ends are closed.  A subclass may have a _get_handles() of its own: then there is none, and the
+    ends are known by the standard library's rule alone (a child's end that has a counterpart, and _devnull).
     """
 
     pipesize: int

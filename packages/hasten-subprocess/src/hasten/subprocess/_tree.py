@@ -24,6 +24,9 @@ import signal
 from time import monotonic, sleep
 from typing import NamedTuple
 
+from hasten.subprocess._descriptors import Pidfd
+from hasten.subprocess._wait import send_to_all
+
 PATIENCE = 0.5  # seconds for those found to come to rest; one that waits for a dead disk never does
 AT_REST = frozenset("TtZXx")  # stopped, traced, ended
 _portable = os.environ.get("HASTEN_PORTABLE") == "1" or not hasattr(os, "pidfd_open")
@@ -52,7 +55,7 @@ class Member:
         """Send a signal, unless the process has ended."""
         try:
             if self.pidfd is not None:
-                signal.pidfd_send_signal(self.pidfd, number)
+                signal.pidfd_send_signal(self.pidfd.fileno(), number)
             elif is_still(self, look_at(self.pid)):
                 os.kill(self.pid, number)
         except ProcessLookupError:
@@ -62,7 +65,7 @@ class Member:
 
     def close(self):
         if self.pidfd is not None:
-            os.close(self.pidfd)
+            self.pidfd.close()
             self.pidfd = None
 
 
@@ -123,12 +126,9 @@ class Tree:
 
     def kill(self):
         """Kill all members."""
-        try:
-            for member in self.members.values():
-                member.send(signal.SIGKILL)
-        finally:
-            for member in self.members.values():
-                member.close()
+        send_to_all(list(self.members.values()), signal.SIGKILL)
+        for member in self.members.values():
+            member.close()
 
 
 def kill_tree(popen):
@@ -156,8 +156,10 @@ def kill_tree(popen):
         else:
             kill_group(popen.pid)
     finally:
-        tree.kill()
-        popen.kill()
+        try:
+            tree.kill()
+        finally:
+            popen.kill()
 
 
 def kill_group(child):
@@ -178,16 +180,13 @@ def has_proc():
 
 
 def pidfd_of(pid):
-    """A descriptor of the process, or None: then there is nothing but its number."""
+    """A Pidfd of the process, or None: then there is nothing but its number."""
     if _portable:
         return None
-    pidfd = None
     try:
-        pidfd = os.pidfd_open(pid)
-        os.close(os.dup(pidfd))  # one must be left, to read /proc with
+        pidfd = Pidfd(pid)
+        Pidfd(pid).close()  # one must be left, to read /proc with
     except OSError:  # that was the last one, or there was none; the process has ended; the kernel is too old
-        if pidfd is not None:
-            os.close(pidfd)
         return None
     return pidfd
 

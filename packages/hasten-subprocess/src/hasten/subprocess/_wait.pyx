@@ -105,6 +105,32 @@ def reap(popen, int flags):
         popen._handle_exitstatus(status)
 
 
+def reap_at_end(popen):
+    """Wait for the child's end and set returncode, under popen._waitpid_lock.  Blocks as reap() does."""
+    lock = popen._waitpid_lock
+    lock.acquire()
+    try:
+        reap(popen, 0)
+    finally:
+        lock.release()
+
+
+def send_to_all(members, number):
+    """member.send(number) for each, whatever is raised meanwhile: the first of that is raised at the end."""
+    first = None
+    for member in members:
+        try:
+            member.send(number)
+        except BaseException as error:
+            first = first or error
+            try:
+                member.send(number)  # an interrupt is no reason to spare this one
+            except OSError:
+                continue
+    if first is not None:
+        raise first
+
+
 def poll(popen, deadstate=None):
     """Reap a child if it has ended and no other thread is at it; returns returncode.
 

@@ -5,11 +5,12 @@ import select
 import subprocess as _stdlib
 import sys
 from math import isnan
-from time import monotonic as _time
+from time import monotonic as _time  # noqa: F401 (the public module's)
 from time import sleep
 
 from hasten.subprocess import _spawn
-from hasten.subprocess._wait import poll, reap, reap_unless_busy, set_standard_parts, wait_for_end
+from hasten.subprocess._descriptors import Pidfd
+from hasten.subprocess._wait import poll, reap_at_end, reap_unless_busy, set_standard_parts, wait_for_end
 
 LONGEST_SLEEP = 24 * 3600  # seconds; poll() takes milliseconds that fit into an int
 _CAN_USE_PIDFD_OPEN = hasattr(os, "pidfd_open") and _spawn.HAVE_VFORK
@@ -61,8 +62,7 @@ class Waits:
             return self.returncode
         if timeout is None:
             while self.returncode is None:
-                with self._waitpid_lock:
-                    reap(self, 0)
+                reap_at_end(self)
             return self.returncode
         deadline = deadline_after(timeout)
         if timeout < 0:
@@ -77,7 +77,7 @@ class Waits:
                 continue
             ended = self._sleep_until_end(remaining)
             if not ended and remaining < LONGEST_SLEEP and not reap_unless_busy(self):
-                raise TimeoutExpired(self.args, timeout)  # whatever a clock says that the program has replaced
+                raise TimeoutExpired(self.args, timeout)  # whatever a replaced clock says
         return self.returncode
 
     def _try_wait(self, wait_flags):
@@ -109,7 +109,7 @@ class Waits:
         if not _public._CAN_USE_PIDFD_OPEN:
             return None
         try:
-            pidfd = os.pidfd_open(self.pid)
+            pidfd = Pidfd(self.pid)
         except OSError:
             return None
         try:
@@ -117,7 +117,7 @@ class Waits:
             poll.register(pidfd, select.POLLIN)
             return bool(poll.poll(min(timeout, LONGEST_SLEEP) * 1000))
         finally:
-            os.close(pidfd)
+            pidfd.close()
 
 
 def deadline_after(timeout):

@@ -76,7 +76,7 @@ def functions(side: Side, ours: str) -> Iterator[tuple[str, Any, Any, dict[str, 
     module, running = side.module(ours), running_stdlib(ours)
     for name, entry in newest()[MODULES[ours]].items():
         if name == "excepthook":  # pytest's stands there
-            value, theirs = module.__excepthook__, getattr(running, "__excepthook__", None)
+            value, theirs = (getattr(m, "__excepthook__", None) for m in (module, running))
         else:
             value, theirs = getattr(module, name, None), getattr(running, name, None)
         if entry["kind"] != "function" or value is None or inspect.isclass(value):

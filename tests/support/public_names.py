@@ -142,6 +142,8 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
 # Made by the modules for themselves, a type that only has the name here, or a process to start
 NOT_MADE = frozenset({"WorkerContext", "Queue@concurrent.futures.process", "LockType", "partial", "islice"})
 
+# sequence is there from 3.10 on
+EVENT_FIELDS = {"time": 1.0, "priority": 1, "sequence": 1, "action": int, "argument": (), "kwargs": {}}
 # Classes that are there on our side too, but cannot be used without what the interpreter lacks
 NEWER_CLASSES = {"InterpreterPoolExecutor": (3, 14)}
 
@@ -151,7 +153,7 @@ def made(cls: type, name: str, stdlib_name: str) -> Any:
     if name in NOT_MADE or f"{name}@{stdlib_name}" in NOT_MADE:
         return None
     if name == "Event" and stdlib_name == "sched":
-        return cls(1.0, 1, 1, int, (), {})
+        return cls(*map(EVENT_FIELDS.get, cls._fields))
     if name == "Popen":
         process = cls(["true"])
         process.wait()

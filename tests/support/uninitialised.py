@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from public_names import DUNDERS, MODULES, SIDES, classes_of
+from public_names import DUNDERS, EVENT_FIELDS, MODULES, SIDES, classes_of
 
 # What a parameter of this name is given: nothing here waits for longer than a moment
 PLAUSIBLE: dict[str, Any] = {
@@ -44,11 +44,12 @@ COMPLETE = frozenset(
 BOUNDED = frozenset({"timeout", "block", "blocking", "wait"})  # given although they have a default
 SPECIAL = sorted(DUNDERS - {"__init__", "__call__", "__new__"}) + ["__del__", "__reduce__", "__hash__", "__dir__"]
 VALUES: tuple[object, ...] = (None, 1, "text", [])
-ARGUMENTS_OF_NEW: dict[str, tuple[Any, ...]] = {"Event@sched": (1.0, 1, 1, int, (), {})}
 
 
 def fresh(cls: Any, name: str, stdlib_name: str) -> Any:
-    return cls.__new__(cls, *ARGUMENTS_OF_NEW.get(f"{name}@{stdlib_name}", ()))
+    if (name, stdlib_name) == ("Event", "sched"):
+        return cls.__new__(cls, *map(EVENT_FIELDS.get, cls._fields))
+    return cls.__new__(cls)
 
 
 def arguments_for(function: Any) -> tuple[list[Any], dict[str, Any]]:

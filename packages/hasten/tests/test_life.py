@@ -1,6 +1,5 @@
 """The life of a program: its globals are finalised as under plain python, and a signal ends it as there."""
 
-import os
 import re
 import signal
 import subprocess
@@ -215,24 +214,23 @@ print("end", flush=True)
 
 
 @pytest.mark.parametrize("source", [WAITING, WAITING_POOL], ids=["thread", "pool"])
-def test_one_interrupt_ends_a_program_that_waits_for_its_threads(run, form, source):
+@pytest.mark.parametrize("args", [["app.py"], ["-m", "app"]], ids=["script", "module"])
+def test_one_interrupt_ends_a_program_that_waits_for_its_threads(run, args, source):
     """The status is python's, and the last words name the same exception."""
-    args, stdin = form(source)
+    run.write("app.py", source)
     ends = []
     for launcher in ([], ["-m", "hasten"]):
         command = [sys.executable, *launcher, *args]
         with subprocess.Popen(
-            command, cwd=run.folder, env=run.env, stdin=-1, stdout=-1, stderr=-1, text=True
+            command, cwd=run.folder, env=run.env, stdout=-1, stderr=-1, text=True
         ) as process:
             try:
-                process.stdin.write(stdin)
-                process.stdin.close()
                 assert process.stdout.readline() == "end\n"
                 until_asleep(process.pid)
                 process.send_signal(signal.SIGINT)
-                status = process.wait(30)
+                status = process.wait(10)
                 ends.append((status, process.stderr.read().splitlines()[-1:]))
             finally:
                 if process.poll() is None:
-                    os.kill(process.pid, signal.SIGKILL)
+                    process.kill()
     assert ends[0] == ends[1]

@@ -36,7 +36,7 @@ _identifying = RLock()  # held while a module takes or gives back its identity
 _swapping = allocate_lock()  # for the swap alone, never held during an import
 _hasten_names = {module: name for name, (module, _) in _table.TABLE.items()}
 _after_import: dict = {}  # full name -> called with the module when it has been loaded
-_ROOTS = frozenset(name.partition(".")[0] for name in [*_table.TABLE, "hasten"])
+_ROOTS = frozenset(name.partition(".")[0] for name in [*_table.TABLE, "hasten", "gevent", "eventlet"])
 
 
 class Finder:

@@ -531,7 +531,7 @@ def names(*modules):
     for module in modules:
         for key in module.__all__:
             value = getattr(module, key)
-            if hasattr(value, "__module__") and key not in ("ShutDown", "SimpleQueue"):  # new in 3.13; of C
+            if hasattr(value, "__module__") and key not in ("ShutDown", "SimpleQueue", "wait_any"):  # new in 3.13; of C; ours
                 yield key, value.__module__.replace("_queue", "queue"), value.__qualname__
 print(sorted(names(queue, sched, subprocess, concurrent.futures.thread, concurrent.futures._base)
              if hasattr(concurrent.futures.thread, "__all__") else names(queue, sched, subprocess)))

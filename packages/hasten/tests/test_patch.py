@@ -22,7 +22,7 @@ hasten.patch.install()
 assert "hasten.queue" not in sys.modules                    # lazy
 import queue
 assert queue is sys.modules["queue"] is sys.modules["hasten.queue"]
-assert queue.__name__ == queue.__spec__.name == "hasten.queue"
+assert queue.__name__ == queue.__spec__.name == "queue"
 assert queue.__spec__.loader is queue.__loader__ and "hasten.patch" not in type(queue.__loader__).__module__
 import _thread, hasten._thread
 assert _thread is hasten._thread
@@ -34,7 +34,7 @@ def test_the_hasten_module_first(check):
 import hasten.patch
 hasten.patch.install()
 import hasten.queue, queue
-assert queue is hasten.queue and queue.__spec__.name == "hasten.queue"
+assert queue is hasten.queue and queue.__spec__.name == "queue"
 assert issubclass(queue.Empty, Exception)
 """)
 
@@ -44,8 +44,9 @@ def test_hasten_builds_on_the_stdlib(check):
 import hasten.patch
 hasten.patch.install()
 import queue
-bases = [base for base in queue.Queue.__mro__ if base.__module__ == "queue"]
+mro = queue.Queue.__mro__
 hasten.patch.uninstall()
+bases = [base for base in mro if base.__module__ == "queue"]
 import queue as stdlib
 assert stdlib.__name__ == "queue" and bases == [stdlib.Queue], (bases, stdlib.Queue)
 assert queue.Empty is stdlib.Empty
@@ -64,7 +65,7 @@ for _ in range(2):
     assert queue is first
 del sys.modules["queue"], sys.modules["hasten.queue"]
 import queue
-assert queue.__name__ == "hasten.queue" and queue is sys.modules["hasten.queue"]
+assert queue.__name__ == "queue" and queue is sys.modules["hasten.queue"]
 """)
 
 
@@ -85,7 +86,7 @@ assert queue is stdlib["queue"] and _thread is stdlib["_thread"]
 hasten.patch.uninstall()                                    # harmless
 hasten.patch.install()
 import queue
-assert queue.__name__ == "hasten.queue"
+assert queue is sys.modules["hasten.queue"]
 """)
 
 
@@ -104,8 +105,8 @@ def test_context_managers_nest_in_any_order(check):
     check("""
 from hasten.patch import install, is_installed, uninstall
 def name():
-    import queue
-    return queue.__name__
+    import queue, sys
+    return "hasten.queue" if queue is sys.modules.get("hasten.queue") else "queue"
 assert not is_installed() and not is_installed("queue")
 with install("queue") as outer:
     assert name() == "hasten.queue" and not is_installed("_thread")
@@ -179,7 +180,7 @@ assert "sched" in install().absent and not is_installed("sched")
 def test_monkey_patched_programs_are_refused(check, library, module, attribute):
     check(f"""
 import sys, types
-patcher = sys.modules[{module!r}] = types.SimpleNamespace({attribute}={{"queue": 1}})
+patcher = sys.modules[{module!r}] = types.SimpleNamespace({attribute}={{"queue": 1}}, monkey_patch=print)
 import hasten.patch
 try:
     hasten.patch.install()
@@ -190,6 +191,78 @@ else:
 assert not hasten.patch.is_installed()
 patcher.{attribute}.clear()
 hasten.patch.install()                                      # imported only: no objection
+""")
+
+
+GREEN = {
+    "gevent": """
+class GeventWillPatchAllEvent:
+    def __init__(self, modules): self.will_patch_module = modules.__contains__
+class GeventWillPatchModuleEvent:
+    def __init__(self, target): self.target = target
+subscribers = []
+def notify(event):
+    for subscriber in subscribers:
+        subscriber(event)
+""",
+    "eventlet": """
+already_patched = {}
+def monkey_patch(**on):
+    "Patches."
+    already_patched.update(on, done=True)
+""",
+}
+
+
+@pytest.mark.parametrize("before", [True, False], ids=["imported before", "imported later"])
+def test_gevent_is_refused_when_it_is_about_to_patch(run, check, before):
+    run.write("gevent/__init__.py", "")
+    run.write("gevent/events.py", GREEN["gevent"])
+    first = "import gevent.events\n" if before else ""
+    check(f"""{first}
+import hasten.patch
+installation = hasten.patch.install("queue", "threading")
+import gevent.events as events, queue, subprocess
+def refused(event):
+    try:
+        events.notify(event)
+    except RuntimeError as error:
+        return str(error)
+message = refused(events.GeventWillPatchAllEvent({{"os", "thread", "queue"}}))
+assert message.startswith("gevent.monkey.patch_all() cannot patch threading, queue: ") and "--except" in message
+assert refused(events.GeventWillPatchModuleEvent(queue)).startswith("gevent.monkey cannot patch queue: ")
+assert refused(events.GeventWillPatchModuleEvent(subprocess)) is None       # not replaced
+assert refused(events.GeventWillPatchAllEvent({{"os", "subprocess"}})) is None
+hasten.patch.install("queue")
+assert len(events.subscribers) == 1
+hasten.patch.uninstall()
+assert refused(events.GeventWillPatchAllEvent({{"thread", "queue"}})) is None
+""")
+
+
+@pytest.mark.parametrize("before", [True, False], ids=["imported before", "imported later"])
+def test_eventlet_is_refused_when_it_is_about_to_patch(run, check, before):
+    run.write("eventlet/__init__.py", "from eventlet import patcher\nmonkey_patch = patcher.monkey_patch\n")
+    run.write("eventlet/patcher.py", GREEN["eventlet"])
+    first = "import eventlet.patcher\n" if before else ""
+    check(f"""{first}
+import hasten.patch
+hasten.patch.install("_thread")
+import eventlet.patcher
+def refused(**on):
+    try:
+        eventlet.patcher.monkey_patch(**on)
+    except RuntimeError as error:
+        return str(error)
+for on in {{}}, {{"all": True}}, {{"thread": True}}, {{"os": False}}:
+    assert refused(**on).startswith("eventlet.monkey_patch() cannot patch _thread: "), on
+    assert not eventlet.patcher.already_patched
+for on in {{"socket": True}}, {{"all": True, "thread": False}}, {{"subprocess": True}}:
+    assert refused(**on) is None and eventlet.patcher.already_patched.pop("done"), on
+    eventlet.patcher.already_patched.clear()
+assert eventlet.patcher.monkey_patch.__doc__ == "Patches."
+hasten.patch.uninstall()
+assert refused() is None
 """)
 
 
@@ -231,7 +304,7 @@ import hasten.patch
 hasten.patch.install("queue")
 assert "hasten.queue" not in sys.modules and "queue" not in sys.modules
 import queue
-assert queue.__name__ == "hasten.queue"
+assert queue is sys.modules["hasten.queue"]
 """)
 
 
@@ -254,10 +327,11 @@ import threading, functools, _thread
 held = {key: value for key, value in vars(threading).items()}
 import hasten.patch
 hasten.patch.install("_thread")
-assert _thread.__name__ == "hasten._thread"                 # ours: the program's global
+import hasten._thread
+assert _thread is hasten._thread                            # ours: the program's global
 assert {key: value for key, value in vars(threading).items()} == held
 import _thread
-assert _thread.__name__ == "hasten._thread"
+assert _thread is hasten._thread
 thread = threading.Thread(target=int)
 thread.start(), thread.join()
 """)
@@ -363,13 +437,14 @@ import concurrent.futures.thread, concurrent.futures._base, concurrent.futures.p
 import dummy_threading, _dummy_threading, sched
 from concurrent.futures import thread
 assert multiprocessing.who == concurrent.futures.who == multiprocessing.shared_memory.who == "hasten"
-assert multiprocessing.pool.Pool.__module__ == "hasten.multiprocessing.pool"
+assert multiprocessing.pool.Pool.__module__ == "multiprocessing.pool"
 assert multiprocessing.pool is sys.modules["hasten.multiprocessing.pool"]
 assert multiprocessing.util.__name__ == "multiprocessing.util"        # hasten's has none: the stdlib's
-assert thread.ThreadPoolExecutor.__module__ == "hasten.futures.thread"
+assert thread.ThreadPoolExecutor.__module__ == "concurrent.futures.thread"
+assert thread is sys.modules["hasten.futures.thread"]
 assert concurrent.futures.thread is thread
 assert dummy_threading is _dummy_threading and dummy_threading.who == "hasten"
-assert sched.scheduler.__module__ == "hasten.sched"
+assert sched.scheduler.__module__ == "sched" and sched is sys.modules["hasten.sched"]
 """
 LEAVE_PACKAGES = """
 hasten.patch.uninstall()
@@ -403,9 +478,102 @@ from multiprocessing.pool import Pool
 from multiprocessing import shared_memory
 old = [Pool]
 hasten.patch.install()
-assert Pool.__module__ == "hasten.multiprocessing.pool" and shared_memory.who == "hasten"
+assert Pool is sys.modules["hasten.multiprocessing.pool"].Pool and shared_memory.who == "hasten"
 {USE_PACKAGES}{LEAVE_PACKAGES}
 assert Pool is old[0]
+""")
+
+
+IDENTITY = """
+import sys
+names = ["_thread", "threading", "queue", "sched", "subprocess", "concurrent.futures", "concurrent.futures.thread",
+         "concurrent.futures._base"]
+from importlib import import_module
+fields = ["__name__", "__file__", "__cached__", "__package__"]
+def facts():
+    found = {}
+    for name in names:
+        module = import_module(name)
+        found[name] = [vars(module).get(field) for field in fields]
+        spec = module.__spec__
+        found[name] += [spec.name, spec.origin, spec.parent, spec.has_location, spec.loader is module.__loader__]
+        found[name] += [repr(module), getattr(type(spec.loader), "__name__", None)]
+    return found
+"""
+
+
+def test_a_replaced_module_says_that_it_is_the_stdlibs(run, check):
+    expected = run.check(IDENTITY + "print(facts())")
+    assert run.hasten("-c", IDENTITY + "print(facts())").out == expected
+    check(f"""{IDENTITY}
+import hasten.patch
+from hasten import futures, queue, sched, subprocess, threading
+import hasten._thread
+own = [hasten._thread, threading, queue, sched, subprocess, futures]
+def state():
+    return [(m.__name__, m.__file__, m.__package__, m.__spec__, m.__loader__, list(m.__path__)) for m in own]
+before = state()
+for _ in range(2):
+    with hasten.patch.install():
+        assert repr(facts()) == {expected.strip()!r}
+        assert sys.modules["queue"] is queue
+        from hasten.queue import _errors
+    assert state() == before and queue.__name__ == "hasten.queue" and "hasten" in queue.__file__
+    assert queue.Queue.__module__ == "hasten.queue"
+    assert not [name for name in sys.modules if name.startswith("queue.")]
+""")
+
+
+def test_classes_and_functions_say_that_they_are_the_stdlibs(run, check):
+    source = """
+import concurrent.futures, concurrent.futures.thread, queue, sched, subprocess, threading
+def names(*modules):
+    for module in modules:
+        for key in module.__all__:
+            value = getattr(module, key)
+            if hasattr(value, "__module__") and key not in ("ShutDown", "SimpleQueue", "wait_any"):  # new in 3.13; of C; ours
+                yield key, value.__module__.replace("_queue", "queue"), value.__qualname__
+print(sorted(names(queue, sched, subprocess, concurrent.futures.thread, concurrent.futures._base)
+             if hasattr(concurrent.futures.thread, "__all__") else names(queue, sched, subprocess)))
+print(repr(subprocess.CompletedProcess), concurrent.futures.Future, concurrent.futures.ThreadPoolExecutor)
+"""
+    expected = run.check(source)
+    assert run.hasten("-c", source).out == expected
+
+
+def test_a_pickle_is_read_by_a_plain_interpreter(run):
+    write = """
+import concurrent.futures, pickle, queue, subprocess, sys, threading
+objects = [queue.Queue, queue.Empty, subprocess.run(["true"]), concurrent.futures.wait, concurrent.futures.Future,
+           concurrent.futures.ThreadPoolExecutor, subprocess.TimeoutExpired("x", 3), threading.Event]
+data = pickle.dumps(objects)
+assert b"hasten" not in data
+assert pickle.loads(data)[:2] == objects[:2]
+print(data.hex())
+"""
+    result = run.hasten("-c", write)
+    assert result.status == 0, result
+    shown = run.check(f"import pickle\nprint(pickle.loads(bytes.fromhex({result.out.strip()!r})))\n")
+    assert "<class 'queue.Queue'>" in shown and "CompletedProcess(args=['true'], returncode=0)" in shown
+
+
+def test_tools_that_look_at_a_replaced_module(check):
+    check("""
+import importlib, importlib.util, inspect, linecache, pkgutil, sys, hasten.patch
+hasten.patch.install()
+spec = importlib.util.find_spec("queue")                     # before it is imported
+assert spec.name == "queue" and spec.origin.endswith("queue.py") and spec.has_location
+assert "class Queue" in spec.loader.get_source("queue")
+import queue, subprocess
+assert inspect.getfile(queue) == queue.__file__ == importlib.util.find_spec("queue").origin == spec.origin
+assert inspect.getmodule(queue.Queue) is queue and "class Queue" in inspect.getsource(queue)
+assert importlib.reload(queue) is queue is sys.modules["queue"] is sys.modules["hasten.queue"]
+assert queue.__file__ == spec.origin and queue.Queue(1).maxsize == 1
+assert "def run(" in inspect.getsource(subprocess.run)
+import concurrent.futures
+assert importlib.reload(concurrent.futures) is sys.modules["hasten.futures"]
+import hasten.futures.thread, hasten.subprocess._run
+assert "thread" in [part.name for part in pkgutil.iter_modules(concurrent.futures.__path__)]
 """)
 
 

@@ -158,7 +158,8 @@ def queues(queue):
 
     new = {"SimpleQueue": SimpleQueue}
     for name in "Queue", "LifoQueue", "PriorityQueue":
-        new[name] = next(kind for kind in getattr(queue, name).__mro__ if kind.__module__ == "queue")
+        # The last of that name: hasten's class, in front of it, may say that it is the standard library's.
+        new[name] = next(kind for kind in reversed(getattr(queue, name).__mro__) if kind.__name__ == name)
     return new
 
 

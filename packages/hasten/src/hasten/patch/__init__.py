@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from _thread import RLock
 
-from hasten.patch import _children, _rebind, _redirect, _table
+from hasten.patch import _children, _green, _rebind, _redirect, _table
 from hasten.patch._table import NotInstalled, Refused, UnknownModule
 
 TYPE_CHECKING = False  # as typing has it, without the cost of importing typing
@@ -67,7 +67,7 @@ def install(
         raise ValueError("give the names either as arguments or as only=, not both")
     with _lock:
         selected, absent = _table.select(names or only, exclude)
-        _refuse_green_threads()
+        _green.refuse()
         installation = Installation(selected, absent)
         try:
             # All are redirected before the first is patched in: replaced modules are left as they are.
@@ -78,6 +78,7 @@ def install(
             installation.__exit__()
             raise
         _children.follow()
+        _green.watch()
         return installation
 
 
@@ -112,23 +113,3 @@ def _release(name, installation):
         if name in _patches:
             _patches.pop(name).undo()
         _redirect.end(name)
-
-
-def _refuse_green_threads():
-    """gevent and eventlet replace the same names by versions that switch greenlets.
-
-    A compiled wait stops the whole loop of greenlets, so there is no working mixture.
-    """
-    import sys
-
-    gevent = sys.modules.get("gevent.monkey")
-    eventlet = sys.modules.get("eventlet.patcher")
-    for library, patched in (
-        ("gevent", getattr(gevent, "saved", None)),
-        ("eventlet", getattr(eventlet, "already_patched", None)),
-    ):
-        if patched:
-            raise Refused(
-                f"{library} has monkey-patched the standard library, and hasten's waits would block all its "
-                f"greenlets: do without one of the two"
-            )

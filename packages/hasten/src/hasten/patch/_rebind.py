@@ -70,11 +70,11 @@ def _is_definition(value) -> bool:
 
 def _holders(name, wanted):
     """(module's name, its namespace, key, object) for each global that holds one of *wanted*."""
-    replaced = {id(module) for module in _redirect.originals.values()}
-    for holder, module in sys.modules.copy().items():
-        if not isinstance(module, ModuleType) or id(module) in replaced:
-            continue
-        if holder == "hasten" or holder.startswith("hasten."):
+    modules = sys.modules.copy()
+    left_alone = {id(module) for module in _redirect.originals.values()}
+    left_alone.update(id(module) for key, module in modules.items() if key.partition(".")[0] == "hasten")
+    for holder, module in modules.items():
+        if not isinstance(module, ModuleType) or id(module) in left_alone:
             continue
         # Past __getattribute__: looking must not load a lazy module.
         namespace = ModuleType.__getattribute__(module, "__dict__")

@@ -20,22 +20,23 @@ Nothing is imported before the program asks for it.
 from __future__ import annotations
 
 import sys
-from _thread import allocate_lock, get_ident
+from _thread import RLock, allocate_lock, get_ident
 from importlib import import_module
 from importlib.machinery import ModuleSpec
 from importlib.util import module_from_spec
 
-from hasten.patch import _table
+from hasten.patch import _identity, _table
 
 active: dict[str, str] = {}  # name in the table -> hasten module; what is replaced now
 originals: dict = {}  # full name -> the standard library's module, once there is one
 _inside: dict[str, list[int]] = {}  # owner -> threads for which its names mean the standard library's now
 _before: dict[str, dict] = {}  # owner -> what sys.modules held for it before that
 _specs: dict = {}  # owner -> the real spec of its module, while it shows another one
+_identifying = RLock()  # held while a module takes or gives back its identity
 _swapping = allocate_lock()  # for the swap alone, never held during an import
 _hasten_names = {module: name for name, (module, _) in _table.TABLE.items()}
 _after_import: dict = {}  # full name -> called with the module when it has been loaded
-_ROOTS = frozenset(name.partition(".")[0] for name in [*_table.TABLE, "hasten"])
+_ROOTS = frozenset(name.partition(".")[0] for name in [*_table.TABLE, "hasten", "gevent", "eventlet"])
 
 
 class Finder:
@@ -49,6 +50,10 @@ class Finder:
         # Another thread than the one that loads hasten.queue now gets hasten.queue, and waits for it.
         if owner in active and get_ident() not in _inside.get(owner, ()):
             return _redirected(fullname, owner, path)
+        parent = fullname.rpartition(".")[0]
+        if owner is None and parent in active and _exists(active[parent] + fullname[len(parent) :]):
+            # `from hasten.queue import _x`, late, asks for queue._x: the package says that it is `queue`.
+            return _alias(fullname, _load_part)
         spec = None
         name = _stdlib_name(fullname)
         if name is not None and _table.owner(name) in active:
@@ -85,14 +90,16 @@ def _others(fullname, path):
 
 
 def _redirected(fullname, owner, path):
+    spec = None
     if fullname == owner:
-        mine = originals.get(owner)
-        spec = getattr(mine, "__spec__", None) or _others(fullname, path)
+        spec = _spec_of(fullname) or _others(fullname, path)
         # The program's own queue.py beside its script goes first, as it does without hasten.
         if spec is not None and not _table.in_stdlib(spec):
             return spec
-    if fullname == owner or _exists(_table.target(fullname)):
-        return _alias(fullname, _load_hasten)
+    if fullname == owner:
+        return _alias(fullname, _load_hasten, spec)
+    if _exists(_table.target(fullname)):
+        return _alias(fullname, _load_hasten, _spec_of(fullname))
     parent = originals.get(fullname.rpartition(".")[0])
     if fullname in originals or _others(fullname, getattr(parent, "__path__", path)) is not None:
         return _alias(fullname, _load_left_over)
@@ -121,24 +128,49 @@ def _load_hasten(fullname):
     return import_module(_table.target(fullname))
 
 
-def _alias(name, load):
+def _load_part(fullname):
+    parent, _, child = fullname.rpartition(".")
+    return import_module(f"{active[parent]}.{child}")
+
+
+def _spec_of(fullname):
+    """The spec of the standard library's module *fullname*, if that is loaded."""
+    if fullname in _specs:
+        return _specs[fullname]
+    return getattr(originals.get(fullname), "__spec__", None)
+
+
+def _alias(name, load, shown=None):
+    """A spec that leads to the module that *load* gives, and says what the spec *shown* says."""
     # Our loaders have no base class: importlib.abc would cost a program's start more than all of this.
-    return ModuleSpec(name, _AliasLoader(load))  # type: ignore[arg-type]
+    spec = ModuleSpec(name, _AliasLoader(load, getattr(shown, "loader", None)))  # type: ignore[arg-type]
+    if shown is not None:
+        spec.origin, spec.cached, spec.has_location = shown.origin, shown.cached, shown.has_location
+        spec.submodule_search_locations = shown.submodule_search_locations
+    return spec
 
 
 class _AliasLoader:
-    """Gives an existing module under a second name."""
+    """Gives an existing module under a second name; for the rest (get_source, ...) it is the *shown* loader."""
 
-    def __init__(self, load):
-        self.load = load
+    def __init__(self, load, shown):
+        self.load, self.shown = load, shown
+        self.spec = self.path = None
+
+    def __getattr__(self, name):
+        return getattr(self.shown, name)
 
     def create_module(self, spec):
         module = self.load(spec.name)
-        self.spec = module.__spec__
+        self.spec, self.path = module.__spec__, getattr(module, "__path__", None)
         return module
 
     def exec_module(self, module):
-        module.__spec__ = self.spec  # importlib has just put the alias's there
+        if self.spec is None:  # importlib.reload(): there is nothing that could be loaded anew
+            owner = _table.owner(module.__spec__.name)
+            _identity.again(owner, module)
+        else:
+            module.__spec__ = self.spec  # importlib has just put the alias's there
 
 
 class _Wrapper:
@@ -170,11 +202,30 @@ class _HastenLoader(_Wrapper):
     def __init__(self, loader, name):
         super().__init__(loader)
         self.owner = _table.owner(name)
+        self.name = name
 
     def exec_module(self, module):
         with _StdlibWorld(self.owner):
             load_original(self.owner)
             super().exec_module(module)
+            if self.name != self.owner and _found_in(self.name, self.owner):
+                load_original(self.name)
+        with _identifying:
+            if self.owner in active:
+                _identify(self.name)
+
+
+def _found_in(fullname, owner) -> bool:
+    """Whether the standard library's package *owner* has the submodule *fullname*."""
+    return fullname in originals or _others(fullname, getattr(originals[owner], "__path__", ())) is not None
+
+
+def _identify(name):
+    """Have hasten's module for *name*, which is loaded, say that it is the standard library's."""
+    owner = _table.owner(name)
+    module, original = sys.modules.get(_table.target(name)), originals.get(name)
+    if module is not None and original is not None and module is not original:
+        _identity.assume(owner, active[owner], module, original, _spec_of(name))
 
 
 class _StdlibWorld:
@@ -273,19 +324,25 @@ def begin(name) -> bool:
     active[name] = _table.TABLE[name][0]
     if finder not in sys.meta_path:
         sys.meta_path.insert(0, finder)
+    with _identifying:
+        for key in family(name):
+            _identify(key)
     return name in found
 
 
 def end(name) -> None:
     """Let *name* mean the standard library's module again."""
-    del active[name]
+    with _identifying:
+        del active[name]
+        _identity.drop(name)
     if not active:
         sys.meta_path.remove(finder)
     mine = family(name)
     # Overwritten, never missing: importlib, ending an import in another thread, relies on the entry.
     sys.modules.update(mine)
-    for key in [key for key in list(sys.modules) if _table.owner(key) == name and key not in mine]:
-        sys.modules.pop(key, None)
+    for key in list(sys.modules):
+        if key not in mine and (_table.owner(key) == name or key.startswith(name + ".")):
+            sys.modules.pop(key, None)
     parent, _, child = name.rpartition(".")
     if parent in sys.modules and name in originals:
         setattr(sys.modules[parent], child, originals[name])

@@ -1,12 +1,15 @@
 """Run a script, a module, a command or standard input as ``python`` itself does.
 
-The program runs in the real ``__main__``.  Two things need care.
+The program runs in the real ``__main__``.  Three things need care.
 
 *Frames.*  Our frames lie below the program's.  When an exception leaves the program, the interpreter
 is left to deal with it (exit status, death by SIGINT, ``-i``), and just for the display the hook that
 it calls is replaced by one that takes our entries off the traceback.  ``python -m`` and ``python
 app.zip`` show two frames of ``runpy``; they run through the same function of ``runpy`` here and show
 the same two.
+
+*Life.*  When the program has ended nothing of ours refers to its globals: the interpreter finalises them as it
+does under plain ``python``.
 
 *Attributes.*  ``__main__`` holds what it held for ``python -m hasten``.  It is made what ``python`` makes it
 for each kind of program.
@@ -18,7 +21,6 @@ import os
 import sys
 from importlib.machinery import BuiltinImporter, SourceFileLoader, SourcelessFileLoader
 
-MAIN = sys.modules["__main__"].__dict__
 _ALWAYS = ("__name__", "__doc__", "__package__", "__loader__", "__spec__", "__annotations__", "__builtins__")
 
 
@@ -85,12 +87,12 @@ def _prompt():
     if sys.flags.ignore_environment:
         import code
 
-        code.interact(banner="", local=MAIN, exitmsg="")
+        code.interact(banner="", local=_main(), exitmsg="")
         return
     startup = os.environ.get("PYTHONSTARTUP")
     if startup:
         with open(startup, "rb") as file:
-            exec(_compile(file.read(), startup), MAIN)
+            exec(_compile(file.read(), startup), _main())
     os.environ["PYTHONINSPECT"] = "1"
     set_up = getattr(sys, "__interactivehook__", lambda: None)
 
@@ -102,13 +104,19 @@ def _prompt():
     sys.__interactivehook__ = hook
 
 
+def _main():
+    """The namespace of ``__main__``: for the moment only, since who keeps it, keeps the program's globals alive."""
+    return vars(sys.modules["__main__"])
+
+
 def _blank():
     """Make ``__main__`` what it is before a program is chosen."""
-    for name in list(MAIN):
+    main = _main()
+    for name in list(main):
         if name not in _ALWAYS:
-            del MAIN[name]
-    MAIN.update(__name__="__main__", __doc__=None, __package__=None, __spec__=None)
-    MAIN["__loader__"] = BuiltinImporter
+            del main[name]
+    main.update(__name__="__main__", __doc__=None, __package__=None, __spec__=None)
+    main["__loader__"] = BuiltinImporter
 
 
 def _put_path0(entry, always=False):
@@ -166,21 +174,22 @@ def _run_code(load, filename=None, loader=None):
     except BaseException as error:
         _show_from(error, None)
         raise
+    main = _main()
     if filename is not None:
-        MAIN["__file__"] = filename
+        main["__file__"] = filename
         if sys.version_info < (3, 15):
-            MAIN["__cached__"] = None
+            main["__cached__"] = None
     if loader is not None:
-        MAIN["__loader__"] = loader
+        main["__loader__"] = loader
     try:
-        exec(code, MAIN)
+        exec(code, main)
     except BaseException as error:
         _show_from(error, _below(error))
         raise
     finally:
         if filename is not None:  # as python does, for what follows under -i
-            MAIN.pop("__file__", None)
-            MAIN.pop("__cached__", None)
+            main.pop("__file__", None)
+            main.pop("__cached__", None)
 
 
 def _run_by_runpy(name, is_module):

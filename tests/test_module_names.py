@@ -1,0 +1,59 @@
+"""Every name of a module of the standard library is in ours: programs and mock.patch() use more than `__all__`.
+
+Names that modules import for themselves count too: `queue.deque`, `sched.time`.
+"""
+
+import sys
+from importlib import import_module
+
+import pytest
+
+MODULES = {
+    "_thread": "hasten._thread",
+    "threading": "hasten.threading",
+    "queue": "hasten.queue",
+    "sched": "hasten.sched",
+    "subprocess": "hasten.subprocess",
+    "concurrent.futures": "hasten.futures",
+    "concurrent.futures._base": "hasten.futures._base",
+    "concurrent.futures.thread": "hasten.futures.thread",
+    "concurrent.futures.process": "hasten.futures.process",
+    "concurrent.futures.interpreter": "hasten.futures.interpreter",
+}
+# (module or *, name) -> why ours does not have it.
+LEFT_OUT = {
+    ("*", "__path__"): "where a package's parts are",
+    ("*", "__cached__"): "compiled code has none",
+    ("*", "__file__"): "of the file itself",
+    ("*", "__author__"): "we are not he",
+    ("*", "__annotations__"): "of the file itself",
+    ("*", "__conditional_annotations__"): "of the file itself",
+    ("*", "__annotate__"): "of the file itself",
+    ("*", "__builtins__"): "of the file itself",
+}
+
+
+def is_left_out(module, name):
+    return (module, name) in LEFT_OUT or ("*", name) in LEFT_OUT
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_every_name_of_the_standard_librarys_module(name):
+    try:
+        stdlib = import_module(name)
+    except ModuleNotFoundError:
+        assert name == "concurrent.futures.interpreter" and sys.version_info < (3, 14)
+        pytest.skip("new in 3.14")
+    ours = import_module(MODULES[name])
+    missing = [key for key in list(vars(stdlib)) if not hasattr(ours, key) and not is_left_out(name, key)]
+    assert missing == []
+
+
+def test_nothing_is_left_out_without_need():
+    """Each entry of LEFT_OUT is of some use: a name that no module of the standard library has is none."""
+    unused = [
+        (module, name)
+        for module, name in LEFT_OUT
+        if module != "*" and (not hasattr(import_module(module), name) or hasattr(import_module(MODULES[module]), name))
+    ]
+    assert unused == []

@@ -1,0 +1,101 @@
+"""Libraries that hook into threads, pools and futures."""
+
+import pytest
+
+
+def test_sentry(tools):
+    tools.need("sentry-sdk")
+    program = """
+import concurrent.futures, sys, threading
+import sentry_sdk
+from sentry_sdk.transport import Transport
+seen = []
+class Keep(Transport):
+    def capture_envelope(self, envelope): seen.append(envelope)
+sentry_sdk.init("http://key@127.0.0.1:9/1", transport=Keep)
+threading.excepthook = lambda args: None
+def fail(): raise ValueError("in a thread")
+thread = threading.Thread(target=fail)
+thread.start()
+thread.join()
+with concurrent.futures.ThreadPoolExecutor(1) as pool:
+    assert pool.submit(pow, 2, 3).result() == 8
+sentry_sdk.flush()
+events = [item.payload.json for envelope in seen for item in envelope.items if item.type == "event"]
+print([event["exception"]["values"][0]["value"] for event in events])
+"""
+    assert tools.run("-c", program) == "['in a thread']\n"
+
+
+def test_ddtrace(tools):
+    tools.need("ddtrace")
+    tools.env.update(DD_TRACE_ENABLED="true", DD_INSTRUMENTATION_TELEMETRY_ENABLED="false", DD_REMOTE_CONFIGURATION_ENABLED="false")
+    program = """
+import ddtrace, concurrent.futures
+ddtrace.patch(futures=True)
+from ddtrace.trace import tracer
+with concurrent.futures.ThreadPoolExecutor(1) as pool, tracer.trace("outer") as outer:
+    def inner():
+        with tracer.trace("inner") as span:
+            return span.trace_id, span.parent_id
+    assert pool.submit(inner).result() == (outer.trace_id, outer.span_id)
+print("followed", flush=True)
+import os
+os._exit(0)     # nobody listens for the traces
+"""
+    assert tools.run("-c", program) == "followed\n"
+
+
+def test_joblib(tools):
+    tools.need("joblib")
+    program = """
+from joblib import Parallel, delayed
+if __name__ == "__main__":
+    for backend in "threading", "loky":
+        print(Parallel(n_jobs=2, backend=backend)(delayed(pow)(i, 2) for i in range(5)))
+"""
+    tools.write("app.py", program)
+    assert tools.run("app.py") == "[0, 1, 4, 9, 16]\n" * 2
+
+
+def test_pebble(tools):
+    tools.need("pebble")
+    program = """
+from concurrent.futures import TimeoutError
+import pebble, time
+if __name__ == "__main__":
+    with pebble.ThreadPool(2) as pool:
+        print([f.result() for f in [pool.schedule(pow, args=[i, 2]) for i in range(4)]])
+    with pebble.ProcessPool(1) as pool:
+        print(pool.schedule(pow, args=[3, 2]).result())
+        try:
+            pool.schedule(time.sleep, args=[60], timeout=0.5).result()
+        except TimeoutError:
+            print("timeout")
+"""
+    tools.write("app.py", program)
+    assert tools.run("app.py") == "[0, 1, 4, 9]\n9\ntimeout\n"
+
+
+@pytest.mark.parametrize(
+    ("library", "call"), [("gevent", "gevent.monkey.patch_all()"), ("eventlet", "eventlet.monkey_patch()")]
+)
+def test_green_threads_are_refused_at_their_call(tools, library, call):
+    tools.need(library)
+    program = f"""
+import queue, {call.rpartition(".")[0]}
+try:
+    {call}
+except RuntimeError as error:
+    print(error)
+"""
+    shown = tools.run("-c", program)
+    assert shown.startswith(f"{call} cannot patch _thread, threading, queue") and shown.count("\n") == 1
+    assert "--except" in shown
+
+
+def test_gevent_patches_what_is_not_replaced(tools):
+    tools.need("gevent")
+    program = "import gevent.monkey; print(gevent.monkey.patch_all())"
+    parts = "_thread,threading,queue,subprocess,concurrent.futures,sched"
+    assert tools.run("--except", parts, "-c", program) == "True\n"

@@ -12,9 +12,7 @@ def extension(name):
     ext.cython_include_dirs = ["src", "include"]
     ext.cython_directives = {
         "language_level": 3,
-        "binding": False,  # method descriptors, which CPython 3.11+ specialises
-        "embedsignature": True,
-        "embedsignature.format": "clinic",  # the one inspect.signature() understands
+        "binding": True,  # methods bind as Python functions do
         "auto_pickle": False,
         "annotation_typing": False,
     }
@@ -28,7 +26,6 @@ setup(
         for name in (
             "_waiting",
             "_locks",
-            "_methods",
             "_condition",
             "_event",
             "_semaphore",

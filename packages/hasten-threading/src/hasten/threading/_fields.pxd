@@ -1,5 +1,4 @@
 from compat cimport hs_mutex
-from hasten.threading._event cimport Event
 from hasten.threading._waiting cimport sleepers
 
 
@@ -17,7 +16,7 @@ cdef class ThreadFields:
     cdef object target, arguments, keywords, context, stderr
     cdef object handle              # hasten._thread's, made when it is needed
     cdef sleepers beginning         # who wait for the thread to run
-    cdef Event started              # what `_started` is, once somebody has asked for it
+    cdef object started             # what `_started` is, once somebody has asked for it
 
     cdef int check_initialized(self) except -1
     cdef object the_name(self)
@@ -26,7 +25,7 @@ cdef class ThreadFields:
     cdef int wait_until_begun(self) except -1
     cdef int end_handle(self) except -1
     cdef int mark_begun(self) except -1
-    cdef Event new_started(self)
+    cdef object new_started(self)
 
 
 cdef int check_daemon(daemonic, str where) except -1

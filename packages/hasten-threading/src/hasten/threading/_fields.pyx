@@ -15,12 +15,13 @@ behind, and threading.py's work in the child would then wait for ever for the fi
 from clock cimport HS_NEVER
 from compat cimport hs_mutex_lock, hs_mutex_unlock
 from park cimport hs_waiter
-from hasten.threading._event cimport Event
+from hasten.threading._event cimport raise_flag
 from hasten.threading._waiting cimport EVERYBODY, release, sleep
 
 import sys
 
 import hasten._thread
+from hasten.threading._event import Event
 from hasten.threading._deprecated import deprecated
 
 cdef extern from "Python.h":
@@ -303,23 +304,22 @@ cdef class ThreadFields:
     @property
     def _started(self):
         """An Event that is set when the thread runs."""
-        cdef Event event
         hs_mutex_lock(&self.guard)
         event = self.started
         hs_mutex_unlock(&self.guard)
         return self.new_started() if event is None else event
 
-    cdef Event new_started(self):
-        cdef Event event, made = Event()
+    cdef object new_started(self):
+        made = Event()
         if self.begun:
-            made.raise_flag()
+            raise_flag(made)
         hs_mutex_lock(&self.guard)
         if self.started is None:
             self.started = made
         event = self.started
         hs_mutex_unlock(&self.guard)
         if event is made and self.begun:  # mark_begun() may have been here before the event was
-            made.raise_flag()
+            raise_flag(made)
         return event
 
     @property
@@ -350,7 +350,7 @@ cdef class ThreadFields:
         self.launched = self.begun = True
         release(&self.beginning, &self.guard, EVERYBODY)
         if self.started is not None:
-            self.started.raise_flag()
+            raise_flag(self.started)
         return 0
 
     # ---- after fork(), in the child ----

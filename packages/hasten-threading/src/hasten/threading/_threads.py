@@ -5,7 +5,7 @@ import threading as _stdlib
 from _thread import _local
 
 from hasten._thread import _make_thread_handle, daemon_threads_allowed
-from hasten.threading import _event, _registry, _thread, _timer
+from hasten.threading import _registry, _thread, _timer
 
 
 class Thread(_thread.Thread, _stdlib.Thread):
@@ -14,20 +14,6 @@ class Thread(_thread.Thread, _stdlib.Thread):
 
     if sys.version_info[:2] == (3, 13):
         _handle = _thread.Thread._os_thread_handle  # what threading.py calls it there
-
-
-class Event(_event.Event, _stdlib.Event):
-    __doc__ = _event.Event.__doc__
-    __module__ = "hasten.threading"
-
-
-class _Finished(_timer.Finished, Event):
-    """The `finished` event of a Timer."""
-
-    __module__ = "hasten.threading"
-
-
-_timer._set_finished_class(_Finished)
 
 
 class Timer(_timer.Timer, Thread, _stdlib.Timer):

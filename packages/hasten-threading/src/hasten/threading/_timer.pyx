@@ -22,7 +22,7 @@ from clock cimport HS_NEVER, hs_deadline_after, hs_now
 from compat cimport hs_mutex, hs_mutex_lock, hs_mutex_unlock
 from park cimport hs_waiter
 from timeout cimport hs_seconds
-from hasten.threading._event cimport Event
+from hasten.threading._event cimport is_raised, raise_flag
 from hasten.threading._thread cimport Thread, enter_limbo, leave_limbo
 from hasten.threading._waiting cimport EVERYBODY, deadline_of, release, seconds_until, sleep, sleepers
 
@@ -31,6 +31,7 @@ import os
 import hasten._thread
 from hasten._thread import _start as starting
 from hasten.threading import _registry as registry
+from hasten.threading._event import Event
 
 cdef extern from "_timers.h":
     ctypedef struct hs_timer:
@@ -185,27 +186,22 @@ def forget_timers():
 
 # ---- one timer ----------------------------------------------------------------------------------------
 
-cdef class Finished(Event):
+class Finished(Event):
     """The `finished` event of a Timer: setting it cancels the timer while that is pending."""
 
-    cdef Timer pending
+    __module__ = "hasten.threading"
+    __qualname__ = "_Finished"
 
-    cdef int raise_flag(self) except -1:
-        cdef Timer timer
-        Event.raise_flag(self)  # before: start() arms first and then looks at the flag
-        timer = self.disarm()
+    def set(self):
+        raise_flag(self)  # before: start() arms first and then looks at the flag
+        timer = disarm(self)
         if timer is not None:
-            timer.withdraw()
-        return 0
+            (<Timer>timer).withdraw()
 
-    cdef Timer disarm(self):
-        """The timer that setting the event would have cancelled until now, or None."""
-        cdef Timer timer
-        hs_mutex_lock(&self.guard)
-        timer = self.pending
-        self.pending = None
-        hs_mutex_unlock(&self.guard)
-        return timer
+
+cdef object disarm(finished):
+    """The timer that setting the event would have cancelled until now, or None."""
+    return vars(finished).pop("_pending", None)
 
 
 cdef class Timer(Thread):
@@ -220,7 +216,7 @@ cdef class Timer(Thread):
     """
 
     cdef hs_timer entry
-    cdef Finished armed  # `finished` as it was at start(): users may replace the attribute
+    cdef object armed   # `finished` as it was at start(): users may replace the attribute
     cdef bint due  # run() need not wait
 
     def __init__(self, interval, function, args=None, kwargs=None):
@@ -230,7 +226,7 @@ cdef class Timer(Thread):
         me.function = function
         me.args = [] if args is None else args
         me.kwargs = {} if kwargs is None else kwargs
-        me.finished = finished_class()
+        me.finished = Finished()
         self.entry.owner = <void *>self
 
     def start(self):
@@ -246,16 +242,16 @@ cdef class Timer(Thread):
         self.entry.deadline = hs_deadline_after(seconds)
         enter_limbo(self)
         self.armed = me.finished
-        self.armed.pending = self
+        self.armed._pending = self
         try:
             schedule(self)
         except BaseException:
-            self.armed.disarm()
+            disarm(self.armed)
             self.armed = None
             leave_limbo(self)
             self.launched = False
             raise
-        if self.armed.flag:
+        if is_raised(self.armed):
             self.withdraw()  # cancelled before it was in the heap
 
     cdef bint waits_by_itself(self, double *seconds) except -1:
@@ -263,7 +259,7 @@ cdef class Timer(Thread):
         cdef object me = self
         if type(self).run is not Timer.run or "run" in getattr(self, "__dict__", ()):
             return True
-        if type(me.finished) is not finished_class:
+        if type(me.finished) is not Finished:
             return True
         try:
             hs_seconds(me.interval, seconds)
@@ -277,7 +273,7 @@ cdef class Timer(Thread):
         me.finished.set()
 
     cdef int withdraw(self) except -1:
-        self.armed.disarm()
+        disarm(self.armed)
         if unschedule(self):
             self.end_unrun()
         return 0
@@ -290,7 +286,7 @@ cdef class Timer(Thread):
 
     cdef int fire(self) except -1:
         """In the timer thread: start the timer's own."""
-        self.armed.disarm()
+        disarm(self.armed)
         self.due = True
         try:
             starting._start_promised(self._bootstrap, self.the_handle(), self.daemonic)
@@ -327,15 +323,6 @@ cdef class Timer(Thread):
                 return  # there is no thread to be joined yet
             timeout = seconds_until(deadline)
         Thread.join(self, timeout)
-
-
-cdef object finished_class = Finished
-
-
-def _set_finished_class(cls):
-    """Tell the public class of the `finished` event."""
-    global finished_class
-    finished_class = cls
 
 
 registry.also_wait(wait_for_timers)

@@ -1,4 +1,4 @@
-"""The synchronisation classes are ordinary Python classes: combined, introspected, half made, with parts replaced."""
+"""The classes are ordinary Python classes: combined, introspected, half made, with parts replaced."""
 
 import copy
 import inspect
@@ -41,7 +41,7 @@ def own_functions(cls):
 # ---- classes of several --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("other", [Exception, list, dict, int, Slotted, threading.Thread], ids=lambda it: it.__name__)
+@pytest.mark.parametrize("other", [Exception, list, dict, int, Slotted, threading.Thread])
 def test_combined_with_other_layouts(name, cls, other):
     class Both(cls, other):
         pass

@@ -16,7 +16,16 @@ from libc.string cimport memset
 from cpython.pycapsule cimport PyCapsule_New
 
 from clock cimport HS_NEVER, hs_deadline_after
-from compat cimport hs_load, hs_mutex, hs_mutex_lock, hs_mutex_unlock, hs_store, hs_type_forbid_new, hs_type_rename, hs_type_seal
+from compat cimport (
+    hs_load,
+    hs_mutex,
+    hs_mutex_lock,
+    hs_mutex_unlock,
+    hs_store,
+    hs_type_forbid_new,
+    hs_type_rename,
+    hs_type_seal,
+)
 from lock_api cimport HS_LOCK_API_NAME, HS_LOCK_API_VERSION, hs_lock_api, hs_lock_saved
 from park cimport hs_park_init, hs_unpark, hs_waitlist, hs_waitlist_pop
 from sleep cimport hs_sleep, hs_sleep_deaf

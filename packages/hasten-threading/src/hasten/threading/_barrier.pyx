@@ -11,9 +11,10 @@ its sleepers can't be too late any more, and who comes now waits outside until i
 runs the action is the `actor`.  When the barrier is broken or reset meanwhile, there is no actor any more,
 and the thread finds that out when it comes back from the action.
 
-A program that asks for `_cond`, or sets `_cond`, `_count` or `_state`, means to use the standard library's way, which
-keeps a barrier's state there.  From then on the barrier is `shared`: its methods are the standard library's.  Who
-sleeps here already counts as arrived, and is let go when `_state` tells that the generation is decided.
+A program that asks for `_cond`, or sets `_cond`, `_count` or `_state`, means to use the standard library's
+way, which keeps a barrier's state there.  From then on the barrier is `shared`: its methods are the
+standard library's.  Who sleeps here already counts as arrived, and is let go when `_state` tells that the
+generation is decided.
 """
 
 cimport cython
@@ -23,8 +24,8 @@ from libc.stdint cimport int64_t
 from clock cimport HS_NEVER
 from compat cimport hs_load, hs_mutex, hs_mutex_lock, hs_mutex_unlock, hs_store
 from park cimport hs_waiter
-from state cimport hs_state_class, hs_state_class_init, hs_state_exists, hs_state_forget, hs_state_of, hs_state_set, \
-    hs_state_slot
+from state cimport (hs_state_class, hs_state_class_init, hs_state_exists, hs_state_forget, hs_state_of,
+                    hs_state_set, hs_state_slot)
 from timeout cimport hs_deadline_of
 from hasten.threading._condition cimport private_condition
 from hasten.threading._waiting cimport (

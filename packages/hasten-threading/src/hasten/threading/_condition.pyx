@@ -5,9 +5,10 @@ A wait enlists the thread, releases the lock, dozes, and takes the lock again, w
 Between the first two nobody can notify, because notify() needs the lock.
 
 The lock may be any object with acquire() and release().  With one of hasten._thread's that is done through
-its table of C functions, which take a lock again whatever signals come.  Otherwise, and where a program overrides
-one of the three methods by which a condition uses its lock (HOOKS), in a subclass or in the object, it is done
-by calling those.  Where a program replaces `_waiters`, waiting and notifying are the standard library's.
+its table of C functions, which take a lock again whatever signals come.  Otherwise, and where a program
+overrides one of the three methods by which a condition uses its lock (HOOKS), in a subclass or in the
+object, it is done by calling those.  Where a program replaces `_waiters`, waiting and notifying are the
+standard library's.
 
 A thread that was notified and then leaves because a signal handler raised passes the notification on.
 """
@@ -19,7 +20,8 @@ from libc.stdint cimport int64_t
 from compat cimport hs_load, hs_mutex, hs_mutex_lock, hs_mutex_unlock, hs_store, hs_type_tag
 from lock_api cimport hs_lock_api, hs_lock_api_import, hs_lock_functions, hs_lock_functions_of, hs_lock_saved
 from park cimport hs_waiter
-from state cimport hs_state_class, hs_state_class_init, hs_state_forget, hs_state_of, hs_state_set, hs_state_slot
+from state cimport (hs_state_class, hs_state_class_init, hs_state_forget, hs_state_of, hs_state_set,
+                    hs_state_slot)
 from timeout cimport hs_deadline_of, hs_expired, hs_seconds_until
 from hasten.threading._waiting cimport (
     EVERYBODY,
@@ -55,7 +57,7 @@ cdef class ConditionState:
     cdef int overridden   # a hook was replaced in the object
     cdef int outside      # `_waiters` was replaced
     cdef object lock      # what wait() and notify() use
-    cdef list entered     # its last item is what `with` uses; replaced ones live on, other threads may be inside
+    cdef list entered     # its last item is what `with` uses; other threads may be inside of the others
     cdef sleepers asleep
 
     def __dealloc__(self):
@@ -384,7 +386,7 @@ class Condition(stdlib):
         hs_store(&state_of(self).outside, True)
 
 
-HOOKS = {name: vars(Condition)[name] for name in ("_is_owned", "_release_save", "_acquire_restore")}
+HOOKS = {_name: vars(Condition)[_name] for _name in ("_is_owned", "_release_save", "_acquire_restore")}
 for _name, _function in HOOKS.items():
     setattr(Condition, _name, Hook(_function))
 

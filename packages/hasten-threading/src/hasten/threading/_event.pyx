@@ -3,9 +3,9 @@
 
 set() decides who goes on: every thread that sleeps at that moment, also if clear() follows at once.
 
-A program that asks for `_cond`, or replaces it, means to use the flag together with that condition.  From then on
-the event is `shared`: its methods are the standard library's, which use `_cond` and `_flag`.  Who sleeps here already
-is let go by the setter of `_flag`.
+A program that asks for `_cond`, or replaces it, means to use the flag together with that condition.  From
+then on the event is `shared`: its methods are the standard library's, which use `_cond` and `_flag`.  Who
+sleeps here already is let go by the setter of `_flag`.
 """
 
 cimport cython
@@ -14,7 +14,8 @@ from libc.stdint cimport int64_t
 
 from compat cimport hs_load, hs_mutex, hs_mutex_lock, hs_mutex_unlock, hs_store
 from park cimport hs_waiter
-from state cimport hs_state_class, hs_state_class_init, hs_state_forget, hs_state_of, hs_state_set, hs_state_slot
+from state cimport (hs_state_class, hs_state_class_init, hs_state_forget, hs_state_of, hs_state_set,
+                    hs_state_slot)
 from timeout cimport hs_deadline_of
 from hasten.threading._condition cimport private_condition
 from hasten.threading._waiting cimport EVERYBODY, release, sleep, sleepers, start_anew

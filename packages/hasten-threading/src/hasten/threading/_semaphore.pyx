@@ -6,9 +6,9 @@ who was let go and finds nothing sleeps again.  So whenever there is a unit and 
 is awake who has yet to look.  A thread that was let go and does not look, because a signal handler raised,
 lets another go in its place.
 
-A program that asks for `_cond`, or replaces it, means to use the counter together with that condition.  From then on
-the semaphore is `shared`: its methods are the standard library's, which use `_cond` and `_value`.  Who sleeps here
-already is let go by the setter of `_value`, and goes on there.
+A program that asks for `_cond`, or replaces it, means to use the counter together with that condition.
+From then on the semaphore is `shared`: its methods are the standard library's, which use `_cond` and
+`_value`.  Who sleeps here already is let go by the setter of `_value`, and goes on there.
 """
 
 cimport cython
@@ -18,7 +18,8 @@ from libc.stdint cimport INT64_MAX, int64_t
 from clock cimport HS_NEVER
 from compat cimport hs_mutex, hs_mutex_lock, hs_mutex_unlock
 from park cimport hs_waiter
-from state cimport hs_state_class, hs_state_class_init, hs_state_forget, hs_state_of, hs_state_set, hs_state_slot
+from state cimport (hs_state_class, hs_state_class_init, hs_state_forget, hs_state_of, hs_state_set,
+                    hs_state_slot)
 from timeout cimport hs_deadline_of, hs_seconds_until
 from hasten.threading._condition cimport private_condition
 from hasten.threading._waiting cimport EVERYBODY, release, sleep, sleepers

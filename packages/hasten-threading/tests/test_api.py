@@ -149,6 +149,7 @@ class PicklableEvent(hasten.threading.Event):
         return self.is_set()
 
     def __setstate__(self, state):
+        super().__init__()  # as in the standard library: without it there is nothing to set
         if state:
             self.set()
 

@@ -6,31 +6,30 @@ code runs between looking at it and setting it; without one a hs_mutex guards bo
 
 release() clears the flag and wakes the longest sleeper; it does not hand the lock to it.  Whoever comes
 first takes it, and a woken sleeper that comes too late sleeps again.  So a wake can be spent on a thread
-that then leaves because a signal handler raised: that thread wakes the next one in its place.
+that then leaves because a signal handler raised: that thread wakes the next one in its place (sleep.h).
 """
 
 cimport cython
-from cpython.exc cimport PyErr_CheckSignals
 from cpython.object cimport PyTypeObject
 from libc.stdint cimport int64_t
 from libc.string cimport memset
 from cpython.pycapsule cimport PyCapsule_New
 
 from clock cimport HS_NEVER, hs_deadline_after
-from compat cimport hs_mutex, hs_mutex_lock, hs_mutex_unlock, hs_type_forbid_new, hs_type_rename, hs_type_seal
-from lock_api cimport HS_LOCK_API_NAME, HS_LOCK_API_VERSION, hs_lock_api, hs_lock_saved
-from park cimport (
-    HS_INTERRUPTED,
-    HS_TIMEOUT,
-    hs_park,
-    hs_park_init,
-    hs_unpark,
-    hs_waiter,
-    hs_waitlist,
-    hs_waitlist_append,
-    hs_waitlist_pop,
-    hs_waitlist_remove,
+from compat cimport (
+    hs_load,
+    hs_mutex,
+    hs_mutex_lock,
+    hs_mutex_unlock,
+    hs_store,
+    hs_type_forbid_new,
+    hs_type_rename,
+    hs_type_seal,
 )
+from lock_api cimport HS_LOCK_API_NAME, HS_LOCK_API_VERSION, hs_lock_api, hs_lock_saved
+from park cimport hs_park_init, hs_unpark, hs_waitlist, hs_waitlist_pop
+from sleep cimport hs_sleep, hs_sleep_deaf
+from timeout cimport hs_expired
 from hasten._thread._timeouts cimport seconds_of
 
 cdef extern from "Python.h":
@@ -44,7 +43,7 @@ cdef object FOREVER = -1  # the default timeout: compared by identity before it 
 
 
 cdef struct lock_state:
-    bint held
+    int held
     hs_mutex mutex
     hs_waitlist sleepers
 
@@ -54,7 +53,7 @@ cdef inline bint try_take(lock_state *state) noexcept nogil:
     cdef bint taken
     hs_mutex_lock(&state.mutex)
     taken = not state.held
-    state.held = True
+    hs_store(&state.held, True)
     hs_mutex_unlock(&state.mutex)
     return taken
 
@@ -66,7 +65,7 @@ cdef inline bint give_back(lock_state *state) noexcept nogil:
     if not state.held:
         hs_mutex_unlock(&state.mutex)
         return False
-    state.held = False
+    hs_store(&state.held, False)
     if state.sleepers.head != NULL:
         word = hs_waitlist_pop(&state.sleepers)
         hs_mutex_unlock(&state.mutex)
@@ -77,43 +76,26 @@ cdef inline bint give_back(lock_state *state) noexcept nogil:
     return True
 
 
-cdef void pass_wake_on(lock_state *state) noexcept:
-    cdef int *word = NULL
-    hs_mutex_lock(&state.mutex)
-    if not state.held:
-        word = hs_waitlist_pop(&state.sleepers)
-    hs_mutex_unlock(&state.mutex)
-    if word != NULL:
-        hs_unpark(word)
+cdef bint wait_and_take(lock_state *state, int64_t deadline, bint signals) except -1:
+    """Sleep until the lock is ours (True) or the deadline has passed (False).
 
-
-cdef bint wait_and_take(lock_state *state, int64_t deadline) except -1:
-    """Sleep until the lock is ours (True) or the deadline has passed (False)."""
-    cdef hs_waiter me
-    cdef int outcome = -1
+    Without *signals* their handlers wait, and nothing can be raised.
+    """
+    cdef bint late = False
     while True:
         hs_mutex_lock(&state.mutex)
         if not state.held:
-            state.held = True
+            hs_store(&state.held, True)
             hs_mutex_unlock(&state.mutex)
             return True
-        if outcome == HS_TIMEOUT:
+        if late:
             hs_mutex_unlock(&state.mutex)
             return False
-        hs_waitlist_append(&state.sleepers, &me)
-        hs_mutex_unlock(&state.mutex)
-        with nogil:
-            outcome = hs_park(&me.word, deadline)
-        hs_mutex_lock(&state.mutex)
-        hs_waitlist_remove(&state.sleepers, &me)
-        hs_mutex_unlock(&state.mutex)
-        if outcome == HS_INTERRUPTED:
-            try:
-                PyErr_CheckSignals()
-            except BaseException:
-                if me.word:
-                    pass_wake_on(state)
-                raise
+        if signals:
+            hs_sleep(&state.sleepers, &state.mutex, deadline, NULL)
+        else:
+            hs_sleep_deaf(&state.sleepers, &state.mutex, deadline)
+        late = hs_expired(deadline)
 
 
 cdef inline double check(bint blocking, object timeout) except? -1.0:
@@ -133,7 +115,14 @@ cdef inline bint take(lock_state *state, double seconds) except -1:
         return True
     if seconds == 0:
         return False
-    return wait_and_take(state, HS_NEVER if seconds < 0 else hs_deadline_after(seconds))
+    return wait_and_take(state, HS_NEVER if seconds < 0 else hs_deadline_after(seconds), True)
+
+
+cdef inline int take_again_for_sure(lock_state *state) except -1:
+    """For a condition that has waited: whatever signals come, the caller finds its lock held."""
+    if not try_take(state):
+        wait_and_take(state, HS_NEVER, False)
+    return 0
 
 
 cdef inline void reset(lock_state *state) noexcept:
@@ -172,7 +161,7 @@ cdef class lock:
 
     def locked(self):
         """True if the lock is held by anybody."""
-        return self.state.held
+        return <bint>hs_load(&self.state.held)
 
     def __enter__(self):
         """Lock it, waiting until it is free."""
@@ -193,7 +182,7 @@ cdef class lock:
 
     def locked_lock(self):
         """An old name of locked()."""
-        return self.state.held
+        return <bint>hs_load(&self.state.held)
 
     def _at_fork_reinit(self):
         """Make it a new, unlocked lock.  For the child of a fork() only."""
@@ -270,7 +259,7 @@ cdef class RLock:
 
     def locked(self):
         """True if any thread holds it."""
-        return self.state.held
+        return <bint>hs_load(&self.state.held)
 
     def __enter__(self):
         """Take it, waiting until no other thread holds it."""
@@ -309,7 +298,7 @@ cdef class RLock:
         if not isinstance(saved, tuple) or len(saved) != 2:
             raise TypeError(f"_acquire_restore() argument must be 2-item tuple, not {type(saved).__name__}")
         count, owner = saved
-        take(&self.state, -1)
+        take_again_for_sure(&self.state)
         self.own(owner, count)
 
     def _at_fork_reinit(self):
@@ -358,7 +347,7 @@ cdef int api_release_save(object self, hs_lock_saved *saved) except -1:
 
 
 cdef int api_acquire_restore(object self, const hs_lock_saved *saved) except -1:
-    return take(&(<lock>self).state, -1)
+    return take_again_for_sure(&(<lock>self).state)
 
 
 cdef int api_acquire_r(object self, double seconds) except -1:
@@ -378,7 +367,7 @@ cdef int api_release_save_r(object self, hs_lock_saved *saved) except -1:
 
 
 cdef int api_acquire_restore_r(object self, const hs_lock_saved *saved) except -1:
-    take(&(<RLock>self).state, -1)
+    take_again_for_sure(&(<RLock>self).state)
     (<RLock>self).own(saved.owner, saved.count)
     return 0
 

@@ -23,19 +23,13 @@ from hasten._thread import (
     start_joinable_thread,
     start_new_thread,
 )
-from hasten.threading import (
-    _barrier,
-    _condition,
-    _event,
-    _iterators,
-    _methods,
-    _module,
-    _registry,
-    _semaphore,
-    _thread,
-)
-from hasten.threading._iterators import concurrent_tee
+from hasten.threading import _module, _registry, _thread
+from hasten.threading._barrier import Barrier
+from hasten.threading._condition import Condition
+from hasten.threading._event import Event
+from hasten.threading._iterators import concurrent_tee, serialize_iterator
 from hasten.threading._locks import RLock
+from hasten.threading._semaphore import BoundedSemaphore, Semaphore
 from hasten.threading._thread import (
     active_count,
     activeCount,
@@ -44,7 +38,7 @@ from hasten.threading._thread import (
     enumerate,
     main_thread,
 )
-from hasten.threading._threads import Event, Thread, _DummyThread, _MainThread
+from hasten.threading._threads import Thread, _DummyThread, _MainThread
 from hasten.threading._timers import Timer
 from hasten.threading._tracing import (
     getprofile,
@@ -97,35 +91,6 @@ __excepthook__ = _excepthook
 BrokenBarrierError = _stdlib.BrokenBarrierError
 
 
-class Condition(_condition.Condition, _stdlib.Condition):
-    __doc__ = _condition.Condition.__doc__
-
-
-class Semaphore(_semaphore.Semaphore, _stdlib.Semaphore):
-    __doc__ = _semaphore.Semaphore.__doc__
-
-
-class BoundedSemaphore(_semaphore.BoundedSemaphore, Semaphore, _stdlib.BoundedSemaphore):
-    __doc__ = _semaphore.BoundedSemaphore.__doc__
-
-
-class Barrier(_barrier.Barrier, _stdlib.Barrier):
-    __doc__ = _barrier.Barrier.__doc__
-
-    def __init_subclass__(cls, **options):
-        super().__init_subclass__(**options)
-        if "_state" in vars(cls) or "_count" in vars(cls):
-            # It keeps its state where the standard library's methods look for it, as multiprocessing's does
-            for name in ("wait", "reset", "abort", "n_waiting", "broken"):
-                if name not in vars(cls):
-                    setattr(cls, name, vars(_stdlib.Barrier)[name])
-
-
-class serialize_iterator(_iterators.serialize_iterator):
-    __doc__ = _iterators.serialize_iterator.__doc__
-    __slots__ = ()
-
-
 def synchronized_iterator(func):
     """Wrap a function that returns an iterator, so that threads may share what it returns.
 
@@ -152,12 +117,6 @@ _start_joinable_thread = start_joinable_thread
 _start_new_thread = start_new_thread
 _CRLock = _PyRLock = _RLock = type(RLock())
 
-_methods.own_methods(Condition, _condition.Condition)
-_methods.own_methods(Semaphore, _semaphore.Semaphore)
-_methods.own_methods(BoundedSemaphore, _semaphore.BoundedSemaphore, _semaphore.Semaphore)
-_methods.own_methods(Event, _event.Event)
-_methods.own_methods(Barrier, _barrier.Barrier)
-_condition._set_public_class(Condition)
 _thread._set_public(globals())
 _registry.adopt(_MainThread, _DummyThread)
 _sys.modules[__name__].__class__ = _module.Module

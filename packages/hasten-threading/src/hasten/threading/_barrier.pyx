@@ -10,14 +10,24 @@ The one thing that takes time is the action.  While it runs, the generation is c
 its sleepers can't be too late any more, and who comes now waits outside until it is over.  The thread that
 runs the action is the `actor`.  When the barrier is broken or reset meanwhile, there is no actor any more,
 and the thread finds that out when it comes back from the action.
+
+A program that asks for `_cond`, or sets `_cond`, `_count` or `_state`, means to use the standard library's
+way, which keeps a barrier's state there.  From then on the barrier is `shared`: its methods are the
+standard library's.  Who sleeps here already counts as arrived, and is let go when `_state` tells that the
+generation is decided.
 """
 
+cimport cython
+from cpython.object cimport PyObject
 from libc.stdint cimport int64_t
 
 from clock cimport HS_NEVER
-from compat cimport hs_mutex, hs_mutex_lock, hs_mutex_unlock
+from compat cimport hs_load, hs_mutex, hs_mutex_lock, hs_mutex_unlock, hs_store
 from park cimport hs_waiter
+from state cimport (hs_state_class, hs_state_class_init, hs_state_exists, hs_state_forget, hs_state_of,
+                    hs_state_set, hs_state_slot)
 from timeout cimport hs_deadline_of
+from hasten.threading._condition cimport private_condition
 from hasten.threading._waiting cimport (
     EVERYBODY,
     enlist,
@@ -30,7 +40,14 @@ from hasten.threading._waiting cimport (
     step_out,
 )
 
+import threading
+from operator import index
 from threading import BrokenBarrierError
+
+from hasten.threading._published import published
+
+cdef object stdlib = threading.Barrier
+cdef hs_state_class states
 
 
 cdef struct arrival:
@@ -39,74 +56,59 @@ cdef struct arrival:
     bint passed        # what was decided, once the sleeper has been let go
 
 
-cdef class Barrier:
-    """Barrier(parties, action=None, timeout=None)
---
-
-    A meeting point for *parties* threads: each waits until all have come, and then all go on.
-
-    parties: a whole number, at least 1 (ValueError).  action: a callable without arguments that the last
-    one to come runs before the others go on.  timeout: seconds, any real number; what wait() takes if
-    it is given none.
-    Thread-safety: all methods may be called from any thread, also by the action; only wait() blocks.
-    """
-
-    cdef object __weakref__
-    cdef public object _action
-    cdef public object _timeout
-    cdef public Py_ssize_t _parties
+@cython.final
+cdef class BarrierState:
+    cdef hs_state_slot *slot
     cdef hs_mutex guard
-    cdef bint is_broken
+    cdef int shared
+    cdef int is_broken
     cdef arrival *actor            # who runs the action, or NULL
     cdef unsigned int actor_forks  # the number of forks when it began
     cdef sleepers inside           # the arrivals of this generation
     cdef sleepers outside          # who came while the action ran
 
-    def __init__(self, parties, action=None, timeout=None):
-        if parties < 1:
-            raise ValueError(f"parties must be >= 1, not {parties}")
-        if isinstance(parties, float) and parties.is_integer():
-            parties = int(parties)
-        self._parties = parties
-        self._action = action if action else None
-        self._timeout = timeout
+    def __dealloc__(self):
+        hs_state_forget(self.slot, <PyObject *>self)
 
-    def __repr__(self):
-        cls = type(self)
-        state = "broken" if self.broken else f"waiters={self.n_waiting}/{self.parties}"
-        return f"<{cls.__module__}.{cls.__qualname__} at {<size_t><void *>self:#x}: {state}>"
+    def __reduce__(self):
+        raise TypeError("cannot pickle '_thread.lock' object")
 
-    def wait(self, timeout=None):
-        """Wait until all have come; an index from 0 to parties - 1, another one for each thread.
-
-        timeout: seconds to wait for the others at most, any real number; None is the barrier's own
-        timeout, which may be None too: for ever.  While an action runs the time stands still.
-        BrokenBarrierError if the barrier is broken, or is broken or reset during the wait; a wait that
-        takes too long breaks it.  So does an action that fails, and its error is raised here.  A signal
-        handler that raises ends this wait only.  ValueError for NaN.
-        """
+    cdef Py_ssize_t wait(self, barrier, timeout, Py_ssize_t parties, action) except -1:
+        """The index; -2 if that is to be done by `_cond` now."""
         cdef arrival me
-        cdef int64_t deadline
-        action = self._action
-        if timeout is None:
-            timeout = self._timeout
-        deadline = hs_deadline_of(timeout)
+        cdef int64_t deadline = hs_deadline_of(timeout)
         hs_mutex_lock(&self.guard)
         while self.acting():
-            sleep(&self.outside, &self.guard, &me.sleeper, <void *>self, HS_NEVER)
+            sleep(&self.outside, &self.guard, &me.sleeper, NULL, HS_NEVER)
             deadline = hs_deadline_of(timeout)
             hs_mutex_lock(&self.guard)
+        if self.shared:
+            hs_mutex_unlock(&self.guard)
+            return -2
         if self.is_broken:
             hs_mutex_unlock(&self.guard)
             raise BrokenBarrierError("the barrier is broken; reset() makes it a new one")
         me.index = self.arrived()
-        if me.index + 1 < self._parties:
+        if me.index + 1 < parties:
             self.wait_for_others(&me, deadline)
         elif action is None:
             self.decide(True)
         else:
             self.act(&me, action)
         return me.index
+
+    cdef Py_ssize_t count(self) noexcept:
+        cdef Py_ssize_t count
+        hs_mutex_lock(&self.guard)
+        count = 0 if self.is_broken else self.arrived() + self.acting()
+        hs_mutex_unlock(&self.guard)
+        return count
+
+    cdef void end(self, bint broken) noexcept:
+        """Let nobody who waits pass; what the barrier is from now on."""
+        hs_mutex_lock(&self.guard)
+        hs_store(&self.is_broken, broken)
+        self.decide(False)
 
     cdef inline bint acting(self) noexcept:
         """Whether an action runs.  The guard is held."""
@@ -123,7 +125,7 @@ cdef class Barrier:
     cdef int wait_for_others(self, arrival *me, int64_t deadline) except -1:
         """Sleep until this generation is decided.  The guard is held before, and not held after."""
         me.passed = False
-        enlist(&self.inside, &me.sleeper, <void *>self)
+        enlist(&self.inside, &me.sleeper, NULL)
         hs_mutex_unlock(&self.guard)
         try:
             while not nap(&self.inside, &self.guard, &me.sleeper, deadline) and self.acting():
@@ -135,7 +137,7 @@ cdef class Barrier:
         if me.sleeper.word:
             step_out(&self.inside, &self.guard, &me.sleeper)
         else:
-            self.is_broken = True
+            hs_store(&self.is_broken, True)
             self.decide(False)  # for this thread too
         if not me.passed:
             raise BrokenBarrierError("the barrier was broken or reset before all had come")
@@ -173,7 +175,7 @@ cdef class Barrier:
             hs_mutex_unlock(&self.guard)
             return False
         if not passed:
-            self.is_broken = True
+            hs_store(&self.is_broken, True)
         self.decide(passed)
         return True
 
@@ -195,17 +197,102 @@ cdef class Barrier:
             hs_mutex_lock(&self.guard)
             release(&self.outside, &self.guard, EVERYBODY)
 
+
+cdef BarrierState probe = BarrierState.__new__(BarrierState)
+hs_state_class_init(&states, "_barrier_state", probe, &probe.slot)
+
+
+cdef inline BarrierState state_of(barrier):
+    return <BarrierState>hs_state_of(&states, barrier)
+
+
+cdef int share(barrier) except -1:
+    """From now on the standard library's methods are the barrier's."""
+    cdef BarrierState state
+    if not hs_state_exists(&states, barrier):  # a subclass that makes its own parts in place of __init__()
+        state = BarrierState.__new__(BarrierState)
+        state.shared = True
+        hs_state_set(&states, barrier, state)
+        return 0
+    state = state_of(barrier)
+    if not hs_load(&state.shared):
+        fields = vars(barrier)
+        fields.setdefault("_count", state.count())
+        fields.setdefault("_state", BROKEN if state.is_broken else FILLING)
+        hs_store(&state.shared, True)
+    return 0
+
+
+cdef enum:  # what the standard library's `_state` can be
+    FILLING = 0
+    DRAINING = 1
+    RESETTING = -1
+    BROKEN = -2
+
+
+@published
+class Barrier(stdlib):
+    """A meeting point for *parties* threads: each waits until all have come, and then all go on.
+
+    parties: a whole number, at least 1 (ValueError).  action: a callable without arguments that the last
+    one to come runs before the others go on.  timeout: seconds, any real number; what wait() takes if
+    it is given none.
+    Thread-safety: all methods may be called from any thread, also by the action; only wait() blocks.
+    """
+
+    def __init__(self, parties, action=None, timeout=None):
+        if parties < 1:
+            raise ValueError(f"parties must be >= 1, not {parties}")
+        parties = int(parties) if isinstance(parties, float) and parties.is_integer() else index(parties)
+        hs_state_set(&states, self, BarrierState.__new__(BarrierState))
+        self._parties = parties
+        self._action = action
+        self._timeout = timeout
+
+    def __init_subclass__(cls, **options):
+        super().__init_subclass__(**options)
+        if "_state" in vars(cls) or "_count" in vars(cls):
+            # It keeps its state where the standard library's methods look for it, as multiprocessing's does
+            for name in ("wait", "reset", "abort", "n_waiting", "broken"):
+                if name not in vars(cls):
+                    setattr(cls, name, vars(stdlib)[name])
+
+    def __repr__(self):
+        cls = type(self)
+        state = "broken" if self.broken else f"waiters={self.n_waiting}/{self.parties}"
+        return f"<{cls.__module__}.{cls.__qualname__} at {id(self):#x}: {state}>"
+
+    def wait(self, timeout=None):
+        """Wait until all have come; an index from 0 to parties - 1, another one for each thread.
+
+        timeout: seconds to wait for the others at most, any real number; None is the barrier's own
+        timeout, which may be None too: for ever.  While an action runs the time stands still.
+        BrokenBarrierError if the barrier is broken, or is broken or reset during the wait; a wait that
+        takes too long breaks it.  So does an action that fails, and its error is raised here.  A signal
+        handler that raises ends this wait only.  ValueError for NaN.
+        """
+        cdef BarrierState state = state_of(self)
+        cdef Py_ssize_t place = -2
+        if not hs_load(&state.shared):
+            limit = self._timeout if timeout is None else timeout
+            place = state.wait(self, limit, self._parties, self._action if self._action else None)
+        return stdlib.wait(self, timeout) if place == -2 else place
+
     def reset(self):
         """Make it a new barrier.  Who waits, or runs the action, gets a BrokenBarrierError."""
-        hs_mutex_lock(&self.guard)
-        self.is_broken = False
-        self.decide(False)
+        cdef BarrierState state = state_of(self)
+        if hs_load(&state.shared):
+            stdlib.reset(self)
+        else:
+            state.end(False)
 
     def abort(self):
         """Break it: who waits, runs the action or comes later gets a BrokenBarrierError, until reset()."""
-        hs_mutex_lock(&self.guard)
-        self.is_broken = True
-        self.decide(False)
+        cdef BarrierState state = state_of(self)
+        if hs_load(&state.shared):
+            stdlib.abort(self)
+        else:
+            state.end(True)
 
     @property
     def parties(self):
@@ -215,13 +302,59 @@ cdef class Barrier:
     @property
     def n_waiting(self):
         """How many threads have come and wait for the others."""
-        cdef Py_ssize_t count
-        hs_mutex_lock(&self.guard)
-        count = 0 if self.is_broken else self.arrived() + self.acting()
-        hs_mutex_unlock(&self.guard)
-        return count
+        cdef BarrierState state = state_of(self)
+        if hs_load(&state.shared):
+            return self._count if self._state == FILLING else 0
+        return state.count()
 
     @property
     def broken(self):
         """Whether it is broken."""
-        return self.is_broken
+        cdef BarrierState state = state_of(self)
+        if hs_load(&state.shared):
+            return self._state == BROKEN
+        return <bint>hs_load(&state.is_broken)
+
+    @property
+    def _cond(self):
+        """The condition that the standard library's methods use."""
+        share(self)
+        return private_condition(self)
+
+    @_cond.setter
+    def _cond(self, condition):
+        vars(self)["_cond"] = condition
+        share(self)
+
+    @property
+    def _count(self):
+        """How many threads have come and not gone."""
+        cdef BarrierState state = state_of(self)
+        return vars(self)["_count"] if hs_load(&state.shared) else state.count()
+
+    @_count.setter
+    def _count(self, count):
+        share(self)
+        vars(self)["_count"] = count
+
+    @property
+    def _state(self):
+        """0 while threads come, 1 while they go, -1 while they are sent away by a reset(), -2 if broken."""
+        cdef BarrierState state = state_of(self)
+        if hs_load(&state.shared):
+            return vars(self)["_state"]
+        return BROKEN if hs_load(&state.is_broken) else FILLING
+
+    @_state.setter
+    def _state(self, value):
+        cdef BarrierState state
+        share(self)
+        vars(self)["_state"] = value
+        state = state_of(self)
+        hs_mutex_lock(&state.guard)
+        gone = state.arrived()
+        if value != FILLING and gone:
+            state.decide(value == DRAINING)
+            vars(self)["_count"] -= gone  # they go without the standard library's wait()
+        else:
+            hs_mutex_unlock(&state.guard)

@@ -5,163 +5,111 @@ A wait enlists the thread, releases the lock, dozes, and takes the lock again, w
 Between the first two nobody can notify, because notify() needs the lock.
 
 The lock may be any object with acquire() and release().  With one of hasten._thread's that is done through
-its table of C functions (`direct`).  Otherwise, and in a subclass that overrides one of the three methods by
-which a condition uses its lock, it is done by calling those.
+its table of C functions, which take a lock again whatever signals come.  Otherwise, and where a program
+overrides one of the three methods by which a condition uses its lock (HOOKS), in a subclass or in the
+object, it is done by calling those.  Where a program replaces `_waiters`, waiting and notifying are the
+standard library's.
 
 A thread that was notified and then leaves because a signal handler raised passes the notification on.
 """
 
+cimport cython
+from cpython.object cimport PyObject, PyTypeObject
 from libc.stdint cimport int64_t
 
-from compat cimport hs_mutex_lock, hs_mutex_unlock
-from lock_api cimport hs_lock_api, hs_lock_api_import, hs_lock_functions_of, hs_lock_saved
+from compat cimport hs_load, hs_mutex, hs_mutex_lock, hs_mutex_unlock, hs_store, hs_type_tag
+from lock_api cimport hs_lock_api, hs_lock_api_import, hs_lock_functions, hs_lock_functions_of, hs_lock_saved
 from park cimport hs_waiter
+from state cimport (hs_state_class, hs_state_class_init, hs_state_forget, hs_state_of, hs_state_set,
+                    hs_state_slot)
 from timeout cimport hs_deadline_of, hs_expired, hs_seconds_until
 from hasten.threading._waiting cimport (
     EVERYBODY,
+    count_asleep,
     doze,
     enlist,
     leave,
     release,
+    sleepers,
     start_anew,
-    targets_asleep,
 )
+
+import _thread
+import threading
 
 import hasten._thread
 
 from hasten.threading._deprecated import deprecated
+from hasten.threading._published import published
 
+cdef object stdlib = threading.Condition
 cdef const hs_lock_api *lock_api = hs_lock_api_import()
 cdef object FOREVER = -1  # the default timeout: compared by identity
+cdef object absent = object()
+cdef object interpreters_lock = type(_thread.allocate_lock())
+cdef hs_state_class states
 
 
-cdef class Condition:
-    """Condition(lock=None)
---
+@cython.final
+cdef class ConditionState:
+    cdef hs_state_slot *slot
+    cdef hs_mutex guard
+    cdef int overridden   # a hook was replaced in the object
+    cdef int outside      # `_waiters` was replaced
+    cdef object lock      # what wait() and notify() use
+    cdef list entered     # its last item is what `with` uses; other threads may be inside of the others
+    cdef sleepers asleep
 
-    A condition variable: threads wait() until another one calls notify() or notify_all().
+    def __dealloc__(self):
+        hs_state_forget(self.slot, <PyObject *>self)
 
-    lock: what protects the state that is waited for, a Lock, an RLock or an object like these; None for
-    a new RLock.  wait() and notify() need it held (RuntimeError); `with` takes and releases it.
-    Thread-safety: all methods may be called from any thread.
-    """
+    def __reduce__(self):
+        raise TypeError("cannot pickle '_thread.RLock' object")
 
-    def __init__(self, lock=None):
-        if lock is None:
-            lock = lock_api.new_rlock()
-        elif not (hasattr(lock, "acquire") and hasattr(lock, "release")):
-            raise AttributeError(f"a Condition's lock needs acquire() and release(); {lock!r} lacks one")
-        self.lock = lock
-        self.direct = NULL if overrides(type(self)) else hs_lock_functions_of(lock_api, lock)
-        if self.direct == NULL and hasattr(self, "__dict__"):
-            # As in the standard library: a lock's own acquire() may take other arguments
-            vars(self).update(acquire=lock.acquire, release=lock.release)
+    cdef inline object lock_of_with(self):
+        return self.lock if self.entered is None else self.entered[-1]
 
-    def __repr__(self):
-        return f"<Condition({self.lock}, {len(self._waiters)})>"
+    cdef int enter_by(self, lock) except -1:
+        cdef list first = [lock]
+        hs_mutex_lock(&self.guard)
+        if self.entered is None:
+            self.entered, first = first, None
+        hs_mutex_unlock(&self.guard)
+        if first is not None:
+            self.entered.append(lock)
+        return 0
 
-    # ---- the lock ----
-
-    def acquire(self, blocking=True, timeout=-1):
-        """Take the lock.  Arguments, result and errors are those of its acquire()."""
-        if self.direct != NULL and blocking is True and timeout is FOREVER:
-            return self.direct.acquire(self.lock, -1) == 1
-        return self.lock.acquire(blocking, timeout)
-
-    def release(self):
-        """Release the lock.  Errors are those of its release()."""
-        if self.direct != NULL:
-            self.direct.release(self.lock)
-        else:
-            self.lock.release()
-
-    def locked(self):
-        """Whether the lock is held by anybody."""
-        return self.lock.locked()
-
-    def __enter__(self):
-        """Take the lock, waiting until it is free."""
-        if self.direct != NULL:
-            return self.direct.acquire(self.lock, -1) == 1
-        return self.lock.__enter__()
-
-    def __exit__(self, exc_type, exc_value, traceback):
-        """Release the lock."""
-        if self.direct != NULL:
-            self.direct.release(self.lock)
-            return None
-        return self.lock.__exit__(exc_type, exc_value, traceback)
-
-    def _is_owned(self):
-        """Whether the lock is held: by the calling thread, if the lock knows, else by anybody."""
-        if hasattr(self.lock, "_is_owned"):
-            return self.lock._is_owned()
-        if self.lock.acquire(False):
-            self.lock.release()
-            return False
-        return True
-
-    def _release_save(self):
-        """Release the lock wholly; what _acquire_restore() needs to take it as often again."""
-        if hasattr(self.lock, "_release_save"):
-            return self.lock._release_save()
-        self.lock.release()
-
-    def _acquire_restore(self, saved):
-        """Take the lock as it was held before _release_save()."""
-        if hasattr(self.lock, "_acquire_restore"):
-            self.lock._acquire_restore(saved)
-        else:
-            self.lock.acquire()
-
-    cdef bint is_owned(self) except -1:
-        if self.direct != NULL:
-            return self.direct.is_owned(self.lock)
-        return self._is_owned()
-
-    # ---- waiting ----
-
-    def wait(self, timeout=None):
-        """Release the lock, wait to be notified, take the lock again.  False if *timeout* ended the wait.
-
-        timeout: seconds to wait at most, any real number; None waits for ever, 0 or less not at all.
-        However often an RLock is held, it is released and taken again as often.  A signal handler that
-        raises ends the wait.  RuntimeError without the lock; ValueError for NaN.
-        """
-        cdef int64_t deadline
-        if not self.is_owned():
-            raise RuntimeError("cannot wait on un-acquired lock")
-        deadline = hs_deadline_of(timeout)
-        return self.wait_until(deadline)
-
-    cdef bint wait_until(self, int64_t deadline) except -1:
+    cdef bint wait_directly(self, const hs_lock_functions *direct, int64_t deadline) except -1:
         cdef hs_waiter me
         cdef hs_lock_saved saved
-        hs_mutex_lock(&self.guard)
-        enlist(&self.asleep, &me, <void *>self)
-        hs_mutex_unlock(&self.guard)
-        if self.direct == NULL:
-            return self.wait_by_methods(&me, deadline)
+        self.join_sleepers(&me)
         try:
-            self.direct.release_save(self.lock, &saved)
+            direct.release_save(self.lock, &saved)
         except BaseException:
             self.step_back(&me)
             raise
         try:
             return self.sleep_unlocked(&me, deadline)
         finally:
-            self.direct.acquire_restore(self.lock, &saved)
+            direct.acquire_restore(self.lock, &saved)
 
-    cdef bint wait_by_methods(self, hs_waiter *me, int64_t deadline) except -1:
+    cdef bint wait_by_methods(self, condition, int64_t deadline) except -1:
+        cdef hs_waiter me
+        self.join_sleepers(&me)
         try:
-            saved = self._release_save()
+            saved = condition._release_save()
         except BaseException:
-            self.step_back(me)
+            self.step_back(&me)
             raise
         try:
-            return self.sleep_unlocked(me, deadline)
+            return self.sleep_unlocked(&me, deadline)
         finally:
-            self._acquire_restore(saved)
+            condition._acquire_restore(saved)
+
+    cdef void join_sleepers(self, hs_waiter *me) noexcept:
+        hs_mutex_lock(&self.guard)
+        enlist(&self.asleep, me, <void *>self)
+        hs_mutex_unlock(&self.guard)
 
     cdef bint sleep_unlocked(self, hs_waiter *me, int64_t deadline) except -1:
         """The part of a wait without the lock."""
@@ -181,8 +129,192 @@ cdef class Condition:
     cdef void pass_on(self, hs_waiter *me) noexcept:
         """Notify another thread if this one, which does not wait any more, has been notified."""
         if me.word:
-            hs_mutex_lock(&self.guard)
-            release(&self.asleep, &self.guard, 1)
+            self.let_go(1)
+
+    cdef void let_go(self, Py_ssize_t most) noexcept:
+        hs_mutex_lock(&self.guard)
+        if self.asleep.waiting.head != NULL:
+            release(&self.asleep, &self.guard, most)
+        else:
+            hs_mutex_unlock(&self.guard)
+
+
+cdef ConditionState probe = ConditionState.__new__(ConditionState)
+hs_state_class_init(&states, "_condition_state", probe, &probe.slot)
+
+
+cdef inline ConditionState state_of(condition):
+    return <ConditionState>hs_state_of(&states, condition)
+
+
+cdef inline const hs_lock_functions *direct_functions(condition, ConditionState state) except? NULL:
+    """How wait() and notify() use the lock without Python calls; NULL: by the condition's methods."""
+    if hs_load(&state.overridden) or overrides(type(condition)):
+        return NULL
+    return hs_lock_functions_of(lock_api, state.lock)
+
+
+cdef inline bint is_owned(condition, ConditionState state) except -1:
+    cdef const hs_lock_functions *direct = direct_functions(condition, state)
+    return condition._is_owned() if direct == NULL else direct.is_owned(state.lock)
+
+
+class Hook:
+    """A method that an object may replace by setting the attribute, which its condition has to know of."""
+
+    def __init__(self, function):
+        self.function = function
+        self.name = function.__name__
+        self.__doc__ = function.__doc__
+
+    def __get__(self, condition, cls=None):
+        if condition is None:
+            return self.function
+        own = vars(condition).get(self.name, absent)
+        return self.function.__get__(condition) if own is absent else own
+
+    def __set__(self, condition, value):
+        hs_store(&state_of(condition).overridden, True)
+        vars(condition)[self.name] = value
+
+    def __delete__(self, condition):
+        try:
+            del vars(condition)[self.name]
+        except KeyError:
+            raise AttributeError(self.name) from None
+
+
+cdef int acquire_for_sure(lock) except -1:
+    """Take the lock, and raise what a signal handler raises meanwhile only then."""
+    interrupt = None
+    while True:
+        try:
+            lock.acquire()
+            break
+        except BaseException as error:
+            if type(lock) is not interpreters_lock:
+                raise  # nobody knows whether it is held
+            interrupt = error
+    if interrupt is not None:
+        raise interrupt
+    return 0
+
+
+@published
+class Condition(stdlib):
+    """A condition variable: threads wait() until another one calls notify() or notify_all().
+
+    lock: what protects the state that is waited for, a Lock, an RLock or an object like these; None for
+    a new RLock.  wait() and notify() need it held (RuntimeError); `with` takes and releases it.
+    Thread-safety: all methods may be called from any thread.
+    """
+
+    def __init__(self, lock=None):
+        cdef ConditionState state = ConditionState.__new__(ConditionState)
+        if lock is None:
+            lock = lock_api.new_rlock()
+        elif not (hasattr(lock, "acquire") and hasattr(lock, "release")):
+            raise AttributeError(f"a Condition's lock needs acquire() and release(); {lock!r} lacks one")
+        state.lock = lock
+        hs_state_set(&states, self, state)
+        # As in the standard library: a lock's own acquire() may take other arguments, and is faster
+        self.acquire = lock.acquire
+        self.release = lock.release
+        if hasattr(lock, "locked"):
+            self.locked = lock.locked
+
+    def _at_fork_reinit(self):
+        """Make the lock a new one and forget who waits.  For the child of a fork() only."""
+        cdef ConditionState state = state_of(self)
+        state.lock_of_with()._at_fork_reinit()
+        start_anew(&state.asleep, &state.guard)
+
+    def __repr__(self):
+        return f"<Condition({self._lock}, {len(self._waiters)})>"
+
+    # ---- the lock ----
+
+    def acquire(self, blocking=True, timeout=-1):
+        """Take the lock.  Arguments, result and errors are those of its acquire()."""
+        return state_of(self).lock.acquire(blocking, timeout)
+
+    def release(self):
+        """Release the lock.  Errors are those of its release()."""
+        state_of(self).lock.release()
+
+    def locked(self):
+        """Whether the lock is held by anybody."""
+        return state_of(self).lock.locked()
+
+    def __enter__(self):
+        """Take the lock, waiting until it is free."""
+        cdef object lock = state_of(self).lock_of_with()
+        cdef const hs_lock_functions *direct = hs_lock_functions_of(lock_api, lock)
+        if direct == NULL:
+            return lock.__enter__()
+        return direct.acquire(lock, -1) == 1
+
+    def __exit__(self, *args):
+        """Release the lock."""
+        cdef object lock = state_of(self).lock_of_with()
+        cdef const hs_lock_functions *direct = hs_lock_functions_of(lock_api, lock)
+        if direct == NULL:
+            return lock.__exit__(*args)
+        direct.release(lock)
+
+    def _is_owned(self):
+        """Whether the lock is held: by the calling thread, if the lock knows, else by anybody."""
+        lock = state_of(self).lock
+        if hasattr(lock, "_is_owned"):
+            return lock._is_owned()
+        if lock.acquire(False):
+            lock.release()
+            return False
+        return True
+
+    def _release_save(self):
+        """Release the lock wholly; what _acquire_restore() needs to take it as often again."""
+        lock = state_of(self).lock
+        if hasattr(lock, "_release_save"):
+            return lock._release_save()
+        lock.release()
+
+    def _acquire_restore(self, x):
+        """Take the lock as it was held before _release_save()."""
+        cdef hs_lock_saved once
+        cdef const hs_lock_functions *direct
+        lock = state_of(self).lock
+        if hasattr(lock, "_acquire_restore"):
+            lock._acquire_restore(x)
+            return
+        direct = hs_lock_functions_of(lock_api, lock)
+        if direct == NULL:
+            acquire_for_sure(lock)
+        else:
+            once.count, once.owner = 1, 0
+            direct.acquire_restore(lock, &once)
+
+    # ---- waiting ----
+
+    def wait(self, timeout=None):
+        """Release the lock, wait to be notified, take the lock again.  False if *timeout* ended the wait.
+
+        timeout: seconds to wait at most, any real number; None waits for ever, 0 or less not at all.
+        However often an RLock is held, it is released and taken again as often.  A signal handler that
+        raises ends the wait.  RuntimeError without the lock; ValueError for NaN.
+        """
+        cdef ConditionState state = state_of(self)
+        cdef const hs_lock_functions *direct
+        cdef int64_t deadline
+        if hs_load(&state.outside):
+            return stdlib.wait(self, timeout)
+        if not is_owned(self, state):
+            raise RuntimeError("cannot wait on un-acquired lock")
+        deadline = hs_deadline_of(timeout)
+        direct = direct_functions(self, state)
+        if direct == NULL:
+            return state.wait_by_methods(self, deadline)
+        return state.wait_directly(direct, deadline)
 
     def wait_for(self, predicate, timeout=None):
         """Wait until *predicate* is true, and return its last result.
@@ -205,27 +337,26 @@ cdef class Condition:
 
         They go on when they have got the lock, so not before it is released.
         """
+        cdef ConditionState state = state_of(self)
         cdef Py_ssize_t most
-        if not self.is_owned():
+        if hs_load(&state.outside):
+            stdlib.notify(self, n)
+            return
+        if not is_owned(self, state):
             raise RuntimeError("cannot notify on un-acquired lock")
         try:
             most = n
         except OverflowError:
             most = EVERYBODY if n > 0 else 0
-        self.let_go(most)
+        state.let_go(most)
 
     def notify_all(self):
-        """Wake all threads that wait.  RuntimeError without the lock."""
-        if not self.is_owned():
-            raise RuntimeError("cannot notify on un-acquired lock")
-        self.let_go(EVERYBODY)
-
-    cdef void let_go(self, Py_ssize_t most) noexcept:
-        hs_mutex_lock(&self.guard)
-        if self.asleep.waiting.head != NULL:
-            release(&self.asleep, &self.guard, most)
+        """Wake all threads that wait, by notify().  RuntimeError without the lock."""
+        cdef ConditionState state = state_of(self)
+        if hs_load(&state.outside):
+            self.notify(len(self._waiters))
         else:
-            hs_mutex_unlock(&self.guard)
+            self.notify(count_asleep(&state.asleep, &state.guard))
 
     def notifyAll(self):
         """An old name of notify_all()."""
@@ -234,37 +365,52 @@ cdef class Condition:
 
     @property
     def _lock(self):
-        """The lock."""
-        return self.lock
+        """The lock that `with` takes; the other methods use the one that the condition was made with."""
+        return state_of(self).lock_of_with()
+
+    @_lock.setter
+    def _lock(self, lock):
+        state_of(self).enter_by(lock)
 
     @property
     def _waiters(self):
-        """A list with one entry for each thread that waits and has not been notified."""
-        return targets_asleep(&self.asleep, &self.guard)
+        """What notify() takes threads from: a list with one entry for each that waits and is not notified."""
+        cdef ConditionState state = state_of(self)
+        if hs_load(&state.outside):
+            return vars(self)["_waiters"]
+        return [self] * count_asleep(&state.asleep, &state.guard)
 
-    def _at_fork_reinit(self):
-        """Make the lock a new one and forget who waits.  For the child of a fork() only."""
-        self.lock._at_fork_reinit()
-        start_anew(&self.asleep, &self.guard)
-
-
-cdef object public_class = Condition
-
-
-def _set_public_class(cls):
-    """Tell which class is known to override nothing."""
-    global public_class
-    public_class = cls
+    @_waiters.setter
+    def _waiters(self, waiters):
+        vars(self)["_waiters"] = waiters
+        hs_store(&state_of(self).outside, True)
 
 
-cdef bint overrides(cls) except -1:
-    """Whether a subclass has methods of its own for how wait() and notify() use the lock."""
-    if cls is public_class:
-        return False
-    return (cls._is_owned is not public_class._is_owned or cls._release_save is not public_class._release_save
-            or cls._acquire_restore is not public_class._acquire_restore)
+HOOKS = {_name: vars(Condition)[_name] for _name in ("_is_owned", "_release_save", "_acquire_restore")}
+for _name, _function in HOOKS.items():
+    setattr(Condition, _name, Hook(_function))
+
+cdef unsigned int known_tag = 0  # the version of the class that was looked at last, and overrides nothing
 
 
-cdef object private_condition(condition):
-    """*condition*, or a new one with a plain lock if that is None."""
-    return Condition(hasten._thread.allocate_lock()) if condition is None else condition
+cdef inline bint overrides(cls) except -1:
+    """Whether a class has methods of its own for how wait() and notify() use the lock."""
+    cdef unsigned int tag = hs_type_tag(<PyTypeObject *>cls)
+    return (tag == 0 or tag != known_tag) and overrides_any(cls)
+
+
+cdef bint overrides_any(cls) except -1:
+    global known_tag
+    for name, function in HOOKS.items():
+        if getattr(cls, name) is not function:
+            return True
+    known_tag = hs_type_tag(<PyTypeObject *>cls)
+    return False
+
+
+cdef object private_condition(owner):
+    """The condition that the object *owner*, not a condition itself, has as `_cond`; made when it is asked for."""
+    fields = vars(owner)
+    if "_cond" not in fields:
+        fields.setdefault("_cond", Condition(hasten._thread.allocate_lock()))
+    return fields["_cond"]

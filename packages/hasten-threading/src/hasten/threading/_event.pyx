@@ -2,62 +2,128 @@
 """Event: a flag that threads can wait for.
 
 set() decides who goes on: every thread that sleeps at that moment, also if clear() follows at once.
+
+A program that asks for `_cond`, or replaces it, means to use the flag together with that condition.  From
+then on the event is `shared`: its methods are the standard library's, which use `_cond` and `_flag`.  Who
+sleeps here already is let go by the setter of `_flag`.
 """
 
+cimport cython
+from cpython.object cimport PyObject
 from libc.stdint cimport int64_t
 
-from compat cimport hs_mutex_lock, hs_mutex_unlock
+from compat cimport hs_load, hs_mutex, hs_mutex_lock, hs_mutex_unlock, hs_store
 from park cimport hs_waiter
+from state cimport (hs_state_class, hs_state_class_init, hs_state_forget, hs_state_of, hs_state_set,
+                    hs_state_slot)
 from timeout cimport hs_deadline_of
 from hasten.threading._condition cimport private_condition
-from hasten.threading._waiting cimport EVERYBODY, release, sleep, start_anew
+from hasten.threading._waiting cimport EVERYBODY, release, sleep, sleepers, start_anew
+
+import threading
+
 from hasten.threading._deprecated import deprecated
+from hasten.threading._published import published
+
+cdef object stdlib = threading.Event
+cdef hs_state_class states
 
 
-cdef class Event:
-    """Event()
---
+@cython.final
+cdef class EventState:
+    cdef hs_state_slot *slot
+    cdef hs_mutex guard
+    cdef int flag
+    cdef int shared
+    cdef sleepers asleep
 
-    A flag, at first false, that threads can wait for.
+    def __dealloc__(self):
+        hs_state_forget(self.slot, <PyObject *>self)
+
+    def __reduce__(self):
+        raise TypeError("cannot pickle '_thread.lock' object")
+
+    cdef int put(self, bint flag) except -1:
+        hs_mutex_lock(&self.guard)
+        hs_store(&self.flag, flag)
+        if flag and self.asleep.waiting.head != NULL:
+            release(&self.asleep, &self.guard, EVERYBODY)
+        else:
+            hs_mutex_unlock(&self.guard)
+        return 0
+
+    cdef bint wait(self, int64_t deadline) except -1:
+        cdef hs_waiter me
+        hs_mutex_lock(&self.guard)
+        if self.flag:
+            hs_mutex_unlock(&self.guard)
+            return True
+        return sleep(&self.asleep, &self.guard, &me, NULL, deadline)
+
+
+cdef EventState probe = EventState.__new__(EventState)
+hs_state_class_init(&states, "_event_state", probe, &probe.slot)
+
+
+cdef inline EventState state_of(event):
+    return <EventState>hs_state_of(&states, event)
+
+
+cdef int raise_flag(event) except -1:
+    """event.set(), whatever a subclass has made of that."""
+    return state_of(event).put(True)
+
+
+cdef bint is_raised(event) except -1:
+    return hs_load(&state_of(event).flag)
+
+
+@published
+class Event(stdlib):
+    """A flag, at first false, that threads can wait for.
 
     Thread-safety: all methods may be called from any thread, and from signal handlers.
     """
 
     def __init__(self):
-        """There is nothing to set."""
+        hs_state_set(&states, self, EventState.__new__(EventState))
 
     def __repr__(self):
         cls = type(self)
-        state = "set" if self.flag else "unset"
-        return f"<{cls.__module__}.{cls.__qualname__} at {<size_t><void *>self:#x}: {state}>"
+        state = "set" if self._flag else "unset"
+        return f"<{cls.__module__}.{cls.__qualname__} at {id(self):#x}: {state}>"
+
+    def _at_fork_reinit(self):
+        """Forget who waits.  For the child of a fork() only."""
+        cdef EventState state = state_of(self)
+        start_anew(&state.asleep, &state.guard)
+        if state.shared:
+            self._cond._at_fork_reinit()
 
     def is_set(self):
         """Whether the flag is true."""
-        return self.flag
+        return <bint>hs_load(&state_of(self).flag)
 
     def isSet(self):
         """An old name of is_set()."""
         deprecated("isSet() is deprecated, use is_set() instead")
         return self.is_set()
 
-    cdef int raise_flag(self) except -1:
-        hs_mutex_lock(&self.guard)
-        self.flag = True
-        if self.asleep.waiting.head != NULL:
-            release(&self.asleep, &self.guard, EVERYBODY)
-        else:
-            hs_mutex_unlock(&self.guard)
-        return 0
-
     def set(self):
         """Make the flag true and let every thread go on that waits for it."""
-        self.raise_flag()
+        cdef EventState state = state_of(self)
+        if state.shared:
+            stdlib.set(self)
+        else:
+            state.put(True)
 
     def clear(self):
         """Make the flag false: from now on wait() blocks."""
-        hs_mutex_lock(&self.guard)
-        self.flag = False
-        hs_mutex_unlock(&self.guard)
+        cdef EventState state = state_of(self)
+        if state.shared:
+            stdlib.clear(self)
+        else:
+            state.put(False)
 
     def wait(self, timeout=None):
         """Wait until the flag is true, and return True; False if *timeout* ended the wait.
@@ -65,28 +131,34 @@ cdef class Event:
         timeout: seconds to wait at most, any real number; None waits for ever, 0 or less not at all.
         A signal handler that raises ends the wait.  ValueError for NaN.
         """
+        cdef EventState state = state_of(self)
         cdef int64_t deadline
-        if self.flag and timeout is None:
+        if hs_load(&state.flag) and timeout is None:
             return True
         deadline = hs_deadline_of(timeout)
-        return self.flag or (deadline > 0 and self.wait_until(deadline))
-
-    cdef bint wait_until(self, int64_t deadline) except -1:
-        cdef hs_waiter me
-        hs_mutex_lock(&self.guard)
-        if self.flag:
-            hs_mutex_unlock(&self.guard)
+        if hs_load(&state.flag):
             return True
-        return sleep(&self.asleep, &self.guard, &me, <void *>self, deadline)
+        if state.shared:
+            return stdlib.wait(self, timeout)
+        return deadline > 0 and state.wait(deadline)
+
+    @property
+    def _flag(self):
+        """The flag.  Setting it is what set() and clear() do."""
+        return <bint>hs_load(&state_of(self).flag)
+
+    @_flag.setter
+    def _flag(self, flag):
+        state_of(self).put(bool(flag))
 
     @property
     def _cond(self):
-        """A condition, for subclasses that use the standard library's as a lock.  Nobody waits on it here."""
-        self.condition = private_condition(self.condition)
-        return self.condition
+        """The condition that the standard library's methods use."""
+        cdef EventState state = state_of(self)
+        hs_store(&state.shared, True)
+        return private_condition(self)
 
-    def _at_fork_reinit(self):
-        """Forget who waits.  For the child of a fork() only."""
-        start_anew(&self.asleep, &self.guard)
-        if self.condition is not None:
-            self.condition._at_fork_reinit()
+    @_cond.setter
+    def _cond(self, condition):
+        hs_store(&state_of(self).shared, True)
+        vars(self)["_cond"] = condition

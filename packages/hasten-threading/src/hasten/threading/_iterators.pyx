@@ -13,6 +13,8 @@ cimport cython
 from compat cimport hs_mutex, hs_mutex_lock, hs_mutex_unlock
 from lock_api cimport hs_lock_api, hs_lock_api_import, hs_lock_functions, hs_lock_functions_of
 
+from hasten.threading._published import PUBLIC, published
+
 cdef const hs_lock_api *lock_api = hs_lock_api_import()
 
 
@@ -47,20 +49,16 @@ cdef int give_back(lock) except -1:
     return 0
 
 
-cdef class serialize_iterator:
-    """serialize_iterator(iterable)
---
-
-    An iterator that several threads may share: they take from iter(*iterable*) one at a time.
+@published
+class serialize_iterator:
+    """An iterator that several threads may share: they take from iter(*iterable*) one at a time.
 
     If that is a generator, send(), throw() and close() take turns with the others too.
     Thread-safety: all methods may be called from any thread.  Each waits while another thread is inside.
     It is no reentrant lock that is held: an iterator that calls its own wrapper waits for ever.
     """
 
-    cdef object __weakref__
-    cdef public object _iterator
-    cdef public object _lock
+    __slots__ = ("__weakref__", "_iterator", "_lock")
 
     def __init__(self, iterable):
         self._iterator = iter(iterable)
@@ -79,30 +77,31 @@ cdef class serialize_iterator:
 
     def send(self, value, /):
         """Send *value* into the generator; what it yields next.  AttributeError if it is none."""
-        return self.in_turn("send", (value,))
+        return in_turn(self, "send", (value,))
 
     def throw(self, *args):
         """Raise an exception in the generator; what it yields next.  AttributeError if it is none."""
-        return self.in_turn("throw", args)
+        return in_turn(self, "throw", args)
 
     def close(self):
         """Close the generator.  AttributeError if it is none."""
-        return self.in_turn("close", ())
-
-    cdef object in_turn(self, str method, tuple args):
-        lock = self._lock
-        take(lock)
-        try:
-            return getattr(self._iterator, method)(*args)
-        finally:
-            give_back(lock)
+        return in_turn(self, "close", ())
 
     def __copy__(self):
         """Another one with the same iterator and the same lock."""
-        cdef serialize_iterator copy = type(self).__new__(type(self))
+        copy = type(self).__new__(type(self))
         copy._iterator = self._iterator
         copy._lock = self._lock
         return copy
+
+
+cdef object in_turn(shared, str method, tuple args):
+    lock = shared._lock
+    take(lock)
+    try:
+        return getattr(shared._iterator, method)(*args)
+    finally:
+        give_back(lock)
 
 
 @cython.final
@@ -178,10 +177,7 @@ cdef class concurrent_tee_iterator:
 
 
 def concurrent_tee(iterable, n=2):
-    """concurrent_tee(iterable, n=2)
---
-
-    A tuple of *n* iterators, each of which yields all values of *iterable*, for one thread each.
+    """A tuple of *n* iterators, each of which yields all values of *iterable*, for one thread each.
 
     n: a whole number, not negative (ValueError).  Values are kept until the slowest has taken them.  To
     share one of the iterators between threads, wrap it in serialize_iterator().
@@ -192,3 +188,6 @@ def concurrent_tee(iterable, n=2):
         return ()
     first = concurrent_tee_iterator(iterable)
     return (first, *[concurrent_tee_iterator(first) for _ in range(n - 1)])
+
+
+concurrent_tee.__module__ = PUBLIC

@@ -3,9 +3,14 @@
 
 import hasten._thread
 
+from hasten.threading._published import PUBLIC
+
 cdef object lock_class = hasten._thread.RLock
 
 
 def RLock():
     """A new reentrant lock: the thread that holds it may take it again, and must release it as often."""
     return lock_class()
+
+
+RLock.__module__ = PUBLIC

@@ -5,21 +5,33 @@ Each unit that is released lets one sleeper go, but does not belong to it: whoev
 who was let go and finds nothing sleeps again.  So whenever there is a unit and somebody sleeps, somebody
 is awake who has yet to look.  A thread that was let go and does not look, because a signal handler raised,
 lets another go in its place.
+
+A program that asks for `_cond`, or replaces it, means to use the counter together with that condition.
+From then on the semaphore is `shared`: its methods are the standard library's, which use `_cond` and
+`_value`.  Who sleeps here already is let go by the setter of `_value`, and goes on there.
 """
 
+cimport cython
+from cpython.object cimport PyObject
 from libc.stdint cimport INT64_MAX, int64_t
 
-from cpython.object cimport PyTypeObject
-
 from clock cimport HS_NEVER
-from compat cimport hs_mutex, hs_mutex_lock, hs_mutex_unlock, hs_type_tag
+from compat cimport hs_mutex, hs_mutex_lock, hs_mutex_unlock
 from park cimport hs_waiter
-from timeout cimport hs_deadline_of
+from state cimport (hs_state_class, hs_state_class_init, hs_state_forget, hs_state_of, hs_state_set,
+                    hs_state_slot)
+from timeout cimport hs_deadline_of, hs_seconds_until
 from hasten.threading._condition cimport private_condition
-from hasten.threading._waiting cimport release, sleep, sleepers
+from hasten.threading._waiting cimport EVERYBODY, release, sleep, sleepers
 
+import threading
 from operator import index
 
+from hasten.threading._published import published
+
+cdef object stdlib = threading.Semaphore
+cdef object stdlib_bounded = threading.BoundedSemaphore
+cdef hs_state_class states
 
 cdef int64_t UNLIMITED = INT64_MAX
 cdef object ONE = 1
@@ -41,48 +53,36 @@ cdef int64_t units(value) except? -1:
         return -1 if value < 0 else UNLIMITED
 
 
-cdef class Semaphore:
-    """Semaphore(value=1)
---
-
-    A counter of *value* units: acquire() takes one, waiting if there is none, and release() adds one.
-
-    value: a whole number that is not negative (ValueError).
-    Thread-safety: all methods may be called from any thread; release() also from signal handlers.
-    """
-
-    cdef object __weakref__
+@cython.final
+cdef class SemaphoreState:
+    cdef hs_state_slot *slot
     cdef hs_mutex guard
     cdef int64_t value
     cdef int64_t limit     # what value may not exceed
+    cdef int shared
     cdef sleepers asleep
-    cdef object condition  # what `_cond` is, once somebody has asked for it
 
-    def __init__(self, value=1):
-        cdef int64_t count = units(value)
-        if count < 0:
-            raise ValueError(f"semaphore initial value must be >= 0, not {value}")
-        self.value = count
-        self.limit = UNLIMITED
+    def __dealloc__(self):
+        hs_state_forget(self.slot, <PyObject *>self)
 
-    def __repr__(self):
-        cls = type(self)
-        return f"<{cls.__module__}.{cls.__qualname__} at {<size_t><void *>self:#x}: value={self._value}>"
+    def __reduce__(self):
+        raise TypeError("cannot pickle '_thread.lock' object")
 
     cdef inline bint take_now(self) noexcept:
         cdef bint taken
         hs_mutex_lock(&self.guard)
-        taken = self.value > 0
+        taken = self.value > 0 and not self.shared
         if taken and self.value != UNLIMITED:
             self.value -= 1
         hs_mutex_unlock(&self.guard)
         return taken
 
     cdef bint take(self, int64_t deadline) except -1:
+        """Take a unit.  False if the deadline has passed, or if others take them now by `_cond`."""
         cdef hs_waiter me
         cdef bint late = False
         while not self.take_now():
-            if late:
+            if late or self.shared:
                 return False
             me.word = 0
             try:
@@ -96,57 +96,23 @@ cdef class Semaphore:
     cdef bint sleep_on(self, hs_waiter *me, int64_t deadline) except -1:
         """Sleep unless a unit has come up in between; False if the deadline ended the sleep."""
         hs_mutex_lock(&self.guard)
-        if self.value > 0:
+        if self.value > 0 or self.shared:
             hs_mutex_unlock(&self.guard)
             return True
-        return sleep(&self.asleep, &self.guard, me, <void *>self, deadline)
+        return sleep(&self.asleep, &self.guard, me, NULL, deadline)
 
     cdef void let_go(self, Py_ssize_t most) noexcept:
         hs_mutex_lock(&self.guard)
         release(&self.asleep, &self.guard, most)
 
-    def acquire(self, blocking=True, timeout=None):
-        """Take a unit, waiting until there is one; True if this call has taken it.
-
-        blocking: if false, do not wait.  timeout: seconds to wait at most, any real number; None waits for
-        ever.  A signal handler that raises ends the wait.  ValueError for NaN, and for a timeout of an
-        acquire() that does not block.
-        """
-        cdef int64_t deadline = HS_NEVER
-        if timeout is not None:
-            if not blocking:
-                raise ValueError("can't specify timeout for non-blocking acquire")
-            deadline = hs_deadline_of(timeout)
-        if self.take_now():
-            return True
-        if not blocking or deadline == 0:
-            return False
-        return self.take(deadline)
-
-    def __enter__(self):
-        """Take a unit, waiting until there is one."""
-        if self.take_now():
-            return True
-        return self.take(HS_NEVER)
-
-    def release(self, n=1):
-        """Add *n* units and let as many waiting threads go on.
-
-        ValueError if n is less than 1, and if a BoundedSemaphore had more units than at first.
-        """
-        self.give(units(n))
-
-    def __exit__(self, exc_type, exc_value, traceback):
-        """Add one unit."""
-        if releases_as_here(type(self)):
-            self.give(1)
-        else:
-            self.release()
-
     cdef int give(self, int64_t count) except -1:
+        """Add units.  1, or 0 if that is to be done by `_cond` now."""
         if count < 1:
             raise ValueError(f"n must be one or more, not {count}")
         hs_mutex_lock(&self.guard)
+        if self.shared:
+            hs_mutex_unlock(&self.guard)
+            return 0
         if self.value > self.limit - count and self.value != UNLIMITED:
             hs_mutex_unlock(&self.guard)
             self.refuse(count)
@@ -156,7 +122,7 @@ cdef class Semaphore:
             release(&self.asleep, &self.guard, count)
         else:
             hs_mutex_unlock(&self.guard)
-        return 0
+        return 1
 
     cdef int refuse(self, int64_t count) except -1:
         if self.limit == UNLIMITED:
@@ -164,62 +130,148 @@ cdef class Semaphore:
         raise ValueError(f"Semaphore released too many times: {self.value} units and {count} more exceed "
                          f"the initial value, {self.limit}")
 
-    @property
-    def _value(self):
-        """The number of units now.  Setting it lets waiting threads look again."""
-        return float("inf") if self.value == UNLIMITED else self.value
-
-    @_value.setter
-    def _value(self, value):
-        cdef int64_t count = units(value)
+    cdef void share(self) noexcept:
+        """From now on units are taken and given by `_cond`: who sleeps goes there."""
         hs_mutex_lock(&self.guard)
-        self.value = count
-        release(&self.asleep, &self.guard, max(count, 0))
-
-    @property
-    def _cond(self):
-        """A condition, for subclasses that use the standard library's as a lock.  Nobody waits on it here."""
-        self.condition = private_condition(self.condition)
-        return self.condition
+        if self.shared:
+            hs_mutex_unlock(&self.guard)
+        else:
+            self.shared = True
+            release(&self.asleep, &self.guard, EVERYBODY)
 
 
-cdef class BoundedSemaphore(Semaphore):
-    """BoundedSemaphore(value=1)
---
+cdef SemaphoreState probe = SemaphoreState.__new__(SemaphoreState)
+hs_state_class_init(&states, "_semaphore_state", probe, &probe.slot)
 
-    A Semaphore whose counter never exceeds its initial value: a release() too many is a ValueError.
+
+cdef inline SemaphoreState state_of(semaphore):
+    return <SemaphoreState>hs_state_of(&states, semaphore)
+
+
+cdef SemaphoreState new_state(semaphore, value):
+    cdef SemaphoreState state = SemaphoreState.__new__(SemaphoreState)
+    state.value = units(value)
+    if state.value < 0:
+        raise ValueError(f"semaphore initial value must be >= 0, not {value}")
+    state.limit = UNLIMITED
+    hs_state_set(&states, semaphore, state)
+    return state
+
+
+cdef object as_number(int64_t count):
+    return float("inf") if count == UNLIMITED else count
+
+
+cdef object acquire_slowly(semaphore, SemaphoreState state, blocking, timeout):
+    cdef int64_t deadline = HS_NEVER
+    if timeout is not None:
+        if not blocking:
+            raise ValueError("can't specify timeout for non-blocking acquire")
+        deadline = hs_deadline_of(timeout)
+        if state.take_now():
+            return True
+    if not state.shared:
+        if not blocking or deadline == 0:
+            return False
+        if state.take(deadline):
+            return True
+    if state.shared:
+        return stdlib.acquire(semaphore, blocking, hs_seconds_until(deadline))
+    return False
+
+
+@published
+class Semaphore(stdlib):
+    """A counter of *value* units: acquire() takes one, waiting if there is none, and release() adds one.
+
+    value: a whole number that is not negative (ValueError).
+    Thread-safety: all methods may be called from any thread; release() also from signal handlers.
     """
 
     def __init__(self, value=1):
-        Semaphore.__init__(self, value)
-        self.limit = self.value
+        new_state(self, value)
 
     def __repr__(self):
         cls = type(self)
-        return (f"<{cls.__module__}.{cls.__qualname__} at {<size_t><void *>self:#x}: "
+        return f"<{cls.__module__}.{cls.__qualname__} at {id(self):#x}: value={self._value}>"
+
+    def acquire(self, blocking=True, timeout=None):
+        """Take a unit, waiting until there is one; True if this call has taken it.
+
+        blocking: if false, do not wait.  timeout: seconds to wait at most, any real number; None waits for
+        ever.  A signal handler that raises ends the wait.  ValueError for NaN, and for a timeout of an
+        acquire() that does not block.
+        """
+        cdef SemaphoreState state = state_of(self)
+        if timeout is None and state.take_now():
+            return True
+        return acquire_slowly(self, state, blocking, timeout)
+
+    __enter__ = acquire
+
+    def release(self, n=1):
+        """Add *n* units and let as many waiting threads go on.
+
+        ValueError if n is less than 1.
+        """
+        if not state_of(self).give(units(n)):
+            stdlib.release(self, n)
+
+    def __exit__(self, t, v, tb):
+        """Add one unit."""
+        self.release()
+
+    @property
+    def _value(self):
+        """The number of units now.  Setting it lets waiting threads look again."""
+        return as_number(state_of(self).value)
+
+    @_value.setter
+    def _value(self, value):
+        cdef SemaphoreState state = state_of(self)
+        cdef int64_t count = units(value)
+        hs_mutex_lock(&state.guard)
+        state.value = count
+        release(&state.asleep, &state.guard, max(count, 0))
+
+    @property
+    def _cond(self):
+        """The condition that the standard library's methods use."""
+        state_of(self).share()
+        return private_condition(self)
+
+    @_cond.setter
+    def _cond(self, condition):
+        vars(self)["_cond"] = condition
+        state_of(self).share()
+
+
+@published
+class BoundedSemaphore(Semaphore, stdlib_bounded):
+    """A Semaphore whose counter never exceeds its initial value: a release() too many is a ValueError."""
+
+    def __init__(self, value=1):
+        cdef SemaphoreState state = new_state(self, value)
+        state.limit = state.value
+
+    def __repr__(self):
+        cls = type(self)
+        return (f"<{cls.__module__}.{cls.__qualname__} at {id(self):#x}: "
                 f"value={self._value}/{self._initial_value}>")
+
+    def release(self, n=1):
+        """Add *n* units and let as many waiting threads go on.
+
+        ValueError if n is less than 1, and if there would be more units than at first.
+        """
+        if not state_of(self).give(units(n)):
+            stdlib_bounded.release(self, n)
 
     @property
     def _initial_value(self):
         """The number of units at first, which is the most there can be."""
-        return float("inf") if self.limit == UNLIMITED else self.limit
+        return as_number(state_of(self).limit)
 
     @_initial_value.setter
     def _initial_value(self, value):
-        self.limit = units(value)
-
-
-cdef object method_descriptor = type(str.join)
-cdef unsigned int known_tag = 0  # the version of the class that was looked at last, and releases as here
-
-
-cdef inline bint releases_as_here(cls) except -1:
-    """Whether the class does not override release(), which __exit__() would have to call then."""
-    global known_tag
-    cdef unsigned int tag = hs_type_tag(<PyTypeObject *>cls)
-    if tag != 0 and tag == known_tag:
-        return True
-    if type(cls.release) is not method_descriptor:  # written in Python
-        return False
-    known_tag = tag
-    return True
+        state_of(self).limit = units(value)

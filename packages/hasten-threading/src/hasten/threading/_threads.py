@@ -14,8 +14,9 @@ import threading as _stdlib
 from _thread import _excepthook, _ExceptHookArgs, _local
 
 from hasten import _thread as _os_threads
-from hasten.threading import _event, _registry
+from hasten.threading import _registry
 from hasten.threading._deprecated import deprecated
+from hasten.threading._event import Event
 from hasten.threading._thread import (
     HANDLE,
     enter_active,
@@ -30,11 +31,6 @@ _HAS_CONTEXT = sys.version_info >= (3, 14)
 _handle_of = operator.attrgetter(HANDLE) if HANDLE else None
 _hooks = _registry.hooks
 _public = vars(sys.modules["hasten.threading"])  # where users replace names: looked up there at each use
-
-
-class Event(_event.Event, _stdlib.Event):
-    __doc__ = _event.Event.__doc__
-    __module__ = "hasten.threading"
 
 
 def _new_name(pattern):

@@ -26,4 +26,4 @@ cdef void step_out(sleepers *all, hs_mutex *guard, hs_waiter *me) noexcept
 cdef void forget_the_dead(sleepers *all) noexcept
 cdef void start_anew(sleepers *all, hs_mutex *guard) noexcept
 cdef unsigned int forks() noexcept
-cdef list targets_asleep(sleepers *all, hs_mutex *guard)
+cdef Py_ssize_t count_asleep(sleepers *all, hs_mutex *guard) noexcept

@@ -161,17 +161,15 @@ cdef void wake_all(sleepers *all, hs_mutex *guard) noexcept:
     hs_mutex_unlock(guard)
 
 
-cdef list targets_asleep(sleepers *all, hs_mutex *guard):
-    """One entry for each thread that sleeps now: the identity of what it waits for."""
+cdef Py_ssize_t count_asleep(sleepers *all, hs_mutex *guard) noexcept:
+    """How many threads sleep now."""
     cdef hs_waiter *waiter
     cdef Py_ssize_t count = 0
-    cdef const void *target = NULL
     hs_mutex_lock(guard)
     hs_waitlist_sync(&all.waiting)
     waiter = all.waiting.head
     while waiter != NULL:
         count += 1
-        target = waiter.target
         waiter = waiter.next
     hs_mutex_unlock(guard)
-    return [<size_t>target] * count
+    return count

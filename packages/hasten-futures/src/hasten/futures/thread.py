@@ -1,13 +1,13 @@
 """ThreadPoolExecutor: calls are made by a pool of threads.
 
-Tasks go through a compiled queue.  Programs may put another queue in its place (`_work_queue`): from then on the
-executor takes the general way, work items in that queue's put() and get().
+Tasks go through a compiled queue.  Programs may put another queue in its place (`_work_queue`): from then on
+the executor takes the general way, work items in that queue's put() and get().
 """
 
 import itertools
 import os
 import queue
-import types
+import types  # noqa: F401 (part of the module, as it is of the standard library's)
 import weakref
 from concurrent.futures import TimeoutError
 from concurrent.futures import thread as _stdlib
@@ -18,7 +18,7 @@ from hasten.futures import _base, _thread_pool
 from hasten.futures import _work_queue as _tasks
 from hasten.futures._cpus import default_workers
 from hasten.futures._executor import Executor
-from hasten.futures._workers import WorkerContext, _as_tuple, _WorkItem, run_item, serve
+from hasten.futures._workers import WorkerContext, _as_tuple, _WorkItem, run_item, serve  # noqa: F401
 
 BrokenThreadPool = _stdlib.BrokenThreadPool
 

@@ -65,13 +65,13 @@ from concurrent.futures import TimeoutError
 import pebble, time
 if __name__ == "__main__":
     with pebble.ThreadPool(2) as pool:
-        print([f.result() for f in [pool.schedule(pow, args=[i, 2]) for i in range(4)]])
+        print([f.result() for f in [pool.schedule(pow, args=[i, 2]) for i in range(4)]], flush=True)
     with pebble.ProcessPool(1) as pool:
-        print(pool.schedule(pow, args=[3, 2]).result())
+        print(pool.schedule(pow, args=[3, 2]).result(), flush=True)
         try:
             pool.schedule(time.sleep, args=[60], timeout=0.5).result()
         except TimeoutError:
-            print("timeout")
+            print("timeout", flush=True)
 """
     tools.write("app.py", program)
     assert tools.run("app.py") == "[0, 1, 4, 9]\n9\ntimeout\n"

@@ -69,9 +69,10 @@ def test_viztracer(tools):
 
 
 def test_scalene(tools):
+    """It starts an interpreter of its own: --inherit reaches that."""
     tools.need("scalene")
     tools.write("app.py", APP)
-    assert "done True\n" in tools.run("-m", "scalene", "run", "--cpu-only", "-o", "result.json", "app.py")
+    assert "done True\n" in tools.run("--inherit", "-m", "scalene", "run", "--cpu-only", "-o", "result.json", "app.py")
     assert isinstance(json.loads((tools.folder / "result.json").read_text()), dict)
 
 

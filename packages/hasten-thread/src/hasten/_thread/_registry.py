@@ -118,4 +118,4 @@ def _threading_is_over():
 
 _start._set_hooks(_join_at_exit, _threading_is_over if sys.version_info[:2] == (3, 12) else None)
 atexit.register(_leave)
-os.register_at_fork(before=_start._settle)
+os.register_at_fork(before=_start._settle_for_fork)

@@ -12,11 +12,12 @@
  *   PyThreadState_DeleteCurrent()  the interpreter forgets it, and the GIL is free
  *   hs_unpark()                of the joiner, who so never wakes into a held GIL; only the address is used
  *
- * With a GIL the list of thread states changes only while somebody holds the GIL: neither fork() nor the end of the
- * interpreter can meet a thread that uses the interpreter without being known to it.  Without a GIL a thread is "in
- * transit" before it has made its thread state, and after it has been marked done.  There the parent waits, detached,
- * until the thread state exists, and so learns if there was no memory for it; fork() and an exit function wait until
- * nobody is in transit.  Nobody waits with the GIL, or attached, for code that may want it.
+ * A thread in transit would meet memory that is gone if the interpreter ended now; an exit function waits until nobody
+ * is.  With a GIL that is from its making until it has had the GIL for the first time.  The list of thread states
+ * changes only while somebody holds the GIL, so fork() needs no such wait.  Without a GIL a thread is in transit before it
+ * has made its thread state, and after it has been marked done.  There the parent waits, detached, until the thread
+ * state exists, and so learns if there was no memory for it; and fork() waits until nobody is in transit.  Nobody
+ * waits with the GIL, or attached, for code that may want it.
  *
  * A thread that has ended keeps its stack until somebody joins the OS thread.  join() does; but a program
  * that starts a thousand threads and joins them later would need a thousand stacks.  So those that have
@@ -175,9 +176,8 @@ static inline void hs_join_finished(void) {
     }
 }
 
-/* ---- transit: only without a GIL ---- */
+/* ---- transit ---- */
 
-#if !HS_STATE_BY_STARTER
 static inline void hs_transit(int change) {
     pthread_mutex_lock(&hs_world.transit_mutex);
     hs_world.in_transit += change;
@@ -185,6 +185,7 @@ static inline void hs_transit(int change) {
     pthread_mutex_unlock(&hs_world.transit_mutex);
 }
 
+#if !HS_STATE_BY_STARTER
 /* The thread is known to the interpreter, or never will be. */
 static inline void hs_transit_born(hs_thread *t, int born) {
     pthread_mutex_lock(&hs_world.transit_mutex);
@@ -208,14 +209,12 @@ static inline int hs_transit_wait(hs_thread *t) {
 
 /* Wait, detached, until no thread is in transit. */
 static inline void hs_settle(void) {
-#if !HS_STATE_BY_STARTER
     Py_BEGIN_ALLOW_THREADS
     pthread_mutex_lock(&hs_world.transit_mutex);
     while (hs_world.in_transit > 0)
         pthread_cond_wait(&hs_world.transit_changed, &hs_world.transit_mutex);
     pthread_mutex_unlock(&hs_world.transit_mutex);
     Py_END_ALLOW_THREADS
-#endif
 }
 
 /* ---- the thread itself ---- */
@@ -278,6 +277,9 @@ static void *hs_thread_main(void *arg) {
     if (ts == NULL) return NULL;  /* the parent, who waits for that, gives up the reference */
 #endif
     PyEval_RestoreThread(ts);
+#if HS_STATE_BY_STARTER
+    hs_transit(-1);
+#endif
     hs_call(t);
     PyThreadState_Clear(ts);
 #if HS_STATE_BY_STARTER
@@ -314,8 +316,10 @@ static inline int hs_both_threads(hs_thread *t, size_t stack_size, int joinable,
 #if HS_STATE_BY_STARTER
     t->python = hs_state_for_thread(t->interp);
     if (t->python == NULL) return ENOMEM;
+    hs_transit(+1);
     err = hs_os_thread(t, stack_size, joinable, ident);
     if (err) {
+        hs_transit(-1);
         PyThreadState_Clear(t->python);
         PyThreadState_Delete(t->python);
         t->python = NULL;

@@ -15,6 +15,7 @@ from libc.stdint cimport int64_t
 
 from clock cimport HS_NEVER, hs_deadline_after, hs_now
 from compat cimport (
+    HS_FREE_THREADED,
     hs_finalization_error,
     hs_finalizing,
     hs_mutex,
@@ -404,8 +405,14 @@ def _join_non_daemon():
 
 
 def _settle():
-    """Wait until the interpreter knows every thread."""
+    """Wait until no thread is in transit (see _start.h)."""
     hs_settle()
+
+
+def _settle_for_fork():
+    """The same where fork() could copy a list of thread states that is being changed."""
+    if HS_FREE_THREADED:
+        hs_settle()
 
 
 def stack_size(size=0, /):

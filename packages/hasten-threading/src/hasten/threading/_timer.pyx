@@ -33,9 +33,6 @@ from hasten._thread import _start as starting
 from hasten.threading import _registry as registry
 from hasten.threading._thread import HANDLE
 
-cdef extern from "Python.h":
-    void PyErr_WriteUnraisable(PyObject *where)
-
 cdef extern from "_timers.h":
     ctypedef struct hs_timer:
         int64_t deadline
@@ -73,6 +70,11 @@ def _set_python_parts(event, lock, waiting):
     """Tell the public Event, a lock, and the Python function in which the service waits."""
     global new_event, beginning, wait_for_next
     new_event, beginning, wait_for_next = event, lock, waiting
+
+
+cdef void report(error) noexcept:
+    """Tell sys.unraisablehook() of an exception that nobody waits for."""
+    raise error  # nothing leaves this function: Cython does the rest
 
 
 @cython.final
@@ -161,8 +163,8 @@ cdef void no_longer_pending(Pending pending) noexcept:
     hs_wake_all(&service.joining, &service.guard)
     try:
         pending.timer._pending = None  # they refer to each other
-    except BaseException:
-        PyErr_WriteUnraisable(<PyObject *>pending)
+    except BaseException as error:
+        report(error)
 
 
 # ---- the service -------------------------------------------------------------------------------------------
@@ -208,8 +210,8 @@ def serve():
         turn = Turn.__new__(Turn)
         try:
             wait_for_next(turn)
-        except BaseException:
-            PyErr_WriteUnraisable(<PyObject *>Turn)
+        except BaseException as error:
+            report(error)
         if turn.due is not None:
             fire(turn.due)
         if turn.idle:
@@ -239,8 +241,8 @@ cdef void fire(Pending pending) noexcept:
     except BaseException:
         try:
             pending.timer._invoke_excepthook(pending.timer)
-        except BaseException:
-            PyErr_WriteUnraisable(<PyObject *>pending.timer)
+        except BaseException as error:
+            report(error)
         end_unrun(pending)
     no_longer_pending(pending)
     no_longer_awaited(pending)
@@ -272,8 +274,8 @@ cdef void end_unrun(Pending pending) noexcept:
     try:
         leave_limbo(pending.timer)
         pending.timer._end_unrun()
-    except BaseException:
-        PyErr_WriteUnraisable(<PyObject *>pending.timer)
+    except BaseException as error:
+        report(error)
     no_longer_pending(pending)
 
 
@@ -283,8 +285,8 @@ def start_shared(timer, double seconds):
     cdef bint idle, scheduled = False
     claim(timer)
     try:
-        pending.daemonic = timer.daemon
         pending.timer = timer
+        pending.daemonic = timer.daemon
         pending.entry.owner = <void *>pending
         pending.entry.deadline = hs_deadline_after(seconds)
         pending.finished = timer.finished

@@ -386,7 +386,8 @@ class Condition(stdlib):
         hs_store(&state_of(self).outside, True)
 
 
-HOOKS = {_name: vars(Condition)[_name] for _name in ("_is_owned", "_release_save", "_acquire_restore")}
+_HOOK_NAMES = ("_is_owned", "_release_save", "_acquire_restore")
+HOOKS = {_name: vars(Condition)[_name] for _name in _HOOK_NAMES}
 for _name, _function in HOOKS.items():
     setattr(Condition, _name, Hook(_function))
 

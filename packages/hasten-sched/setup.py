@@ -24,6 +24,7 @@ def extension(name):
 
 setup(
     ext_modules=[
-        extension(name) for name in ("_names", "_event", "_numbers", "_pending", "_waiting", "_fallback", "_scheduler")
+        extension(name)
+        for name in ("_names", "_event", "_numbers", "_pending", "_waiting", "_fallback", "_scheduler")
     ]
 )

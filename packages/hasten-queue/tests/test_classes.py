@@ -28,7 +28,8 @@ class Derived(Slotted):
     __slots__ = ("more",)
 
 
-OTHERS = [threading.Thread, threading.Event, concurrent.futures.Future, dict, list, Exception, OSError, Slotted,
+OTHERS = [threading.Thread, threading.Event, concurrent.futures.Future, dict, list, Exception, OSError,
+Slotted,
           Derived, threading.local]  # fmt: skip
 
 
@@ -232,8 +233,8 @@ def test_pickled_by_its_own_state(impl, kind, monkeypatch):
 # ---- without __init__() ----
 
 CALLS = {
-    "put": (1,), "put_nowait": (1,), "get": (False,), "get_nowait": (), "task_done": (), "join": (), "qsize": (),
-    "empty": (), "full": (), "_qsize": (), "_put": (1,), "_get": (),
+    "put": (1,), "put_nowait": (1,), "get": (False,), "get_nowait": (), "task_done": (), "join": (),
+    "qsize": (), "empty": (), "full": (), "_qsize": (), "_put": (1,), "_get": (),
 }  # fmt: skip
 
 
@@ -251,7 +252,16 @@ def test_our_methods_without_init(kind, name):
         getattr(cls.__new__(cls), name)(*{"put_many": ([1],), "get_many": (1,)}.get(name, ()))
 
 
-ATTRIBUTES = ["maxsize", "mutex", "not_empty", "not_full", "all_tasks_done", "queue", "unfinished_tasks", "is_shutdown"]
+ATTRIBUTES = [
+    "maxsize",
+    "mutex",
+    "not_empty",
+    "not_full",
+    "all_tasks_done",
+    "queue",
+    "unfinished_tasks",
+    "is_shutdown",
+]
 
 
 @pytest.mark.parametrize("name", ATTRIBUTES)

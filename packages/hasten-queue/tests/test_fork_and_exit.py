@@ -251,7 +251,8 @@ def handler(*_):
 
 parent = os.getpid()
 signal.signal(signal.SIGUSR1, handler)
-for call, make in [("get", queue.Queue), ("get", Hooked), ("get", queue.SimpleQueue), ("put", queue.Queue), ("join", queue.Queue)]:
+CASES = [("get", queue.Queue), ("get", Hooked), ("get", queue.SimpleQueue), ("put", queue.Queue)]
+for call, make in [*CASES, ("join", queue.Queue)]:
     children, q = [], make() if call == "get" else make(1)
     if call == "get":
         let_go, wait = lambda: q.put(1), q.get

@@ -1,4 +1,4 @@
-"""An exception at every step of Python code within an operation: nothing is lost, and nobody is left asleep."""
+"""An exception at every step of Python code in an operation: nothing is lost, nobody is left asleep."""
 
 import sys
 import threading
@@ -14,7 +14,7 @@ class Injected(BaseException):
 
 
 def each_line(prepare, act, check):
-    """act(prepare()) again and again, with an exception at another line of Python code each time, then check()."""
+    """act(prepare()) again and again, with an exception at another line of Python code; then check()."""
     step = 0
     while True:
         step += 1

@@ -185,8 +185,8 @@ cdef class Monitor(Ordered):
     cdef int accept(self, queue, item) except -1:
         """Store an item for good: counted, and announced to one getter."""
         if self.mutex_ is not None:
-            # Python code, which a signal handler may end: before anything has changed.  (It comes to the same, as
-            # long as the mutex is held.)
+            # Python code, which a signal handler may end: before anything has changed.  (It comes to the
+            # same, as long as the mutex is held.)
             self.notify(&self.getters)
         self.under_way += 1
         try:
@@ -284,7 +284,10 @@ cdef class Monitor(Ordered):
         return 0
 
     cdef int replace(self, Part part, value) except -1:
-        """Put a user's object in place of the mutex or a condition.  The old one is kept: a thread may be using it."""
+        """Put a user's object in place of the mutex or a condition.
+
+        The old one is kept: a thread may be using it.
+        """
         hs_mutex_lock(&self.guard)
         if part == MUTEX:
             self.mutex_, value = value, self.mutex_

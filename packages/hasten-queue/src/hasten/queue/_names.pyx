@@ -1,14 +1,16 @@
 # cython: freethreading_compatible=True
-"""What programs may replace in the public module: exceptions, `deque`, `heappush`, `heappop`, `threading`, `time`.
+"""What programs may replace in the public module: exceptions, `deque`, `heappush`, `heappop`, `threading`
+and `time`.
 
-They are looked up where the standard library would, at the moment of use.  A part that has been replaced is used, and
-the queue then goes the general way.
+They are looked up where the standard library would, at the moment of use.  A part that has been replaced is
+used, and the queue then goes the general way.
 
-`time` is the one exception.  Programs replace it to let time go by faster, or they stop all clocks (freezegun), and
-in the standard library a get(timeout=) then never ends.  So a wait ends as soon as either the replaced clock or
-the real one says that it is time.
+`time` is the one exception.  Programs replace it to let time go by faster, or they stop all clocks
+(freezegun), and in the standard library a get(timeout=) then never ends.  So a wait ends as soon as either
+the replaced clock or the real one says that it is time.
 
-The originals are C variables, because programs that stop the clocks replace them in every module's dictionary.
+The originals are C variables, because programs that stop the clocks replace them in every module's
+dictionary.
 """
 
 from collections import deque
@@ -30,7 +32,7 @@ del deque, heappop, heappush, monotonic
 
 
 def use(dict names):
-    """Take *names* for the public module's dictionary, and its name for that of the functions in its classes."""
+    """Take *names* for the public module's dictionary, and its name for that of the methods."""
     global public, real_threading
     public = names
     real_threading = names["threading"]
@@ -94,7 +96,7 @@ cdef object replaced_heappop():
 
 
 cdef object end_by_replaced_clock(timeout):
-    """When a wait is to end by the clock that has been put in place of `time`; None if it has not, or for ever."""
+    """When a wait is to end by the clock that is in place of `time`; None if none is, or for ever."""
     if timeout is None:
         return None
     clock = replacement("time", real_clock)
@@ -102,7 +104,7 @@ cdef object end_by_replaced_clock(timeout):
 
 
 cdef int64_t sooner(end, int64_t deadline) except -1:
-    """The deadline, or an earlier one if the replaced clock says so.  Runs Python code unless *end* is None."""
+    """The deadline, or an earlier one if the replaced clock says so.  Python code, unless *end* is None."""
     if end is None:
         return deadline
     left = end - current("time", real_clock)()

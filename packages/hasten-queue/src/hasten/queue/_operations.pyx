@@ -2,8 +2,8 @@
 """The operations that all queues share, on the C state of a queue.
 
 `put` and `get` go one of two ways.  The direct one (see _operations.pxd) is for a queue without hooks whose
-container and mutex nobody has seen: under the guard it looks, moves one pointer, and wakes at most one sleeper.
-Nothing between the look and the move runs Python code, so finalizers and signal handlers may use the
+container and mutex nobody has seen: under the guard it looks, moves one pointer, and wakes at most one
+sleeper. Nothing between the look and the move runs Python code, so finalizers and signal handlers may use the
 queue at any moment.  Everything else goes inside the monitor (see _monitor.pyx).  Which way is
 decided anew for every call, and after every sleep, under the guard.
 
@@ -166,7 +166,8 @@ cdef class QueueState(Tasks):
                     raise empty()
                 self.wait_until(queue, &self.getters, sooner(end, deadline), empty)
             if self.mutex_ is not None:
-                self.notify(&self.putters)  # first, because it may be interrupted, and would take the item along
+                # first, because it may be interrupted, and would take the item along
+                self.notify(&self.putters)
                 return self.take(queue)
             item = self.take(queue)
             self.notify(&self.putters)

@@ -1,8 +1,8 @@
 # cython: freethreading_compatible=True
 """Queue, LifoQueue and PriorityQueue: ordinary Python classes, whose C state is a QueueState (see state.h).
 
-They are subclasses of the standard library's, so that isinstance() holds in code that checks for those, but every
-method is one of these.  The three differ in the order in which the state hands out its items.
+They are subclasses of the standard library's, so that isinstance() holds in code that checks for those, but
+every method is one of these.  The three differ in the order in which the state hands out its items.
 """
 
 import queue as stdlib
@@ -55,7 +55,7 @@ cdef QueueState begin(queue, maxsize):
 
 
 cdef QueueState state_for_setting(queue):
-    """The state; a new one if there is none: a subclass may set everything by itself, and not call __init__()."""
+    """The state; a new one if there is none: a subclass may set everything and not call __init__()."""
     return state_of(queue) if hs_state_exists(&states, queue) else begin(queue, 0)
 
 

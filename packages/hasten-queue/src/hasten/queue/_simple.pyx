@@ -1,9 +1,10 @@
 # cython: freethreading_compatible=True
 """SimpleQueue: an unbounded FIFO queue, without tasks, hooks or a container that users see.
 
-It is a C type, as the standard library's is, and its methods are method descriptors, as there.  A call takes no
-longer than 10 ns, and unpacking optional arguments takes as long: so a call with the usual arguments (an item for
-put(), none for get()) that needs no waiting goes a way of its own, put in front of the method at the end.
+It is a C type, as the standard library's is, and its methods are method descriptors, as there.  A call
+takes no longer than 10 ns, and unpacking optional arguments takes as long: so a call with the usual
+arguments (an item for put(), none for get()) that needs no waiting goes a way of its own, put in front of
+the method at the end.
 """
 
 cimport cython
@@ -79,7 +80,8 @@ cdef class SimpleQueue(Ring):
                     hs_mutex_unlock(&self.guard)
                     raise empty()
                 sleep(&self.getters, &self.guard, until)
-        finally:  # however a thread that may have slept leaves: wake the next one if there is more (see _waiting.pyx)
+        finally:
+            # however a thread that may have slept leaves: wake the next one if there is more
             if self.getters.head != NULL and hs_ring_count(&self.ring) > 0:
                 hs_mutex_lock(&self.guard)
                 wake_any(&self.getters, &self.guard)
@@ -151,12 +153,13 @@ cdef extern from *:
     """
     typedef PyObject *(*hs_fast_call)(PyObject *, PyObject *const *, Py_ssize_t, PyObject *);
 
-    /* Put *instead* in place of the C function of the type's method *name*; returns the one that was there. */
+    /* Put *instead* in place of the C function of the type's method *name*; returns the one before. */
     static hs_fast_call hs_replace_method(PyTypeObject *type, const char *name, hs_fast_call instead) {
         PyMethodDef *method = type->tp_methods;
         hs_fast_call before;
         while (strcmp(method->ml_name, name) != 0) method++;
-        if ((method->ml_flags & (METH_FASTCALL | METH_KEYWORDS)) != (METH_FASTCALL | METH_KEYWORDS)) return NULL;
+        if ((method->ml_flags & (METH_FASTCALL | METH_KEYWORDS)) != (METH_FASTCALL | METH_KEYWORDS))
+            return NULL;
         before = (hs_fast_call)(void (*)(void))method->ml_meth;
         method->ml_meth = (PyCFunction)(void (*)(void))instead;
         return before;

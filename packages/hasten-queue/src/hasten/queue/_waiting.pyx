@@ -8,8 +8,8 @@ observable (a put() followed by get_nowait() in one thread gives the item back, 
 in get()), and it means that no item has to be given back when a woken thread is interrupted: it only
 passes the wake on to the next one.
 
-With a GIL one wake is under way at a time, and who got what it wanted after a sleep wakes the next one if there
-is more (`pass_on` in _operations.pyx).
+With a GIL one wake is under way at a time, and who got what it wanted after a sleep wakes the next one if
+there is more (`pass_on` in _operations.pyx).
 """
 
 from libc.stdint cimport int64_t

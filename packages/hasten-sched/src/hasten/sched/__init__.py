@@ -3,11 +3,11 @@
 The API of CPython 3.15's module on every supported version.  A run() that sleeps in the default
 delayfunc wakes up when an earlier event is entered, or when the one it waits for is cancelled.
 
-`scheduler` is an ordinary Python class, a subclass of the standard library's, so that isinstance() holds in code
-that checks for that.  Every method is the compiled one.
+`scheduler` is an ordinary Python class, a subclass of the standard library's, so that isinstance() holds
+in code that checks for that.  Every method is the compiled one.
 
-The names that the standard library's module has by import are here too, and a replaced `heapq`, `threading` or
-`Event` is used where that uses it.
+The names that the standard library's module has by import are here too, and a replaced `heapq`,
+`threading` or `Event` is used where that uses it.
 """
 
 import heapq

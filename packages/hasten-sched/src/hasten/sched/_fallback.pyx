@@ -2,8 +2,9 @@
 """The way for times and priorities that C cannot compare: Fraction, Decimal, datetime, huge ints, NaN.
 
 As soon as such an event is entered, all events move into a list that heapq keeps in order, which
-compares as the standard library's scheduler does.  When the list has run empty, the agenda is used again; unless
-a program has asked for the list or its lock (`_queue`, `_lock`), which it may use at any time from then on.
+compares as the standard library's scheduler does.  When the list has run empty, the agenda is used again;
+unless a program has asked for the list or its lock (`_queue`, `_lock`), which it may use at any time from
+then on.
 
 Comparisons run Python code: other threads get in, and the code may use the very same scheduler.  So
 the list has a lock that its holder can take again.  Which of the two is in use changes under that

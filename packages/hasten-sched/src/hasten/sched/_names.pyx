@@ -1,5 +1,6 @@
 # cython: freethreading_compatible=True
-"""What programs may replace in the public module and the standard library looks up at use: `heapq`, `Event`, `threading`.
+"""What programs may replace in the public module and the standard library looks up at use: `heapq`,
+`Event`, `threading`.
 
 A replaced part is used, and the scheduler then goes the general way, with a list that heapq keeps in order.
 """

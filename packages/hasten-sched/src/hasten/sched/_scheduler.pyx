@@ -25,15 +25,15 @@ from libc.stdint cimport int64_t, uint64_t
 from clock cimport hs_deadline_after, hs_now
 from compat cimport hs_mutex_lock, hs_mutex_unlock, hs_type_tag
 from park cimport hs_waitlist
-from state cimport (hs_state_class, hs_state_class_init, hs_state_exists, hs_state_forget, hs_state_of, hs_state_set,
-                    hs_state_slot)
+from state cimport (hs_state_class, hs_state_class_init, hs_state_exists, hs_state_forget, hs_state_of,
+                    hs_state_set, hs_state_slot)
 from timeout cimport hs_seconds
 from hasten.sched._event cimport event_of, new_event, perform, point_into, same_objects, sequence_of
 from hasten.sched._fallback cimport AGAIN, DUE, LATER, NOTHING, Fallback, not_queued, position
 from hasten.sched._names cimport parts_replaced, replaced_event_class, replaced_threading
 from hasten.sched._numbers cimport as_double, as_long, is_real
-from hasten.sched._pending cimport (handed_over, hs_agenda, hs_agenda_add, hs_agenda_cancel, hs_agenda_detach,
-                                    hs_agenda_first, hs_agenda_first_time, hs_agenda_free, hs_agenda_on_top,
+from hasten.sched._pending cimport (handed_over, hs_agenda_add, hs_agenda_cancel,
+                                    hs_agenda_first, hs_agenda_first_time, hs_agenda_on_top,
                                     hs_agenda_take_first, hs_next_number, hs_record, hs_record_drop,
                                     hs_record_incref, hs_records_find, take_over)
 from hasten.sched._waiting cimport sleep, wake_all
@@ -49,8 +49,8 @@ if not isinstance(system_sleep, BuiltinFunctionType):
 cdef unsigned int direct_tag = 0
 cdef object own_enterabs = None
 
-# What an overridden enterabs() gets for kwargs if enter() was given none: the standard library's object, so that
-# signatures are equal
+# What an overridden enterabs() gets for kwargs if enter() was given none: the standard library's object, so
+# that signatures are equal
 cdef object unset = stdlib._sentinel
 
 
@@ -358,7 +358,7 @@ cdef SchedulerState begin(scheduler):
 
 
 cdef SchedulerState state_for_setting(scheduler):
-    """The state; a new one if there is none: a subclass may set everything by itself, and not call __init__()."""
+    """The state; a new one if there is none: a subclass may set everything and not call __init__()."""
     return state_of(scheduler) if hs_state_exists(&states, scheduler) else begin(scheduler)
 
 

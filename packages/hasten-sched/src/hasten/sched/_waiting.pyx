@@ -1,8 +1,9 @@
 # cython: freethreading_compatible=True
 """Sleeping until an event is due, and being woken because there is an earlier one, or none.
 
-The only module of this distribution that parks threads (see sleep.h and park.h).  The list of sleepers is guarded
-by the hs_mutex of its scheduler.  All are woken: each may sleep until the time of another event, and has to look anew.
+The only module of this distribution that parks threads (see sleep.h and park.h).  The list of sleepers is
+guarded by the hs_mutex of its scheduler.  All are woken: each may sleep until the time of another event,
+and has to look anew.
 """
 
 from libc.stdint cimport int64_t

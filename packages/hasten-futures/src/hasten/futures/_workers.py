@@ -97,9 +97,7 @@ else:
 
         def __init__(self, future, fn, args, kwargs):
             self.future = future
-            self.fn = fn
-            self.args = args
-            self.kwargs = kwargs
+            self.fn, self.args, self.kwargs = fn, args, kwargs
 
         def run(self):
             """Make the call, in the thread that calls this; its outcome is the future's."""

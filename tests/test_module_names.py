@@ -54,6 +54,7 @@ def test_nothing_is_left_out_without_need():
     unused = [
         (module, name)
         for module, name in LEFT_OUT
-        if module != "*" and (not hasattr(import_module(module), name) or hasattr(import_module(MODULES[module]), name))
+        if module != "*"
+        and (not hasattr(import_module(module), name) or hasattr(import_module(MODULES[module]), name))
     ]
     assert unused == []

@@ -35,7 +35,9 @@ class Tools:
 
     def make(self):
         if not os.path.exists(self.python):
-            subprocess.run([sys.executable, "-m", "virtualenv", "-q", str(self.bin.parent)], check=True, timeout=120)
+            subprocess.run(
+                [sys.executable, "-m", "virtualenv", "-q", str(self.bin.parent)], check=True, timeout=120
+            )
         self.installed = self.versions()
         wanted = [name for name in PACKAGES if name not in self.installed]
         if wanted and not self.install(wanted):
@@ -44,19 +46,33 @@ class Tools:
         self.installed = self.versions()
         folder = subprocess.run(
             [self.python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"],
-            check=True, capture_output=True, text=True, timeout=LIMIT,
+            check=True,
+            capture_output=True,
+            text=True,
+            timeout=LIMIT,
         ).stdout.strip()
         places = sorted({str(Path(place).parent) for place in import_module("hasten").__path__})
         Path(folder, "hasten-under-test.pth").write_text("\n".join(places) + "\n")
         return self
 
     def install(self, names):
-        command = [self.python, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--only-binary", ":all:"]
+        command = [
+            self.python,
+            "-m",
+            "pip",
+            "install",
+            "-q",
+            "--disable-pip-version-check",
+            "--only-binary",
+            ":all:",
+        ]
         return subprocess.run([*command, *names], capture_output=True, timeout=300).returncode == 0
 
     def versions(self):
         command = [self.python, "-m", "pip", "list", "--format=freeze", "--disable-pip-version-check"]
-        lines = subprocess.run(command, check=True, capture_output=True, text=True, timeout=LIMIT).stdout.split()
+        lines = subprocess.run(
+            command, check=True, capture_output=True, text=True, timeout=LIMIT
+        ).stdout.split()
         return {name.lower(): version for name, _, version in (line.partition("==") for line in lines)}
 
 
@@ -93,8 +109,13 @@ class Runner:
     def run(self, *args, launcher=("-m", "hasten")):
         """Run to the end, well; return what was printed."""
         done = subprocess.run(
-            self.command(*args, launcher=launcher), cwd=self.folder, env=self.env, stdin=subprocess.DEVNULL,
-            capture_output=True, text=True, timeout=LIMIT,
+            self.command(*args, launcher=launcher),
+            cwd=self.folder,
+            env=self.env,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=LIMIT,
         )
         if done.returncode:
             pytest.fail(f"status {done.returncode}\n{done.stdout}{done.stderr}")

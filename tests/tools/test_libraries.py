@@ -29,7 +29,11 @@ print([event["exception"]["values"][0]["value"] for event in events])
 
 def test_ddtrace(tools):
     tools.need("ddtrace")
-    tools.env.update(DD_TRACE_ENABLED="true", DD_INSTRUMENTATION_TELEMETRY_ENABLED="false", DD_REMOTE_CONFIGURATION_ENABLED="false")
+    tools.env.update(
+        DD_TRACE_ENABLED="true",
+        DD_INSTRUMENTATION_TELEMETRY_ENABLED="false",
+        DD_REMOTE_CONFIGURATION_ENABLED="false",
+    )
     program = """
 import ddtrace, concurrent.futures
 ddtrace.patch(futures=True)

@@ -72,7 +72,9 @@ def test_scalene(tools):
     """It starts an interpreter of its own: --inherit reaches that."""
     tools.need("scalene")
     tools.write("app.py", APP)
-    assert "done True\n" in tools.run("--inherit", "-m", "scalene", "run", "--cpu-only", "-o", "result.json", "app.py")
+    assert "done True\n" in tools.run(
+        "--inherit", "-m", "scalene", "run", "--cpu-only", "-o", "result.json", "app.py"
+    )
     assert isinstance(json.loads((tools.folder / "result.json").read_text()), dict)
 
 
@@ -95,7 +97,9 @@ def test_py_spy(tools):
             assert process.stdout.readline() == "ready\n"
             shown = subprocess.run(
                 [tools.environment.bin / "py-spy", "dump", "--pid", str(process.pid)],
-                capture_output=True, text=True, timeout=30,
+                capture_output=True,
+                text=True,
+                timeout=30,
             )
             if "ermission" in shown.stderr:
                 pytest.skip("no right to look into other processes")

@@ -72,7 +72,9 @@ def _watch_eventlet(patcher):
         default = on.get("all")
         if default is None:
             default = not any(on.values())
-        _check("eventlet.monkey_patch()", [part for part in ("thread", "subprocess") if on.get(part, default)])
+        _check(
+            "eventlet.monkey_patch()", [part for part in ("thread", "subprocess") if on.get(part, default)]
+        )
         return monkey_patch(**on)
 
     checked.hasten = True

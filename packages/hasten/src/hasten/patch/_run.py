@@ -105,7 +105,7 @@ def _prompt():
 
 
 def _main():
-    """The namespace of ``__main__``: for the moment only, since who keeps it, keeps the program's globals alive."""
+    """The namespace of ``__main__``, not to be kept: that would keep the program's globals alive."""
     return vars(sys.modules["__main__"])
 
 

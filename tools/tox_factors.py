@@ -6,7 +6,7 @@ One section lists them; each has a line that installs and a line that tests:
     commands_pre =
         queue: python tools/wheelhouse.py --install queue
     commands =
-        queue: pytest packages/hasten-queue/tests {posargs}
+        queue: python tools/gate.py packages/hasten-queue/tests {posargs}
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def install_line(factor: str) -> str:
 
 
 def test_line(factor: str, folder: str) -> str:
-    return f"    {factor}: pytest packages/{folder}/tests {{posargs}}"
+    return f"    {factor}: python tools/gate.py packages/{folder}/tests {{posargs}}"
 
 
 def factors(text: str) -> list[str]:
@@ -39,7 +39,10 @@ def add_factor(tox_ini: Path, factor: str, folder: str) -> None:
     text = tox_ini.read_text(encoding="utf-8")
     there = factors(text)
     last = there[-1]
-    new_lines = {install_line(last): install_line(factor), f"    {last}: pytest ": test_line(factor, folder)}
+    new_lines = {
+        install_line(last): install_line(factor),
+        f"    {last}: python tools/gate.py ": test_line(factor, folder),
+    }
     for after, line in new_lines.items():
         at = text.find(after)
         if at < 0:

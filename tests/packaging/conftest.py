@@ -18,7 +18,7 @@ no_package = true
 commands_pre =
     base: python tools/wheelhouse.py --install base
 commands =
-    base: pytest packages/hasten-base/tests {posargs}
+    base: python tools/gate.py packages/hasten-base/tests {posargs}
 """
 
 

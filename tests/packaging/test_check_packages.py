@@ -103,9 +103,11 @@ def test_a_factor_without_a_package(repository, findings):
 
 def test_a_factor_that_tests_another_package(repository, findings):
     replace(
-        repository / "tox.ini", "upper: pytest packages/hasten-upper", "upper: pytest packages/hasten-base"
+        repository / "tox.ini", "tools/gate.py packages/hasten-upper", "tools/gate.py packages/hasten-base"
     )
-    assert findings() == ["tox.ini: no line 'upper: pytest packages/hasten-upper/tests {posargs}'"]
+    assert findings() == [
+        "tox.ini: no line 'upper: python tools/gate.py packages/hasten-upper/tests {posargs}'"
+    ]
 
 
 def test_no_headers(repository, findings):

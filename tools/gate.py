@@ -1,0 +1,63 @@
+"""Runs pytest as the gate does: python tools/gate.py [what pytest takes]
+
+Two things are added, output and exit status are pytest's own:
+
+- a test that fails is run again, alone, twice (gate_plugin.py);
+- a test process that ends before pytest does, even with status 0 (os._exit(0) in a test), fails.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+INSIDE = "--inside"  # FILE: this is the process of the tests; it says in FILE that pytest came to its end
+ALONE = "--alone"  # the same, for a test that is run again
+
+
+def inside_command(kind: str, marker: Path, arguments: list[str]) -> list[str]:
+    return [sys.executable, os.path.abspath(__file__), kind, str(marker), *arguments]
+
+
+def run_inside(kind: str, marker: Path, arguments: list[str]) -> int:
+    import pytest
+
+    plugins: list[object] = []
+    if kind == INSIDE:
+        from gate_plugin import RunAgain
+
+        plugins.append(RunAgain(marker.parent))
+    del sys.path[0]  # tools/: pytest's own command has no such entry
+    sys.argv = ["pytest", *arguments]
+    process = os.getpid()
+    status = int(pytest.main(arguments, plugins))
+    if os.getpid() == process:  # and not a child that a test forked and lost
+        marker.write_text(str(status))
+    return status
+
+
+def run(arguments: list[str]) -> int:
+    with tempfile.TemporaryDirectory(prefix="hasten-gate-") as folder:
+        marker = Path(folder, "finished")
+        child = subprocess.Popen(inside_command(INSIDE, marker, arguments))
+        # Ctrl-C at a terminal reaches both processes, and pytest answers it.
+        signal.signal(signal.SIGINT, lambda number, frame: None)
+        signal.signal(signal.SIGTERM, lambda number, frame: child.send_signal(number))
+        status = child.wait()
+        if status < 0:
+            print(f"gate: the test process was killed by {signal.Signals(-status).name}", flush=True)
+            return 128 - status
+        if status == 0 and not marker.exists():
+            print("gate: the test process ended with status 0 before pytest did: FAILED", flush=True)
+            return 1
+        return status
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] in ([INSIDE], [ALONE]):
+        sys.exit(run_inside(sys.argv[1], Path(sys.argv[2]), sys.argv[3:]))
+    sys.exit(run(sys.argv[1:]))

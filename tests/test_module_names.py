@@ -1,4 +1,5 @@
-"""Every name of a module of the standard library is in ours: programs and mock.patch() use more than `__all__`.
+"""Every name of a module of the standard library is in ours: programs and mock.patch() use more than
+`__all__`.
 
 Names that modules import for themselves count too: `queue.deque`, `sched.time`.
 """

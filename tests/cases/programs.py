@@ -1,7 +1,7 @@
 """Small programs after what real ones do around the primitives; each prints "right", or what is wrong.
 
-The names `threading`, `queue`, `sched`, `subprocess`, `futures` and `pool_module` (concurrent.futures.thread) are
-there: the standard library's, or ours.
+The names `threading`, `queue`, `sched`, `subprocess`, `futures` and `pool_module`
+(concurrent.futures.thread) are there: the standard library's, or ours.
 """
 
 from __future__ import annotations
@@ -252,10 +252,12 @@ wanted = {
     queue: "deque heappush heappop threading time types",
     sched: "time heapq threading namedtuple count",
     threading: "WeakSet get_ident _active _limbo _active_limbo_lock _shutdown _main_thread _DummyThread",
-    pool_module: "_WorkItem _worker _threads_queues _shutdown _global_shutdown_lock _python_exit queue threading",
+    pool_module: "_WorkItem _worker _threads_queues _shutdown _global_shutdown_lock _python_exit "
+    "queue threading",
 }
 missing = [f"{m.__name__}.{n}" for m, names in wanted.items() for n in names.split() if not hasattr(m, n)]
-missing = [name for name in missing if not (name.endswith(("deque", "types")) and name.rpartition(".")[2] not in THEIRS)]
+optional = {"deque", "types"} - set(THEIRS)
+missing = [name for name in missing if name.rpartition(".")[2] not in optional]
 finish(missing or "right")
 """
 

@@ -1,4 +1,5 @@
-"""Real programs' ways with the primitives: plain, with `from hasten import ...`, and under `python -m hasten`."""
+"""Real programs' ways with the primitives: plain, with `from hasten import ...`, and under `python -m
+hasten`."""
 
 from __future__ import annotations
 
@@ -69,7 +70,12 @@ def test_globals_are_there_until_the_end(form: str, way: str, tmp_path: Path) ->
     imports, launcher = WAYS[way]
     program, archive = imports + SOURCES["GLOBALS_AT_EXIT"], str(tmp_path / "archive.zip")
     (tmp_path / "__main__.py").write_text(program)
-    told = {"-c": ["-c", program], "script": [str(tmp_path / "__main__.py")], "stdin": ["-"], "folder": [str(tmp_path)]}
+    told = {
+        "-c": ["-c", program],
+        "script": [str(tmp_path / "__main__.py")],
+        "stdin": ["-"],
+        "folder": [str(tmp_path)],
+    }
     done = subprocess.run(
         [sys.executable, *launcher, *told[form], archive],
         input=program if form == "stdin" else "",

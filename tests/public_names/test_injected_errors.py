@@ -157,7 +157,9 @@ class QueueWithHooks(Case):
             self.queue.get_nowait()
         while self.queue.unfinished_tasks > 0:
             self.queue.task_done()
-        in_time(lambda: (self.queue.put(2), self.queue.get(timeout=LIMIT), self.queue.task_done()), "put and get")
+        in_time(
+            lambda: (self.queue.put(2), self.queue.get(timeout=LIMIT), self.queue.task_done()), "put and get"
+        )
         in_time(lambda: (self.queue.join(), 1), "join()")
 
 
@@ -332,7 +334,9 @@ def test_from_a_signal_handler(kind: type[Case], way: str, side: Side, no_thread
         pytest.skip("it is over before another thread can interrupt it")
     case = kind(side)
     hit = 0
-    for raised in at_random_moments(case.act, Injected, seed=len(kind.__name__), times=150, seconds=0.3, way=way):
+    for raised in at_random_moments(
+        case.act, Injected, seed=len(kind.__name__), times=150, seconds=0.3, way=way
+    ):
         hit += raised
         try:
             case.check()

@@ -1,7 +1,8 @@
-"""Programs with many threads that end or fork while these start and wait, under the interpreter's debug hooks.
+"""Programs with many threads that end or fork while these start and wait, under the interpreter's debug
+hooks.
 
-tracemalloc, the debug allocator and the development mode take the GIL, or look at it, where a thread is made and
-unmade: who waits for a new thread with the GIL held waits for ever.
+tracemalloc, the debug allocator and the development mode take the GIL, or look at it, where a thread is
+made and unmade: who waits for a new thread with the GIL held waits for ever.
 """
 
 from __future__ import annotations
@@ -84,7 +85,12 @@ starter.join()
 print("end", flush=True)
 """
 
-PROGRAMS = {"daemons-at-exit": DAEMONS, "new-daemons-at-exit": BURST, "fork": FORK, "fork-while-starting": CHURN}
+PROGRAMS = {
+    "daemons-at-exit": DAEMONS,
+    "new-daemons-at-exit": BURST,
+    "fork": FORK,
+    "fork-while-starting": CHURN,
+}
 
 
 def commands(kind: str, program: str, mode: str) -> Iterator[subprocess.Popen[str]]:

@@ -1,7 +1,8 @@
 """A walk over every public class, method and function: each is what the standard library's is.
 
 A method is a function of Python: it binds, has a signature, a module, a code object, and can be replaced.
-Where the standard library's object is a builtin (Lock, SimpleQueue, local, _thread's functions), ours may be one.
+Where the standard library's object is a builtin (Lock, SimpleQueue, local, _thread's functions), ours may
+be one.
 """
 
 from __future__ import annotations
@@ -56,7 +57,9 @@ class Method(NamedTuple):
 
 def is_builtin(theirs: Any) -> bool:
     """Does the running version have it in C, in a module such as _thread or _queue?  Then so may we."""
-    return not hasattr(theirs, "__code__") and str(getattr(theirs, "__module__", "")).startswith(("_", "builtins"))
+    return not hasattr(theirs, "__code__") and str(getattr(theirs, "__module__", "")).startswith(
+        ("_", "builtins")
+    )
 
 
 def methods(side: Side, ours: str) -> Iterator[Method]:
@@ -102,7 +105,9 @@ def acceptable_modules(ours: str, side: Side) -> set[str]:
     return {name, *parents}
 
 
-def test_every_name_of_the_newest_version_is_there(side: Side, ours: str, faults: Any, is_stdlib: bool) -> None:
+def test_every_name_of_the_newest_version_is_there(
+    side: Side, ours: str, faults: Any, is_stdlib: bool
+) -> None:
     if is_stdlib and sys.version_info < (3, 15):
         pytest.skip("an older standard library lacks some")
     module = side.module(ours)
@@ -127,7 +132,9 @@ def test_methods_bind_as_functions_of_python_do(side: Side, ours: str, faults: A
             if instance is None:
                 continue
             bound = getattr(instance, method.name)
-            faults.check(inspect.ismethod(bound), f"{method.label} of an instance is a {type(bound).__name__}")
+            faults.check(
+                inspect.ismethod(bound), f"{method.label} of an instance is a {type(bound).__name__}"
+            )
             if not inspect.ismethod(bound):
                 continue
             faults.check(bound.__func__ is method.raw, f"{method.label}.__func__ is not what the class has")
@@ -142,12 +149,14 @@ def test_methods_bind_as_functions_of_python_do(side: Side, ours: str, faults: A
 
 
 def test_methods_say_what_they_are(side: Side, ours: str, faults: Any) -> None:
-    for label, name, cls, raw, running, entry in methods(side, ours):
+    for label, name, _, raw, running, entry in methods(side, ours):
         if getattr(raw, "__get__", None) is None or not callable(raw):
             faults.append(f"{label} is a {type(raw).__name__}")
             continue
         qualname = entry["qualname"] if running is None else running.__qualname__
-        faults.compare(f"{label}.__name__", getattr(raw, "__name__", None), name if running is None else running.__name__)
+        faults.compare(
+            f"{label}.__name__", getattr(raw, "__name__", None), name if running is None else running.__name__
+        )
         faults.compare(f"{label}.__qualname__", getattr(raw, "__qualname__", None), qualname)
         expected = acceptable_modules(ours, side)
         faults.check(
@@ -224,10 +233,16 @@ def test_functions_say_what_they_are(side: Side, ours: str, faults: Any) -> None
             theirs is not None and getattr(theirs, "__module__", None) != MODULES[ours]
         ):
             continue  # a builtin, or the stdlib has it from elsewhere itself
-        faults.check(value.__module__ in acceptable_modules(ours, side), f"{name}.__module__ is {value.__module__!r}")
+        faults.check(
+            value.__module__ in acceptable_modules(ours, side), f"{name}.__module__ is {value.__module__!r}"
+        )
         faults.compare(f"{name}.__name__", value.__name__, name if theirs is None else theirs.__name__)
-        faults.compare(f"{name}.__qualname__", value.__qualname__, name if theirs is None else theirs.__qualname__)
-        faults.check(value.__doc__ or (theirs is not None and not theirs.__doc__), f"{name}.__doc__ is missing")
+        faults.compare(
+            f"{name}.__qualname__", value.__qualname__, name if theirs is None else theirs.__qualname__
+        )
+        faults.check(
+            value.__doc__ or (theirs is not None and not theirs.__doc__), f"{name}.__doc__ is missing"
+        )
         has_code = entry["code"] if theirs is None else hasattr(theirs, "__code__")
         faults.check(hasattr(value, "__code__") or not has_code, f"{name}.__code__ is missing")
 
@@ -334,9 +349,13 @@ def test_create_autospec_refuses_wrong_calls(side: Side, ours: str, faults: Any)
             continue
         if running is None or refuses(running):
             spec = mock.create_autospec(cls)
-            faults.check(refuses_call(getattr(spec, name), spec), f"create_autospec({label}) takes any keyword")
+            faults.check(
+                refuses_call(getattr(spec, name), spec), f"create_autospec({label}) takes any keyword"
+            )
             one = mock.create_autospec(cls, instance=True)
-            faults.check(refuses_call(getattr(one, name)), f"autospec of an instance: {label} takes any keyword")
+            faults.check(
+                refuses_call(getattr(one, name)), f"autospec of an instance: {label} takes any keyword"
+            )
     for name, value, theirs, _ in functions(side, ours):
         if theirs is not None and refuses(theirs):
             faults.check(refuses(value), f"create_autospec({name}) takes any keyword")
@@ -368,7 +387,10 @@ def test_attributes_can_be_set(side: Side, ours: str, faults: Any) -> None:
     """On the class and on an instance, where the standard library's allow it; vars() shows them."""
     for name, cls, running in classes_of(side, ours):
         with an_instance(cls, name, ours) as mine, an_instance(running or cls, name, ours) as theirs:
-            for what, target, model in ((name, cls, running or cls), (f"an instance of {name}", mine, theirs)):
+            for what, target, model in (
+                (name, cls, running or cls),
+                (f"an instance of {name}", mine, theirs),
+            ):
                 if model is None or target is None or not takes_attribute(model):
                     continue
                 faults.check(takes_attribute(target), f"{what} takes no attribute of a program")
@@ -391,7 +413,9 @@ def test_a_method_replaced_is_the_one_called(side: Side, ours: str, faults: Any)
             continue
         with an_instance(cls, label, ours) as instance:
             if instance is not None:
-                if not name.startswith("__") and takes_attribute(instance):  # such a one is looked for in the class alone
+                if not name.startswith("__") and takes_attribute(
+                    instance
+                ):  # such a one is looked for in the class alone
                     replaced_on_instance(faults, label, name, instance)
                 replaced_on_class(faults, label, name, cls, instance)
                 faults.check(inspect.getattr_static(cls, name) is raw, f"{label} is not put back")

@@ -28,7 +28,7 @@ ORDINARY = (
 )
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def found_on(side: str) -> dict[str, str]:
     return outcomes("uninitialised", side)
 

@@ -6,8 +6,8 @@
 runs *action* again and again in this thread; the n-th time the exception is raised at the n-th line that it
 executes in one of the files.  It ends with the run that was not interrupted.
 
-Not interrupted are the lines that undo: the bodies of `finally` and `except`, and the end of a `with`.  No Python
-code could stand that, and the interpreter itself looks for signals at calls and jumps only.
+Not interrupted are the lines that undo: the bodies of `finally` and `except`, and the end of a `with`.  No
+Python code could stand that, and the interpreter itself looks for signals at calls and jumps only.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class LineCounter:
             raise self.error(f"injected at {self.place}")
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def lines_that_undo(file: str) -> tuple[frozenset[int], frozenset[int]]:
     """The lines of the bodies of `finally` and `except`, and the first lines of `with` statements."""
     with tokenize.open(file) as source:
@@ -203,7 +203,9 @@ def by_thread(delay: float) -> Action:
 SENDERS: dict[str, Callable[[float], Action]] = {"timer": by_timer, "thread": by_thread}
 
 
-def interrupted(action: Action, error: type[BaseException], delay: float, send: Callable[[float], Action]) -> bool:
+def interrupted(
+    action: Action, error: type[BaseException], delay: float, send: Callable[[float], Action]
+) -> bool:
     """Whether the handler ran inside of *action*; one that runs late does nothing."""
     state = {"armed": False, "raised": False}
 

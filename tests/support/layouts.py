@@ -171,7 +171,12 @@ PUBLIC: tuple[tuple[str, str, tuple[Any, ...], Callable[[Any, Any], Any]], ...] 
     ("hasten.threading", "Thread", (), uses_thread),
     ("hasten.threading", "Timer", (0, int), uses_thread),
     ("hasten.threading", "local", (), uses_local),
-    ("hasten.threading", "serialize_iterator", (iter(range(10000)),), lambda cls, one: cls.__next__(one) >= 0),
+    (
+        "hasten.threading",
+        "serialize_iterator",
+        (iter(range(10000)),),
+        lambda cls, one: cls.__next__(one) >= 0,
+    ),
     ("hasten.sched", "scheduler", (), uses_scheduler),
     ("hasten.subprocess", "Popen", (["true"],), lambda cls, one: cls.wait(one, 5) == 0),
     ("hasten.subprocess", "CompletedProcess", (["x"], 0), lambda cls, one: cls.check_returncode(one) is None),

@@ -24,7 +24,8 @@ Step = tuple[str, Callable[[], object]]
 def outcomes(module: str, *arguments: str, limit: float = 2.0) -> dict[str, str]:
     """label -> outcome of each step; *limit* is for one step, in seconds.
 
-    The part of a label before ": " is its group; of one that has failed MOST_OF_A_GROUP times, no more is run.
+    The part of a label before ": " is its group; of one that has failed MOST_OF_A_GROUP times, no more is
+    run.
     """
     found: dict[str, str] = {}
     failed: Counter[str] = Counter()
@@ -58,7 +59,16 @@ def child(
 ) -> subprocess.CompletedProcess[str]:
     """In a session of its own: a kill() of process group 0 must not reach the test."""
     here = str(Path(__file__).parent)
-    command = [sys.executable, "-X", "faulthandler", __file__, module, str(start), str(limit), ",".join(skipped)]
+    command = [
+        sys.executable,
+        "-X",
+        "faulthandler",
+        __file__,
+        module,
+        str(start),
+        str(limit),
+        ",".join(skipped),
+    ]
     command += arguments
     environment = {**os.environ, "PYTHONPATH": here, "PYTHONWARNINGS": "ignore"}
     return subprocess.run(

@@ -42,7 +42,12 @@ COMPLETE = frozenset(
     "WorkerContext LockType lock serialize_iterator ExceptHookArgs DoneAndNotDoneFutures".split()
 )
 BOUNDED = frozenset({"timeout", "block", "blocking", "wait"})  # given although they have a default
-SPECIAL = sorted(DUNDERS - {"__init__", "__call__", "__new__"}) + ["__del__", "__reduce__", "__hash__", "__dir__"]
+SPECIAL = sorted(DUNDERS - {"__init__", "__call__", "__new__"}) + [
+    "__del__",
+    "__reduce__",
+    "__hash__",
+    "__dir__",
+]
 VALUES: tuple[object, ...] = (None, 1, "text", [])
 
 
@@ -64,7 +69,9 @@ def arguments_for(function: Any) -> tuple[list[Any], dict[str, Any]]:
         value = PLAUSIBLE.get(p.name, p.name)
         if p.kind is p.POSITIONAL_ONLY and p.default is p.empty:
             positional.append(value)
-        elif p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY) and (p.default is p.empty or p.name in BOUNDED):
+        elif p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY) and (
+            p.default is p.empty or p.name in BOUNDED
+        ):
             named[p.name] = value
     return positional, named
 

@@ -1,6 +1,7 @@
 """Tools that people run on their programs, each in an environment of its own, under python -m hasten.
 
-They need the network once and some minutes, so they run where HASTEN_TOOLS is set (to anything), on one Python.
+They need the network once and some minutes, so they run where HASTEN_TOOLS is set (to anything), on one
+Python.
 """
 
 import os
@@ -13,7 +14,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = (
-    "debugpy ipykernel coverage memray viztracer py-spy scalene sentry-sdk ddtrace joblib pebble gevent eventlet"
+    "debugpy ipykernel coverage memray viztracer py-spy scalene sentry-sdk ddtrace joblib pebble gevent "
+    "eventlet"
 ).split()
 LIMIT = 60  # seconds for one program
 

@@ -134,8 +134,8 @@ KERNEL = """\
 import sys
 from jupyter_client import KernelManager
 manager = KernelManager()
-manager.kernel_spec.argv[:] = [sys.executable, "-m", "hasten", "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-manager.start_kernel()
+manager.kernel_spec.argv[:] = [sys.executable, "-m", "hasten", "-m", "ipykernel_launcher", "-f",
+"{connection_file}"] manager.start_kernel()
 client = manager.client()
 client.start_channels()
 try:

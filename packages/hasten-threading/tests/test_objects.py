@@ -92,8 +92,8 @@ def test_methods_are_those_of_python(name, cls):
     instance = cls(*CLASSES[name])
     for method in own_functions(cls):
         bound = getattr(instance, method)
-        if not inspect.ismethod(bound):
-            continue  # a Condition's acquire() is its lock's
+        if name == "Condition" and method in ("acquire", "release"):
+            continue  # in an instance these are the lock's
         assert bound.__func__ is getattr(cls, method) and bound.__self__ is instance
         assert weakref.WeakMethod(bound)() == bound
         assert bound.__module__ == cls.__module__

@@ -1,4 +1,5 @@
-"""Thread and Timer as Python objects: attributes, subclasses, combinations, and starts that are interrupted."""
+"""Thread and Timer as Python objects: attributes, subclasses, combinations, and starts that are
+interrupted."""
 
 from __future__ import annotations
 
@@ -233,9 +234,7 @@ def test_an_exception_at_each_line_of_start(kind):
     while True:
         number += 1
         thread = (
-            hasten.threading.Thread(target=int)
-            if kind == "thread"
-            else hasten.threading.Timer(3600, int)
+            hasten.threading.Thread(target=int) if kind == "thread" else hasten.threading.Timer(3600, int)
         )
         trace, left = raising_at(number)
         before = sys.gettrace()

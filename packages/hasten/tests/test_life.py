@@ -10,8 +10,8 @@ import zipfile
 import pytest
 from signalling import until_asleep
 
-# A collection in the middle of a program, which comes sooner or later by what was imported before, changes the
-# order of the last one.  That one comes in any case.
+# A collection in the middle of a program, which comes sooner or later by what was imported before, changes
+# the order of the last one.  That one comes in any case.
 NOISY = """\
 import gc, os, sys
 gc.disable()
@@ -19,7 +19,8 @@ class Noisy:
     def __init__(self, name): self.name = name
     def __del__(self):
         there = [name for name in ("helper", "first", "last") if globals().get(name) is not None]
-        print("del", self.name, os and os.path.basename("a/b"), bool(sys and sys.stdout), there, helper and helper())
+        print("del", self.name, os and os.path.basename("a/b"), bool(sys and sys.stdout), there,
+              helper and helper())
 def helper(): return "helped"
 first = Noisy("first")
 """
@@ -52,7 +53,8 @@ done = []
 thread = threading.Thread(target=done.append, args=(Noisy("argument"),), name=Noisy("name"))
 thread.start()
 thread.join()
-event, condition, timer = threading.Event(), threading.Condition(), threading.Timer(1, print, [Noisy("timer")])
+event, condition = threading.Event(), threading.Condition()
+timer = threading.Timer(1, print, [Noisy("timer")])
 scheduler = sched.scheduler()
 scheduler.enter(1, 1, print, (Noisy("scheduled"),))
 result = subprocess.run(["true"])

@@ -229,7 +229,8 @@ def refused(event):
     except RuntimeError as error:
         return str(error)
 message = refused(events.GeventWillPatchAllEvent({{"os", "thread", "queue"}}))
-assert message.startswith("gevent.monkey.patch_all() cannot patch threading, queue: ") and "--except" in message
+assert message.startswith("gevent.monkey.patch_all() cannot patch threading, queue: ")
+assert "--except" in message
 assert refused(events.GeventWillPatchModuleEvent(queue)).startswith("gevent.monkey cannot patch queue: ")
 assert refused(events.GeventWillPatchModuleEvent(subprocess)) is None       # not replaced
 assert refused(events.GeventWillPatchAllEvent({{"os", "subprocess"}})) is None
@@ -486,7 +487,8 @@ assert Pool is old[0]
 
 IDENTITY = """
 import sys
-names = ["_thread", "threading", "queue", "sched", "subprocess", "concurrent.futures", "concurrent.futures.thread",
+names = ["_thread", "threading", "queue", "sched", "subprocess", "concurrent.futures",
+         "concurrent.futures.thread",
          "concurrent.futures._base"]
 from importlib import import_module
 fields = ["__name__", "__file__", "__cached__", "__package__"]
@@ -496,8 +498,8 @@ def facts():
         module = import_module(name)
         found[name] = [vars(module).get(field) for field in fields]
         spec = module.__spec__
-        found[name] += [spec.name, spec.origin, spec.parent, spec.has_location, spec.loader is module.__loader__]
-        found[name] += [repr(module), getattr(type(spec.loader), "__name__", None)]
+        found[name] += [spec.name, spec.origin, spec.parent, spec.has_location, spec.loader is
+        module.__loader__] found[name] += [repr(module), getattr(type(spec.loader), "__name__", None)]
     return found
 """
 
@@ -531,7 +533,7 @@ def names(*modules):
     for module in modules:
         for key in module.__all__:
             value = getattr(module, key)
-            if hasattr(value, "__module__") and key not in ("ShutDown", "SimpleQueue", "wait_any"):  # new in 3.13; of C; ours
+            if hasattr(value, "__module__") and key not in ("ShutDown", "SimpleQueue", "wait_any"):
                 yield key, value.__module__.replace("_queue", "queue"), value.__qualname__
 print(sorted(names(queue, sched, subprocess, concurrent.futures.thread, concurrent.futures._base)
              if hasattr(concurrent.futures.thread, "__all__") else names(queue, sched, subprocess)))
@@ -544,7 +546,8 @@ print(repr(subprocess.CompletedProcess), concurrent.futures.Future, concurrent.f
 def test_a_pickle_is_read_by_a_plain_interpreter(run):
     write = """
 import concurrent.futures, pickle, queue, subprocess, sys, threading
-objects = [queue.Queue, queue.Empty, subprocess.run(["true"]), concurrent.futures.wait, concurrent.futures.Future,
+objects = [queue.Queue, queue.Empty, subprocess.run(["true"]), concurrent.futures.wait,
+           concurrent.futures.Future,
            concurrent.futures.ThreadPoolExecutor, subprocess.TimeoutExpired("x", 3), threading.Event]
 data = pickle.dumps(objects)
 assert b"hasten" not in data

@@ -43,8 +43,9 @@ def _check(call, parts):
     if names:
         names = ", ".join(dict.fromkeys(names))
         raise Refused(
-            f"{call} cannot patch {names}: hasten has replaced them, and its waits would block all greenlets. "
-            f"Run the program without hasten, or leave out what both replace (python -m hasten --except NAME,...)"
+            f"{call} cannot patch {names}: hasten has replaced them, and its waits would block all "
+            f"greenlets. Run the program without hasten, or leave out what both replace "
+            "(python -m hasten --except NAME,...)"
         )
 
 

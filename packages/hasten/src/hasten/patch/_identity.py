@@ -29,7 +29,8 @@ _done: dict = {}  # owner -> modules that have taken their identity, by id
 def assume(owner, home, module, original, spec) -> None:
     """Give *module*, of *owner*'s family, the identity of *original*, whose true spec is *spec*; once.
 
-    *home* is the name of the hasten module for *owner*: what belongs to it, and to modules below it, is named.
+    *home* is the name of the hasten module for *owner*: what belongs to it, and to modules below it, is
+    named.
     """
     done = _done.setdefault(owner, {})
     if id(module) in done:

@@ -151,7 +151,8 @@ def _alias(name, load, shown=None):
 
 
 class _AliasLoader:
-    """Gives an existing module under a second name; for the rest (get_source, ...) it is the *shown* loader."""
+    """Gives an existing module under a second name; for the rest (get_source, ...) it is the *shown*
+    loader."""
 
     def __init__(self, load, shown):
         self.load, self.shown = load, shown

@@ -8,8 +8,8 @@ it calls is replaced by one that takes our entries off the traceback.  ``python 
 app.zip`` show two frames of ``runpy``; they run through the same function of ``runpy`` here and show
 the same two.
 
-*Life.*  When the program has ended nothing of ours refers to its globals: the interpreter finalises them as it
-does under plain ``python``.
+*Life.*  When the program has ended nothing of ours refers to its globals: the interpreter finalises them as
+it does under plain ``python``.
 
 *Attributes.*  ``__main__`` holds what it held for ``python -m hasten``.  It is made what ``python`` makes it
 for each kind of program.

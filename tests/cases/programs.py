@@ -249,15 +249,13 @@ finish("right" if right else (faked, output, log))
 
 NAMES_BY_IMPORT = """
 wanted = {
-    queue: "deque heappush heappop threading time types",
+    queue: "deque heappush heappop threading time",
     sched: "time heapq threading namedtuple count",
     threading: "WeakSet get_ident _active _limbo _active_limbo_lock _shutdown _main_thread _DummyThread",
     pool_module: "_WorkItem _worker _threads_queues _shutdown _global_shutdown_lock _python_exit "
     "queue threading",
 }
 missing = [f"{m.__name__}.{n}" for m, names in wanted.items() for n in names.split() if not hasattr(m, n)]
-optional = {"deque", "types"} - set(THEIRS)
-missing = [name for name in missing if name.rpartition(".")[2] not in optional]
 finish(missing or "right")
 """
 

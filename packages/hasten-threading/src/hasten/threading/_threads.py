@@ -270,7 +270,7 @@ class Thread(_stdlib.Thread):
     if HANDLE:
 
         def _after_fork(self, new_ident=None):
-            """In the child of a fork(): this is the thread that forked if there is an identifier, else it is gone."""
+            """In the child of a fork(): this thread has forked if it gets an identifier, else it is gone."""
             self._started._at_fork_reinit()
             if new_ident is not None:
                 self._ident = new_ident

@@ -1,4 +1,4 @@
-"""Thread and Timer as Python objects: attributes, subclasses, combinations, and starts that are interrupted."""
+"""Thread and Timer as Python objects: attributes, subclasses, interrupted starts."""
 
 from __future__ import annotations
 

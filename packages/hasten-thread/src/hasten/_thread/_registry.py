@@ -6,8 +6,8 @@ threading._shutdown() calls _thread_shutdown() for that, so ours is put around i
 each lock of a set, so one that stands for all our threads is put into that set.  When threading.py runs
 over this module, from 3.13 on, its _thread_shutdown() is ours from the beginning.
 
-Exit functions of atexit come later, and may start threads as well: those are waited for too, unless the first wait
-was interrupted.  One Ctrl-C ends the program, not one for each wait.
+Exit functions of atexit come later, and may start threads as well: those are waited for too, unless the
+first wait was interrupted.  One Ctrl-C ends the program, not one for each wait.
 """
 
 import atexit

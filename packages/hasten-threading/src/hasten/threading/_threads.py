@@ -1,8 +1,9 @@
 """Thread, and the classes of the main thread and of foreign threads.
 
-They are ordinary Python classes, with the attributes that the running version's Thread has: whoever subclasses,
-patches or looks into a Thread finds what the standard library has there.  Up to 3.12 a thread is joined by a lock
-that is released when it ends (`_tstate_lock`), from 3.13 on by a join handle; either comes from hasten._thread.
+They are ordinary Python classes, with the attributes that the running version's Thread has: whoever
+subclasses, patches or looks into a Thread finds what the standard library has there.  Up to 3.12 a thread is
+joined by a lock that is released when it ends (`_tstate_lock`), from 3.13 on by a join handle; either comes
+from hasten._thread.
 
 Joining, starting and the tables of threads are in _thread.pyx.
 """
@@ -183,8 +184,8 @@ class Thread(_stdlib.Thread):
     def start(self):
         """Start the thread, and wait until it runs.
 
-        RuntimeError if that was done before, or if no thread can be had.  A signal handler that raises ends the
-        wait; the thread runs nevertheless.
+        RuntimeError if that was done before, or if no thread can be had.  A signal handler that raises ends
+        the wait; the thread runs nevertheless.
         """
         if not self._initialized:
             raise RuntimeError("thread.__init__() not called")
@@ -273,7 +274,7 @@ class Thread(_stdlib.Thread):
     if HANDLE:
 
         def _after_fork(self, new_ident=None):
-            """In the child of a fork(): this is the thread that forked if it has an identifier, else it is gone."""
+            """In the child of a fork(): the thread that forked has a new identifier, any other is gone."""
             self._started._at_fork_reinit()
             if new_ident is not None:
                 self._ident = new_ident

@@ -1,5 +1,4 @@
-"""Threads under allocators with hooks, which take the GIL wherever memory is had: exit and fork do not
-hang."""
+"""Threads under allocators with hooks, which take the GIL anywhere: exit and fork do not hang."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""Thread and Timer as Python objects: attributes, subclasses, combinations, and starts that are
-interrupted."""
+"""Thread and Timer as Python objects: attributes, subclasses, interrupted starts."""
 
 from __future__ import annotations
 
@@ -234,7 +233,9 @@ def test_an_exception_at_each_line_of_start(kind):
     while True:
         number += 1
         thread = (
-            hasten.threading.Thread(target=int) if kind == "thread" else hasten.threading.Timer(3600, int)
+            hasten.threading.Thread(target=int)
+            if kind == "thread"
+            else hasten.threading.Timer(3600, int)
         )
         trace, left = raising_at(number)
         before = sys.gettrace()

@@ -13,7 +13,8 @@
  *   hs_unpark()                of the joiner, who so never wakes into a held GIL; only the address is used
  *
  * A thread in transit would meet memory that is gone if the interpreter ended now; an exit function waits until nobody
- * is.  With a GIL that is from its making until it has had the GIL for the first time.  The list of thread states
+ * is.  With a GIL that is from its making until it has had the GIL for the first time; threads that are started when
+ * that wait has begun are not waited for, as threads that start threads would have no end.  The list of thread states
  * changes only while somebody holds the GIL, so fork() needs no such wait.  Without a GIL a thread is in transit before it
  * has made its thread state, and after it has been marked done.  There the parent waits, detached, until the thread
  * state exists, and so learns if there was no memory for it; and fork() waits until nobody is in transit.  Nobody
@@ -52,6 +53,7 @@ typedef struct hs_thread {
     hs_waitlist joiners;
     PyInterpreterState *interp;
     PyThreadState *python;           /* its thread state, from the parent; with a GIL */
+    int awaited;                     /* with a GIL: it is counted in in_transit */
     int born;                        /* without one: 1 when the thread has made its own, -1 if it could not */
     PyObject *function, *args, *kwargs;
 } hs_thread;
@@ -63,7 +65,8 @@ static struct {
     long count;
     pthread_mutex_t transit_mutex;   /* guards in_transit and every `born` */
     pthread_cond_t transit_changed;
-    int in_transit;
+    int in_transit;                  /* without those that the exit function does not wait for */
+    int leaving;                     /* the exit function waits, or has waited */
 } hs_world;
 
 /* ---- references and the list ---- */
@@ -278,7 +281,7 @@ static void *hs_thread_main(void *arg) {
 #endif
     PyEval_RestoreThread(ts);
 #if HS_STATE_BY_STARTER
-    hs_transit(-1);
+    if (t->awaited) hs_transit(-1);
 #endif
     hs_call(t);
     PyThreadState_Clear(ts);
@@ -316,10 +319,11 @@ static inline int hs_both_threads(hs_thread *t, size_t stack_size, int joinable,
 #if HS_STATE_BY_STARTER
     t->python = hs_state_for_thread(t->interp);
     if (t->python == NULL) return ENOMEM;
-    hs_transit(+1);
+    t->awaited = !hs_world.leaving;  /* the GIL guards it */
+    if (t->awaited) hs_transit(+1);
     err = hs_os_thread(t, stack_size, joinable, ident);
     if (err) {
-        hs_transit(-1);
+        if (t->awaited) hs_transit(-1);
         PyThreadState_Clear(t->python);
         PyThreadState_Delete(t->python);
         t->python = NULL;
@@ -395,7 +399,7 @@ static void hs_threads_after_fork(void) {
     memset(&hs_world.mutex, 0, sizeof(hs_mutex));
     pthread_mutex_init(&hs_world.transit_mutex, NULL);
     pthread_cond_init(&hs_world.transit_changed, NULL);
-    hs_world.in_transit = 0;
+    hs_world.in_transit = hs_world.leaving = 0;
     hs_world.count = 0;
     while ((next = hs_finished_pop()) != NULL) {
         memset(&next->mutex, 0, sizeof(hs_mutex));

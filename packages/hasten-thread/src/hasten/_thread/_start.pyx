@@ -70,6 +70,7 @@ cdef extern from "_start.h":
         hs_waitlist joiners
     struct world:
         long count
+        int leaving
     world hs_world
     int hs_threads_init()
     hs_thread *hs_thread_new()
@@ -405,7 +406,8 @@ def _join_non_daemon():
 
 
 def _settle():
-    """Wait until no thread is in transit (see _start.h)."""
+    """Wait until no thread is in transit that was started before (see _start.h)."""
+    hs_world.leaving = True
     hs_settle()
 
 

@@ -4,8 +4,8 @@ There is one registry for both kinds of threads, and it is the interpreter's: it
 hooks, its functions for exit and fork.  So whoever asks either module is told the same.
 
 The main thread and foreign threads (those that something else started) have a Thread object as well.  As
-programs may call any of them `isinstance(t, hasten.threading.Thread)`, these are of our classes too: they
-stay the objects that they were, and change their class.
+programs may call any of them `isinstance(t, hasten.threading.Thread)`, these objects are of our classes too:
+they stay the objects that they were, and change their class.
 """
 
 import threading as stdlib
@@ -65,7 +65,7 @@ def await_at_exit(lock):
 
 
 def no_longer_awaited(lock):
-    """Forget the lock of a thread that has ended; await_at_exit() does it if somebody is at the set."""
+    """Forget the lock of an ended thread, or leave that to await_at_exit() if somebody is at the set."""
     guard = stdlib._shutdown_locks_lock
     if guard.acquire(False):  # no more than that: a signal handler may join threads
         try:

@@ -180,8 +180,8 @@ class Thread(_stdlib.Thread):
     def start(self):
         """Start the thread, and wait until it runs.
 
-        RuntimeError if that was done before, or if no thread can be had.  A handler that raises ends the
-        wait; the thread runs nevertheless.
+        RuntimeError if that was done before, or if no thread can be had.  A signal handler that raises ends
+        the wait; the thread runs nevertheless.
         """
         if not self._initialized:
             raise RuntimeError("thread.__init__() not called")
@@ -270,7 +270,7 @@ class Thread(_stdlib.Thread):
     if HANDLE:
 
         def _after_fork(self, new_ident=None):
-            """In the child of a fork(): this thread has forked if it gets an identifier, else it is gone."""
+            """In the child of a fork(): the thread that forked has a new identifier, any other is gone."""
             self._started._at_fork_reinit()
             if new_ident is not None:
                 self._ident = new_ident

@@ -1,9 +1,8 @@
 """Timer: call a function later.
 
 Timers that wait share one thread, the service of _timer.pyx.  One that a program has made its own gets a
-thread at
-start(): if it, its class or Thread has another run(), start(), __init__() or the like, if the `finished`
-event or the function that starts threads was replaced, or if the interval is no positive number.
+thread at start(): if it, its class or Thread has another run(), start(), __init__() or the like, if the
+`finished` event or the function that starts threads was replaced, or if the interval is no positive number.
 """
 
 import threading as _stdlib
@@ -107,11 +106,9 @@ _own_starter = getattr(_os_threads, _STARTER[1:])
 def _can_share(timer):
     """Whether the service may wait for the timer, as nobody could tell the difference."""
     cls = type(timer)
-    if (
-        not timer._initialized
-        or type(timer.finished) is not _Finished
-        or _public[_STARTER] is not _own_starter
-    ):
+    if not timer._initialized or type(timer.finished) is not _Finished:
+        return False
+    if _public[_STARTER] is not _own_starter:
         return False
     if not isinstance(timer.interval, (int, float)) or not 0 < timer.interval < _os_threads.TIMEOUT_MAX:
         return False  # also NaN: the thread meets the error, and tells excepthook()

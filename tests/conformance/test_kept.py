@@ -33,7 +33,8 @@ def job(**changes):
     from conformance.process import Job
 
     module = "conformance_generated.test_own"
-    return replace(Job(module, {}, {}, redirected=False, limit=120, match=(), besides=(), apart=()), **changes)
+    plain = Job(module, {}, {}, redirected=False, limit=120, match=(), besides=(), apart=())
+    return replace(plain, **changes)
 
 
 def a_run(**statuses: str):
@@ -142,7 +143,8 @@ def test_each_thing_that_matters_has_results_of_its_own(keep, side):
     assert len(files) == 7 and None not in files
 
 
-SPOILT = ("", "{", "[]", "{}", '{"run": {"module": 1, "outcomes": []}}', '{"run": {"module": 1, "outcomes": {"a": {}}}}')
+NO_RUN = '{"sure": true, "run": {"module": "m", "outcomes": %s}}'
+SPOILT = ("", "{", "[]", "{}", NO_RUN % "[]", NO_RUN % '{"a": {}}')
 
 
 @pytest.mark.parametrize("spoilt", SPOILT)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import threading
 from pathlib import Path
 
 FOLDER = "HASTEN_GATE"
@@ -28,13 +29,15 @@ class Forgiven:
         folder = os.environ.get(FOLDER)
         self.file = Path(folder, "flaky") if folder else None
         self.lines: list[str] = []
+        self.lock = threading.Lock()
 
     def add(self, environment: str, test: str) -> bool:
         """Put a test on the list; False when there was no room left for it (it is on the list even so)."""
         line = line_of(environment, test)
         if self.file is None:
-            self.lines.append(line)
-            return len(self.lines) <= LIMIT
+            with self.lock:
+                self.lines.append(line)
+                return len(self.lines) <= LIMIT
         self.file.parent.mkdir(parents=True, exist_ok=True)
         with open(self.file, "a+", encoding="utf-8") as file:
             fcntl.flock(file, fcntl.LOCK_EX)

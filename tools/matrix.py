@@ -21,6 +21,7 @@ from distributions import ROOT, UsageError
 
 MATRIX = ("3.9", "3.10", "3.11", "3.12", "3.13", "3.13t", "3.14", "3.14t", "3.15", "3.15t")
 CONFORMANCE = ROOT / "tools" / "conformance"
+KEPT = ROOT / ".cache" / "conformance"  # the standard library's results; HASTEN_KEPT names another folder
 
 
 def runs(label: str) -> bool:
@@ -67,9 +68,10 @@ def run_conformance(options: list[str]) -> int:
     built = wheelhouse.main([f"--python=python{label}" for label in found()])
     if built:
         return built
-    common = [sys.executable, str(CONFORMANCE), "--wheels", str(ROOT / ".wheelhouse"), *options]
+    kept = os.environ.get("HASTEN_KEPT") or str(KEPT)
+    common = [sys.executable, str(CONFORMANCE), "--wheels", str(ROOT / ".wheelhouse"), "--keep", kept]
     # all of them, also after one that failed: the reader wants the whole table
-    return max(subprocess.run([*common, *run]).returncode for run in runs)
+    return max(subprocess.run([*common, *options, *run]).returncode for run in runs)
 
 
 def main(arguments: list[str]) -> int:

@@ -8,6 +8,8 @@ A wheel is built again when anything it is made from differs: a byte of the pack
 tools/include, the interpreter, the versions in its build environment, the compiler's flags.  It is built
 from a copy of the package, so that no leftover of an earlier build can slip into it.
 
+HASTEN_DEBUG=1 builds with the assertions of tools/include/compat.h, into a folder of its own.
+
 --install puts the wheels into the environment of each --python: what is there of ours goes first, then
 come the named packages and the siblings they declare, and nothing from anywhere else.
 """
@@ -45,6 +47,7 @@ from distributions import (
 
 LEFTOVERS = ("build", "dist", "tests", "__pycache__", "*.egg-info", "*.so", "*.pyc", ".*_cache")
 FLAGS = ("CC", "CFLAGS", "CPPFLAGS", "LDFLAGS")
+DEBUG = "HASTEN_DEBUG"
 
 PROBE = """
 import json, sys, sysconfig
@@ -89,6 +92,23 @@ def run(command: list[str], **options: Any) -> str:
     if done.returncode:
         raise BuildError(f"{' '.join(command)}\n{done.stdout.rstrip()}\n(exit status {done.returncode})")
     return str(done.stdout)
+
+
+def debug_build() -> bool:
+    return os.environ.get(DEBUG, "") not in ("", "0")
+
+
+def compiler_flags() -> dict[str, str]:
+    """What the environment says to the compiler and the linker."""
+    flags = {name: os.environ[name] for name in FLAGS if name in os.environ}
+    if debug_build():
+        flags["CFLAGS"] = f"{flags.get('CFLAGS', '')} -D{DEBUG}=1".lstrip()
+    return flags
+
+
+def default_out() -> Path:
+    # the wheels of both kinds have the same names
+    return ROOT / ".cache" / "wheelhouse-debug" if debug_build() else ROOT / ".wheelhouse"
 
 
 def say(text: str) -> None:
@@ -158,8 +178,7 @@ class Job:
     def digest(self, source: Path) -> str:
         files = [p for p in sorted(source.rglob("*")) if p.is_file()]
         content = [[str(p.relative_to(source)), hashlib.sha256(p.read_bytes()).hexdigest()] for p in files]
-        flags = {name: os.environ.get(name) for name in FLAGS}
-        return digest_of([content, self.interpreter.key, self.environment.versions, flags])
+        return digest_of([content, self.interpreter.key, self.environment.versions, compiler_flags()])
 
     def current_wheel(self, made_from: str) -> Path | None:
         if not self.stamp.exists():
@@ -175,7 +194,8 @@ class Job:
     def build(self, source: Path, target: Path) -> Path:
         command = [self.environment.python, "-m", "pip", "wheel", "-q", "--no-build-isolation", "--no-deps"]
         try:
-            run([*command, "--no-index", "-w", str(target), str(source)])
+            environment = {**os.environ, **compiler_flags()}
+            run([*command, "--no-index", "-w", str(target), str(source)], env=environment)
         except BuildError as error:
             name = f"{self.distribution.name} for {self.interpreter.label}"
             raise BuildError(f"{name} does not build:\n{error}") from None
@@ -231,7 +251,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         prog="wheelhouse.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--python", action="append", metavar="PYTHON", help="interpreter; may be repeated")
-    parser.add_argument("--out", type=Path, default=ROOT / ".wheelhouse", help="default: .wheelhouse")
+    parser.add_argument("--out", type=Path, default=default_out(), help="default: .wheelhouse")
     parser.add_argument("--root", type=Path, default=ROOT, help="the repository; default: this one")
     parser.add_argument("--install", action="store_true", help="install into each --python's environment")
     parser.add_argument("packages", nargs="*", metavar="PACKAGE", help="such as queue; default: all")

@@ -85,6 +85,24 @@ ONCE_ONLY = (
 )
 
 
+FIRST_AND_THIRD = (
+    FAITHFUL
+    + """
+    seen = False
+
+    def get_nowait(self):
+        if not LifoQueue.seen:  # once a process
+            LifoQueue.seen = True
+            with open({calls!r}, "a") as file:
+                file.write(".")
+                file.flush()
+                if file.tell() != 2:
+                    raise RuntimeError("not the second process")
+        return super().get_nowait()
+"""
+)
+
+
 def test_a_faithful_module_loses_nothing(tool):
     tool.plant(FAITHFUL)
     result = tool.run("--match", "*.test_nowait", "--match", "*Simple*.test_order")
@@ -131,6 +149,40 @@ def test_what_passes_when_run_again_is_called_flaky(tool):
     assert result.status == 0, result.output
     assert [loss["id"] for loss in result.suite["flaky"]] == ["test.test_queue.PyLifoQueueTest.test_nowait"]
     assert "1 flaky" in result.output
+    told = f"FLAKY conformance-py{result.suite['python']} test.test_queue.PyLifoQueueTest.test_nowait"
+    assert told in result.output.splitlines()
+    assert (tool.gate / "flaky").read_text() == f"{told}\n"
+
+
+def test_what_fails_once_more_is_no_longer_flaky(tool):
+    """The first run and the second of the two alone fail, the one between them passes."""
+    tool.plant(FIRST_AND_THIRD.format(calls=str(tool.folder / "calls")))
+    result = tool.run(*NOWAIT)
+    assert result.status == 1
+    assert set(result.lost()) == {"PyLifoQueueTest.test_nowait"}
+    assert not tool.gate.exists()
+
+
+def test_one_flaky_test_too_many_is_lost(tool):
+    tool.gate.mkdir()
+    (tool.gate / "flaky").write_text("FLAKY py39 a\nFLAKY py39 b\nFLAKY py315 b\n")
+    tool.plant(ONCE_ONLY.format(flag=str(tool.folder / "flag")))
+    result = tool.run(*NOWAIT)
+    assert result.status == 1
+    assert result.suite["flaky"] == []
+    text = result.lost()["PyLifoQueueTest.test_nowait"]["text"]
+    assert "more than 3 tests are flaky" in text and "the first time" in text
+    assert len((tool.gate / "flaky").read_text().splitlines()) == 4
+
+
+def test_a_crash_is_lost_even_if_it_happens_once(tool):
+    once = ONCE_ONLY.replace('raise RuntimeError("the first time")', "os.abort()")
+    tool.plant(once.format(flag=str(tool.folder / "flag")))
+    result = tool.run(*NOWAIT)
+    assert result.status == 1
+    loss = result.lost()["PyLifoQueueTest.test_nowait"]
+    assert loss["status"] == "crashed"
+    assert "SIGABRT" in loss["text"] and "passes when run again" in loss["text"]
 
 
 def test_what_fails_in_company_only_is_lost_all_the_same(tool):

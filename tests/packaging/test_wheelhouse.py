@@ -113,6 +113,60 @@ def test_other_compiler_flags(build, monkeypatch):
     assert build() == ["hasten_high", "hasten_low"]
 
 
+def test_a_debug_build_is_another_one(build, monkeypatch):
+    build()
+    monkeypatch.setenv("HASTEN_DEBUG", "0")
+    assert build() == []
+    monkeypatch.setenv("HASTEN_DEBUG", "1")
+    assert build() == ["hasten_high", "hasten_low"]
+    assert build() == []
+    monkeypatch.delenv("HASTEN_DEBUG")
+    assert build() == ["hasten_high", "hasten_low"]
+
+
+def test_the_wheels_of_a_debug_build_are_kept_apart(monkeypatch):
+    monkeypatch.delenv("HASTEN_DEBUG", raising=False)
+    usual = wheelhouse.parse([]).out
+    monkeypatch.setenv("HASTEN_DEBUG", "1")
+    assert wheelhouse.parse([]).out not in (usual, *usual.parents)
+    assert usual not in wheelhouse.parse([]).out.parents
+
+
+def test_the_compiler_is_told_of_a_debug_build(root, build, build_environments, monkeypatch):
+    folder = root / "packages/hasten-low"
+    source = """
+#include <Python.h>
+static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, "hasten.low._c"};
+PyMODINIT_FUNC PyInit__c(void) {
+#ifdef HASTEN_DEBUG
+    int debug = HASTEN_DEBUG;
+#else
+    int debug = 0;
+#endif
+    PyObject *module = PyModule_Create(&definition);
+    PyModule_AddIntConstant(module, "debug", debug);
+    PyModule_AddIntConstant(module, "other", OTHER);
+    return module;
+}
+"""
+    (folder / "_c.c").write_text(source)
+    (folder / "setup.py").write_text(
+        "from setuptools import Extension, setup\n"
+        "setup(ext_modules=[Extension('hasten.low._c', ['_c.c'])])\n"
+    )
+    monkeypatch.setenv("CFLAGS", "-DOTHER=7")
+    for name, value in (("0", 0), ("1", 1)):
+        monkeypatch.setenv("HASTEN_DEBUG", name)
+        build("low")
+        wheel = max(build_environments.glob("hasten_low-*.whl"), key=lambda path: path.stat().st_mtime_ns)
+        unpacked = root / f"unpacked-{name}"
+        with zipfile.ZipFile(wheel) as archive:
+            archive.extractall(unpacked)
+        code = "from hasten.low._c import debug, other; print(debug, other)"
+        told = subprocess.run([sys.executable, "-c", code], cwd=unpacked, capture_output=True, text=True)
+        assert told.stdout == f"{value} 7\n", told.stderr
+
+
 def test_leftovers_of_an_earlier_build_do_not_slip_in(root, build, build_environments):
     gone = root / "packages/hasten-low/build/lib/hasten/low"
     gone.mkdir(parents=True)

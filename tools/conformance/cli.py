@@ -72,6 +72,12 @@ def parser() -> argparse.ArgumentParser:
         help="processes at a time (default: %(default)s)",
     )
     add("--limit", type=positive, default=120, metavar="SECONDS", help="for each test (default: %(default)s)")
+    add(
+        "--keep",
+        type=Path,
+        metavar="DIR",
+        help="keep the standard library's results in this folder, and take them from there in the next run",
+    )
     add("--match", action="append", default=[], metavar="PATTERN", help="run only tests whose id matches")
     add(
         "--known",
@@ -130,7 +136,7 @@ def run(args: argparse.Namespace) -> int:
     began = time.monotonic()
     with open_screen() as screen, tempfile.TemporaryDirectory(prefix="hasten-conformance-") as workspace:
         pythons, missing = chosen_pythons(args, screen)
-        settings = Settings(args.jobs, args.limit, args.wheels, args.calibrate, args.match)
+        settings = Settings(args.jobs, args.limit, args.wheels, args.calibrate, args.match, args.keep)
         engine = Engine(settings, known, screen, Path(workspace))
         verdicts, skipped = engine.run(pythons, chosen_suites(args))
     # With only some tests run, an exemption that met none of them need not be stale.

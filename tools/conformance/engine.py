@@ -8,10 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from flaky_tests import AGAIN, LIMIT, Forgiven
+
 from . import standins
 from .environments import Environment, create, supply_tests, unpack_wheels
 from .interpreters import Interpreter, Unusable, find
 from .judge import ABSENT, Loss, Verdict, compare, second_look
+from .kept import Kept
 from .known import Exemptions
 from .process import EXIT, Job, ModuleRun, Outcome, run_module, stopping
 from .screen import Screen
@@ -37,12 +40,15 @@ class Settings:
     wheels: Path | None
     calibrate: bool
     match: list[str]
+    keep: Path | None = None  # the folder of the standard library's results
 
 
 class Engine:
     def __init__(self, settings: Settings, known: Exemptions, screen: Screen, workspace: Path):
         self.settings, self.known, self.screen, self.workspace = settings, known, screen, workspace
         self.slots = threading.Semaphore(settings.jobs)
+        self.kept = Kept(settings.keep) if settings.keep is not None else None
+        self.forgiven = Forgiven()
 
     def run(self, pythons: list[Interpreter], suites: list[Suite]) -> tuple[list[Verdict], list[Skipped]]:
         """Run every suite on every interpreter; the processes of all share the slots."""
@@ -133,6 +139,7 @@ class Engine:
             compare(verdict, stdlib, mine, self.known)
             if verdict.lost and not verdict.refused:
                 self.look_again(verdict, suite, plain, ours, stdlib, pool)
+                self.forgive(verdict)
 
     def run_one(
         self,
@@ -155,8 +162,26 @@ class Engine:
             apart=self.known.patterns(suite.name, tag),
         )
         label = f"{suite.name} py{tag} {'hasten' if side.names else 'stdlib'} {module.partition('.')[2]}"
+        file = self.kept.file(side, job) if self.kept and not side.names and only is None else None
+        there = self.kept.take(file) if self.kept and file else None
+        if there is not None:
+            self.screen.line(f"  {label}: {len(there.planned)} tests, kept from an earlier run")
+            return there
         with self.slots, self.screen.follow(label + (" again" if only else "")) as progress:
-            return run_module(side, job, progress, only)
+            run = run_module(side, job, progress, only)
+        if self.kept and file and not stopping.is_set():
+            self.kept.keep(file, run)
+        return run
+
+    def forgive(self, verdict: Verdict) -> None:
+        """Put the flaky tests on the gate's list; those for which there is no room on it are lost."""
+        flaky, verdict.flaky = verdict.flaky, []
+        for loss in flaky:
+            if self.forgiven.add(f"conformance-py{verdict.python}", loss.id):
+                verdict.flaky.append(loss)
+            else:
+                text = f"(passes when run again, but more than {LIMIT} tests are flaky)\n{loss.text}"
+                verdict.lost.append(Loss(loss.id, loss.status, text))
 
     def look_again(
         self,
@@ -167,10 +192,10 @@ class Engine:
         stdlib: list[ModuleRun],
         pool: ThreadPoolExecutor,
     ) -> None:
-        """Run each lost test once more on both sides: one failure may be chance, two are not.
+        """Run each lost test again on both sides: one failure may be chance, two are not.
 
-        First alone. What passes alone may still fail whenever certain tests have run before it, so the
-        module is run again up to there, and only what passes that as well is called flaky.
+        First alone, twice with hasten. What passes alone may still fail whenever certain tests have run
+        before it, so the module is run again up to there, and only what passes that as well is called flaky.
         """
         again = [loss for loss in verdict.lost if not loss.id.endswith(EXIT)]
         if len(again) > ALONE_AT_MOST:
@@ -184,15 +209,22 @@ class Engine:
             run = self.run_one(suite, verdict.python, ours.names, side, module, [loss.id])
             return run.outcomes.get(loss.id, ABSENT)
 
+        def alone(loss: Loss) -> Outcome:
+            """The first outcome that is not good, or a good one."""
+            outcome = ABSENT
+            for _ in range(AGAIN):
+                outcome = once_more(loss, ours)
+                if not outcome.good:
+                    break
+            return outcome
+
         def in_company(module: ModuleRun, losses: list[Loss]) -> dict[str, Outcome]:
             last = max(module.planned.index(loss.id) for loss in losses)
             before = module.planned[: last + 1]
             run = self.run_one(suite, verdict.python, ours.names, ours, module.module, before)
             return {loss.id: run.outcomes.get(loss.id, ABSENT) for loss in losses}
 
-        tried = [
-            (loss, pool.submit(once_more, loss, plain), pool.submit(once_more, loss, ours)) for loss in again
-        ]
+        tried = [(loss, pool.submit(once_more, loss, plain), pool.submit(alone, loss)) for loss in again]
         answers = {loss.id: (before.result(), now.result()) for loss, before, now in tried}
         passed = [loss for loss in again if answers[loss.id][1].good]
         company: dict[str, Outcome] = {}

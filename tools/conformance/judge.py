@@ -30,7 +30,7 @@ class Verdict:
     passed_by_stdlib: int = 0
     passed: int = 0
     lost: list[Loss] = field(default_factory=list)
-    flaky: list[Loss] = field(default_factory=list)  # passed when run again, alone and in company
+    flaky: list[Loss] = field(default_factory=list)  # passed when run again, twice alone and in company
     flaky_stdlib: list[Loss] = field(default_factory=list)  # run again alone, the standard library lost it
     exempt: list[Loss] = field(default_factory=list)
     unexpected: list[str] = field(default_factory=list)  # exempted and passed
@@ -100,7 +100,7 @@ def judge_conditions(verdict: Verdict, stdlib: list[ModuleRun], ours: list[Modul
 def second_look(
     verdict: Verdict, loss: Loss, stdlib: Outcome, alone: Outcome, in_company: Outcome | None
 ) -> None:
-    """Decide on a lost test after both sides have run it once more.
+    """Decide on a lost test after both sides have run it again.  A crash is no accident of a test.
 
     `in_company` is what hasten did after the tests that ran before it the first time; asked for when
     it passed alone.
@@ -112,5 +112,7 @@ def second_look(
     elif in_company is not None and not in_company.good:
         text = f"(passes alone, fails when the tests before it have run)\n{in_company.text or loss.text}"
         verdict.lost.append(Loss(loss.id, in_company.status, text))
+    elif loss.status == "crashed":
+        verdict.lost.append(Loss(loss.id, loss.status, f"(passes when run again)\n{loss.text}"))
     else:
         verdict.flaky.append(loss)

@@ -7,6 +7,8 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 
+from flaky_tests import line_of
+
 from .judge import Loss, Verdict
 
 DETAIL_LINES = 12
@@ -44,6 +46,7 @@ class Screen:
         for title, losses in (("LOST", verdict.lost), ("flaky", verdict.flaky)):
             for loss in losses:
                 lines += [f"  {title} {loss.id}: {loss.status}", *detail(loss)]
+        lines += [line_of(f"conformance-py{verdict.python}", loss.id) for loss in verdict.flaky]
         lines += [f"  UNEXPECTED PASS {test}: take it out of the exemptions" for test in verdict.unexpected]
         self.line("\n".join(lines))
 

@@ -26,7 +26,9 @@ cdef extern from "state.h":
         pass
     ctypedef struct hs_state_class:
         pass
-    int hs_state_class_init(hs_state_class *cls, const char *name, object state, hs_state_slot **slot) except -1
+    int hs_state_class_init(
+        hs_state_class *cls, const char *name, object state, hs_state_slot **slot
+    ) except -1
     object hs_state_of(hs_state_class *cls, object obj)
     bint hs_state_exists(hs_state_class *cls, object obj) except -1
     int hs_state_set(hs_state_class *cls, object obj, object state) except -1

@@ -1,10 +1,14 @@
 # cython: freethreading_compatible=True
 """What submit() of a ThreadPoolExecutor does with calls, and what its workers do with them.
 
-A worker whose tasks are C functions runs no Python code in which other threads would get their turn.  So now and
-then, before a task, it calls a function of Python that does nothing: there the interpreter looks whether another
-thread has asked for the GIL, and hands it over.  Before a task, because after one, whoever sees the future done
-may count on it that the worker is idle.  (Letting go of the GIL when nobody has asked for it is of no use: the
+A worker whose tasks are C functions runs no Python code in which other threads would get their turn.  So
+now and
+then, before a task, it calls a function of Python that does nothing: there the interpreter looks whether
+another
+thread has asked for the GIL, and hands it over.  Before a task, because after one, whoever sees the future
+done
+may count on it that the worker is idle.  (Letting go of the GIL when nobody has asked for it is of no use:
+the
 worker takes it back at once, and a thread that waits begins to wait anew.  It was seen to wait for minutes.)
 
 Those who wait for a result are woken when the worker has let go of the GIL to sleep; if it goes on with
@@ -32,7 +36,8 @@ from hasten.futures._future cimport (
     settle,
 )
 from hasten.futures._waiting cimport wake
-from hasten.futures._work_queue cimport WorkQueue, enter, future_of, leave, push, queue_of, take, withdraw, worker
+from hasten.futures._work_queue cimport (WorkQueue, enter, future_of, leave, push, queue_of, take, withdraw,
+                                         worker)
 
 from concurrent.futures import _base as stdlib
 from weakref import ref
@@ -60,8 +65,8 @@ def seconds_of(timeout):
 def work(WorkQueue self, context, reference, take_turns, run_item):
     """What a worker thread does: make calls until the pool needs it no more.
 
-    reference: the weak reference to the executor that this worker was given.  take_turns: a function of Python
-    that does nothing.  run_item(item, context) makes the call of a work item.
+    reference: the weak reference to the executor that this worker was given.  take_turns: a function of
+    Python that does nothing.  run_item(item, context) makes the call of a work item.
     """
     cdef worker *me = enter(self, reference)
     try:
@@ -106,7 +111,7 @@ cdef int make_calls(WorkQueue self, context, worker *me, take_turns, run_item) e
         if not HS_FREE_THREADED and hs_now() > next_look:
             try:
                 take_turns()
-            except BaseException as error:  # thrown into this thread: it ends the worker, when the call is made
+            except BaseException as error:  # thrown into this thread: it ends the worker after the call
                 raised = error
             next_look = hs_now() + LOOK_EVERY
         try:
@@ -224,6 +229,7 @@ def add_worker(executor):
 
 
 class Reference(ref):
-    """The weak reference to its executor that one worker is given.  (weakref.ref() makes all of them one object.)"""
+    """The weak reference to its executor that one worker is given.  (weakref.ref() makes all of them one
+    object.)"""
 
     __slots__ = ()

@@ -28,7 +28,7 @@ cdef void wake(hs_wakes *due) noexcept:
 
 
 cdef void wake_any(hs_waitlist *list, hs_mutex *guard) noexcept:
-    """Wake a thread, unless one that was woken has yet to look.  The guard is held before, and not held after."""
+    """Wake a thread, unless one that was woken has yet to look.  The guard is held before, not after."""
     hs_wake_any(list, guard)
 
 

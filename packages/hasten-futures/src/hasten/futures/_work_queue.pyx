@@ -11,13 +11,14 @@ Two rules keep this going: if a task waits and a worker sleeps, some worker is a
 and a worker that has looked clears the note (`asleep.pending`).
 
 The executor and its workers share the queue; it is the executor's state (see state.h).  It knows the executor
-only by a weak reference: when the program has dropped the executor, the workers finish what is queued and end.
+only by a weak reference: when the program has dropped the executor, the workers finish what is queued and
+end.
 
-A worker that is asked for counts as started at once.  It is known by the weak reference to the executor that it
-is given: until it has begun, who asked for it may take that back, whatever has become of the thread.
+A worker that is asked for counts as started at once.  It is known by the weak reference to the executor
+that it is given: until it has begun, who asked for it may take that back, whatever has become of the thread.
 
-Programs use the queue too, as the SimpleQueue that it is in the standard library: put() takes a work item of any
-kind, and get() gives one.  An item is queued as a bare state, with the item as its function.
+Programs use the queue too, as the SimpleQueue that it is in the standard library: put() takes a work item
+of any kind, and get() gives one.  An item is queued as a bare state, with the item as its function.
 
 After fork() the child has none of the workers.  Its copies of the futures that they ran, or that were
 queued, are failed, so that nobody waits for them for ever.  Their callbacks belong to the parent.
@@ -29,7 +30,6 @@ from libc.stdint cimport int64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
-from clock cimport HS_NEVER
 from compat cimport hs_mutex_lock, hs_mutex_unlock
 from sleep cimport hs_wakes
 from state cimport (
@@ -209,7 +209,10 @@ cdef class WorkQueue:
             raise failure
 
     def _break(self, message, cause):
-        """The pool is of no use any more: refuse what comes, and fail what is queued, whatever callbacks raise."""
+        """The pool is of no use any more: refuse what comes, and fail what is queued.
+
+        Callbacks may raise: the others are failed all the same.
+        """
         cdef FutureState state
         cdef object failure = None
         hs_mutex_lock(&self.guard)
@@ -297,13 +300,13 @@ cdef class IdleWorkers:
 
     def acquire(self, blocking=True, timeout=None):
         """Whether an idle worker takes the last task, so that none has to be started.  timeout: 0."""
-        cdef bint free
+        cdef bint covered
         if blocking and (timeout is None or timeout > 0):
             raise ValueError("this tells whether a worker is idle; it can't be waited for: use timeout=0")
         hs_mutex_lock(&self.queue.guard)
-        free = self.queue.length <= self.queue.idle
+        covered = self.queue.length <= self.queue.idle
         hs_mutex_unlock(&self.queue.guard)
-        return free
+        return covered
 
     def release(self, n=1):
         """Wake idle workers, who look for a task.  Who sleeps in the queue counts as idle without it."""

@@ -46,7 +46,9 @@ cdef class PipeEnd:
     def __cinit__(self, *_, **__):
         self.descriptor = -1  # as long as nothing else is known, not even for __del__
 
-    def __init__(self, int fd, mode, bufsize=-1, encoding=None, errors=None, line_buffering=False, owner=None):
+    def __init__(
+        self, int fd, mode, bufsize=-1, encoding=None, errors=None, line_buffering=False, owner=None
+    ):
         if self.mode is not None:
             raise RuntimeError("a PipeEnd is for one descriptor")
         self.mode, self.bufsize, self.line_buffering = mode, bufsize, line_buffering

@@ -206,8 +206,9 @@ cdef int give(popen, pid_t pid) except -1:
 def fork_for(popen, child, *args):
     """Fork; returns the child's pid, which popen (None for nobody) gets, too.
 
-    The child calls child(*args), which is not to return.  Whatever that raises, or a signal handler before it,
-    ends the child: it must not go on as a second parent.  Without os.fork()'s warning about threads: that is for programs that fork, and here it is known what the
+    The child calls child(*args), which is not to return.  Whatever that raises, or a signal handler before
+    it, ends the child: it must not go on as a second parent.  Without os.fork()'s warning about threads: that
+    is for programs that fork, and here it is known what the
     child does.  The hooks of os.register_at_fork() are called.
     """
     cdef pid_t pid

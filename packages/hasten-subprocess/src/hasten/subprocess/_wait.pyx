@@ -91,14 +91,14 @@ def wait_any(procs, timeout=None):
 def reap(popen, int flags):
     """Call waitpid() unless returncode is known, and set returncode if it tells.
 
-    flags: 0 or WNOHANG.  The caller holds popen._waitpid_lock.  With flags 0 it blocks, without the GIL; signal
-    handlers run, and what they raise ends the call.
+    flags: 0 or WNOHANG.  The caller holds popen._waitpid_lock.  With flags 0 it blocks, without the GIL;
+    signal handlers run, and what they raise ends the call.
     """
     if popen.returncode is not None:
         return
     if is_standard(popen, "_try_wait") and is_standard(popen, "_handle_exitstatus"):
         if not reap_at_once(popen, flags):
-            popen.returncode = 0  # SIGCHLD is ignored, or something else has waited: nobody knows how it ended
+            popen.returncode = 0  # SIGCHLD is ignored, or something else has waited: nobody knows more
         return
     pid, status = popen._try_wait(flags)
     if pid == popen.pid:

@@ -410,7 +410,7 @@ cdef bint overrides_any(cls) except -1:
 
 
 cdef object private_condition(owner):
-    """The condition that the object *owner*, not a condition itself, has as `_cond`; made when it is asked for."""
+    """The condition that *owner*, an Event or the like, has as `_cond`; made when it is asked for."""
     fields = vars(owner)
     if "_cond" not in fields:
         fields.setdefault("_cond", Condition(hasten._thread.allocate_lock()))

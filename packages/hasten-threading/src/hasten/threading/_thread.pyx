@@ -1,11 +1,13 @@
 # cython: freethreading_compatible=True
 """Which threads there are, and the steps of a thread's life that nothing may interrupt halfway.
 
-Thread itself is Python code (_threads.py), as tools read and exchange its byte code.  What stands here is either
+Thread itself is Python code (_threads.py), as tools read and exchange its byte code.  What stands here is
+either
 called often or must be whole: an exception that a signal handler or a trace function raises falls between two
 lines of Python code, and never between two of these.
 
-- A thread that is being started stands in the registry's `limbo`, so it is listed from start() on.  The thread
+- A thread that is being started stands in the registry's `limbo`, so it is listed from start() on.  The
+thread
   itself moves to `active`, under its identifier, before start() returns.
 
 Both tables are the interpreter's.  With a GIL one operation on them needs no lock.  Without, each has a mutex
@@ -119,8 +121,8 @@ cdef int claim(thread) except -1:
 def launch(thread):
     """Start the OS thread, which calls thread._bootstrap().
 
-    The function that does it is the one that stands in the public module, called as threading.py calls it.  When it
-    raises, the thread is as before.
+    The function that does it is the one that stands in the public module, called as threading.py calls it.
+    When it raises, the thread is as before.
     """
     claim(thread)
     try:

@@ -2,14 +2,19 @@
 """The service that waits for timers: however many are pending, one thread waits for all of them.
 
 A pending timer lies in a heap until it is due.  Then the service starts the timer's own thread, in which
-Timer.run() calls the function: so a function that blocks holds up nobody.  withdraw() takes the timer out of the
-heap.  The service is a thread that starts with the first timer and ends when there has been none for a moment.
+Timer.run() calls the function: so a function that blocks holds up nobody.  withdraw() takes the timer out
+of the heap.  The service is a thread that starts with the first timer and ends when there has been none for a
+moment.
 
-Until it is due, a timer has the identifier of the service, in whose stack one sees it wait; it is listed in the
-registry's `limbo`, as a thread that is about to run.  The end of the interpreter waits for timers that are no daemons.
+Until it is due, a timer has the identifier of the service, in whose stack one sees it wait; it is listed in
+the
+registry's `limbo`, as a thread that is about to run.  The end of the interpreter waits for timers that are
+no daemons.
 
-The service lives on whatever happens: an exception that is sent to it, or that a timer's start and the hook that is
-told of it raise, is reported.  It waits in a Python function (_timers.wait_for_next) so that the thread has a frame;
+The service lives on whatever happens: an exception that is sent to it, or that a timer's start and the hook
+that is
+told of it raise, is reported.  It waits in a Python function (_timers.wait_for_next) so that the thread has
+a frame;
 what that function has taken from the heap stands in the Turn that it was given, and so cannot get lost.
 """
 

@@ -24,11 +24,11 @@ class Base(NamedTuple):
     use: Callable[[Any, Any], Any]
 
 
-class HashedDict(dict):  # type: ignore[type-arg]
+class HashedDict(dict):
     __hash__ = object.__hash__  # type: ignore[assignment]  # threads are kept in sets
 
 
-class HashedList(list):  # type: ignore[type-arg]
+class HashedList(list):
     __hash__ = object.__hash__  # type: ignore[assignment]
 
 
@@ -207,13 +207,11 @@ def combine(first: Base, second: Base) -> str:
 
     def __init__(self: Any) -> None:
         for base in bases:
-            base.cls.__init__(self, *base.arguments)
+            initialise: Any = base.cls.__init__  # type: ignore[misc]
+            initialise(self, *base.arguments)
 
-    class Both(first.cls, second.cls):  # type: ignore[name-defined,misc]
-        pass
-
-    Both.__init__ = __init__
-    one = Both()
+    both: Any = type("Both", (first.cls, second.cls), {"__init__": __init__})
+    one = both()
     for base in bases:
         if not base.use(base.cls, one):
             return f"as a {base.name} it does not work"

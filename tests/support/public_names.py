@@ -148,7 +148,7 @@ EVENT_FIELDS = {"time": 1.0, "priority": 1, "sequence": 1, "action": int, "argum
 NEWER_CLASSES = {"InterpreterPoolExecutor": (3, 14)}
 
 
-def made(cls: type, name: str, stdlib_name: str) -> Any:
+def made(cls: Any, name: str, stdlib_name: str) -> Any:
     """An instance, or None for what is not made by calling; Popen's runs `true`."""
     if name in NOT_MADE or f"{name}@{stdlib_name}" in NOT_MADE:
         return None

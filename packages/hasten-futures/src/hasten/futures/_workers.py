@@ -80,7 +80,7 @@ if hasattr(_stdlib, "WorkerContext"):
             """Make the call, in the thread that calls this; its outcome is the future's."""
             make_call(self.future, ctx.run, self.task)
 
-        __class_getitem__ = classmethod(types.GenericAlias)
+        __class_getitem__: object = classmethod(types.GenericAlias)
 
     def make_item(future, task):
         return _WorkItem(future, task)
@@ -90,7 +90,7 @@ if hasattr(_stdlib, "WorkerContext"):
 
 else:
 
-    class _WorkItem:  # type: ignore[no-redef]
+    class _WorkItem:
         """A call that waits in the queue of a pool: its future, the function and its arguments."""
 
         __module__ = "hasten.futures.thread"
@@ -103,7 +103,7 @@ else:
             """Make the call, in the thread that calls this; its outcome is the future's."""
             make_call(self.future, _plain_call, (self.fn, self.args, self.kwargs))
 
-        __class_getitem__ = classmethod(types.GenericAlias)
+        __class_getitem__: object = classmethod(types.GenericAlias)
 
     def make_item(future, task):
         return _WorkItem(future, *task)

@@ -28,7 +28,7 @@ class Handles:
     """
 
     pipesize: int
-    _descriptors: "Descriptors | None" = None
+    _descriptors: Any = None  # a Descriptors
     _closed_child_pipe_fds = False
 
     def _get_handles(self, stdin, stdout, stderr):

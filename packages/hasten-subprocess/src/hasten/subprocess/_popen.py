@@ -98,7 +98,7 @@ class Popen(_stdlib.Popen):
             self._execute_child(args, executable, preexec_fn, close_fds, pass_fds, cwd, env,
                                 startupinfo, creationflags, shell, *ends, restore_signals,
                                 group, extra_groups, user, umask, start_new_session,
-                                *group_options)  # fmt: skip
+                                *group_options)  # type: ignore[call-arg]  # fmt: skip
             if self._descriptors is not None:
                 self._descriptors.give_up_all()  # what is left has been passed on by an _execute_child()
                 self._descriptors = None

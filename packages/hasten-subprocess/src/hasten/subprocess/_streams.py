@@ -53,6 +53,7 @@ class Streams:
     _fileobj2output = Collected()
     _ends: dict[str, PipeEnd] = {}
     _communication_started: bool
+    _input: Any  # bytes, once communicate() has been called with some
     _exchange: "Exchange | None" = None
 
     def _make_streams(self, ends, bufsize):
@@ -281,4 +282,4 @@ def is_safe_to_postpone(bufsize, encoding, errors):
     return True
 
 
-_by_selector.standard_save_input = Streams._save_input
+_by_selector.standard_save_input = Streams._save_input  # type: ignore[assignment]

@@ -28,8 +28,12 @@ from hasten.threading._thread import (
     seconds_of,
 )
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 _HAS_CONTEXT = sys.version_info >= (3, 14)
-_handle_of = operator.attrgetter(HANDLE) if HANDLE else None
+_handle_of: "Any" = operator.attrgetter(HANDLE) if HANDLE else None
 _hooks = _registry.hooks
 _public = vars(sys.modules["hasten.threading"])  # where users replace names: looked up there at each use
 
@@ -431,7 +435,7 @@ class _DummyThread(Thread):
         def _after_fork(self, new_ident=None):
             Thread._after_fork(self, new_ident)
             if new_ident is not None:  # it has forked, and is the only thread of the child
-                self.__class__ = _MainThread
+                self.__class__ = _MainThread  # type: ignore[assignment]
                 self._name, self._daemonic = "MainThread", False
 
 

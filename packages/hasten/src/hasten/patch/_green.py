@@ -41,9 +41,9 @@ def watch() -> None:
 def _check(call, parts):
     names = [name for part in parts for name in _PARTS.get(part, (part,)) if name in _redirect.active]
     if names:
-        names = ", ".join(dict.fromkeys(names))
+        replaced = ", ".join(dict.fromkeys(names))
         raise Refused(
-            f"{call} cannot patch {names}: hasten has replaced them, and its waits would block all "
+            f"{call} cannot patch {replaced}: hasten has replaced them, and its waits would block all "
             f"greenlets. Run the program without hasten, or leave out what both replace "
             "(python -m hasten --except NAME,...)"
         )

@@ -223,7 +223,7 @@ def _found_in(fullname, owner) -> bool:
 
 def _identify(name):
     """Have hasten's module for *name*, which is loaded, say that it is the standard library's."""
-    owner = _table.owner(name)
+    owner = _table.owner(name) or name
     module, original = sys.modules.get(_table.target(name)), originals.get(name)
     if module is not None and original is not None and module is not original:
         _identity.assume(owner, active[owner], module, original, _spec_of(name))

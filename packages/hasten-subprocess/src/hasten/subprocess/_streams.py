@@ -9,6 +9,7 @@ import errno
 import io
 import subprocess as _stdlib
 import sys
+from typing import Any
 
 from hasten.subprocess import _by_selector
 from hasten.subprocess._communicate import Exchange, decode

@@ -135,7 +135,8 @@ import sys
 from jupyter_client import KernelManager
 manager = KernelManager()
 manager.kernel_spec.argv[:] = [sys.executable, "-m", "hasten", "-m", "ipykernel_launcher", "-f",
-"{connection_file}"] manager.start_kernel()
+                                "{connection_file}"]
+manager.start_kernel()
 client = manager.client()
 client.start_channels()
 try:

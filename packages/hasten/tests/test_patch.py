@@ -498,8 +498,9 @@ def facts():
         module = import_module(name)
         found[name] = [vars(module).get(field) for field in fields]
         spec = module.__spec__
-        found[name] += [spec.name, spec.origin, spec.parent, spec.has_location, spec.loader is
-        module.__loader__] found[name] += [repr(module), getattr(type(spec.loader), "__name__", None)]
+        found[name] += [spec.name, spec.origin, spec.parent, spec.has_location]
+        found[name] += [spec.loader is module.__loader__]
+        found[name] += [repr(module), getattr(type(spec.loader), "__name__", None)]
     return found
 """
 

@@ -53,6 +53,11 @@ class Handles:
             return stdout_end if stdout_end != -1 else standard_output.fileno(), -1
         return stream if isinstance(stream, int) else stream.fileno(), -1
 
+    def _give_up_descriptors(self):
+        if self._descriptors is not None:
+            self._descriptors.give_up_all()
+            self._descriptors = None
+
     def _open_pipe(self, place):
         reader, writer = self._descriptors.pipe()
         if self.pipesize > 0 and SET_PIPE_SIZE is not None:

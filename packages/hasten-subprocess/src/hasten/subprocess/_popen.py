@@ -99,9 +99,7 @@ class Popen(_stdlib.Popen):
                                 startupinfo, creationflags, shell, *ends, restore_signals,
                                 group, extra_groups, user, umask, start_new_session,
                                 *group_options)  # type: ignore[call-arg]  # fmt: skip
-            if self._descriptors is not None:
-                self._descriptors.give_up_all()  # what is left has been passed on by an _execute_child()
-                self._descriptors = None
+            self._give_up_descriptors()  # what is left has been passed on by an _execute_child()
         except BaseException:
             self._close_after_failure(ends)
             raise

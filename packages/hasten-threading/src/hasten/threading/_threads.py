@@ -92,12 +92,13 @@ def _begin(thread):
             thread._set_tstate_lock()
         thread._set_native_id()
         enter_active(thread._ident, thread)
+        if _HAS_CONTEXT:
+            thread._set_os_name()
+        else:
+            _give_os_name(thread)
     finally:
+        # As late as can be: without a GIL run() is then under way when the one who started the thread goes on.
         thread._started.set()
-    if _HAS_CONTEXT:
-        thread._set_os_name()
-    else:
-        _give_os_name(thread)
     if _hooks["_trace_hook"]:
         sys.settrace(_hooks["_trace_hook"])
     if _hooks["_profile_hook"]:

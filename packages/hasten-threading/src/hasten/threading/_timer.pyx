@@ -56,6 +56,7 @@ cdef struct service_state:
     hs_mutex guard
     hs_timers heap
     int threads           # services that run, or are being started: 0 or 1
+    int holds             # how many are about to put a timer into the heap: the service stays
     Py_ssize_t awaited    # pending timers that are no daemons
     hs_waitlist watching  # the service
     hs_waitlist leaving   # who waits for awaited to become 0
@@ -189,7 +190,7 @@ cdef class Turn:
         while True:
             hs_mutex_lock(&service.guard)
             first = hs_timers_first(&service.heap)
-            if first == NULL and lingered:
+            if first == NULL and lingered and service.holds <= 0:
                 self.idle = True
                 service.threads = 0
                 hs_mutex_unlock(&service.guard)
@@ -223,9 +224,17 @@ def serve():
             return
 
 
+cdef void hold_service(int change) noexcept:
+    hs_mutex_lock(&service.guard)
+    service.holds += change
+    hs_mutex_unlock(&service.guard)
+
+
 cdef int need_service() except -1:
     """See to it that a service runs."""
     global ready
+    if service.threads and ready is not None and ready.is_set():
+        return 0
     with beginning:
         if service.threads == 0:
             ready = new_event()
@@ -287,8 +296,9 @@ cdef void end_unrun(Pending pending) noexcept:
 def start_shared(timer, double seconds):
     """Let the service fire this timer.  When it raises, the timer is as before."""
     cdef Pending pending = Pending.__new__(Pending)
-    cdef bint idle, scheduled = False
+    cdef bint scheduled = False
     claim(timer)
+    hold_service(1)
     try:
         pending.timer = timer
         pending.daemonic = timer.daemon
@@ -297,19 +307,25 @@ def start_shared(timer, double seconds):
         pending.finished = timer.finished
         if not pending.daemonic:
             registry.wait_at_exit()
-        timer._pending = pending.finished._pending = pending
-        idle = schedule(pending)
-        scheduled = True
-        if idle or ready is None or not ready.is_set():
-            need_service()
+        need_service()
+        # From here on all is as it has to be while the timer is pending: it may fire at once.
         timer._ident, timer._native_id = service_ids
+        timer._pending = pending.finished._pending = pending
         timer._started.set()
+        if schedule(pending):
+            need_service()
+        scheduled = True
     except BaseException:
-        if not scheduled or unschedule(pending):
+        if not scheduled:
+            unschedule(pending)
+            timer._started.clear()
+            timer._ident = timer._native_id = None
             disarm(pending)
             leave_limbo(timer)
             no_longer_pending(pending)
         raise
+    finally:
+        hold_service(-1)
     if timer.finished.is_set():
         pending.withdraw()  # cancelled before it was in the heap
 
@@ -333,7 +349,7 @@ def forget_timers():
     cdef list dropped = []
     memset(&service.guard, 0, sizeof(hs_mutex))
     beginning = hasten._thread.RLock()
-    service.threads = 0
+    service.threads = service.holds = 0
     service.awaited = 0
     while True:
         first = hs_timers_first(&service.heap)

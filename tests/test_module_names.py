@@ -32,6 +32,10 @@ LEFT_OUT = {
     ("*", "__annotate__"): "of the file itself",
     ("*", "__builtins__"): "of the file itself",
 }
+if sys.version_info >= (3, 15):
+    LEFT_OUT["concurrent.futures", "_interpreters"] = "what it imports to know whether there are any"
+    for _name in ("sys", "_thread", "traceback"):
+        LEFT_OUT["concurrent.futures.interpreter", _name] = "ours imports others"
 
 
 def is_left_out(module, name):

@@ -243,6 +243,8 @@ static inline void hs_type_rename(PyTypeObject *type, const char *name) { type->
 static inline void hs_type_forbid_new(PyTypeObject *type) {
     type->tp_new = NULL;
     type->tp_vectorcall = NULL;
+    PyDict_SetItemString(type->tp_dict, "__new__", Py_None); /* object.__new__() would make one without fields */
+    PyType_Modified(type);
 #ifdef Py_TPFLAGS_DISALLOW_INSTANTIATION
     type->tp_flags |= Py_TPFLAGS_DISALLOW_INSTANTIATION;
 #endif

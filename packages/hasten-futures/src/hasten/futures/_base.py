@@ -4,6 +4,7 @@ from concurrent.futures import _base as _stdlib
 
 from hasten.futures import _completion, _future
 from hasten.futures._executor import Executor
+from hasten.futures._published import publish
 
 FIRST_COMPLETED = _stdlib.FIRST_COMPLETED
 FIRST_EXCEPTION = _stdlib.FIRST_EXCEPTION
@@ -28,6 +29,9 @@ as_completed = _completion.as_completed
 
 
 Future = _future.Future
+
+
+publish(wait, as_completed, *vars(Future).values(), *vars(Executor).values())
 
 __all__ = [
     "ALL_COMPLETED",

@@ -63,6 +63,7 @@ class WorkerContext(thread.WorkerContext):
         return (lambda: cls(initdata)), resolve_task
 
     def __init__(self, initdata):
+        """See the class."""
         self.initdata = initdata
         self.interp = self.results = None
 

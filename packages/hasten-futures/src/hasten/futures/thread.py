@@ -18,6 +18,7 @@ from hasten.futures import _base, _thread_pool
 from hasten.futures import _work_queue as _tasks
 from hasten.futures._cpus import default_workers
 from hasten.futures._executor import Executor
+from hasten.futures._published import publish
 from hasten.futures._workers import WorkerContext, _as_tuple, _WorkItem, run_item, serve  # noqa: F401
 
 BrokenThreadPool = _stdlib.BrokenThreadPool
@@ -123,6 +124,7 @@ class ThreadPoolExecutor(Executor, _stdlib.ThreadPoolExecutor):
         return WorkerContext.prepare(initializer, initargs)
 
     def __init__(self, max_workers=None, thread_name_prefix="", initializer=None, initargs=(), **ctxkwargs):
+        """See the class."""
         if max_workers is None:
             max_workers = default_workers()
         if max_workers <= 0:
@@ -269,6 +271,10 @@ class ThreadPoolExecutor(Executor, _stdlib.ThreadPoolExecutor):
                 f"shutdown(), with {self._work_queue.qsize()} calls queued; shutdown() again waits for them, "
                 "the end of the program does not"
             )
+
+
+publish(*vars(ThreadPoolExecutor).values())
+publish(*vars(WorkerContext).values(), module=__name__)
 
 
 _submit = _thread_pool.submit

@@ -221,8 +221,8 @@ cdef class Monitor(Ordered):
     # ---- the mutex and the conditions, once users see them ----
 
     cdef int share(self, queue) except -1:
-        """Make the mutex and the conditions, unless they exist."""
-        if self.mutex_ is not None:
+        """Make the mutex and the conditions, unless that was done: a program may have set them to None since."""
+        if self.special & SHARED:
             return 0
         if self.inside():
             return self.publish(True)

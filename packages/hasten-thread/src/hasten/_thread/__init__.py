@@ -65,7 +65,14 @@ else:
 
 allocate = allocate_lock
 
-# threading.py exports these two, and says in its tests that what it exports comes from here
-for _function in (allocate_lock, stack_size):
+# threading.py exports the first two, and says in its tests that what it exports comes from here
+for _function, _module in (
+    (allocate_lock, "_thread"),
+    (stack_size, "_thread"),
+    (daemon_threads_allowed, __name__),
+    (set_name, __name__),
+    (start_joinable_thread, __name__),
+    (start_new_thread, __name__),
+):
     if _function.__module__ != "_thread":
-        _function.__module__ = "_thread"
+        _function.__module__ = _module

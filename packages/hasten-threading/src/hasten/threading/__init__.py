@@ -5,6 +5,7 @@ the program's end waits for both.  The classes are subclasses of the standard li
 isinstance() holds in code that checks for those.  Every method is the compiled one.
 """
 
+import functools  # noqa: F401 (the standard library's module has it, and programs take it from there)
 import sys as _sys
 import threading as _stdlib
 from _thread import _excepthook, _local
@@ -23,7 +24,7 @@ from hasten._thread import (
     start_joinable_thread,
     start_new_thread,
 )
-from hasten.threading import _module, _registry, _thread
+from hasten.threading import _module, _published, _registry, _thread
 from hasten.threading._barrier import Barrier
 from hasten.threading._condition import Condition
 from hasten.threading._event import Event
@@ -117,6 +118,10 @@ _start_joinable_thread = start_joinable_thread
 _start_new_thread = start_new_thread
 _CRLock = _PyRLock = _RLock = type(RLock())
 
+_published.publish_functions(
+    active_count, activeCount, concurrent_tee, current_thread, currentThread, enumerate, getprofile, gettrace,
+    main_thread, RLock, setprofile, setprofile_all_threads, settrace, settrace_all_threads,
+)  # fmt: skip
 _thread._set_public(globals())
 _registry.adopt(_MainThread, _DummyThread)
 _sys.modules[__name__].__class__ = _module.Module

@@ -18,6 +18,7 @@ from hasten import _thread as _os_threads
 from hasten.threading import _registry
 from hasten.threading._deprecated import deprecated
 from hasten.threading._event import Event
+from hasten.threading._published import published
 from hasten.threading._thread import (
     HANDLE,
     enter_active,
@@ -97,7 +98,7 @@ def _begin(thread):
         else:
             _give_os_name(thread)
     finally:
-        # As late as can be: without a GIL run() is then under way when the one who started the thread goes on.
+        # As late as can be: without a GIL run() is then under way when the starter goes on.
         thread._started.set()
     if _hooks["_trace_hook"]:
         sys.settrace(_hooks["_trace_hook"])
@@ -112,6 +113,7 @@ def _prepare_context(thread):
         thread._context = contextvars.copy_context() if inherit else contextvars.Context()
 
 
+@published
 class Thread(_stdlib.Thread):
     """A thread of control.  start() lets run() run in it, which calls target(*args, **kwargs).
 
@@ -131,6 +133,7 @@ class Thread(_stdlib.Thread):
     def __init__(
         self, group=None, target=None, name=None, args=(), kwargs=None, *, daemon=None, context=None
     ):
+        """See the class."""
         if group is not None:
             raise AssertionError("group argument must be None for now")
         if name:

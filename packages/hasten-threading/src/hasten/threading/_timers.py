@@ -9,6 +9,7 @@ import threading as _stdlib
 
 from hasten import _thread as _os_threads
 from hasten.threading import _timer
+from hasten.threading._published import published
 from hasten.threading._thread import deadline_of, seconds_until
 from hasten.threading._threads import HANDLE, Event, Thread, _end_unborn, _prepare_context, _public
 
@@ -28,6 +29,7 @@ class _Finished(Event):
             pending.withdraw()
 
 
+@published
 class Timer(Thread, _stdlib.Timer):
     """Call function(*args, **kwargs) in a thread of its own, *interval* seconds after start().
 

@@ -1,0 +1,15 @@
+"""The public functions and methods are made in private modules, and say that they are the public one's."""
+
+PUBLIC = "hasten.futures"
+
+
+def publish(*functions, module=PUBLIC):
+    """Let the functions among these name the public *module* as theirs.
+
+    Compiled ones get the attribute `__type_params__`, as those of Python have it from 3.12 on.
+    """
+    for function in functions:
+        if hasattr(function, "__code__"):
+            function.__module__ = module
+            if not hasattr(function, "__type_params__"):
+                function.__type_params__ = ()

@@ -63,7 +63,6 @@ class WorkerContext(thread.WorkerContext):
         return (lambda: cls(initdata)), resolve_task
 
     def __init__(self, initdata):
-        """See the class."""
         self.initdata = initdata
         self.interp = self.results = None
 
@@ -127,6 +126,7 @@ class InterpreterPoolExecutor(*_BASES):  # type: ignore[misc]
     BROKEN = BrokenInterpreterPool
 
     def __init__(self, max_workers=None, thread_name_prefix="", initializer=None, initargs=()):
+        """See the class."""
         if interpreters is None:
             raise RuntimeError(
                 "InterpreterPoolExecutor needs concurrent.interpreters, which CPython has from 3.14 on: "

@@ -221,7 +221,7 @@ cdef class Monitor(Ordered):
     # ---- the mutex and the conditions, once users see them ----
 
     cdef int share(self, queue) except -1:
-        """Make the mutex and the conditions, unless that was done: a program may have set them to None since."""
+        """Make the mutex and the conditions, unless that was done: a program may have set them to None."""
         if self.special & SHARED:
             return 0
         if self.inside():

@@ -106,7 +106,7 @@ class Popen(_stdlib.Popen):
 
     def _close_after_failure(self, ends):
         """Close all that has been opened for a child that could not be started."""
-        owner: Any = self._descriptors
+        owner: Any = self._descriptors  # type: ignore[has-type]
         try:
             self._close_streams()
             if ends is not None and not self._closed_child_pipe_fds:

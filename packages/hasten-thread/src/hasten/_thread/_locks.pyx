@@ -1,4 +1,4 @@
-# cython: freethreading_compatible=True
+# cython: freethreading_compatible=True, binding=False
 """Locks of `hasten._thread`: `lock`, `RLock`, and `LockType` for the versions where that is not `lock`.
 
 A lock is a flag and a list of sleepers.  With a GIL the flag needs no protection, because no Python

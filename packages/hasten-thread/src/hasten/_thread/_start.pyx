@@ -1,4 +1,4 @@
-# cython: freethreading_compatible=True
+# cython: freethreading_compatible=True, binding=False
 """Starting and joining threads of `hasten._thread`.  The OS side is _start.h; this is the Python side.
 
 Joining has two steps.  A joiner sleeps until the thread is marked done; then the OS thread itself, which

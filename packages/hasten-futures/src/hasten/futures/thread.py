@@ -20,6 +20,7 @@ from hasten.futures._cpus import default_workers
 from hasten.futures._executor import Executor
 from hasten.futures._published import publish
 from hasten.futures._workers import WorkerContext, _as_tuple, _WorkItem, run_item, serve  # noqa: F401
+from hasten.threading._threads import _leave_at_exit
 
 BrokenThreadPool = _stdlib.BrokenThreadPool
 
@@ -264,7 +265,7 @@ class ThreadPoolExecutor(Executor, _stdlib.ThreadPoolExecutor):
         running = [thread for thread in self._workers() if thread.is_alive()]
         for thread in running:
             _threads_queues.pop(thread, None)
-            thread._os_thread_handle._set_daemon()
+            _leave_at_exit(thread)
         if running:
             raise TimeoutError(
                 f"{len(running)} of {len(self._threads)} threads still run {timeout} seconds after "

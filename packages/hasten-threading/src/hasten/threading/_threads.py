@@ -106,6 +106,14 @@ def _begin(thread):
         sys.setprofile(_hooks["_profile_hook"])
 
 
+def _leave_at_exit(thread):
+    """From now on the end of the interpreter does not wait for the thread, which runs."""
+    if HANDLE:
+        _handle_of(thread)._set_daemon()
+    elif thread._tstate_lock is not None:
+        _registry.no_longer_awaited(thread._tstate_lock)
+
+
 def _prepare_context(thread):
     """See to it that the thread has a context to run in, where this version's threads have one."""
     if _HAS_CONTEXT and thread._context is None:

@@ -92,7 +92,7 @@ def test_methods_are_those_of_python(name, cls):
     instance = cls(*CLASSES[name])
     for method in own_functions(cls):
         bound = getattr(instance, method)
-        if name == "Condition" and method in ("acquire", "release"):
+        if name == "Condition" and method in ("acquire", "release", "locked"):
             continue  # in an instance these are the lock's
         assert bound.__func__ is getattr(cls, method) and bound.__self__ is instance
         assert weakref.WeakMethod(bound)() == bound
@@ -330,6 +330,7 @@ def test_a_barrier_by_its_condition(impl, spawn, until):
 # ---- the lock after an interrupted wait() -------------------------------------------------------------
 
 
+@pytest.mark.skipif(sys.version_info < (3, 10), reason="3.9 may look at signals before the end of a with")
 @pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="needs POSIX signals")
 @pytest.mark.parametrize("kind", ["RLock", "Lock"])
 def test_an_interrupt_while_the_lock_is_taken_again(kind, spawn):

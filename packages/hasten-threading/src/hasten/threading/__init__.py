@@ -113,6 +113,8 @@ _counter = _stdlib._counter
 _register_atexit = _registry.register_atexit
 _shutdown = _registry.shutdown
 _HAVE_THREAD_NATIVE_ID = True
+if hasattr(_stdlib, "warnings"):  # by the version
+    warnings = _stdlib.warnings
 # Thread.start() looks up that of its version here; programs put other functions in its place
 _start_joinable_thread = start_joinable_thread
 _start_new_thread = start_new_thread

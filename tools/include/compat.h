@@ -250,11 +250,6 @@ static inline void hs_type_forbid_new(PyTypeObject *type) {
 #endif
 }
 
-/* The method that *descriptor*, of a base class, stands for, as a method of *type* itself; a new reference. */
-static inline PyObject *hs_method_of(PyTypeObject *type, PyObject *descriptor) {
-    return PyDescr_NewMethod(type, ((PyMethodDescrObject *)descriptor)->d_method);
-}
-
 /* From now on the type can have no subclass. */
 static inline void hs_type_seal(PyTypeObject *type) { type->tp_flags &= ~Py_TPFLAGS_BASETYPE; }
 

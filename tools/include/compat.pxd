@@ -25,4 +25,3 @@ cdef extern from "compat.h":
     void hs_type_forbid_new(PyTypeObject *type) noexcept
     void hs_type_seal(PyTypeObject *type) noexcept
     int hs_hook_everywhere(bint profile) except -1
-    object hs_method_of(PyTypeObject *type, object descriptor)

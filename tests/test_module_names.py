@@ -30,9 +30,10 @@ LEFT_OUT = {
     ("*", "__annotations__"): "of the file itself",
     ("*", "__conditional_annotations__"): "of the file itself",
     ("*", "__annotate__"): "of the file itself",
+    ("*", "__warningregistry__"): "left there by warnings that the module has given",
     ("*", "__builtins__"): "of the file itself",
 }
-if sys.version_info >= (3, 15):
+if sys.version_info >= (3, 14):
     LEFT_OUT["concurrent.futures", "_interpreters"] = "what it imports to know whether there are any"
     for _name in ("sys", "_thread", "traceback"):
         LEFT_OUT["concurrent.futures.interpreter", _name] = "ours imports others"

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import private_use
 import sdist_contents
 from distributions import ROOT, Distribution, UsageError, discover, required_to_build
 from packaging.utils import canonicalize_name
@@ -188,6 +189,25 @@ def rule_changelog(repository: Repository) -> Iterator[str]:
             yield f"{repository.show(path)}: top entry is {entry[1]}, the version is {distribution.version}"
 
 
+def rule_private_use(repository: Repository) -> Iterator[str]:
+    """A private module of a sibling may change in any release of it."""
+    owners = {
+        module: distribution.name
+        for distribution in repository.distributions.values()
+        for module in private_use.private_modules(distribution)
+    }
+    allowed = private_use.allowed(repository.root)
+    used = set()
+    for distribution in repository.distributions.values():
+        for module, path in private_use.uses(distribution, owners):
+            used.add((distribution.name, module))
+            if (distribution.name, module) not in allowed:
+                owner = owners[module]
+                yield f"{repository.show(path)}: imports {module} of {owner}; share it in tools/include"
+    for by, module in sorted(set(allowed) - used):
+        yield f"{private_use.LIST}: {by} does not use {module}"
+
+
 def rule_sdists(repository: Repository) -> Iterator[str]:
     """pip builds from the sdist where there is no wheel: it needs every source and header."""
     requires = required_to_build(repository.distributions)
@@ -213,6 +233,7 @@ RULES: list[Callable[[Repository], Iterator[str]]] = [
     rule_files,
     rule_license,
     rule_changelog,
+    rule_private_use,
 ]
 
 

@@ -249,3 +249,39 @@ def test_an_sdist_without_its_headers(repository, findings):
     replace(repository / "packages/hasten-base/MANIFEST.in", "graft include\n", "")
     headers = sorted(path.name for path in (repository / "tools/include").iterdir())
     assert findings("--sdist") == [f"hasten-base: the sdist has no include/{name}" for name in headers]
+
+
+def private_use_of_base(repository: Path, line: str) -> None:
+    (repository / "packages/hasten-base/src/hasten/_base/_inner.py").write_text("VALUE = 1\n")
+    (repository / "packages/hasten-upper/src/hasten/upper/_uses.py").write_text(f"{line}\n")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "from hasten._base._inner import VALUE",
+        "from hasten._base import _inner",
+        "from hasten._base import (\n    _inner,\n)",
+        "import hasten._base._inner",
+        "def f():\n    from hasten._base._inner import VALUE",
+    ],
+)
+def test_private_module_of_a_sibling(repository, findings, line):
+    private_use_of_base(repository, line)
+    assert findings() == [
+        "packages/hasten-upper/src/hasten/upper/_uses.py: imports hasten._base._inner of hasten-base;"
+        " share it in tools/include"
+    ]
+
+
+def test_private_module_with_a_reason(repository, findings):
+    private_use_of_base(repository, "from hasten._base import _inner")
+    entry = '[[use]]\nby = "hasten-upper"\nmodule = "hasten._base._inner"\nwhy = "a test"\n'
+    (repository / "tools/private_use.toml").write_text(entry)
+    assert findings() == []
+
+
+def test_reason_without_a_use(repository, findings):
+    entry = '[[use]]\nby = "hasten-upper"\nmodule = "hasten._base._inner"\nwhy = "a test"\n'
+    (repository / "tools/private_use.toml").write_text(entry)
+    assert findings() == ["tools/private_use.toml: hasten-upper does not use hasten._base._inner"]

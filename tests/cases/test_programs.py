@@ -7,6 +7,7 @@ import importlib.util
 import signal
 import subprocess
 import sys
+import sysconfig
 import zipfile
 from pathlib import Path
 
@@ -43,6 +44,10 @@ NOT_THE_STDLIB = {
     "NATIVE_ID_AFTER_FORK",
     "FROZEN_CLOCK",
 }
+if sysconfig.get_config_var("Py_GIL_DISABLED"):
+    # Its threads tell start() that they run before they are in _active, and only a GIL keeps the starter
+    # from looking in between.
+    NOT_THE_STDLIB |= {"JUST_STARTED", "RUNS_BEFORE_START_RETURNS"}
 # What is about the program's names: it says something else where ours are imported by their own names
 ONLY_UNMODIFIED = {"PICKLES", "MODULE_FILES"}
 BY_HAND = {"GLOBALS_AT_EXIT", "INTERRUPTED_AT_EXIT"}

@@ -1,6 +1,7 @@
 """communicate(timeout=...): TimeoutExpired, what it tells, and how it goes on afterwards."""
 
 import os
+import selectors
 import signal
 
 import pytest
@@ -171,3 +172,11 @@ def test_the_child_ends_and_the_output_does_not(impl, start):
     os.kill(grandchild, 9)
     assert child.communicate() == (b"%d\n" % grandchild, b"")
     assert child.returncode == 0
+
+
+@pytest.mark.since(3, 14)
+def test_the_timeout_told_is_the_one_given_over_another_selector(impl, monkeypatch):
+    monkeypatch.setattr(impl, "_PopenSelector", selectors.SelectSelector)
+    with pytest.raises(impl.TimeoutExpired) as caught:
+        impl.run(["sleep", "60"], timeout=-1)
+    assert caught.value.timeout == -1

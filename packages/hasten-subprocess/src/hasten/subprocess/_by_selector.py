@@ -45,7 +45,11 @@ def communicate(popen, input, endtime, orig_timeout):
                     selector.unregister(key.fileobj)
                     close(key.fileobj)
             popen._check_timeout(endtime, orig_timeout, *outputs)
-    popen.wait(timeout=popen._remaining_time(endtime))
+    try:
+        popen.wait(timeout=popen._remaining_time(endtime))
+    except _stdlib.TimeoutExpired as error:
+        error.timeout = orig_timeout
+        raise
     return tuple(map(popen._joined, (popen.stdout, popen.stderr), outputs))
 
 

@@ -549,3 +549,41 @@ class Timers(RuleBasedStateMachine):
 
 TestTimers = Timers.TestCase
 TestTimers.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+
+
+# ---- what goes wrong in the thread that waits for all timers -----------------------------------------------
+
+NO_START = """
+import io, sys
+from hasten import threading
+
+def fail(args):
+    raise {error}
+
+told = []
+threading.excepthook = fail
+sys.unraisablehook = {unraisablehook}
+sys.stderr = io.StringIO()
+first = threading.Timer(3600, print)  # so that there is a service, which starts the others' threads
+first.start()
+threading.stack_size(1 << 46)  # more than the system gives to a thread
+second = threading.Timer(0.01, print)
+second.start()
+second.join()
+threading.stack_size(0)
+third = threading.Timer(0.01, print, ["third"])
+third.start()
+third.join()
+first.cancel()
+print(second.is_alive(), third.is_alive(), [type(args.exc_value).__name__ for args in told], flush=True)
+threading.Timer(0.01, print, ["at the end"]).start()
+"""
+
+
+@pytest.mark.parametrize("error", ["SystemExit", "KeyboardInterrupt"])
+@pytest.mark.parametrize("unraisablehook", ["told.append", "fail"])
+def test_a_start_that_fails_and_a_hook_that_fails(python, error, unraisablehook):
+    """The other timers fire all the same, and nothing ends the program."""
+    printed = python(NO_START.format(error=error, unraisablehook=unraisablehook)).splitlines()
+    reported = [error] if unraisablehook == "told.append" else []
+    assert printed == ["third", f"False False {reported}", "at the end"]

@@ -7,15 +7,13 @@ of the heap.  The service is a thread that starts with the first timer and ends 
 moment.
 
 Until it is due, a timer has the identifier of the service, in whose stack one sees it wait; it is listed in
-the
-registry's `limbo`, as a thread that is about to run.  The end of the interpreter waits for timers that are
-no daemons.
+the registry's `limbo`, as a thread that is about to run.  The end of the interpreter waits for timers that
+are no daemons.
 
 The service lives on whatever happens: an exception that is sent to it, or that a timer's start and the hook
-that is
-told of it raise, is reported.  It waits in a Python function (_timers.wait_for_next) so that the thread has
-a frame;
-what that function has taken from the heap stands in the Turn that it was given, and so cannot get lost.
+that is told of it raise, is reported.  It waits in a Python function (_timers.wait_for_next) so that the
+thread has a frame; what that function has taken from the heap stands in the Turn that it was given, and so
+cannot get lost.
 """
 
 from libc.stdint cimport int64_t
@@ -37,6 +35,10 @@ import hasten._thread
 from hasten._thread import _start as starting
 from hasten.threading import _registry as registry
 from hasten.threading._thread import HANDLE
+
+cdef extern from "Python.h":
+    void PyErr_SetObject(object kind, object error)  # without `except`: it is reported, not raised
+    void PyErr_WriteUnraisable(object where)
 
 cdef extern from "_timers.h":
     ctypedef struct hs_timer:
@@ -78,9 +80,14 @@ def _set_python_parts(event, lock, waiting):
     new_event, beginning, wait_for_next = event, lock, waiting
 
 
-cdef void report(error) noexcept:
-    """Tell sys.unraisablehook() of an exception that nobody waits for."""
-    raise error  # nothing leaves this function: Cython does the rest
+cdef void report(error, timer) noexcept:
+    """Tell sys.unraisablehook() of an exception that nobody waits for.
+
+    What Cython does with an exception that can't leave a function is no way to do it: a SystemExit would end
+    the program.
+    """
+    PyErr_SetObject(<object>type(error), error)
+    PyErr_WriteUnraisable(timer)
 
 
 @cython.final
@@ -170,7 +177,7 @@ cdef void no_longer_pending(Pending pending) noexcept:
     try:
         pending.timer._pending = None  # they refer to each other
     except BaseException as error:
-        report(error)
+        report(error, pending.timer)
 
 
 # ---- the service -------------------------------------------------------------------------------------------
@@ -207,21 +214,27 @@ cdef class Turn:
 
 
 def serve():
-    """What the service does."""
-    cdef Turn turn
+    """What the service does.  It ends by Turn.idle alone, which says so to those who need a service."""
     global service_ids
     service_ids = (hasten._thread.get_ident(), hasten._thread.get_native_id())
     ready.set()
-    while True:
+    while serve_once():
+        pass
+
+
+cdef bint serve_once() noexcept:
+    """Fire the next timer; False if the service has ended."""
+    cdef Turn turn = None
+    try:
         turn = Turn.__new__(Turn)
-        try:
-            wait_for_next(turn)
-        except BaseException as error:
-            report(error)
-        if turn.due is not None:
-            fire(turn.due)
-        if turn.idle:
-            return
+        wait_for_next(turn)
+    except BaseException as error:
+        report(error, wait_for_next)
+    if turn is None:
+        return True
+    if turn.due is not None:
+        fire(turn.due)
+    return not turn.idle
 
 
 cdef void hold_service(int change) noexcept:
@@ -256,7 +269,7 @@ cdef void fire(Pending pending) noexcept:
         try:
             pending.timer._invoke_excepthook(pending.timer)
         except BaseException as error:
-            report(error)
+            report(error, pending.timer)
         end_unrun(pending)
     no_longer_pending(pending)
     no_longer_awaited(pending)
@@ -287,9 +300,12 @@ cdef void end_unrun(Pending pending) noexcept:
     """The timer's thread will never run."""
     try:
         leave_limbo(pending.timer)
+    except BaseException as error:
+        report(error, pending.timer)
+    try:
         pending.timer._end_unrun()
     except BaseException as error:
-        report(error)
+        report(error, pending.timer)
     no_longer_pending(pending)
 
 

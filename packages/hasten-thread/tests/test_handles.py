@@ -319,3 +319,32 @@ def test_start_and_join_from_many_threads(tools):
 
     for worker in [tools.Background(work) for _ in range(4)]:
         worker.wait()
+
+
+def test_fork_while_another_thread_is_in_a_join(tools):
+    """The thread is done, its OS thread takes its time, and the one that joins it is not in the child."""
+    finished = tools.run_script(
+        """
+        import ctypes, os, signal, warnings
+        import hasten._thread as t
+        warnings.simplefilter("ignore")
+        libc, key = ctypes.CDLL(None), ctypes.c_uint()
+        # usleep() as the destructor of a thread's local value: that many microseconds after the Python thread
+        assert libc.pthread_key_create(ctypes.byref(key), ctypes.cast(libc.usleep, ctypes.c_void_p)) == 0
+        libc.pthread_setspecific.argtypes = [ctypes.c_uint, ctypes.c_void_p]
+        for turn in range(4):
+            slow = t.start_joinable_thread(lambda: libc.pthread_setspecific(key, 100000))
+            joiner = t.start_joinable_thread(slow.join)
+            while not joiner.is_done():
+                t.start_joinable_thread(int).join()  # each start looks at the threads that have ended
+                pid = os.fork()
+                if pid == 0:
+                    signal.alarm(20)
+                    slow.join()
+                    t.start_joinable_thread(int).join()
+                    os._exit(7)
+                assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7
+            joiner.join()
+        """
+    )
+    assert (finished.stdout, finished.stderr) == ("", "")

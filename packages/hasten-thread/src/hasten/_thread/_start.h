@@ -12,13 +12,10 @@
  *   PyThreadState_DeleteCurrent()  the interpreter forgets it, and the GIL is free
  *   hs_unpark()                of the joiner, who so never wakes into a held GIL; only the address is used
  *
- * A thread in transit would meet memory that is gone if the interpreter ended now; an exit function waits until nobody
- * is.  With a GIL that is from its making until it has had the GIL for the first time; threads that are started when
- * that wait has begun are not waited for, as threads that start threads would have no end.  The list of thread states
- * changes only while somebody holds the GIL, so fork() needs no such wait.  Without a GIL a thread is in transit before it
- * has made its thread state, and after it has been marked done.  There the parent waits, detached, until the thread
- * state exists, and so learns if there was no memory for it; and fork() waits until nobody is in transit.  Nobody
- * waits with the GIL, or attached, for code that may want it.
+ * The end of the interpreter and fork() wait for threads at either end of this way: see _transit.h.  With a GIL, fork()
+ * need not wait for those that start: the list of thread states changes only while somebody holds the GIL.  Without
+ * a GIL the parent waits, detached, until the thread state exists, and so learns if there was no memory for it.
+ * A thread that comes when the interpreter is already being torn down touches nothing of it, and ends.
  *
  * A thread that has ended keeps its stack until somebody joins the OS thread.  join() does; but a program
  * that starts a thousand threads and joins them later would need a thousand stacks.  So those that have
@@ -36,6 +33,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "_transit.h"
 #include "compat.h"
 #include "park.h"
 
@@ -53,8 +51,8 @@ typedef struct hs_thread {
     hs_waitlist joiners;
     PyInterpreterState *interp;
     PyThreadState *python;           /* its thread state, from the parent; with a GIL */
-    int awaited;                     /* with a GIL: it is counted in in_transit */
-    int born;                        /* without one: 1 when the thread has made its own, -1 if it could not */
+    int turn;                        /* hs_transit_in()'s */
+    int born;                        /* without a GIL: 1 when the thread has made its own state, -1 if it could not */
     PyObject *function, *args, *kwargs;
 } hs_thread;
 
@@ -63,10 +61,6 @@ static struct {
     hs_thread *head;
     hs_thread *finished, *finished_last;  /* ended, the OS thread not joined yet: with a reference */
     long count;
-    pthread_mutex_t transit_mutex;   /* guards in_transit and every `born` */
-    pthread_cond_t transit_changed;
-    int in_transit;                  /* without those that the exit function does not wait for */
-    int leaving;                     /* the exit function waits, or has waited */
 } hs_world;
 
 /* ---- references and the list ---- */
@@ -155,7 +149,7 @@ static inline int hs_try_join(hs_thread *t) {
 #if defined(__linux__)
     if (t->os == HS_JOINABLE && pthread_tryjoin_np((pthread_t)t->ident, NULL) == 0) t->os = HS_GONE;
 #endif
-    joined = t->os != HS_JOINABLE;
+    joined = t->os == HS_GONE;  /* a fork() has to find those that somebody is joining */
     hs_mutex_unlock(&t->mutex);
     return joined;
 }
@@ -179,46 +173,29 @@ static inline void hs_join_finished(void) {
     }
 }
 
-/* ---- transit ---- */
-
-static inline void hs_transit(int change) {
-    pthread_mutex_lock(&hs_world.transit_mutex);
-    hs_world.in_transit += change;
-    if (hs_world.in_transit == 0) pthread_cond_broadcast(&hs_world.transit_changed);
-    pthread_mutex_unlock(&hs_world.transit_mutex);
-}
+/* ---- birth ---- */
 
 #if !HS_STATE_BY_STARTER
 /* The thread is known to the interpreter, or never will be. */
-static inline void hs_transit_born(hs_thread *t, int born) {
-    pthread_mutex_lock(&hs_world.transit_mutex);
-    hs_world.in_transit--;
+static inline void hs_born(hs_thread *t, int born) {
+    pthread_mutex_lock(&hs_transit.mutex);
     t->born = born;
-    pthread_cond_broadcast(&hs_world.transit_changed);
-    pthread_mutex_unlock(&hs_world.transit_mutex);
+    hs_transit_less(HS_STARTING, t->turn);
+    pthread_cond_broadcast(&hs_transit.changed);
+    pthread_mutex_unlock(&hs_transit.mutex);
 }
 
 /* Wait, detached, until it is.  Returns 0 or ENOMEM. */
-static inline int hs_transit_wait(hs_thread *t) {
+static inline int hs_wait_for_birth(hs_thread *t) {
     int born;
     Py_BEGIN_ALLOW_THREADS
-    pthread_mutex_lock(&hs_world.transit_mutex);
-    while ((born = t->born) == 0) pthread_cond_wait(&hs_world.transit_changed, &hs_world.transit_mutex);
-    pthread_mutex_unlock(&hs_world.transit_mutex);
+    pthread_mutex_lock(&hs_transit.mutex);
+    while ((born = t->born) == 0) pthread_cond_wait(&hs_transit.changed, &hs_transit.mutex);
+    pthread_mutex_unlock(&hs_transit.mutex);
     Py_END_ALLOW_THREADS
     return born > 0 ? 0 : ENOMEM;
 }
 #endif
-
-/* Wait, detached, until no thread is in transit. */
-static inline void hs_settle(void) {
-    Py_BEGIN_ALLOW_THREADS
-    pthread_mutex_lock(&hs_world.transit_mutex);
-    while (hs_world.in_transit > 0)
-        pthread_cond_wait(&hs_world.transit_changed, &hs_world.transit_mutex);
-    pthread_mutex_unlock(&hs_world.transit_mutex);
-    Py_END_ALLOW_THREADS
-}
 
 /* ---- the thread itself ---- */
 
@@ -267,33 +244,35 @@ static inline void hs_call(hs_thread *t) {
     hs_call_clear(t);
 }
 
+/* Enter the interpreter.  Returns the thread state, or NULL if that cannot be. */
+static inline PyThreadState *hs_enter(hs_thread *t) {
+#if HS_STATE_BY_STARTER
+    if (hs_finalizing()) return NULL;  /* which has freed the thread state */
+    hs_state_adopt(t->python);
+    PyEval_RestoreThread(t->python);
+    hs_transit_out(HS_STARTING, t->turn);
+    return t->python;
+#else
+    PyThreadState *ts = hs_finalizing() ? NULL : PyThreadState_New(t->interp);
+    hs_born(t, ts ? 1 : -1);  /* from here on a parent that was told of a failure may have freed it */
+    if (ts != NULL) PyEval_RestoreThread(ts);
+    return ts;
+#endif
+}
+
 static void *hs_thread_main(void *arg) {
     hs_thread *t = (hs_thread *)arg;
-    PyThreadState *ts = t->python;
-    int *joiner;
+    PyThreadState *ts;
+    int *joiner, turn;
     hs_thread_set_ident(t, PyThread_get_thread_ident());
-#if HS_STATE_BY_STARTER
-    hs_state_adopt(ts);
-#else
-    ts = PyThreadState_New(t->interp);
-    hs_transit_born(t, ts ? 1 : -1);
-    if (ts == NULL) return NULL;  /* the parent, who waits for that, gives up the reference */
-#endif
-    PyEval_RestoreThread(ts);
-#if HS_STATE_BY_STARTER
-    if (t->awaited) hs_transit(-1);
-#endif
+    ts = hs_enter(t);
+    if (ts == NULL) return NULL;
     hs_call(t);
     PyThreadState_Clear(ts);
-#if HS_STATE_BY_STARTER
+    turn = hs_transit_in(HS_ENDING);
     joiner = hs_finish(t);
     PyThreadState_DeleteCurrent();
-#else
-    hs_transit(+1);
-    joiner = hs_finish(t);
-    PyThreadState_DeleteCurrent();
-    hs_transit(-1);
-#endif
+    hs_transit_out(HS_ENDING, turn);
     if (joiner) hs_unpark(joiner);
     hs_thread_unref(t);
     return NULL;
@@ -319,27 +298,22 @@ static inline int hs_both_threads(hs_thread *t, size_t stack_size, int joinable,
 #if HS_STATE_BY_STARTER
     t->python = hs_state_for_thread(t->interp);
     if (t->python == NULL) return ENOMEM;
-    t->awaited = !hs_world.leaving;  /* the GIL guards it */
-    if (t->awaited) hs_transit(+1);
+#endif
+    t->born = 0;
+    t->turn = hs_transit_in(HS_STARTING);
     err = hs_os_thread(t, stack_size, joinable, ident);
     if (err) {
-        if (t->awaited) hs_transit(-1);
+        hs_transit_out(HS_STARTING, t->turn);
+#if HS_STATE_BY_STARTER
         PyThreadState_Clear(t->python);
         PyThreadState_Delete(t->python);
         t->python = NULL;
-        if (err == ENOMEM) err = EAGAIN;
+#endif
+        return err == ENOMEM ? EAGAIN : err;
     }
-#else
-    t->born = 0;
-    hs_transit(+1);
-    err = hs_os_thread(t, stack_size, joinable, ident);
-    if (err) {
-        hs_transit(-1);
-        if (err == ENOMEM) err = EAGAIN;
-    } else {
-        err = hs_transit_wait(t);
-        if (err && joinable) pthread_join((pthread_t)*ident, NULL);
-    }
+#if !HS_STATE_BY_STARTER
+    err = hs_wait_for_birth(t);
+    if (err && joinable) pthread_join((pthread_t)*ident, NULL);
 #endif
     return err;
 }
@@ -397,9 +371,7 @@ static void hs_threads_after_fork(void) {
     unsigned long me = PyThread_get_thread_ident();
     hs_thread *t = hs_world.head, *next;
     memset(&hs_world.mutex, 0, sizeof(hs_mutex));
-    pthread_mutex_init(&hs_world.transit_mutex, NULL);
-    pthread_cond_init(&hs_world.transit_changed, NULL);
-    hs_world.in_transit = hs_world.leaving = 0;
+    hs_transit_init();
     hs_world.count = 0;
     while ((next = hs_finished_pop()) != NULL) {
         memset(&next->mutex, 0, sizeof(hs_mutex));
@@ -420,8 +392,7 @@ static void hs_threads_after_fork(void) {
 }
 
 static inline int hs_threads_init(void) {
-    pthread_mutex_init(&hs_world.transit_mutex, NULL);
-    pthread_cond_init(&hs_world.transit_changed, NULL);
+    hs_transit_init();
     return pthread_atfork(NULL, NULL, hs_threads_after_fork);
 }
 

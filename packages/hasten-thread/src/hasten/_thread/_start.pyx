@@ -70,7 +70,6 @@ cdef extern from "_start.h":
         hs_waitlist joiners
     struct world:
         long count
-        int leaving
     world hs_world
     int hs_threads_init()
     hs_thread *hs_thread_new()
@@ -82,12 +81,19 @@ cdef extern from "_start.h":
     void hs_list_foreign(hs_thread *t)
     void hs_unlist(hs_thread *t)
     hs_thread *hs_find_non_daemon(unsigned long me)
-    void hs_settle()
     int hs_thread_state(hs_thread *t)
     void hs_thread_set_state(hs_thread *t, int state)
     unsigned long hs_thread_ident(hs_thread *t) nogil
     void hs_thread_set_ident(hs_thread *t, unsigned long ident)
     int hs_set_name(const char *name, int length) nogil
+
+cdef extern from "_transit.h":
+    enum:
+        HS_STARTING
+        HS_ENDING
+        HS_PATIENCE
+    void hs_transit_settle(int way, int seconds)
+    void hs_transit_wait(int way, int seconds)
 
 cdef int init_error = hs_park_init() or hs_threads_init()
 if init_error:
@@ -406,15 +412,30 @@ def _join_non_daemon():
 
 
 def _settle():
-    """Wait until no thread is in transit that was started before (see _start.h)."""
-    hs_world.leaving = True
-    hs_settle()
+    """Before the end of the interpreter: wait for the threads that are in transit (see _transit.h)."""
+    hs_transit_settle(HS_STARTING, 60)
+    hs_transit_settle(HS_ENDING, HS_PATIENCE)
 
 
 def _settle_for_fork():
-    """The same where fork() could copy a list of thread states that is being changed."""
+    """The same for those that a fork() would disturb."""
     if HS_FREE_THREADED:
-        hs_settle()
+        hs_transit_settle(HS_STARTING, 60)
+    hs_transit_settle(HS_ENDING, HS_PATIENCE)
+
+
+@cython.final
+cdef class Last:
+    """Dropped with this module, when no other thread can get the GIL any more.
+
+    Threads that have ended after _settle() may still be freeing their thread states, for which they need no GIL.
+    """
+
+    def __dealloc__(self):
+        hs_transit_wait(HS_ENDING, HS_PATIENCE)
+
+
+_last = Last()
 
 
 def stack_size(size=0, /):

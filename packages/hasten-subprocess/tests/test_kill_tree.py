@@ -11,6 +11,7 @@ from forked import in_child
 import hasten.subprocess as ours
 from hasten.subprocess import _tree
 from hasten.subprocess._tree import kill_tree
+from hasten.subprocess._tree_members import kill_members
 
 pytestmark = pytest.mark.skipif(not _tree.has_proc(), reason="needs /proc")
 
@@ -170,7 +171,7 @@ def test_a_number_that_means_another_process_by_now(family, way):
         tree = _tree.Tree()
         tree.add(child.pid, found._replace(started=found.started - 1))
         assert _tree.look_at(child.pid).state != "T"
-        tree.kill()
+        kill_members(tree.members)
         with pytest.raises(ours.TimeoutExpired):
             child.wait(0.05)
         child.kill()

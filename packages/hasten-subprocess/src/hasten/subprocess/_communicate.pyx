@@ -19,7 +19,10 @@ from cpython.exc cimport PyErr_CheckSignals, PyErr_SetFromErrno
 from cpython.object cimport PyObject
 from cpython.unicode cimport PyUnicode_FindChar, PyUnicode_GET_LENGTH
 
+from hasten.subprocess._supervised import insist
+
 from clock cimport HS_NEVER, hs_deadline_after
+from park cimport hs_park_init
 from timeout cimport hs_seconds
 from hasten.subprocess._pump cimport (HS_PUMP_DONE, HS_PUMP_ENDED, HS_PUMP_ERROR, HS_PUMP_FULL,
                                       HS_PUMP_SIGNALS, HS_PUMP_TIMEOUT, hs_exchange, hs_exchange_enter,
@@ -53,7 +56,8 @@ cdef class Exchange:
         names.  While pump() runs, stdin_fd may be non-blocking; it is put back to what it was.
     input: a bytes-like object in one block, which is not copied and not changed meanwhile; None for nothing.
     on_end: a function that is called with the descriptor of an end that is done, in place of closing it;
-        for a descriptor that belongs to a file object.
+        for a descriptor that belongs to a file object.  Called again if it was interrupted: an end that stays
+        open lets the child wait for ever.
 
     Thread-safety: only one thread at a time may use an exchange; another one gets a RuntimeError.
     """
@@ -147,7 +151,7 @@ cdef class Exchange:
             elif status == HS_PUMP_FULL:
                 self.grow(self.x.full)
             elif status == HS_PUMP_ENDED:
-                self.on_end(self.x.ended)
+                insist(self.on_end, self.x.ended)
 
     cdef int enter(self) except -1:
         if not hs_exchange_enter(&self.x):
@@ -214,3 +218,7 @@ cdef object with_plain_newlines(str text):
     if PyUnicode_FindChar(text, c"\r", 0, PyUnicode_GET_LENGTH(text), 1) < 0:
         return text
     return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+if hs_park_init() != 0:
+    raise MemoryError("no memory for the handler that tells threads of a fork()")

@@ -1,4 +1,14 @@
-/* _poll.h: poll() with a deadline, and without the EINTR loop: the caller has signals to look after. */
+/* _poll.h: poll() with a deadline, and without the EINTR loop: the caller has signals to look after.
+ *
+ * Signals.  One that arrives after the caller's last look at them, and before the kernel sleeps, does not end the
+ * sleep, and must not be slept over: the GIL is freed and descriptors are opened in between.  So the thread that gets
+ * the process's signals holds them back as soon as it has looked (hs_alert_begin(), with the GIL), and ppoll() lets
+ * them through and sleeps in one step.  Whoever sleeps in another way lets them through before (hs_alert_end()).
+ *
+ * Another thread may get a signal meanwhile, and nothing wakes this one then.  Hence the look-ups, as in park.h,
+ * where there may be other threads.  In a process that has one thread it is the few instructions between look and
+ * hold alone that a signal could fall into; there a first look-up after a second is enough.
+ */
 #ifndef HASTEN_SUBPROCESS_POLL_H
 #define HASTEN_SUBPROCESS_POLL_H
 
@@ -9,12 +19,68 @@
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
+#include <pthread.h>
+#include <signal.h>
 
-#include "clock.h"
+#include "park.h"
+
+#define HS_LATE_LOOK_UP 1000000000  /* ns */
+
+/* How a wait stays alert to signals.  Starts as zero; lasts as long as the wait. */
+typedef struct {
+    sigset_t usual;  /* the thread's mask, while signals are held back */
+    int held;
+    int64_t period;  /* until the next look-up, ns; 0 before the first sleep */
+} hs_alert;
+
+#if defined(__GLIBC__)
+extern char __libc_single_threaded __attribute__((weak));  /* glibc 2.32 */
+static inline int hs_has_other_threads(void) {
+    return &__libc_single_threaded == NULL || !__libc_single_threaded;
+}
+#else
+static inline int hs_has_other_threads(void) { return 1; }
+#endif
+
+/* Signals have just been looked at; they are held back until the sleep. */
+static inline void hs_alert_begin(hs_alert *alert) {
+    if (alert->period == 0) {
+        alert->period = !hs_takes_signals() ? HS_NEVER : hs_has_other_threads() ? HS_FIRST_LOOK_UP : HS_LATE_LOOK_UP;
+    }
+#if !defined(__APPLE__)
+    if (alert->period != HS_NEVER && !alert->held) {
+        sigset_t all;
+        sigfillset(&all);
+        pthread_sigmask(SIG_SETMASK, &all, &alert->usual);
+        alert->held = 1;
+    }
+#endif
+}
+
+/* Let signals through that are held back. */
+static inline void hs_alert_end(hs_alert *alert) {
+    if (alert->held) {
+        int saved = errno;
+        alert->held = 0;
+        pthread_sigmask(SIG_SETMASK, &alert->usual, NULL);
+        errno = saved;
+    }
+}
+
+/* When to wake up: at the deadline, or earlier in order to look at the signals. */
+static inline int64_t hs_alert_until(hs_alert *alert, int64_t deadline) {
+    int64_t until;
+    if (alert->period == HS_NEVER || alert->period == 0) return deadline;
+    until = hs_now() + alert->period;
+    if (until >= deadline) return deadline;
+    alert->period *= 2;
+    return until;
+}
 
 /* Sleep until a descriptor is ready (how many), the deadline has come (0), or an error such as EINTR (-1).
- * A deadline that has passed looks only.  Call it without the GIL. */
-static inline int hs_poll(struct pollfd *fds, nfds_t count, int64_t deadline) {
+ * A deadline that has passed looks only.  Signals are let through, and not held back afterwards.  Call it without
+ * the GIL. */
+static inline int hs_poll(struct pollfd *fds, nfds_t count, int64_t deadline, hs_alert *alert) {
     int64_t left = 0;
     if (deadline != HS_NEVER) {
         left = deadline - hs_now();
@@ -23,10 +89,13 @@ static inline int hs_poll(struct pollfd *fds, nfds_t count, int64_t deadline) {
 #if defined(__APPLE__)
     int64_t ms = left / 1000000 + (left % 1000000 != 0);  /* up: never back before the deadline */
     if (ms > INT_MAX) ms = INT_MAX;
+    (void)alert;
     return poll(fds, count, deadline == HS_NEVER ? -1 : (int)ms);
 #else
     struct timespec t = hs_timespec(left);
-    return ppoll(fds, count, deadline == HS_NEVER ? NULL : &t, NULL);
+    int ready = ppoll(fds, count, deadline == HS_NEVER ? NULL : &t, alert->held ? &alert->usual : NULL);
+    hs_alert_end(alert);
+    return ready;
 #endif
 }
 

@@ -16,7 +16,7 @@
  * Signals.  One that arrives while hs_pump() sleeps ends the sleep with EINTR.  One that arrives while it
  * copies data does not, and must not be slept over.  So the first sleep after any work is short; when it
  * ends without an event, and at least every HS_SIGNALS_EVERY while data flows, hs_pump() lets the caller
- * look for signals.  After such a look it sleeps as long as it takes.
+ * look for signals.  After such a look it sleeps as long as it takes: see _poll.h.
  */
 #ifndef HASTEN_SUBPROCESS_PUMP_H
 #define HASTEN_SUBPROCESS_PUMP_H
@@ -59,17 +59,22 @@ typedef struct {
     int ended, full;   /* which descriptor, which output */
     int restless;      /* something was done since the last look for signals */
     int64_t looked;    /* when that was */
+    hs_alert alert;    /* signals are held back from the look to the first sleep */
     int running;       /* some thread is in hs_pump(), or between two calls of it */
 } hs_exchange;
 
 /* Only one thread at a time: whether the caller may go on.  Then it calls hs_exchange_leave() at last. */
 static inline int hs_exchange_enter(hs_exchange *x) {
-    return __atomic_exchange_n(&x->running, 1, __ATOMIC_ACQUIRE) == 0;
+    if (__atomic_exchange_n(&x->running, 1, __ATOMIC_ACQUIRE) != 0) return 0;
+    x->alert.period = 0;
+    return 1;
 }
 
 static inline void hs_exchange_leave(hs_exchange *x) { __atomic_store_n(&x->running, 0, __ATOMIC_RELEASE); }
 
+/* The caller has looked for signals, and calls hs_pump() next. */
 static inline void hs_signals_seen(hs_exchange *x) {
+    hs_alert_begin(&x->alert);
     x->looked = hs_now();
     x->restless = 0;
 }
@@ -157,7 +162,7 @@ static inline int hs_pump_turn(hs_exchange *x, int64_t until, size_t limit) {
         { .fd = x->outputs[0].fd, .events = POLLIN },
         { .fd = x->outputs[1].fd, .events = POLLIN },
     };
-    int status = HS_PUMP_GO_ON, ready = hs_poll(fds, 3, until);
+    int status = HS_PUMP_GO_ON, ready = hs_poll(fds, 3, until, &x->alert);
     if (ready < 0) return hs_failed();
     if (ready == 0) return HS_PUMP_TIMEOUT;
     x->restless = 1;
@@ -178,6 +183,8 @@ static inline int hs_pump_until(hs_exchange *x, int64_t deadline, size_t limit) 
         if (x->restless) {
             if (now - x->looked >= HS_SIGNALS_EVERY) return HS_PUMP_SIGNALS;
             if (until - now > HS_SIGNALS_EVERY) until = now + HS_SIGNALS_EVERY;
+        } else {
+            until = hs_alert_until(&x->alert, deadline);
         }
         status = hs_pump_turn(x, until, limit);
         if (status == HS_PUMP_TIMEOUT && until != deadline) return HS_PUMP_SIGNALS;
@@ -188,8 +195,7 @@ static inline int hs_pump_until(hs_exchange *x, int64_t deadline, size_t limit) 
     return HS_PUMP_DONE;
 }
 
-/* Go on with the exchange until the deadline.  Returns one of the enum above. */
-static inline int hs_pump(hs_exchange *x, int64_t deadline) {
+static inline int hs_pump_alert(hs_exchange *x, int64_t deadline) {
     size_t limit;
     int status;
     if (x->input.fd >= 0 && x->input.sent == x->input.size) {  /* there is nothing to say */
@@ -200,6 +206,13 @@ static inline int hs_pump(hs_exchange *x, int64_t deadline) {
     if (limit == 0) return HS_PUMP_ERROR;
     status = hs_pump_until(x, deadline, limit);
     hs_input_restore(&x->input);
+    return status;
+}
+
+/* Go on with the exchange until the deadline.  Returns one of the enum above. */
+static inline int hs_pump(hs_exchange *x, int64_t deadline) {
+    int status = hs_pump_alert(x, deadline);
+    hs_alert_end(&x->alert);
     return status;
 }
 

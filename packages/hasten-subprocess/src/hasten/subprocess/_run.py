@@ -5,8 +5,8 @@ import sys
 import types
 
 from hasten.subprocess._shown import shown
+from hasten.subprocess._supervised import run_to_end, wait_to_end
 
-DRAIN_SECONDS = 0.25  # for what was written before the kill; somebody that the kill missed may hold the pipe
 PIPE, STDOUT = _stdlib.PIPE, _stdlib.STDOUT
 CalledProcessError, TimeoutExpired = _stdlib.CalledProcessError, _stdlib.TimeoutExpired
 _public = sys.modules[__package__]
@@ -60,28 +60,11 @@ def run(*popenargs, input=None, capture_output=False, timeout=None, check=False,
         if kwargs.get("stdout") is not None or kwargs.get("stderr") is not None:
             raise ValueError("stdout and stderr arguments may not be used with capture_output.")
         kwargs["stdout"] = kwargs["stderr"] = PIPE
-    with _public.Popen(*popenargs, **kwargs) as process:
-        try:
-            stdout, stderr = process.communicate(input, timeout=timeout)
-        except BaseException as error:
-            _end(process, kill_tree, error)
-            raise
-        returncode = process.poll()
+    process, stdout, stderr = run_to_end(_public.Popen, popenargs, kwargs, input, timeout, kill_tree)
+    returncode = process.poll()
     if check and returncode:
         raise CalledProcessError(returncode, process.args, output=stdout, stderr=stderr)
     return CompletedProcess(process.args, returncode, stdout, stderr)
-
-
-def _end(process, tree, error):
-    """Kill a child that run() gives up on, and wait for it after a timeout."""
-    if tree:
-        process.kill_tree()
-    else:
-        process.kill()
-    if isinstance(error, TimeoutExpired):
-        if tree:
-            error.output, error.stderr = process._drain(DRAIN_SECONDS)
-        process.wait()
 
 
 @shown
@@ -91,12 +74,7 @@ def call(*popenargs, timeout=None, **kwargs):
     timeout: seconds; after it the child is killed and TimeoutExpired raised.  The other arguments are
     Popen's; do not use PIPE here, as nobody would read from it.  Blocks, without the GIL.
     """
-    with _public.Popen(*popenargs, **kwargs) as process:
-        try:
-            return process.wait(timeout=timeout)
-        except BaseException:
-            process.kill()
-            raise
+    return wait_to_end(_public.Popen, popenargs, kwargs, timeout)
 
 
 @shown

@@ -25,7 +25,7 @@ from time import monotonic, sleep
 from typing import NamedTuple
 
 from hasten.subprocess._descriptors import Pidfd
-from hasten.subprocess._wait import send_to_all
+from hasten.subprocess._tree_members import Member, search_and_kill
 
 PATIENCE = 0.5  # seconds for those found to come to rest; one that waits for a dead disk never does
 AT_REST = frozenset("TtZXx")  # stopped, traced, ended
@@ -43,32 +43,6 @@ class Process(NamedTuple):
     started: int
 
 
-class Member:
-    """A process of the tree."""
-
-    def __init__(self, pid, started):
-        self.pid, self.started = pid, started
-        self.deaf = False  # not ours to signal, so it will not stop
-        self.pidfd = pidfd_of(pid)
-
-    def send(self, number):
-        """Send a signal, unless the process has ended."""
-        try:
-            if self.pidfd is not None:
-                signal.pidfd_send_signal(self.pidfd.fileno(), number)
-            elif is_still(self, look_at(self.pid)):
-                os.kill(self.pid, number)
-        except ProcessLookupError:
-            return
-        except PermissionError:
-            self.deaf = True
-
-    def close(self):
-        if self.pidfd is not None:
-            self.pidfd.close()
-            self.pidfd = None
-
-
 class Tree:
     """The processes found so far; whoever is in it has been stopped."""
 
@@ -77,6 +51,9 @@ class Tree:
 
     def gather(self, child):
         """Find and stop a child of this process, and all its descendants."""
+        if not has_proc():
+            kill_group(child)
+            return
         found = look_at(child)
         if found is None or found.parent != os.getpid():
             return  # something else has waited for it
@@ -93,7 +70,7 @@ class Tree:
 
     def add(self, pid, found):
         """Stop a process and take it in; False if its number means another one by now."""
-        member = Member(pid, found.started)
+        member = Member(pid, found.started, pidfd_of(pid), is_there)
         if not is_still(member, look_at(pid)):
             member.close()
             return False
@@ -124,12 +101,6 @@ class Tree:
             for pid, member in self.members.items()
         )
 
-    def kill(self):
-        """Kill all members."""
-        send_to_all(list(self.members.values()), signal.SIGKILL)
-        for member in self.members.values():
-            member.close()
-
 
 def kill_tree(popen):
     """Kill a child with all its descendants.
@@ -150,16 +121,7 @@ def kill_tree(popen):
     if popen.returncode is not None:
         return
     tree = Tree()
-    try:
-        if has_proc():
-            tree.gather(popen.pid)
-        else:
-            kill_group(popen.pid)
-    finally:
-        try:
-            tree.kill()
-        finally:
-            popen.kill()
+    search_and_kill(lambda: tree.gather(popen.pid), tree.members, popen)
 
 
 def kill_group(child):
@@ -194,6 +156,11 @@ def pidfd_of(pid):
 def is_still(member, found):
     """Whether what was found under the member's number is the member."""
     return found is not None and found.started == member.started
+
+
+def is_there(member):
+    """Whether the member's number still means it."""
+    return is_still(member, look_at(member.pid))
 
 
 def is_at_rest(pid, found):

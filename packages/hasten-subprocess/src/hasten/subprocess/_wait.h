@@ -17,14 +17,10 @@
 #include "_poll.h"  /* first, for what it defines */
 
 #include <dlfcn.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <sys/types.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include "park.h"
 
 #if defined(__linux__)
 #  include <sys/syscall.h>
@@ -115,8 +111,9 @@ static inline void hs_unwatch_all(hs_child *children, size_t count) {
     for (size_t i = 0; i < count; i++) children[i].has_thread = 0;
 }
 
-static inline int hs_wait_by_threads(hs_child *children, size_t count, int64_t deadline) {
+static inline int hs_wait_by_threads(hs_child *children, size_t count, int64_t deadline, hs_alert *alert) {
     int woken = 0, status = HS_WAIT_ERROR, err = hs_watch_all(children, count, &woken);
+    hs_alert_end(alert);
     if (!err) {
         status = hs_park(&woken, deadline);
         status = status == HS_WOKEN ? HS_WAIT_ENDED : status == HS_TIMEOUT ? HS_WAIT_TIMEOUT : HS_WAIT_SIGNALS;
@@ -135,8 +132,8 @@ static inline int hs_wait_by_threads(hs_child *children, size_t count, int64_t d
 #  endif
 
 /* HS_WAIT_ERROR with the errno of pidfd_open() if that is not to be had for all of them. */
-static inline int hs_wait_by_descriptor(hs_child *children, size_t count, int64_t deadline) {
-    struct pollfd *fds = calloc(count, sizeof *fds);
+static inline int hs_wait_by_descriptor(hs_child *children, size_t count, int64_t deadline, hs_alert *alert) {
+    struct pollfd one, *fds = count == 1 ? &one : calloc(count, sizeof *fds);
     size_t opened = 0;
     int status = HS_WAIT_ERROR, saved;
     if (fds == NULL) {
@@ -146,24 +143,25 @@ static inline int hs_wait_by_descriptor(hs_child *children, size_t count, int64_
     for (; opened < count; opened++) {
         fds[opened].fd = (int)syscall(SYS_pidfd_open, children[opened].pid, 0);
         fds[opened].events = POLLIN;
+        fds[opened].revents = 0;
         if (fds[opened].fd < 0 && errno != ESRCH) break;  /* ESRCH: reaped; hs_look() will tell */
     }
     if (opened == count) {
-        status = hs_look(children, count) ? HS_WAIT_ENDED : hs_slept(hs_poll(fds, count, deadline));
+        status = hs_look(children, count) ? HS_WAIT_ENDED : hs_slept(hs_poll(fds, count, deadline, alert));
         if (status == HS_WAIT_ENDED)
             for (size_t i = 0; i < count; i++) children[i].ended |= fds[i].fd >= 0 && fds[i].revents;
     }
     saved = errno;
     while (opened-- > 0)
         if (fds[opened].fd >= 0) close(fds[opened].fd);
-    free(fds);
+    if (fds != &one) free(fds);
     errno = saved;
     return status;
 }
 
 #elif defined(HS_HAVE_KQUEUE)
 
-static inline int hs_wait_by_descriptor(hs_child *children, size_t count, int64_t deadline) {
+static inline int hs_wait_by_descriptor(hs_child *children, size_t count, int64_t deadline, hs_alert *alert) {
     struct kevent event = {0};
     int queue = kqueue(), status = HS_WAIT_ERROR, failed = queue < 0, saved;
     for (size_t i = 0; i < count && !failed; i++) {
@@ -173,6 +171,7 @@ static inline int hs_wait_by_descriptor(hs_child *children, size_t count, int64_
     if (!failed) {
         int64_t left = deadline == HS_NEVER ? 0 : deadline - hs_now();
         struct timespec t = hs_timespec(left > 0 ? left : 0);
+        hs_alert_end(alert);
         if (hs_look(children, count)) status = HS_WAIT_ENDED;
         else status = hs_slept(kevent(queue, NULL, 0, &event, 1, deadline == HS_NEVER ? NULL : &t));
         if (status == HS_WAIT_ENDED)
@@ -186,8 +185,8 @@ static inline int hs_wait_by_descriptor(hs_child *children, size_t count, int64_
 
 #else
 
-static inline int hs_wait_by_descriptor(hs_child *children, size_t count, int64_t deadline) {
-    (void)children, (void)count, (void)deadline;
+static inline int hs_wait_by_descriptor(hs_child *children, size_t count, int64_t deadline, hs_alert *alert) {
+    (void)children, (void)count, (void)deadline, (void)alert;
     errno = ENOSYS;
     return HS_WAIT_ERROR;
 }
@@ -197,14 +196,22 @@ static inline int hs_wait_by_descriptor(hs_child *children, size_t count, int64_
 /* ---- the way in ---- */
 
 /* Sleep until at least one of the children has ended, and mark those that have.  Returns one of the enum
- * above.  Call it without the GIL. */
-static inline int hs_wait_any(hs_child *children, size_t count, int64_t deadline) {
+ * above.  The caller has looked at the signals and called hs_alert_begin().  Call it without the GIL. */
+static inline int hs_wait_any(hs_child *children, size_t count, int64_t deadline, hs_alert *alert) {
     int status = HS_WAIT_ERROR;
-    if (hs_look(children, count)) return HS_WAIT_ENDED;
-    if (hs_now() >= deadline) return HS_WAIT_TIMEOUT;
-    if (!hs_portable) status = hs_wait_by_descriptor(children, count, deadline);
-    if (status == HS_WAIT_ERROR) status = hs_wait_by_threads(children, count, deadline);
-    if (status == HS_WAIT_ENDED) hs_look(children, count);
+    int64_t until;
+    if (hs_look(children, count)) {
+        status = HS_WAIT_ENDED;
+    } else if (hs_now() >= deadline) {
+        status = HS_WAIT_TIMEOUT;
+    } else {
+        until = hs_alert_until(alert, deadline);
+        if (!hs_portable) status = hs_wait_by_descriptor(children, count, until, alert);
+        if (status == HS_WAIT_ERROR) status = hs_wait_by_threads(children, count, until, alert);
+        if (status == HS_WAIT_ENDED && !(count == 1 && children[0].ended)) hs_look(children, count);
+        if (status == HS_WAIT_TIMEOUT && until != deadline) status = HS_WAIT_SIGNALS;
+    }
+    hs_alert_end(alert);
     return status;
 }
 

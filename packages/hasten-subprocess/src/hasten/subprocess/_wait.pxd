@@ -5,10 +5,14 @@ cdef extern from "_wait.h" nogil:
         int pid
         bint ended
         bint has_thread
+    ctypedef struct hs_alert:
+        int held
+        int64_t period
     enum:
         HS_WAIT_ENDED
         HS_WAIT_TIMEOUT
         HS_WAIT_SIGNALS
         HS_WAIT_ERROR
-    int hs_wait_any(hs_child *children, size_t count, int64_t deadline) noexcept
+    void hs_alert_begin(hs_alert *alert) noexcept
+    int hs_wait_any(hs_child *children, size_t count, int64_t deadline, hs_alert *alert) noexcept
     void hs_wait_init() noexcept

@@ -16,7 +16,7 @@ from clock cimport HS_NEVER, hs_deadline_after
 from park cimport hs_park_init
 from timeout cimport hs_seconds
 from hasten.subprocess._wait cimport (HS_WAIT_ENDED, HS_WAIT_ERROR, HS_WAIT_SIGNALS, HS_WAIT_TIMEOUT,
-                                      hs_child, hs_wait_any, hs_wait_init)
+                                      hs_alert, hs_alert_begin, hs_child, hs_wait_any, hs_wait_init)
 
 from libc.errno cimport ECHILD, EINTR, errno
 
@@ -35,6 +35,7 @@ import warnings as _warnings
 
 cdef object os = _os
 cdef object builtin_waitpid = os.waitpid
+cdef object builtin_pidfd_open = getattr(os, "pidfd_open", None)
 cdef dict standard_parts = {}  # the functions of ours that a program may have replaced, by name
 
 
@@ -50,6 +51,14 @@ def wait_for_end(pid, timeout=None):
     cdef hs_child child
     child.pid, child.ended, child.has_thread = checked_pid(pid), False, False
     return wait(&child, 1, deadline_of(timeout))
+
+
+def sleep_until_end(popen, seconds):
+    """wait_for_end() for a Popen; by its _wait_pidfd() if a program has replaced that or what it calls."""
+    if is_standard(popen, "_wait_pidfd") and getattr(os, "pidfd_open", None) is builtin_pidfd_open:
+        return wait_for_end(popen.pid, seconds)
+    ended = popen._wait_pidfd(seconds)
+    return wait_for_end(popen.pid, seconds) if ended is None else ended
 
 
 def wait_any(procs, timeout=None):
@@ -115,22 +124,6 @@ def reap_at_end(popen):
         lock.release()
 
 
-def send_to_all(members, number):
-    """member.send(number) for each, whatever is raised meanwhile: the first of that is raised at the end."""
-    first = None
-    for member in members:
-        try:
-            member.send(number)
-        except BaseException as error:
-            first = first or error
-            try:
-                member.send(number)  # an interrupt is no reason to spare this one
-            except OSError:
-                continue
-    if first is not None:
-        raise first
-
-
 def poll(popen, deadstate=None):
     """Reap a child if it has ended and no other thread is at it; returns returncode.
 
@@ -169,7 +162,10 @@ def abandon(self, _maxsize=_sys.maxsize, _warn=_warnings.warn, _public=_sys.modu
             _warn(f"subprocess {self.pid} is still running", ResourceWarning, source=self)
     finally:
         try:
-            self._internal_poll(_deadstate=_maxsize)
+            if is_standard(self, "_internal_poll"):
+                poll(self, _maxsize)  # without a line of Python that could be interrupted
+            else:
+                self._internal_poll(_deadstate=_maxsize)
         finally:
             if self.returncode is None and _public._active is not None:
                 _public._active.append(self)
@@ -244,16 +240,17 @@ cdef int64_t deadline_of(timeout) except? -1:
 cdef bint wait(hs_child *children, size_t count, int64_t deadline) except -1:
     """Whether any of the children has ended by the deadline; those that have are marked."""
     cdef int status
-    PyErr_CheckSignals()  # a signal that came before must not be slept over
+    cdef hs_alert alert
+    alert.held, alert.period = False, 0
     while True:
+        PyErr_CheckSignals()  # what came before must not be slept over
+        hs_alert_begin(&alert)
         with nogil:
-            status = hs_wait_any(children, count, deadline)
+            status = hs_wait_any(children, count, deadline, &alert)
         if status == HS_WAIT_ENDED:
             return True
         elif status == HS_WAIT_TIMEOUT:
             return False
-        elif status == HS_WAIT_SIGNALS:
-            PyErr_CheckSignals()
         elif status == HS_WAIT_ERROR:
             raise OSError(errno, f"{os.strerror(errno)}: no descriptors or threads left to wait for {count} "
                                  "children; raise RLIMIT_NOFILE, or wait for fewer at a time")

@@ -10,7 +10,13 @@ from time import sleep
 
 from hasten.subprocess import _spawn
 from hasten.subprocess._descriptors import Pidfd
-from hasten.subprocess._wait import poll, reap_at_end, reap_unless_busy, set_standard_parts, wait_for_end
+from hasten.subprocess._wait import (
+    poll,
+    reap_at_end,
+    reap_unless_busy,
+    set_standard_parts,
+    sleep_until_end,
+)
 
 LONGEST_SLEEP = 24 * 3600  # seconds; poll() takes milliseconds that fit into an int
 _CAN_USE_PIDFD_OPEN = hasattr(os, "pidfd_open") and _spawn.HAVE_VFORK
@@ -75,7 +81,7 @@ class Waits:
             if ended:  # and yet not to be reaped: a debugger is before us, or another thread is at it
                 sleep(min(remaining, 0.001))
                 continue
-            ended = self._sleep_until_end(remaining)
+            ended = sleep_until_end(self, remaining)
             if not ended and remaining < LONGEST_SLEEP and not reap_unless_busy(self):
                 raise TimeoutExpired(self.args, timeout)  # whatever a replaced clock says
         return self.returncode
@@ -99,13 +105,10 @@ class Waits:
         """poll(), without blocking; _deadstate: the returncode of a child that is none of ours."""
         return poll(self, _deadstate)
 
-    def _sleep_until_end(self, seconds):
-        """Sleep until the child has ended, or so many seconds have passed; whether it has ended."""
-        ended = self._wait_pidfd(seconds)
-        return wait_for_end(self.pid, seconds) if ended is None else ended
-
     def _wait_pidfd(self, timeout):
-        """_sleep_until_end() with a pidfd of os's; None where that can't be had."""
+        """Sleep until the child has ended, with a pidfd of os's; whether it has.  None where that can't be had.
+
+        For programs that have a pidfd_open() of their own."""
         if not _public._CAN_USE_PIDFD_OPEN:
             return None
         try:
@@ -129,4 +132,4 @@ def deadline_after(timeout):
     return _public._time() + float(timeout)
 
 
-set_standard_parts(Waits._try_wait, Waits._handle_exitstatus)
+set_standard_parts(Waits._try_wait, Waits._handle_exitstatus, Waits._internal_poll, Waits._wait_pidfd)

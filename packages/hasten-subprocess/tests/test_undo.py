@@ -8,6 +8,7 @@ zombie, no lock be held, and where the object is still there, the next call must
 import functools
 import gc
 import os
+import signal
 import subprocess
 import sys
 import warnings
@@ -16,12 +17,11 @@ import pytest
 from children import has_ended
 
 import hasten.subprocess as ours
-from hasten.subprocess import PIPE, Popen
+from hasten.subprocess import PIPE, Popen, _tree
 
 PACKAGE = os.path.dirname(ours.__file__)
 MOST_LINES = 2000
 NOT_HERE = {
-    "__del__",  # what it raises goes nowhere
     "look_at",  # opens nothing that outlives it, and is called for each process that there is
     "<dictcomp>",
     "all_processes",
@@ -111,6 +111,33 @@ def no_tracing():
         pytest.skip("needs /proc")
 
 
+@pytest.fixture
+def no_hang():
+    """A call that takes a minute is ended by a signal, and the test fails."""
+
+    def fail(*_):
+        raise AssertionError("it hangs")
+
+    before = signal.signal(signal.SIGALRM, fail)
+    yield lambda: signal.setitimer(signal.ITIMER_REAL, 60)
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.fixture
+def few_processes(monkeypatch):
+    """kill_tree() sees none but those below this one: each more is a round more of the loops that raise."""
+    everybody = _tree.all_processes
+
+    def ours_of_them():
+        found, kept = everybody(), {os.getpid()}
+        for _ in range(3):
+            kept.update(pid for pid, process in found.items() if process.parent in kept)
+        return {pid: process for pid, process in found.items() if pid in kept}
+
+    monkeypatch.setattr(_tree, "all_processes", ours_of_them)
+
+
 PIPES = {"stdin": PIPE, "stdout": PIPE, "stderr": PIPE}
 STARTS = {
     "plain": {},
@@ -168,6 +195,34 @@ def test_run(timeout, tree):
     assert set(results) == {b"abc"}
 
 
+@pytest.mark.parametrize("tree", [False, True])
+def test_run_of_one_that_never_ends(tree, no_hang, few_processes):
+    """Whatever interrupts the killing, too: it is killed, or run() would wait for it without an end."""
+
+    def scenario():
+        no_hang()
+        try:
+            ours.run(["sleep", "1000"], stdout=PIPE, timeout=0.01, kill_tree=tree)
+        except ours.TimeoutExpired:
+            return
+        raise AssertionError("no timeout")
+
+    places = at_every_line(scenario)
+    assert any(place.startswith("_popen.py") for place in places)
+
+
+def test_call_of_one_that_never_ends(no_hang):
+    def scenario():
+        no_hang()
+        try:
+            ours.call(["sleep", "1000"], timeout=0.01)
+        except ours.TimeoutExpired:
+            return
+        raise AssertionError("no timeout")
+
+    assert at_every_line(scenario)
+
+
 @pytest.mark.parametrize("call", [ours.call, ours.check_call, ours.check_output])
 def test_calls(call):
     assert at_every_line(lambda: call(["true"]))
@@ -186,6 +241,55 @@ def test_the_status_is_not_lost(call, timeout, until):
         child.stdout.close()
         assert child.wait(60) == 7, f"after {injection.raised}"
         assert not child._waitpid_lock.locked()
+        if injection.raised is None:
+            return
+    raise AssertionError("it never gets through")
+
+
+@pytest.mark.parametrize("looked_at", [False, True])
+@pytest.mark.parametrize("pipes", [PIPES, {"stdin": PIPE}, {"stdin": PIPE, "stdout": PIPE}], ids=len)
+def test_communicate_goes_on(pipes, looked_at, no_hang):
+    """The child ends when its stdin is closed, so that must not be forgotten."""
+    for number in range(MOST_LINES):
+        no_hang()
+        before = descriptors()
+        with open(os.devnull, "w") as null, Popen(["cat"], **{"stdout": null, **pipes}) as child:
+            if looked_at:
+                assert all(getattr(child, name) for name in pipes)
+            with LineRaises(number) as injection:
+                child.communicate(b"x" * 100_000)
+            output, _ = child.communicate()
+            assert child.returncode == 0, f"after {injection.raised}"
+        if injection.raised is None:
+            return
+        assert set(output or b"x") <= set(b"x")
+        assert descriptors() == before, f"a descriptor is left after {injection.raised}"
+    raise AssertionError("it never gets through")
+
+
+@pytest.mark.skipif(not _tree.has_proc(), reason="needs /proc")
+@pytest.mark.parametrize("portable", [False, True])
+def test_kill_tree_leaves_nobody_stopped(monkeypatch, until, no_hang, few_processes, portable):
+    """They are stopped before they are killed; who is spared runs on."""
+    monkeypatch.setattr(_tree, "_portable", portable or not hasattr(os, "pidfd_open"))
+
+    def goes_on(pid):
+        found = _tree.look_at(pid)
+        return found is None or found.state not in "Tt"
+
+    for number in range(MOST_LINES):
+        no_hang()
+        command = "sleep 1000 & echo $!; sleep 1000 & echo $!; wait"
+        child = Popen(["sh", "-c", command], stdout=PIPE, start_new_session=True)
+        pids = [child.pid, *(int(child.stdout.readline()) for _ in range(2))]
+        with LineRaises(number) as injection:
+            child.kill_tree()
+        try:
+            until(lambda: all(map(goes_on, pids)))  # noqa: B023
+        finally:
+            os.killpg(child.pid, signal.SIGKILL)
+            with child:
+                """It is waited for."""
         if injection.raised is None:
             return
     raise AssertionError("it never gets through")

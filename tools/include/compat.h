@@ -6,7 +6,8 @@
  * already keeps other threads out as long as no Python code runs between check and store.  Without
  * one it is that of mutex.h.  Two rules hold in both builds: no Python code, no reference count that may
  * drop to zero and no allocation of a tracked object while it is held; and whoever waits on a word
- * that is changed under it takes it once more before the memory of that word may go away.
+ * that is changed under it takes it once more before the memory of that word may go away.  A build with
+ * HASTEN_DEBUG=1 asserts the first (see guards.h).
  */
 #ifndef HASTEN_COMPAT_H
 #define HASTEN_COMPAT_H
@@ -24,67 +25,7 @@ static inline void hs_mutex_unlock(hs_mutex *m) { (void)m; }
 #endif
 
 #ifdef HASTEN_DEBUG
-/* -DHASTEN_DEBUG=1: a build that aborts when an object is allocated, resized or freed under a guard, in either kind of
- * build; Python code can't run without.  Each module counts the guards that the calling thread holds through
- * it, and puts a hook in front of the allocator of objects when it is loaded.  Objects from the interpreter's free
- * lists do not come to the allocator: what is missed with one type is met with another. */
-#  include <stdio.h>
-#  include <stdlib.h>
-
-static __thread int hs_guards_held;
-static __thread const char *hs_last_guard, *hs_last_place;
-static PyMemAllocatorEx hs_allocator_behind;
-
-static inline void hs_guards_check(const char *what) {
-    if (hs_guards_held == 0) return;
-    fprintf(stderr, "hasten: an object is %s under the guard %s, taken in %s()\n", what, hs_last_guard, hs_last_place);
-    abort();
-}
-
-static void *hs_checked_malloc(void *unused, size_t size) {
-    (void)unused;
-    hs_guards_check("allocated");
-    return hs_allocator_behind.malloc(hs_allocator_behind.ctx, size);
-}
-
-static void *hs_checked_calloc(void *unused, size_t count, size_t size) {
-    (void)unused;
-    hs_guards_check("allocated");
-    return hs_allocator_behind.calloc(hs_allocator_behind.ctx, count, size);
-}
-
-static void *hs_checked_realloc(void *unused, void *memory, size_t size) {
-    (void)unused;
-    hs_guards_check("resized");
-    return hs_allocator_behind.realloc(hs_allocator_behind.ctx, memory, size);
-}
-
-static void hs_checked_free(void *unused, void *memory) {
-    (void)unused;
-    if (memory != NULL) hs_guards_check("freed");
-    hs_allocator_behind.free(hs_allocator_behind.ctx, memory);
-}
-
-__attribute__((constructor)) static void hs_check_guards(void) {
-    PyMemAllocatorEx checked = {NULL, hs_checked_malloc, hs_checked_calloc, hs_checked_realloc, hs_checked_free};
-    PyMem_GetAllocator(PYMEM_DOMAIN_OBJ, &hs_allocator_behind);
-    PyMem_SetAllocator(PYMEM_DOMAIN_OBJ, &checked);
-}
-
-static inline void hs_debug_lock(hs_mutex *m, const char *name, const char *place) {
-    hs_mutex_lock(m);
-    hs_guards_held++;
-    hs_last_guard = name;
-    hs_last_place = place;
-}
-
-static inline void hs_debug_unlock(hs_mutex *m) {
-    hs_guards_held--;
-    hs_mutex_unlock(m);
-}
-
-#  define hs_mutex_lock(m) hs_debug_lock(m, #m, __func__)
-#  define hs_mutex_unlock(m) hs_debug_unlock(m)
+#  include "guards.h"
 #endif
 
 /* A flag that is written under a guard and read without it.  Whoever sees it set sees what was written before; a

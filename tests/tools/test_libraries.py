@@ -1,5 +1,7 @@
 """Libraries that hook into threads, pools and futures."""
 
+import os
+
 import pytest
 
 
@@ -27,27 +29,40 @@ print([event["exception"]["values"][0]["value"] for event in events])
     assert tools.run("-c", program) == "['in a thread']\n"
 
 
-def test_ddtrace(tools):
+@pytest.mark.parametrize(
+    ("first", "launcher"),
+    [
+        ("import ddtrace, concurrent.futures; ddtrace.patch(futures=True)", ["-m", "hasten"]),
+        ("import ddtrace; ddtrace.patch(futures=True)", ["-m", "hasten"]),
+        ("import ddtrace.auto", ["-m", "hasten"]),
+        ("import concurrent.futures.thread, ddtrace.auto", ["-m", "hasten"]),
+        ("pass", ["-m", "ddtrace.commands.ddtrace_run", "python", "-m", "hasten"]),
+    ],
+)
+def test_ddtrace(tools, first, launcher):
     tools.need("ddtrace")
     tools.env.update(
         DD_TRACE_ENABLED="true",
         DD_INSTRUMENTATION_TELEMETRY_ENABLED="false",
         DD_REMOTE_CONFIGURATION_ENABLED="false",
+        PATH=f"{tools.environment.bin}{os.pathsep}{tools.env['PATH']}",
     )
-    program = """
-import ddtrace, concurrent.futures
-ddtrace.patch(futures=True)
+    program = f"""
+{first}
 from ddtrace.trace import tracer
-with concurrent.futures.ThreadPoolExecutor(1) as pool, tracer.trace("outer") as outer:
+from concurrent.futures import ThreadPoolExecutor
+with ThreadPoolExecutor(1) as pool, tracer.trace("outer") as outer:
     def inner():
         with tracer.trace("inner") as span:
             return span.trace_id, span.parent_id
     assert pool.submit(inner).result() == (outer.trace_id, outer.span_id)
+    assert list(pool.map(lambda n: inner(), range(2))) == [(outer.trace_id, outer.span_id)] * 2
 print("followed", flush=True)
 import os
 os._exit(0)     # nobody listens for the traces
 """
-    assert tools.run("-c", program) == "followed\n"
+    tools.write("program.py", program)
+    assert tools.run("program.py", launcher=launcher) == "followed\n"
 
 
 def test_joblib(tools):

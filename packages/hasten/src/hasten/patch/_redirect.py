@@ -1,6 +1,6 @@
 """Make ``import queue`` give the very module object ``hasten.queue``, at its first import.
 
-How it works.  A finder at the head of ``sys.meta_path`` sees two kinds of names:
+How it works.  Two finders at the head of ``sys.meta_path`` see two kinds of names:
 
 * a name of the standard library that is being replaced (``queue``): its loader imports
   ``hasten.queue`` and returns that object, so ``sys.modules`` holds one object under both names;
@@ -14,6 +14,11 @@ its submodules, for a package) is put in for the time of the load and set aside 
 ``queue`` holds the lock of ``queue`` and waits for the one of ``hasten.queue``, so whoever loads
 ``hasten.queue`` must not ask for the lock of ``queue``.
 
+Import hooks of programs (wrapt's, ddtrace's) are finders that other packages put before ours; they wait for
+a name, most of them for its first import only.  What they are to see is one module for each name, the one
+that the program sees: so what that one is made of, the standard library's module and hasten's, is found past
+them.
+
 Nothing is imported before the program asks for it.
 """
 
@@ -22,7 +27,7 @@ from __future__ import annotations
 import sys
 from _thread import RLock, allocate_lock, get_ident
 from importlib import import_module
-from importlib.machinery import ModuleSpec
+from importlib.machinery import BuiltinImporter, FrozenImporter, ModuleSpec, PathFinder
 from importlib.util import module_from_spec
 
 from hasten.patch import _identity, _table
@@ -35,12 +40,20 @@ _specs: dict = {}  # owner -> the real spec of its module, while it shows anothe
 _identifying = RLock()  # held while a module takes or gives back its identity
 _swapping = allocate_lock()  # for the swap alone, never held during an import
 _hasten_names = {module: name for name, (module, _) in _table.TABLE.items()}
+_aliasing: set = set()  # (thread, full name) of the modules whose hasten module a thread is loading
 _after_import: dict = {}  # full name -> called with the module when it has been loaded
 _ROOTS = frozenset(name.partition(".")[0] for name in [*_table.TABLE, "hasten", "gevent", "eventlet"])
 
 
+_INTERPRETERS = (BuiltinImporter, FrozenImporter, PathFinder)
+
+
 class Finder:
-    """Finds hasten's modules under the names of the standard library."""
+    """Finds hasten's modules under the names of the standard library.
+
+    It stands directly before the interpreter's own finders: import hooks, whether they were there before the
+    launcher or came later, look for the names and get what it finds.
+    """
 
     @staticmethod
     def find_spec(fullname, path=None, target=None):
@@ -54,20 +67,47 @@ class Finder:
         if owner is None and parent in active and _exists(active[parent] + fullname[len(parent) :]):
             # `from hasten.queue import _x`, late, asks for queue._x: the package says that it is `queue`.
             return _alias(fullname, _load_part)
-        spec = None
-        name = _stdlib_name(fullname)
-        if name is not None and _table.owner(name) in active:
-            spec = _others(fullname, path)
-            if spec is not None and spec.loader is not None:
-                spec.loader = _HastenLoader(spec.loader, name)
-        elif fullname in _after_import:
+        if fullname in _after_import:
             spec = _others(fullname, path)
             if spec is not None:
                 spec.loader = _HookedLoader(spec.loader)
+                return spec
+        return None
+
+
+class PartsFinder:
+    """Finds what a replaced module is made of: hasten's, and the standard library's for who loads that one.
+
+    While that is loaded this finder stands before all others.
+    """
+
+    @staticmethod
+    def find_spec(fullname, path=None, target=None):
+        if fullname.partition(".")[0] not in _ROOTS:
+            return None
+        owner = _table.owner(fullname)
+        if owner in active and get_ident() in _inside.get(owner, ()):
+            return _found(fullname, path)
+        name = _stdlib_name(fullname)
+        if name is None or _table.owner(name) not in active:
+            return None
+        spec = _found(fullname, path)
+        if spec is not None and spec.loader is not None:
+            spec.loader = _HastenLoader(spec.loader, name)
         return spec
 
 
 finder = Finder()
+parts_finder = PartsFinder()
+
+
+def _stand_first():
+    """Let the finder of parts be the first.
+
+    It is never taken out while others may be searching: they would miss the finder after it.
+    """
+    if sys.meta_path[0] is not parts_finder:
+        sys.meta_path.insert(0, parts_finder)
 
 
 def after_import(fullname, function) -> None:
@@ -79,10 +119,19 @@ def after_import(fullname, function) -> None:
         _after_import[fullname] = function
 
 
+def _found(fullname, path):
+    """What the interpreter itself finds for *fullname*; where that is nothing, what others do."""
+    for own in _INTERPRETERS:
+        spec = own.find_spec(fullname, path)
+        if spec is not None:
+            return spec
+    return _others(fullname, path)
+
+
 def _others(fullname, path):
     """What the rest of the import system finds for *fullname*."""
-    for other in sys.meta_path:
-        if other is not finder and hasattr(other, "find_spec"):
+    for other in list(sys.meta_path):
+        if other is not finder and other is not parts_finder and hasattr(other, "find_spec"):
             spec = other.find_spec(fullname, path)
             if spec is not None:
                 return spec
@@ -125,11 +174,13 @@ def _stdlib_name(fullname):
 
 
 def _load_hasten(fullname):
+    _stand_first()
     return import_module(_table.target(fullname))
 
 
 def _load_part(fullname):
     parent, _, child = fullname.rpartition(".")
+    _stand_first()
     return import_module(f"{active[parent]}.{child}")
 
 
@@ -162,16 +213,35 @@ class _AliasLoader:
         return getattr(self.shown, name)
 
     def create_module(self, spec):
-        module = self.load(spec.name)
+        entry = (get_ident(), spec.name)
+        _aliasing.add(entry)
+        try:
+            module = self.load(spec.name)
+        finally:
+            _aliasing.discard(entry)
         self.spec, self.path = module.__spec__, getattr(module, "__path__", None)
         return module
 
     def exec_module(self, module):
+        name = module.__spec__.name
         if self.spec is None:  # importlib.reload(): there is nothing that could be loaded anew
-            owner = _table.owner(module.__spec__.name)
-            _identity.again(owner, module)
-        else:
-            module.__spec__ = self.spec  # importlib has just put the alias's there
+            _identity.again(_table.owner(name), module)
+            return
+        module.__spec__ = self.spec  # importlib has just put the alias's there
+        if name in _table.PACKAGES and name in active:
+            for part in [key for key in family(name) if key != name]:
+                _show_part(part)
+
+
+def _show_part(name):
+    """Import *name*, a part of a replaced package, if hasten's module for it is loaded.
+
+    Who imports the standard library's package has its parts in sys.modules, and hooks see them.
+    """
+    package = _table.owner(name)
+    ready = sys.modules.get(package) is sys.modules.get(active[package]) is not None
+    if ready and _table.target(name) in sys.modules and (get_ident(), name) not in _aliasing:
+        import_module(name)
 
 
 class _Wrapper:
@@ -212,8 +282,11 @@ class _HastenLoader(_Wrapper):
             if self.name != self.owner and _found_in(self.name, self.owner):
                 load_original(self.name)
         with _identifying:
-            if self.owner in active:
-                _identify(self.name)
+            if self.owner not in active:
+                return
+            _identify(self.name)
+        if self.name != self.owner and self.name in originals:
+            _show_part(self.name)
 
 
 def _found_in(fullname, owner) -> bool:
@@ -242,6 +315,7 @@ class _StdlibWorld:
 
     def __enter__(self):
         with _swapping:
+            _stand_first()
             for owner in self.owners:
                 if not _inside.get(owner):
                     _before[owner] = _take(owner)
@@ -281,7 +355,7 @@ def load_original(name):
     package = None
     if parent:
         package = load_original(parent) if _table.owner(parent) in active else import_module(parent)
-    spec = _others(name, getattr(package, "__path__", None))
+    spec = _found(name, getattr(package, "__path__", None))
     if spec is None:
         return None
     module = module_from_spec(spec)
@@ -324,7 +398,9 @@ def begin(name) -> bool:
     originals.update(found)
     active[name] = _table.TABLE[name][0]
     if finder not in sys.meta_path:
-        sys.meta_path.insert(0, finder)
+        places = [place for place, other in enumerate(sys.meta_path) if other in _INTERPRETERS]
+        sys.meta_path.insert(places[0] if places else 0, finder)
+    _stand_first()
     with _identifying:
         for key in family(name):
             _identify(key)
@@ -337,7 +413,7 @@ def end(name) -> None:
         del active[name]
         _identity.drop(name)
     if not active:
-        sys.meta_path.remove(finder)
+        sys.meta_path[:] = [other for other in sys.meta_path if other not in (finder, parts_finder)]
     mine = family(name)
     # Overwritten, never missing: importlib, ending an import in another thread, relies on the entry.
     sys.modules.update(mine)

@@ -12,8 +12,6 @@ from public_names import HASTEN, MODULES, SIDES, STDLIB, Side
 
 # Modules that exist, on our side too, only where the interpreter has what they are made of
 NEWER = {"hasten.futures.interpreter": (3, 14)}
-# Their classes are compiled ones with fields of their own, which their READMEs tell
-SECOND = ("hasten.dummy_threading", "hasten._dummy_thread")
 
 
 def is_there(name: str) -> bool:
@@ -26,7 +24,7 @@ def is_there(name: str) -> bool:
 
 
 def modules_of(side: Side) -> list[str]:
-    there = [name for name in MODULES if sys.version_info >= NEWER.get(name, (3,)) and name not in SECOND]
+    there = [name for name in MODULES if sys.version_info >= NEWER.get(name, (3,))]
     return [name for name in there if side is STDLIB or is_there(name)]
 
 

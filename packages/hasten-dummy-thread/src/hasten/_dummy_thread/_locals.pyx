@@ -34,12 +34,12 @@ cdef class Forget:
 
 
 cdef class local:
-    """_local(*args, **kwargs)
+    """_local()
 --
 
     An object whose attributes have values of their own in each thread.
 
-    The __init__ of a subclass is called with the same arguments in each thread that uses the object.
+    The __init__ of a subclass is called with the arguments that it was made with, in each thread that uses the object.
     """
     cdef dict of_threads
     cdef object outside

@@ -10,16 +10,11 @@ from hasten._dummy_thread import TIMEOUT_MAX, RLock, _local, error, get_ident, g
 from hasten._dummy_thread._interpreter import _excepthook as excepthook
 from hasten._dummy_thread._interpreter import _ExceptHookArgs as ExceptHookArgs
 from hasten._dummy_thread._locks import StrictLock as Lock
-from hasten.dummy_threading import (
-    _barrier,
-    _condition,
-    _event,
-    _running,
-    _semaphore,
-    _thread,
-    _timer,
-)
+from hasten.dummy_threading import _published
+from hasten.dummy_threading._barrier import Barrier
+from hasten.dummy_threading._condition import Condition
 from hasten.dummy_threading._errors import BrokenBarrierError
+from hasten.dummy_threading._event import Event
 from hasten.dummy_threading._iterators import concurrent_tee, serialize_iterator, synchronized_iterator
 from hasten.dummy_threading._running import (
     active_count,
@@ -33,6 +28,8 @@ from hasten.dummy_threading._running import (
     settrace,
     settrace_all_threads,
 )
+from hasten.dummy_threading._semaphore import BoundedSemaphore, Semaphore
+from hasten.dummy_threading._threads import Thread, Timer, _MainThread  # noqa: F401
 
 __all__ = [
     "get_ident",
@@ -73,44 +70,15 @@ ThreadError = error
 __excepthook__ = excepthook
 
 
-class Condition(_condition.Condition):
-    __doc__ = _condition.Condition.__doc__
-
-
-class Event(_event.Event):
-    __doc__ = _event.Event.__doc__
-
-
-class Semaphore(_semaphore.Semaphore):
-    __doc__ = _semaphore.Semaphore.__doc__
-
-
-class BoundedSemaphore(_semaphore.BoundedSemaphore, Semaphore):
-    __doc__ = _semaphore.BoundedSemaphore.__doc__
-
-
-class Barrier(_barrier.Barrier):
-    __doc__ = _barrier.Barrier.__doc__
-
-
-class Thread(_thread.Thread):
-    __doc__ = _thread.Thread.__doc__
-
-
-class Timer(_timer.Timer, Thread):
-    __doc__ = _timer.Timer.__doc__
-
-
 class local(_local):
     __doc__ = _local.__doc__
     __slots__ = ()
 
 
-class _MainThread(_thread.MainThread, Thread):
-    __doc__ = _thread.MainThread.__doc__
-
-
-_running.set_main_thread(_MainThread())
+_published.publish_functions(
+    active_count, current_thread, enumerate, getprofile, gettrace, main_thread, setprofile,
+    setprofile_all_threads, settrace, settrace_all_threads,
+)  # fmt: skip
 
 
 def currentThread():

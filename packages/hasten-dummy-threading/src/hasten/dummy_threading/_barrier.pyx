@@ -7,32 +7,68 @@ before the next can come.  Only signal handlers can arrive, reset() or abort() w
 
 from hasten.dummy_threading._shown cimport shown
 
+from hasten._dummy_thread._locks import StrictLock
 from hasten._dummy_thread._waits import never_ends, seconds_of, sleep_out
+from hasten.dummy_threading._condition import Condition
 from hasten.dummy_threading._errors import BrokenBarrierError
+from hasten.dummy_threading._published import published
+
+# Values of `_state`, the standard library's; nobody ever sees it in between
+cdef int FILLING = 0
+cdef int BROKEN = -2
 
 
-cdef class Barrier:
-    """Barrier(parties, action=None, timeout=None)
---
+cdef int open_(barrier) except -1:
+    try:
+        if barrier._action is not None:
+            barrier._action()
+    except BaseException:
+        barrier._state = BROKEN
+        raise
+    next_round(barrier, False)
+    return 0
 
-    A place that opens when *parties* threads have come.
+
+cdef int sleep(barrier, double seconds) except -1:
+    """Wait as one of those counted in `_count`; returns if the barrier was opened."""
+    before = barrier._rounds
+    try:
+        sleep_out(seconds)
+    finally:
+        if barrier._rounds == before:
+            barrier._count -= 1
+    if barrier._rounds == before:
+        barrier._state = BROKEN
+    if barrier._state == BROKEN or barrier._was_reset:
+        raise BrokenBarrierError
+    return 0
+
+
+cdef int next_round(barrier, bint reset) except -1:
+    barrier._count = 0
+    barrier._rounds += 1
+    barrier._was_reset = reset
+    return 0
+
+
+@published
+class Barrier:
+    """A place that opens when *parties* threads have come.
 
     action: called by the last to arrive.  timeout: seconds, the default of wait().
     """
-    cdef Py_ssize_t wanted
-    cdef Py_ssize_t waiting
-    cdef size_t round  # counts how often it was opened or reset
-    cdef bint is_broken
-    cdef bint was_reset  # how the last round ended
-    cdef public object _action
-    cdef public object _timeout
 
     def __init__(self, parties, action=None, timeout=None):
         if parties < 1:
             raise ValueError(f"parties must be >= 1, not {parties!r}")
-        self.wanted = parties
+        self._parties = parties
         self._action = action
         self._timeout = timeout
+        self._count = 0  # of those who wait
+        self._state = FILLING
+        self._cond = Condition(StrictLock())
+        self._rounds = 0  # how often it was opened or reset
+        self._was_reset = False  # how the last round ended
 
     def wait(self, timeout=None):
         """Arrive.  The last to do so calls the action and all return: the number of those before them.
@@ -44,74 +80,45 @@ cdef class Barrier:
         if timeout is None:
             timeout = self._timeout
         cdef double seconds = 0 if timeout is None else seconds_of(timeout)
-        cdef Py_ssize_t index = self.waiting
-        if self.is_broken:
+        index = self._count
+        if self._state == BROKEN:
             raise BrokenBarrierError
-        if index + 1 == self.wanted:
-            self.open()
+        if index + 1 == self._parties:
+            open_(self)
             return index
         if timeout is None:
             raise never_ends(
                 "wait()",
-                f"{index + 1} of {self.wanted} parties are there",
+                f"{index + 1} of {self._parties} parties are there",
                 "use a barrier for 1 party, pass a timeout, or use real threads",
             )
-        self.waiting += 1
-        self.sleep(seconds)
+        self._count += 1
+        sleep(self, seconds)
         return index
-
-    cdef int open(self) except -1:
-        try:
-            if self._action is not None:
-                self._action()
-        except BaseException:
-            self.is_broken = True
-            raise
-        self.next_round(False)
-        return 0
-
-    cdef int sleep(self, double seconds) except -1:
-        """Wait as one of those counted in `waiting`; returns if the barrier was opened."""
-        cdef size_t before = self.round
-        try:
-            sleep_out(seconds)
-        finally:
-            if self.round == before:
-                self.waiting -= 1
-        if self.round == before:
-            self.is_broken = True
-        if self.is_broken or self.was_reset:
-            raise BrokenBarrierError
-        return 0
-
-    cdef void next_round(self, bint reset) noexcept:
-        self.waiting = 0
-        self.round += 1
-        self.was_reset = reset
 
     def reset(self):
         """Make it as new.  For those who wait it is a BrokenBarrierError."""
-        self.is_broken = False
-        self.next_round(True)
+        self._state = FILLING
+        next_round(self, True)
 
     def abort(self):
         """Break it: wait() raises BrokenBarrierError until reset()."""
-        self.is_broken = True
+        self._state = BROKEN
 
     @property
     def parties(self):
         """How many have to arrive."""
-        return self.wanted
+        return self._parties
 
     @property
     def n_waiting(self):
         """How many have arrived and wait."""
-        return self.waiting
+        return self._count
 
     @property
     def broken(self):
         """True if it is broken."""
-        return self.is_broken
+        return self._state == BROKEN
 
     def __repr__(self):
-        return shown(self, "broken" if self.is_broken else f"waiters={self.waiting}/{self.wanted}")
+        return shown(self, "broken" if self._state == BROKEN else f"waiters={self._count}/{self._parties}")

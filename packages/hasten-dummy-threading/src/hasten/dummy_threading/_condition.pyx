@@ -9,34 +9,32 @@ import warnings
 
 from hasten._dummy_thread._locks import RLock
 from hasten._dummy_thread._waits import never_ends, seconds_of, sleep_out
+from hasten.dummy_threading._published import published
 
 
-cdef class Condition:
-    """Condition(lock=None)
---
-
-    A condition variable: lets a thread say that others may look again at what they wait for.
+@published
+class Condition:
+    """A condition variable: lets a thread say that others may look again at what they wait for.
 
     lock: any object with acquire() and release(); a new RLock by default.
     """
-    cdef object _lock
-    cdef readonly object acquire
-    cdef readonly object release
-    cdef Py_ssize_t sleepers
-    cdef Py_ssize_t wakes
 
     def __init__(self, lock=None):
-        self._lock = RLock() if lock is None else lock
-        self.acquire = self._lock.acquire
-        self.release = self._lock.release
+        if lock is None:
+            lock = RLock()
+        self._lock = lock
+        self.acquire = lock.acquire
+        self.release = lock.release
+        self._sleepers = 0
+        self._wakes = 0
 
     def __enter__(self):
         """Take the lock."""
         return self._lock.__enter__()
 
-    def __exit__(self, *exc_info):
+    def __exit__(self, *args):
         """Release the lock."""
-        return self._lock.__exit__(*exc_info)
+        return self._lock.__exit__(*args)
 
     @property
     def locked(self):
@@ -83,15 +81,15 @@ cdef class Condition:
         if seconds <= 0:
             return False
         saved = self._release_save()
-        self.sleepers += 1
+        self._sleepers += 1
         try:
             sleep_out(seconds)
         finally:
-            self.sleepers -= 1
+            self._sleepers -= 1
             self._acquire_restore(saved)
-        if self.wakes == 0:
+        if self._wakes == 0:
             return False
-        self.wakes -= 1
+        self._wakes -= 1
         return True
 
     def wait_for(self, predicate, timeout=None):
@@ -105,15 +103,15 @@ cdef class Condition:
         self.wait(timeout)
         return predicate()
 
-    def notify(self, Py_ssize_t n=1):
+    def notify(self, n=1):
         """Let *n* of those go on who sleep in wait().  RuntimeError if the lock is not held."""
         if not self._is_owned():
             raise RuntimeError("cannot notify on un-acquired lock")
-        self.wakes = min(self.wakes + n, self.sleepers)
+        self._wakes = min(self._wakes + n, self._sleepers)
 
     def notify_all(self):
         """Let all go on who sleep in wait().  RuntimeError if the lock is not held."""
-        self.notify(self.sleepers)
+        self.notify(self._sleepers)
 
     def notifyAll(self):
         """An old name of notify_all()."""
@@ -123,7 +121,7 @@ cdef class Condition:
     def _at_fork_reinit(self):
         """A lock that nobody holds, and no sleepers.  For the child of a fork()."""
         self._lock._at_fork_reinit()
-        self.sleepers = self.wakes = 0
+        self._sleepers = self._wakes = 0
 
     def __repr__(self):
-        return f"<Condition({self._lock}, {self.sleepers})>"
+        return f"<Condition({self._lock}, {self._sleepers})>"

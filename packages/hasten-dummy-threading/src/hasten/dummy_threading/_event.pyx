@@ -5,36 +5,36 @@ import warnings
 
 from hasten.dummy_threading._shown cimport shown
 
+from hasten._dummy_thread._locks import StrictLock
 from hasten._dummy_thread._waits import never_ends, seconds_of, sleep_out
+from hasten.dummy_threading._condition import Condition
+from hasten.dummy_threading._published import published
 
 
-cdef class Event:
-    """Event()
---
-
-    A flag, at first not set.
-    """
-    cdef bint flag
+@published
+class Event:
+    """A flag, at first not set."""
 
     def __init__(self):
-        self.flag = False
+        self._cond = Condition(StrictLock())  # for programs that use the standard library's
+        self._flag = False
 
     def is_set(self):
         """True if the flag is set."""
-        return self.flag
+        return self._flag
 
     def isSet(self):
         """An old name of is_set()."""
         warnings.warn("isSet() is deprecated, use is_set() instead", DeprecationWarning, stacklevel=1)
-        return self.flag
+        return self.is_set()
 
     def set(self):
         """Set the flag."""
-        self.flag = True
+        self._flag = True
 
     def clear(self):
         """Set the flag back."""
-        self.flag = False
+        self._flag = False
 
     def wait(self, timeout=None):
         """Return True if the flag is set.
@@ -43,7 +43,7 @@ cdef class Event:
         Without a timeout it is a RuntimeError: nobody could ever set it.
         """
         cdef double seconds = 0 if timeout is None else seconds_of(timeout)
-        if not self.flag:
+        if not self._flag:
             if timeout is None:
                 raise never_ends(
                     "wait()",
@@ -51,10 +51,11 @@ cdef class Event:
                     "start the thread that sets it before, or pass a timeout",
                 )
             sleep_out(seconds)
-        return self.flag
+        return self._flag
 
     def _at_fork_reinit(self):
-        """For the child of a fork().  The flag stays, and there is nothing else."""
+        """For the child of a fork().  The flag stays."""
+        self._cond._at_fork_reinit()
 
     def __repr__(self):
-        return shown(self, "set" if self.flag else "unset")
+        return shown(self, "set" if self._flag else "unset")

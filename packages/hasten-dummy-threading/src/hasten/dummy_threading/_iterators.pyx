@@ -4,22 +4,15 @@
 import functools
 import itertools
 
-cimport cython
-from cpython.object cimport PyTypeObject
-
-from compat cimport hs_type_rename
-
 from hasten._dummy_thread._locks import StrictLock
+from hasten.dummy_threading._published import publish_functions, published
 
 
-cdef class serialize_iterator:
-    """serialize_iterator(iterable)
---
+@published
+class serialize_iterator:
+    """An iterator over *iterable* of which one call at a time gets through; another meanwhile is a RuntimeError."""
 
-    An iterator over *iterable* of which one call at a time gets through; another meanwhile is a RuntimeError.
-    """
-    cdef readonly object _iterator
-    cdef readonly object _lock
+    __slots__ = ("__weakref__", "_iterator", "_lock")
 
     def __init__(self, iterable):
         self._iterator = iter(iterable)
@@ -52,7 +45,6 @@ def synchronized_iterator(func):
     """A function that does what *func* does, with the iterator it returns in a serialize_iterator."""
 
     @functools.wraps(func)
-    @cython.binding(True)  # wraps() sets attributes of it
     def synchronized(*args, **kwargs):
         return serialize_iterator(func(*args, **kwargs))
 
@@ -66,4 +58,4 @@ def concurrent_tee(iterable, n=2):
     return itertools.tee(iterable, n) if n else ()
 
 
-hs_type_rename(<PyTypeObject *>serialize_iterator, b"hasten.dummy_threading.serialize_iterator")
+publish_functions(synchronized_iterator, concurrent_tee)

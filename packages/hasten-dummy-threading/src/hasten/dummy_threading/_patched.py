@@ -20,7 +20,7 @@ from types import ModuleType
 import hasten._dummy_thread as dummy_thread
 import hasten.dummy_threading as dummy_threading
 from hasten._dummy_thread._waits import set_sleeping
-from hasten.dummy_threading import _real_threads, _running
+from hasten.dummy_threading import _starting, _running
 
 CLASSES = (
     "Lock",
@@ -87,9 +87,9 @@ class Change:
             for module in modules_called("queue"):
                 self.replace(module, queues(module))
             for module in threading_modules():
-                self.put(module.Thread, "start", _real_threads.start)
-                self.put(module.Timer, "start", _real_threads.start)  # hasten's has one of its own
-                self.put(module.Timer, "run", _real_threads.run_timer)
+                self.put(module.Thread, "start", _starting.start)
+                self.put(module.Timer, "start", _starting.start)  # hasten's has one of its own
+                self.put(module.Timer, "run", _starting.run_timer)
                 self.replace(module, names_of(module))
             self.put(dummy_threading, "excepthook", lambda args: sys.modules["threading"].excepthook(args))
             self.replace_elsewhere(self.ours, self.modules)

@@ -1,8 +1,9 @@
-"""Thread objects of the standard library's class, or hasten.threading's, run inside start().
+"""The life of a Thread object inside its start(): of our class, the standard library's, or hasten.threading's.
 
-While patched() is in force, `start` below is Thread.start.  So classes derived from Thread run inside start()
-too, whenever they were made.  This is the one place that knows the private attributes of threading.Thread:
-what has run here is over for its is_alive() and join(), and stays so.
+While patched() is in force, `start` below is threading.Thread.start.  So classes derived from that run inside
+start() too, whenever they were made.  This is the one place that knows the private attributes by which
+the versions' Thread tells its state: what has run here is over for its is_alive() and join(), and stays so.
+Our own Thread has those of 3.14+.
 """
 
 from hasten._dummy_thread import _make_thread_handle, get_native_id
@@ -16,7 +17,7 @@ def start(self):
     context = getattr(self, "_context", None)  # 3.14+
     if context is None:
         context = _running.context_for_new_thread()
-    _running.run_inside_start(self, context, _begin, _end)
+    _running.run_inside_start(self, context, begin, end)
 
 
 def check(thread):
@@ -31,7 +32,7 @@ def check(thread):
 
 
 def run_timer(self):
-    """Call the function of a threading.Timer at once, unless cancel() was called."""
+    """Call the function of a Timer at once, unless cancel() was called."""
     if not self.finished.is_set():
         self.function(*self.args, **self.kwargs)
     self.finished.set()
@@ -41,7 +42,8 @@ def run_timer(self):
 HANDLES = ("_os_thread_handle", "_handle")
 
 
-def _begin(thread, ident):
+def begin(thread, ident):
+    """From now on it runs, under that number."""
     thread._ident = ident
     thread._native_id = get_native_id()
     for name in HANDLES:
@@ -51,13 +53,11 @@ def _begin(thread, ident):
     else:
         thread._tstate_lock = StrictLock()
         thread._tstate_lock.acquire()
-    if hasattr(thread, "_mark_begun"):  # hasten.threading
-        thread._mark_begun()
-    else:
-        thread._started.set()
+    thread._started.set()
 
 
-def _end(thread):
+def end(thread):
+    """It runs no longer."""
     for name in HANDLES:
         if hasattr(thread, name):
             getattr(thread, name)._set_done()

@@ -1,0 +1,78 @@
+/* function.h: compiled functions that isinstance() takes for functions of Python.
+ *
+ * Tools tell a method with a signature from "any callable" by isinstance(value, types.FunctionType): unittest.mock's
+ * autospec, which otherwise accepts wrong calls, inspect.isfunction(), and what stands on it.  A compiled function
+ * has all that they read then (`__code__`, `__defaults__`, `__globals__`, ...) but is not of that type.
+ *
+ * So the public functions get a type of their own: Cython's, with the same name, layout and slots, and a `__class__`
+ * that says types.FunctionType, which is what isinstance() asks after the type itself.  Calls cost what they did:
+ * they look at the slots and the flags of the type, and these are Cython's.
+ *
+ * C code that needs a function of Python's layout asks PyFunction_Check(), which looks at the type alone.
+ *
+ * Needs an attached thread state.
+ */
+#ifndef HASTEN_FUNCTION_H
+#define HASTEN_FUNCTION_H
+
+#include <Python.h>
+
+static PyObject *hs_function_class(PyObject *self, void *closure) {
+    (void)self; (void)closure;
+    Py_INCREF((PyObject *)&PyFunction_Type);
+    return (PyObject *)&PyFunction_Type;
+}
+
+static PyGetSetDef hs_function_getset[] = {
+    {"__class__", hs_function_class, NULL, NULL, NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+/* A type made at run time has `__module__` and `__doc__` of its own, in front of those by which a function tells its. */
+static int hs_function_inherit(PyTypeObject *type, PyTypeObject *base) {
+    static const char *const names[] = {"__module__", "__doc__", NULL};
+    for (int i = 0; names[i] != NULL; i++) {
+        PyObject *member = PyDict_GetItemString(base->tp_dict, names[i]);  /* borrowed */
+        if (member != NULL && PyDict_SetItemString(type->tp_dict, names[i], member) < 0) return -1;
+    }
+    PyType_Modified(type);
+    return 0;
+}
+
+/* A new type for functions of the type *base*, or NULL with an exception set. */
+static PyTypeObject *hs_function_type_of(PyTypeObject *base) {
+    PyType_Slot slots[] = {
+        {Py_tp_dealloc, (void *)base->tp_dealloc},
+        {Py_tp_traverse, (void *)base->tp_traverse},
+        {Py_tp_clear, (void *)base->tp_clear},
+        {Py_tp_call, (void *)base->tp_call},
+        {Py_tp_descr_get, (void *)base->tp_descr_get},
+        {Py_tp_getset, (void *)hs_function_getset},
+        {0, NULL},
+    };
+    PyType_Spec spec = {base->tp_name, 0, 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC, slots};
+    PyObject *bases = PyTuple_Pack(1, (PyObject *)base);
+    PyTypeObject *type = bases == NULL ? NULL : (PyTypeObject *)PyType_FromSpecWithBases(&spec, bases);
+    Py_XDECREF(bases);
+    if (type == NULL || hs_function_inherit(type, base) < 0) {
+        Py_XDECREF((PyObject *)type);
+        return NULL;
+    }
+    type->tp_vectorcall_offset = base->tp_vectorcall_offset;
+    /* Up to 3.11 a heap type does not inherit them, and each call would go the slow way. */
+    type->tp_flags |= base->tp_flags & (Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR);
+    return type;
+}
+
+/* Have isinstance(function, types.FunctionType) be true, if it is of Cython's type *compiled*; else nothing.  *type*
+ * keeps the new type between the calls.  0, or -1 with an exception set. */
+static int hs_function_adopt(PyTypeObject **type, PyObject *compiled, PyObject *function) {
+    if ((PyObject *)Py_TYPE(function) != compiled) return 0;
+    if (*type == NULL && (*type = hs_function_type_of((PyTypeObject *)compiled)) == NULL) return -1;
+    Py_INCREF(*type);
+    Py_SET_TYPE(function, *type);
+    Py_DECREF(compiled);
+    return 0;
+}
+
+#endif

@@ -1,0 +1,110 @@
+"""numpy arrays on shared blocks, and small handles by which other processes get them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hasten.shared_memory._segment import SharedMemory
+
+
+class ArrayHandle:
+    """What another process needs to have an array: the block, shape and dtype.
+
+    A pickle of it is small, whatever the array's size, and costs the same: it goes by the block's name, and the
+    receiver attaches at the first use of `array`.  That of an anonymous block goes by its descriptor.
+
+    Thread-safety: as that of SharedMemory.
+    """
+
+    __slots__ = ("_array", "_block", "_dtype", "_shape", "__weakref__")
+
+    def __init__(self, block: Any, shape: tuple[int, ...], dtype: Any, /) -> None:
+        self._block = block  # a SharedMemory, or the name of one
+        self._shape = shape
+        self._dtype = dtype
+        self._array: Any = None
+
+    @property
+    def shm(self) -> Any:
+        """The SharedMemory with the array's bytes."""
+        if isinstance(self._block, str):
+            self._block = SharedMemory(self._block)
+        return self._block
+
+    @property
+    def array(self) -> Any:
+        """The numpy array.  It stays valid after close()."""
+        if self._array is None:
+            import numpy
+
+            view = self.shm.buf
+            if view is None:
+                raise ValueError("the shared memory is closed")
+            # over a view, never over the mapping itself: numpy keeps what it is given alive, and that alone
+            self._array = numpy.ndarray(self._shape, self._dtype, buffer=view)
+        return self._array
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The array's shape."""
+        return self._shape
+
+    @property
+    def dtype(self) -> Any:
+        """The array's numpy.dtype."""
+        import numpy
+
+        return numpy.dtype(self._dtype)
+
+    def close(self) -> None:
+        """Give up this process's access; arrays that are in use stay valid."""
+        self._array = None
+        if not isinstance(self._block, str):
+            self._block.close()
+
+    def unlink(self) -> None:
+        """Remove the block's name.  See SharedMemory.unlink()."""
+        self.shm.unlink()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        block = self._block
+        if not isinstance(block, str):
+            block = block.name or block
+        return ArrayHandle, (block, self._shape, self._dtype)
+
+    def __repr__(self) -> str:
+        block = self._block if isinstance(self._block, str) else self._block.name or "anonymous"
+        return f"ArrayHandle({block!r}, shape={self._shape}, dtype={self._dtype!r})"
+
+
+def shared_array(
+    shape: Any, dtype: Any = "float64", *, name: str | None = None, anonymous: bool = False
+) -> tuple[Any, ArrayHandle]:
+    """A new numpy array of zeros in a shared block, and the handle by which other processes get it.
+
+    shape: a length, or a tuple of them, as for numpy.ndarray.
+    dtype: any but one of Python objects, which no other process could use: TypeError.
+    name, anonymous: of the block, as for SharedMemory.
+
+    The block is there until handle.unlink().  Needs numpy: pip install hasten-shared-memory[numpy].
+    """
+    import numpy
+
+    kind = numpy.dtype(dtype)
+    if kind.hasobject:
+        raise TypeError(f"an array of {kind} holds pointers to objects of this process")
+    lengths = tuple(map(int, shape)) if hasattr(shape, "__iter__") else (int(shape),)
+    if any(length < 0 for length in lengths):
+        raise ValueError(f"lengths must not be negative, got {lengths}")
+    size = kind.itemsize
+    for length in lengths:
+        size *= length
+    shm = SharedMemory(name, create=True, size=max(size, 1), anonymous=anonymous)
+    try:
+        # a short string pickles fast; a dtype of fields is only told by itself
+        handle = ArrayHandle(shm, lengths, kind.str if numpy.dtype(kind.str) == kind else kind)
+        return handle.array, handle
+    except BaseException:
+        shm.close()
+        shm.unlink()
+        raise

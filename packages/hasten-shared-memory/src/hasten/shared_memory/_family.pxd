@@ -1,0 +1,5 @@
+from libc.stdint cimport uint64_t
+
+cdef int note(uint64_t inode) except -1
+cdef int note_again(uint64_t inode) except -1
+cdef int forget(uint64_t inode) except -1

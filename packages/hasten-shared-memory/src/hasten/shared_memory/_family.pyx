@@ -1,0 +1,95 @@
+# cython: freethreading_compatible=True
+"""The family of this process: who removes its named blocks when its last process is gone.  See _family.h."""
+
+import os
+
+cimport cython
+from cpython.exc cimport PyErr_SetFromErrno
+from libc.stdint cimport uint64_t
+
+cdef extern from "_family.h":
+    const bint HS_WATCHED
+    ctypedef struct hs_family:
+        int line
+        int table
+        uint64_t *entries
+    int hs_family_ensure(hs_family *f)
+    int hs_family_join(hs_family *f, int line, int table)
+    int hs_family_watch(hs_family *f, bint forked)
+    bint hs_family_note(hs_family *f, uint64_t inode)
+    bint hs_family_notes(hs_family *f, uint64_t inode)
+    void hs_family_forget(hs_family *f, uint64_t inode)
+    void hs_family_sweep(hs_family *f)
+
+cdef hs_family family
+cdef object guard = object()  # without a GIL: one thread at a time looks at the family and changes it
+cdef bint forked = os.environ.get("HASTEN_PORTABLE", "") == "1"
+
+
+cdef int note(uint64_t inode) except -1:
+    """Have the block removed when the family's last process is gone; starts the watcher if there is none."""
+    cdef int result
+    with cython.critical_section(guard):
+        result = hs_family_ensure(&family)
+        if result == 0:
+            result = hs_family_watch(&family, forked)
+        if result < 0:
+            PyErr_SetFromErrno(OSError)
+    return note_again(inode)
+
+
+cdef int note_again(uint64_t inode) except -1:
+    """For a block that has got its name: a sweep by another process may have taken it for gone before."""
+    if hs_family_notes(&family, inode) or hs_family_note(&family, inode):
+        return 0
+    hs_family_sweep(&family)
+    if not hs_family_note(&family, inode):
+        raise OSError("too many shared memory blocks are in use to see to another one's end")
+    return 0
+
+
+cdef int forget(uint64_t inode) except -1:
+    hs_family_forget(&family, inode)
+    return 0
+
+
+def is_noted(inode):
+    """Whether the block of this inode number is removed when the family's last process is gone."""
+    return family.entries != NULL and hs_family_notes(&family, inode)
+
+
+def note_inode(inode):
+    """note(), for Python."""
+    note(inode)
+
+
+def forget_inode(inode):
+    """forget(), for Python."""
+    forget(inode)
+
+
+def ensure():
+    """See that there is a family.  Before a fork, so that blocks of a child outlive the child."""
+    with cython.critical_section(guard):
+        hs_family_ensure(&family)
+
+
+def descriptors():
+    """(line, table), for a process that is to be of the family; None if there can be no family."""
+    if not HS_WATCHED:
+        return None
+    with cython.critical_section(guard):
+        return None if hs_family_ensure(&family) < 0 else (family.line, family.table)
+
+
+def join(int line, int table):
+    """Be of the family of whoever passed these descriptors, unless this process already is of one."""
+    with cython.critical_section(guard):
+        joined = family.entries == NULL and hs_family_join(&family, line, table) == 0
+    if not joined:
+        os.close(line)
+        os.close(table)
+
+
+if HS_WATCHED:
+    os.register_at_fork(before=ensure)

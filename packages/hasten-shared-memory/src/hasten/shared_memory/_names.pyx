@@ -1,0 +1,74 @@
+# cython: freethreading_compatible=True
+"""What programs may replace: `_make_filename`, `SharedMemory`, `resource_tracker` in the public module, and
+`register` and `unregister` of the standard library's resource tracker.
+
+They are looked up at the moment of use.  Where a program has put its own function in the tracker's place, it has
+taken the matter into its own hands: the function is called as the standard library would, and nothing else is done.
+"""
+
+from types import FunctionType
+
+cdef dict public = {}
+cdef dict originals = {}
+cdef object real_register = None, real_unregister = None
+cdef object compiled_function
+cdef bint has_type_params = hasattr(FunctionType, "__type_params__")  # 3.12+
+
+
+def use(dict names):
+    """Take *names* for the public module's dictionary, and its name for that of the methods."""
+    global public, originals, real_register, real_unregister
+    public = names
+    originals = dict(names)
+    tracker = names["resource_tracker"]
+    real_register = genuine(tracker, "register")
+    real_unregister = genuine(tracker, "unregister")
+    for value in [*[names[name] for name in names["__all__"]], names["_make_filename"]]:
+        if value.__module__ == names["__name__"] or not isinstance(value, type):
+            adopt(value, names["__name__"])
+
+
+def genuine(tracker, name):
+    """The tracker's function, or None if a program has replaced it before we came."""
+    function = getattr(tracker, name, None)
+    is_method = getattr(function, "__func__", None) is getattr(tracker.ResourceTracker, name, None)
+    return function if is_method else None
+
+
+cdef int adopt(value, module) except -1:
+    if isinstance(value, type):
+        for member in vars(value).values():
+            for function in (member.fget, member.fset) if isinstance(member, property) else (member,):
+                adopt(getattr(function, "__func__", function), module)
+    elif isinstance(value, compiled_function):
+        value.__module__ = module
+        if has_type_params:
+            value.__type_params__ = ()
+    return 0
+
+
+compiled_function = type(use)
+
+
+cdef object current(name):
+    """What the name stands for in the public module; the original if it is gone, as at the interpreter's end."""
+    value = public.get(name)
+    return originals[name] if value is None else value
+
+
+cdef object replaced(name):
+    """What the name stands for if that is not the original, else None."""
+    value = public.get(name)
+    return None if value is originals[name] else value
+
+
+cdef object replaced_register():
+    """The function that a program has put in place of the tracker's register(), else None."""
+    register = current("resource_tracker").register
+    return None if register is real_register else register
+
+
+cdef object replaced_unregister():
+    """The function that a program has put in place of the tracker's unregister(), else None."""
+    unregister = current("resource_tracker").unregister
+    return None if unregister is real_unregister else unregister

@@ -1,0 +1,31 @@
+"""How an anonymous block gets to another process: by its descriptor.
+
+While a process is started its descriptor is duplicated for the child; otherwise, through a pipe or a queue, the
+receiver asks for it over a socket (multiprocessing.resource_sharer).  A pickle is good for one receiver.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+
+def reduce_anonymous(shm: Any) -> tuple[Any, ...]:
+    from multiprocessing import reduction
+
+    if shm._fd < 0:
+        raise ValueError("the shared memory is closed")
+    return rebuild, (type(shm), reduction.DupFd(shm._fd))
+
+
+def rebuild(cls: Any, duplicate: Any) -> Any:
+    from hasten.shared_memory._segment import adopt
+
+    fd = duplicate.detach()
+    shm = cls.__new__(cls)
+    try:
+        adopt(shm, fd)
+    except BaseException:
+        os.close(fd)
+        raise
+    return shm

@@ -1,0 +1,348 @@
+# cython: freethreading_compatible=True
+"""SharedMemory: an ordinary Python class; its parts are the attributes that the standard library's has."""
+
+import os
+from multiprocessing.shared_memory import SharedMemory as StdlibSharedMemory
+
+cimport cython
+from cpython.exc cimport PyErr_CheckSignals
+from libc.errno cimport EEXIST, EINTR, EOPNOTSUPP, errno
+from libc.stdint cimport int64_t, uint64_t
+
+from hasten.shared_memory cimport _family
+from hasten.shared_memory._mapping cimport Mapping, map_block
+from hasten.shared_memory._names cimport current, replaced, replaced_register, replaced_unregister
+from hasten.shared_memory._owners import note_name
+from hasten.shared_memory._passing import reduce_anonymous
+
+cdef extern from "fcntl.h":
+    const int O_CREAT
+    const int O_EXCL
+    const int O_RDWR
+
+cdef extern from "_block.h" nogil:
+    bint hs_portable_only
+    const int HS_LARGE
+    int hs_block_open(const char *name, int flags, unsigned int mode)
+    int hs_block_unlink(const char *name)
+    int hs_block_unnamed(unsigned int mode)
+    int hs_block_link(int fd, const char *name)
+    int hs_block_anonymous()
+    int hs_block_fits(int fd, int64_t size, bint named)
+    int hs_block_reserve(int fd, int64_t size, int64_t *done)
+    int hs_block_identity(int fd, int64_t *size, uint64_t *inode)
+    int close_fd "close" (int fd)
+
+hs_portable_only = os.environ.get("HASTEN_PORTABLE", "") == "1"
+
+
+cdef int failed(filename=None) except -1:
+    """Raise what errno says, about the file if there is one."""
+    cdef int error = errno
+    if filename is None:
+        raise OSError(error, os.strerror(error))
+    raise OSError(error, os.strerror(error), filename)
+
+
+cdef bytes encoded(name):
+    """The name for the kernel."""
+    if "\0" in name:
+        raise ValueError("embedded null character")
+    return os.fsencode(name)
+
+
+cdef int reserve(int fd, int64_t size, bint named) except -1:
+    """Give the new block its size, and see that the memory for it is there."""
+    cdef int64_t done = 0
+    cdef int result
+    if hs_block_fits(fd, size, named) < 0:
+        return failed()
+    while True:
+        if size < HS_LARGE:
+            result = hs_block_reserve(fd, size, &done)
+        else:
+            with nogil:
+                result = hs_block_reserve(fd, size, &done)
+        if result == 0:
+            return 0
+        if errno != EINTR:
+            return failed()
+        PyErr_CheckSignals()
+
+
+cdef class NewBlock:
+    """A named block that is being made: closed, and unlinked if it has its name, unless it is kept."""
+
+    cdef int fd
+    cdef uint64_t inode
+    cdef bint noted
+    cdef bint linked
+    cdef bytes name
+
+    def __cinit__(self):
+        self.fd = -1
+
+    cdef bint make(self, name, unsigned int mode, int64_t size, bint noted) except -1:
+        """Returns False if the name is taken."""
+        self.name = encoded(name)
+        self.noted = noted
+        self.fd = hs_block_unnamed(mode)
+        if self.fd < 0 and errno == EOPNOTSUPP:
+            return self.make_under_its_name(name, mode, size)
+        if self.fd < 0:
+            failed(name)
+        self.fill(size)
+        if hs_block_link(self.fd, self.name) < 0:
+            if errno == EEXIST:
+                return False
+            failed(name)
+        self.linked = True
+        if noted:
+            _family.note_again(self.inode)
+        return True
+
+    cdef bint make_under_its_name(self, name, unsigned int mode, int64_t size) except -1:
+        self.fd = hs_block_open(self.name, O_CREAT | O_EXCL | O_RDWR, mode)
+        if self.fd < 0:
+            if errno == EEXIST:
+                return False
+            failed(name)
+        self.linked = True
+        self.fill(size)
+        return True
+
+    cdef int fill(self, int64_t size) except -1:
+        cdef int64_t length
+        if hs_block_identity(self.fd, &length, &self.inode) < 0:
+            failed()
+        if self.noted:
+            _family.note(self.inode)
+        reserve(self.fd, size, True)
+        return 0
+
+    cdef int keep(self):
+        """The descriptor, which is the caller's from now on, and so is the block."""
+        cdef int fd = self.fd
+        self.fd = -1
+        return fd
+
+    def __dealloc__(self):
+        if self.fd < 0:
+            return
+        if self.linked:
+            hs_block_unlink(self.name)
+        if self.noted:
+            _family.forget(self.inode)
+        close_fd(self.fd)
+
+
+cdef object make_filename():
+    return current("_make_filename")()
+
+
+cdef int put(shm, int fd, Mapping mapping, uint64_t inode) except -1:
+    """Set what every block has."""
+    shm._fd = fd
+    shm._mmap = mapping
+    shm._inode = inode
+    shm._size = mapping.length
+    shm._buf = memoryview(mapping)
+    return 0
+
+
+cdef int create_named(shm, name, int64_t size, bint track) except -1:
+    cdef NewBlock block
+    cdef Mapping mapping
+    register = replaced_register() if track else None
+    chosen = name
+    while True:
+        block = NewBlock.__new__(NewBlock)
+        if name is None:
+            chosen = make_filename()
+        if block.make(chosen, shm._mode, size, track and register is None):
+            break
+        if name is not None:
+            raise FileExistsError(EEXIST, os.strerror(EEXIST), name)
+    mapping = map_block(block.fd, size)
+    if register is not None:
+        register(chosen, "shared_memory")
+    shm._name = chosen
+    note_name(chosen, block.inode, True)
+    return put(shm, block.keep(), mapping, block.inode)
+
+
+cdef int attach(shm, name, bint track) except -1:
+    cdef int64_t size
+    cdef uint64_t inode
+    cdef Mapping mapping
+    cdef int fd = hs_block_open(encoded(name), shm._flags, shm._mode)
+    if fd < 0:
+        failed(name)
+    try:
+        if hs_block_identity(fd, &size, &inode) < 0:
+            failed(name)
+        mapping = map_block(fd, size)
+        register = replaced_register() if track else None
+        if register is not None:
+            register(name, "shared_memory")
+        shm._name = name
+        note_name(name, inode, False)
+        put(shm, fd, mapping, inode)
+        fd = -1
+    finally:
+        if fd >= 0:
+            close_fd(fd)
+    return 0
+
+
+cdef int take(shm, int fd) except -1:
+    """Make the object one for the anonymous block of this descriptor; on failure it stays the caller's."""
+    cdef int64_t size
+    cdef uint64_t inode
+    if hs_block_identity(fd, &size, &inode) < 0:
+        failed()
+    shm._track = False
+    shm._anonymous = True
+    return put(shm, fd, map_block(fd, size), inode)
+
+
+cdef int create_anonymous(shm, int64_t size) except -1:
+    cdef int fd = hs_block_anonymous()
+    cdef int64_t done = 0
+    if fd < 0:
+        failed()
+    try:
+        # pages come as they are written to: a memfd is bound by memory alone, whose lack is no SIGBUS
+        if hs_block_fits(fd, size, False) < 0:
+            failed()
+        os.ftruncate(fd, size)
+        take(shm, fd)
+        fd = -1
+    finally:
+        if fd >= 0:
+            close_fd(fd)
+    return 0
+
+
+cdef int64_t checked_size(size) except -1:
+    # as ftruncate() would say it, but before there is anything to be undone
+    cdef int64_t result = size
+    return result
+
+
+class SharedMemory(StdlibSharedMemory):
+    """A block of memory that processes share: made with *create*, or found by its *name*.
+
+    create: make a block of *size* bytes; without a *name* it gets a random one.  FileExistsError if the name is
+        taken, OSError if there is not as much memory.  The space is reserved at once.
+    name: attach to the block of this name; FileNotFoundError if there is none.
+    track: whether a block that is made here is removed, without a word, when the last process is gone of the
+        family that made it: its maker, the processes that started it or were started by it through fork or
+        multiprocessing.  Nothing is ever removed because a process that has only attached ends.
+    anonymous: make a block without a name.  Other processes get it by being forked or by being sent the object,
+        through multiprocessing's pipes, queues and arguments of processes; it is gone when nobody has it any more.
+
+    Thread-safety: an object is opened and closed by one thread; its memory may be used by all.
+    """
+
+    __module__ = "hasten.shared_memory"
+
+    _name = None
+    _fd = -1
+    _mmap = None
+    _buf = None
+    _size = 0
+    _flags = O_RDWR
+    _mode = 0o600
+    _prepend_leading_slash = True
+    _track = True
+    _inode = 0
+    _anonymous = False
+
+    def __init__(self, name=None, create=False, size=0, *, track=True, anonymous=False):
+        if not size >= 0:
+            raise ValueError("'size' must be a positive integer")
+        if anonymous and name is not None:
+            raise ValueError("an anonymous block has no 'name'")
+        if create or anonymous:
+            if size == 0:
+                raise ValueError("'size' must be a positive number different from zero")
+            self._flags = O_CREAT | O_EXCL | O_RDWR
+        if name is None and not self._flags & O_EXCL:
+            raise ValueError("'name' can only be None if create=True")
+        if anonymous:
+            create_anonymous(self, checked_size(size))
+            return
+        self._track = track
+        if name is not None and self._prepend_leading_slash:
+            name = "/" + name
+        if self._flags & O_EXCL:
+            create_named(self, name, checked_size(size), track)
+        else:
+            attach(self, name, track)
+
+    def __del__(self):
+        try:
+            self.close()
+        except OSError:
+            pass
+
+    def __reduce__(self):
+        if self._anonymous:
+            return reduce_anonymous(self)
+        return self.__class__, (self.name, False, self.size)
+
+    def __repr__(self):
+        which = "anonymous" if self._anonymous else repr(self.name)
+        return f"{self.__class__.__name__}({which}, size={self.size})"
+
+    @property
+    def buf(self):
+        """A memoryview of the block's bytes; None when it is closed."""
+        return self._buf
+
+    @property
+    def name(self):
+        """The name by which other processes attach; the empty string if the block is anonymous."""
+        name = self._name
+        if name is None:
+            return "" if self._anonymous else None
+        return name[1:] if self._prepend_leading_slash and name.startswith("/") else name
+
+    @property
+    def size(self):
+        """The number of bytes."""
+        return self._size
+
+    def close(self):
+        """Give up this object's access to the block, which lives on.
+
+        Views of it stay valid: the memory is unmapped when the last one is gone.  Closing again does nothing.
+        """
+        self._buf = None
+        mapping, self._mmap = self._mmap, None
+        fd, self._fd = self._fd, -1
+        if mapping is not None:
+            mapping.close()
+        if fd >= 0:
+            os.close(fd)
+
+    def unlink(self):
+        """Remove the block's name; its memory goes when nobody has it open.  Any process may, and one should.
+
+        FileNotFoundError if the name is gone already.  An anonymous block has none: nothing is done.
+        """
+        name = self._name
+        if not name:
+            return
+        if hs_block_unlink(encoded(name)) < 0:
+            failed(name)
+        _family.forget(self._inode)
+        unregister = replaced_unregister() if self._track else None
+        if unregister is not None:
+            unregister(name, "shared_memory")
+
+
+def adopt(shm, fd):
+    """See take()."""
+    take(shm, fd)

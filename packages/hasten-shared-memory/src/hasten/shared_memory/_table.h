@@ -1,0 +1,48 @@
+/* _table.h: the inode numbers of a family's named blocks, in memory that all processes of the family share.
+ *
+ * A hash table with one 64-bit word an entry, 0 for a free one.  A number is in the WINDOW words from its home on, in
+ * any of them, so that an entry goes by one store and leaves no mark.  Writers compare and swap; a process killed
+ * anywhere leaves a valid table.  A number whose block is gone does no harm: tmpfs does not use a number again soon.
+ */
+#ifndef HASTEN_TABLE_H
+#define HASTEN_TABLE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define HS_SHM_DIRECTORY "/dev/shm"
+#define HS_TABLE_HOMES (1u << 17)
+#define HS_TABLE_WINDOW 128
+#define HS_TABLE_BYTES ((HS_TABLE_HOMES + HS_TABLE_WINDOW) * sizeof(uint64_t))
+
+static inline __attribute__((always_inline)) size_t hs_table_home(uint64_t inode) {
+    return (size_t)((inode * 0x9E3779B97F4A7C15u) >> 47); /* 64 - 17 bits */
+}
+
+/* The entry of the number, or NULL. */
+static inline uint64_t *hs_table_find(uint64_t *table, uint64_t inode) {
+    uint64_t *home = table + hs_table_home(inode);
+    for (int i = 0; i < HS_TABLE_WINDOW; i++)
+        if (__atomic_load_n(&home[i], __ATOMIC_RELAXED) == inode) return &home[i];
+    return NULL;
+}
+
+/* Returns 0 if the window is full. */
+static inline int hs_table_add(uint64_t *table, uint64_t inode) {
+    uint64_t *home = table + hs_table_home(inode);
+    for (int i = 0; i < HS_TABLE_WINDOW; i++) {
+        uint64_t there = __atomic_load_n(&home[i], __ATOMIC_RELAXED);
+        if (there == inode) return 1;
+        if (there == 0 && __atomic_compare_exchange_n(&home[i], &there, inode, 0, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+            return 1;
+    }
+    return 0;
+}
+
+static inline int hs_table_drop(uint64_t *table, uint64_t inode) {
+    uint64_t *entry = hs_table_find(table, inode);
+    if (entry == NULL) return 0;
+    return __atomic_compare_exchange_n(entry, &inode, 0, 0, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+}
+
+#endif

@@ -94,7 +94,7 @@ static int hs_family_watch(hs_family *f, int forked) {
     snprintf(own, sizeof own, "/proc/self/fd/%d", f->line);
     int reader = open(own, O_RDONLY | O_CLOEXEC);
     if (reader < 0) return -1;
-    int error = hs_watch_start_for(reader, f->table, forked);
+    int error = hs_watch_start_for(reader, f->table, f->entries, forked);
     close(reader);
     errno = error;
     return error ? -1 : 0;

@@ -68,7 +68,8 @@ def _keep_ours_from_the_tracker() -> None:
 
     @functools.wraps(send)
     def _send(self: Any, cmd: str, name: Any, rtype: str) -> None:
-        known = _names.get(name) if rtype == "shared_memory" else None
+        # programs give it SharedMemory.name too, without the slash
+        known = (_names.get(name) or _names.get(f"/{name}")) if rtype == "shared_memory" else None
         if known is None:
             send(self, cmd, name, rtype)
         elif cmd == "UNREGISTER":

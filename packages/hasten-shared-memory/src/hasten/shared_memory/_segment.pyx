@@ -6,6 +6,7 @@ from multiprocessing.shared_memory import SharedMemory as StdlibSharedMemory
 
 cimport cython
 from cpython.exc cimport PyErr_CheckSignals
+from cpython.number cimport PyNumber_Index
 from libc.errno cimport EEXIST, EINTR, EOPNOTSUPP, errno
 from libc.stdint cimport int64_t, uint64_t
 
@@ -226,8 +227,7 @@ cdef int create_anonymous(shm, int64_t size) except -1:
 
 cdef int64_t checked_size(size) except -1:
     # as ftruncate() would say it, but before there is anything to be undone
-    cdef int64_t result = size
-    return result
+    return PyNumber_Index(size)
 
 
 class SharedMemory(StdlibSharedMemory):

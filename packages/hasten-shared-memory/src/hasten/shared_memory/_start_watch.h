@@ -18,7 +18,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -28,10 +27,10 @@
 #  define SYS_close_range 436
 #endif
 #define HS_WATCH_STACK 16384
-#define HS_WATCH_NAME "hasten-shm"
 
 typedef struct {
     int line, table;
+    void *mapped;            /* the table, in this process */
     const char *program;     /* NULL: the watcher is forked, with a copy of the program's memory */
     char *second_stack;
     int error;               /* errno of what has failed, 0 if nothing has */
@@ -83,7 +82,7 @@ HS_ALONE static int hs_watch_second(void *argument) {
         _exit(1);
     }
     if (start->program == NULL) {
-        prctl(PR_SET_NAME, HS_WATCH_NAME);
+        munmap(start->mapped, HS_TABLE_BYTES); /* who has it mapped is of the family */
         hs_watch(HS_WATCH_LINE, HS_WATCH_TABLE);
         _exit(0);
     }
@@ -132,8 +131,8 @@ static int hs_watch_begin(hs_watch_start *start) {
 }
 
 /* *forked*: a copy of this process even where the file can be executed. */
-static int hs_watch_start_for(int line, int table, int forked) {
-    hs_watch_start start = {line, table, forked ? NULL : hs_watch_file(), NULL, 0};
+static int hs_watch_start_for(int line, int table, void *mapped, int forked) {
+    hs_watch_start start = {line, table, mapped, forked ? NULL : hs_watch_file(), NULL, 0};
     if (start.program != NULL && hs_watch_begin(&start) == 0) return 0;
     start.program = NULL; /* the file can't be executed: a mode, or a mount's options */
     return hs_watch_begin(&start);

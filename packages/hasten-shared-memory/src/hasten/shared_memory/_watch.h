@@ -19,6 +19,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include "_table.h"
@@ -30,6 +31,7 @@
 
 #define HS_WATCH_LINE 3
 #define HS_WATCH_TABLE 4
+#define HS_WATCH_NAME "hasten-shm"
 #define HS_WATCH_PAUSE 100000000  /* nanoseconds between two looks at a table that is still mapped */
 
 /* No instrumentation and no stack protector: both want what only a whole process has. */
@@ -115,6 +117,7 @@ HS_ALONE static int hs_watch_remove(int directory, int table) {
 HS_ALONE static void hs_watch(int line, int table) {
     char byte;
     long got;
+    hs_raw(SYS_prctl, PR_SET_NAME, (long)HS_WATCH_NAME, 0, 0);
     do got = hs_raw(SYS_read, line, (long)&byte, 1, 0);
     while (got > 0 || got == -EINTR);
     if (got < 0) return;

@@ -23,7 +23,7 @@ import private_use
 import sdist_contents
 from distributions import ROOT, Distribution, UsageError, discover, required_to_build
 from packaging.utils import canonicalize_name
-from tox_factors import factors, install_line, test_line
+from tox_factors import factors
 from wheelhouse import BuildError
 
 PASSED_OVER = {".git", ".tox", ".nox", ".venv", ".wheelhouse", ".cache", "build", "dist", "__pycache__"}
@@ -104,9 +104,6 @@ def rule_tox_factors(repository: Repository) -> Iterator[str]:
     for factor, folder in sorted(folders.items()):
         if factor not in named:
             yield f"tox.ini: packages/{folder} has no factor {factor}"
-        for line in (install_line(factor), test_line(factor, folder)):
-            if line not in text.splitlines():
-                yield f"tox.ini: no line {line.strip()!r}"
 
 
 def rule_headers(repository: Repository) -> Iterator[str]:

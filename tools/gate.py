@@ -1,7 +1,8 @@
 """Runs pytest as the gate does: python tools/gate.py [what pytest takes]
 
-Two things are added, output and exit status are pytest's own:
+Three things are added, output and exit status are pytest's own:
 
+- on most interpreters the standard library's side of the tests is left out (chosen_tests.py);
 - a test that fails is run again, alone, twice (gate_plugin.py);
 - a test process that ends before pytest does, even with status 0 (os._exit(0) in a test), fails.
 """
@@ -28,9 +29,10 @@ def run_inside(kind: str, marker: Path, arguments: list[str]) -> int:
 
     plugins: list[object] = []
     if kind == INSIDE:
+        import chosen_tests
         from gate_plugin import RunAgain
 
-        plugins.append(RunAgain(marker.parent))
+        plugins += [RunAgain(marker.parent), *chosen_tests.plugins()]
     del sys.path[0]  # tools/: pytest's own command has no such entry
     sys.argv = ["pytest", *arguments]
     process = os.getpid()

@@ -12,38 +12,15 @@ on all take longer than the gate may.  HASTEN_CONFORMANCE=full, quick or none sa
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 
 import wheelhouse
 from distributions import ROOT, UsageError
+from interpreters import NotFound, found
 
-MATRIX = ("3.9", "3.10", "3.11", "3.12", "3.13", "3.13t", "3.14", "3.14t", "3.15", "3.15t")
 CONFORMANCE = ROOT / "tools" / "conformance"
 KEPT = ROOT / ".cache" / "conformance"  # the standard library's results; HASTEN_KEPT names another folder
-
-
-def runs(label: str) -> bool:
-    """Is there such an interpreter?  A pyenv shim is on PATH even where its version is not active."""
-    path = shutil.which(f"python{label}")
-    return path is not None and subprocess.run([path, "-c", ""], capture_output=True).returncode == 0
-
-
-def wanted() -> list[str]:
-    told = os.environ.get("CI_PYTHONS", "").replace(",", " ").split()
-    for label in told:
-        if label not in MATRIX:
-            raise UsageError(f"CI_PYTHONS: {label!r} is none of {' '.join(MATRIX)}")
-    return [label for label in MATRIX if not told or label in told]
-
-
-def found() -> list[str]:
-    return [label for label in wanted() if runs(label)]
-
-
-def fully_tested(labels: list[str]) -> set[str]:
-    return {labels[0], labels[-1]} if labels else set()
 
 
 def conformance_runs() -> list[list[str]]:
@@ -52,7 +29,7 @@ def conformance_runs() -> list[list[str]]:
     if told not in ("", "full", "quick", "none"):
         raise UsageError(f"HASTEN_CONFORMANCE: {told!r} is none of full, quick, none")
     labels = found() if told != "none" else []
-    full = {"full": set(labels), "quick": set()}.get(told, fully_tested(labels))
+    full = {"full": set(labels), "quick": set()}.get(told, set(labels[:1] + labels[-1:]))
     runs = [
         [f"--python=python{label}" for label in labels if label in full],
         ["--quick", *(f"--python=python{label}" for label in labels if label not in full)],
@@ -85,7 +62,7 @@ def main(arguments: list[str]) -> int:
             print(" ".join(found()))
         else:
             raise UsageError(f"unknown command {command!r}; there are: labels, envs, conformance")
-    except UsageError as error:
+    except (UsageError, NotFound) as error:
         print(f"matrix: {error}", file=sys.stderr)
         return 2
     return 0

@@ -45,7 +45,7 @@ def make(root: Path, name: str, module: str) -> Path:
     ignore = shutil.ignore_patterns("__pycache__", "build", "*.egg-info")
     shutil.copytree(root / "tools" / "template", folder, symlinks=True, ignore=ignore)
     fill_in(folder, folder.name, module)
-    add_factor(root / "tox.ini", factor_of(folder.name), folder.name)
+    add_factor(root / "tox.ini", factor_of(folder.name))
     return folder
 
 

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from distributions import Distribution
-from wheelhouse import LEFTOVERS, BuildEnvironment, one_at_a_time, probe, run
+from interpreters import probe
+from wheelhouse import LEFTOVERS, BuildEnvironment, one_at_a_time, run
 
 BUILD = "import sys, setuptools.build_meta as backend; print(backend.build_sdist(sys.argv[1]))"
 SOURCES = {".py", ".pyi", ".pyx", ".pxd", ".h", ".typed"}

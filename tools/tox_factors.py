@@ -1,30 +1,24 @@
 """The package factors of tox.ini: `tox -e queue-py313` tests hasten-queue alone.
 
-One section lists them; each has a line that installs and a line that tests:
+One section names them, and asks this tool what an environment's name means:
 
     [testenv:{meta,queue}-py3{9,10}]
     commands_pre =
-        queue: python tools/wheelhouse.py --install queue
+        python tools/tox_factors.py install {env_name}
     commands =
-        queue: python tools/gate.py packages/hasten-queue/tests {posargs}
+        python tools/tox_factors.py test {env_name} {posargs}
 """
 
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
-from distributions import UsageError
+from distributions import ROOT, Distribution, UsageError, discover, select
 
 HEADER = re.compile(r"^\[testenv:\{(?P<factors>[^}]*)\}-py3", re.MULTILINE)
-
-
-def install_line(factor: str) -> str:
-    return f"    {factor}: python tools/wheelhouse.py --install {factor}"
-
-
-def test_line(factor: str, folder: str) -> str:
-    return f"    {factor}: python tools/gate.py packages/{folder}/tests {{posargs}}"
 
 
 def factors(text: str) -> list[str]:
@@ -34,20 +28,38 @@ def factors(text: str) -> list[str]:
     return [name.strip() for name in header["factors"].split(",")]
 
 
-def add_factor(tox_ini: Path, factor: str, folder: str) -> None:
-    """Add the factor and its two lines, each after those of the factor named last."""
+def add_factor(tox_ini: Path, factor: str) -> None:
+    """Add the factor after the one named last."""
     text = tox_ini.read_text(encoding="utf-8")
     there = factors(text)
-    last = there[-1]
-    new_lines = {
-        install_line(last): install_line(factor),
-        f"    {last}: python tools/gate.py ": test_line(factor, folder),
-    }
-    for after, line in new_lines.items():
-        at = text.find(after)
-        if at < 0:
-            raise UsageError(f"{tox_ini}: no line {after.strip()!r} to add the new one after")
-        end = text.index("\n", at)
-        text = f"{text[:end]}\n{line}{text[end:]}"
     text = text.replace("{" + ",".join(there) + "}-py3", "{" + ",".join([*there, factor]) + "}-py3", 1)
     tox_ini.write_text(text, encoding="utf-8")
+
+
+def distribution_of(environment: str) -> Distribution:
+    """The distribution that the environment `queue-py313` is for."""
+    (distribution,) = select([environment.partition("-py")[0]], discover(ROOT))
+    return distribution
+
+
+def command(what: str, distribution: Distribution, more: list[str]) -> list[str]:
+    tools = ROOT / "tools"
+    if what == "install":
+        return [sys.executable, str(tools / "wheelhouse.py"), "--install", distribution.factor]
+    if what == "test":
+        return [sys.executable, str(tools / "gate.py"), str(distribution.folder / "tests"), *more]
+    raise UsageError(f"{what!r} is none of install, test")
+
+
+def main(arguments: list[str]) -> int:
+    try:
+        what, environment, *more = arguments
+        line = command(what, distribution_of(environment), more)
+    except (UsageError, ValueError) as error:
+        print(f"tox_factors: {error}", file=sys.stderr)
+        return 2
+    return subprocess.run(line).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

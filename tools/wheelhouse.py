@@ -44,43 +44,16 @@ from distributions import (
     select,
     with_siblings,
 )
+from interpreters import Interpreter, NotFound, probe
 
 LEFTOVERS = ("build", "dist", "tests", "__pycache__", "*.egg-info", "*.so", "*.pyc", ".*_cache")
 FLAGS = ("CC", "CFLAGS", "CPPFLAGS", "LDFLAGS")
 DEBUG = "HASTEN_DEBUG"
-
-PROBE = """
-import json, sys, sysconfig
-print(json.dumps({
-    "label": "%d.%d" % sys.version_info[:2] + ("t" if sysconfig.get_config_var("Py_GIL_DISABLED") else ""),
-    "identity": [sys.version, sys.base_prefix, sysconfig.get_config_var("EXT_SUFFIX")],
-    "in_env": sys.prefix != sys.base_prefix,
-}))
-"""
+CACHE = "HASTEN_BUILD_CACHE"  # read by each package's setup.py
 
 
 class BuildError(Exception):
     """A command failed; its output has been kept in the text."""
-
-
-@dataclass(frozen=True)
-class Interpreter:
-    command: str
-    label: str  # 3.13t
-    key: str  # the label and a digest of what makes it this interpreter and no other
-    in_env: bool
-
-
-def probe(command: str) -> Interpreter:
-    path = shutil.which(command)
-    if path is None:
-        raise UsageError(f"no interpreter {command!r} found; give a path or a name on PATH")
-    told = subprocess.run([path, "-c", PROBE], capture_output=True, text=True)
-    if told.returncode:
-        raise UsageError(f"{command} does not run: {told.stderr.strip() or told.returncode}")
-    facts = json.loads(told.stdout)
-    key = f"{facts['label']}-{digest_of(facts['identity'])[:8]}"
-    return Interpreter(os.path.abspath(path), facts["label"], key, facts["in_env"])
 
 
 def digest_of(value: Any) -> str:
@@ -195,6 +168,7 @@ class Job:
         command = [self.environment.python, "-m", "pip", "wheel", "-q", "--no-build-isolation", "--no-deps"]
         try:
             environment = {**os.environ, **compiler_flags()}
+            environment.setdefault(CACHE, str(ROOT / ".cache" / "build"))
             run([*command, "--no-index", "-w", str(target), str(source)], env=environment)
         except BuildError as error:
             name = f"{self.distribution.name} for {self.interpreter.label}"
@@ -273,7 +247,7 @@ def main(arguments: list[str] | None = None) -> int:
             jobs = build_all(with_siblings(chosen, known), required_to_build(known), interpreters, out)
             for interpreter in interpreters if options.install else []:
                 install(interpreter, chosen, out)
-    except UsageError as error:
+    except (UsageError, NotFound) as error:
         print(f"wheelhouse: {error}", file=sys.stderr)
         return 2
     except BuildError as error:

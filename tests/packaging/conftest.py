@@ -15,10 +15,8 @@ TOX_INI = """\
 no_package = true
 
 [testenv:{base}-py3{9,10}]
-commands_pre =
-    base: python tools/wheelhouse.py --install base
 commands =
-    base: python tools/gate.py packages/hasten-base/tests {posargs}
+    python tools/tox_factors.py test {env_name} {posargs}
 """
 
 

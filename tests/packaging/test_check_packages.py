@@ -101,15 +101,6 @@ def test_a_factor_without_a_package(repository, findings):
     assert findings() == ["tox.ini: factor lower has no folder under packages/"]
 
 
-def test_a_factor_that_tests_another_package(repository, findings):
-    replace(
-        repository / "tox.ini", "tools/gate.py packages/hasten-upper", "tools/gate.py packages/hasten-base"
-    )
-    assert findings() == [
-        "tox.ini: no line 'upper: python tools/gate.py packages/hasten-upper/tests {posargs}'"
-    ]
-
-
 def test_no_headers(repository, findings):
     (repository / "packages/hasten-base/include").unlink()
     assert findings() == [

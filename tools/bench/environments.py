@@ -8,10 +8,11 @@ they install at all.
 from __future__ import annotations
 
 import importlib.util
-import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+from interpreters import on_path
 
 BENCH = Path(__file__).resolve().parent
 WHEELHOUSE = BENCH.parent / "wheelhouse.py"
@@ -33,7 +34,7 @@ def has_hasten(python: str, imports: list[str]) -> bool:
 
 def prepare(python: str, packages: list[str], imports: list[str], folder: Path) -> str:
     """The interpreter to measure with: `python` itself, or that of a new environment under `folder`."""
-    found = shutil.which(python)
+    found = on_path(python)
     if found is None:
         raise NoEnvironment(f"{python} is not on PATH; name an interpreter, such as {sys.executable}")
     if has_hasten(found, imports):

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-VERSIONS = ("3.9", "3.10", "3.11", "3.12", "3.13", "3.13t", "3.14", "3.14t", "3.15", "3.15t")
+from interpreters import MATRIX, on_path
 
 # Runs under any Python from 3.8 on.
 PROBE = """
@@ -47,11 +46,6 @@ class Interpreter:
         return f"py{self.tag}"
 
 
-def on_path(name: str) -> str | None:
-    """The executable for `python3.13`, `3.13` or a path."""
-    return shutil.which(name) or shutil.which(f"python{name}")
-
-
 def probe(exe: str) -> Interpreter:
     try:
         answer = subprocess.run([exe, "-I", "-c", PROBE], capture_output=True, text=True, timeout=60)
@@ -78,7 +72,7 @@ def find(name: str) -> Interpreter:
 def find_all() -> tuple[list[Interpreter], list[str]]:
     """Every supported interpreter on PATH, and why each missing one is not among them."""
     found, missing = [], []
-    for version in VERSIONS:
+    for version in MATRIX:
         try:
             found.append(find(f"python{version}"))
         except Unusable as reason:

@@ -201,6 +201,8 @@ def load(job, journal):
         journal.write("problem", kind="NOT REDIRECTED", text="; ".join(sorted(set(problems))))
         return None
     tests = list(flatten(unittest.defaultTestLoader.loadTestsFromModule(module)))
+    if job["part"]:
+        tests = [t for t in tests if matches(t, job["part"])]
     if job["match"]:
         tests = [t for t in tests if matches(t, job["match"])]
     tests = [t for t in tests if not matches(t, job["besides"])]

@@ -160,6 +160,7 @@ class Engine:
             match=tuple(self.settings.match),
             besides=suite.besides,
             apart=self.known.patterns(suite.name, tag),
+            part=suite.part,
         )
         label = f"{suite.name} py{tag} {'hasten' if side.names else 'stdlib'} {module.partition('.')[2]}"
         file = self.kept.file(side, job) if self.kept and not side.names and only is None else None

@@ -69,6 +69,7 @@ class Job:
     match: tuple[str, ...]
     besides: tuple[str, ...]  # patterns of tests that are not of the suite
     apart: tuple[str, ...]  # patterns of exempted tests: what they break must not be laid at others' door
+    part: tuple[str, ...] = ()  # patterns of the tests that are the suite; none: all
 
 
 class Attempt:

@@ -38,7 +38,16 @@ class Suite:
     start_method: str = ""  # multiprocessing: the start method to generate the tests for where they lack
     tests_from: str = ""  # take tests and baseline from this Python, whatever version is tested
     besides: tuple[str, ...] = ()  # patterns of tests of the module that are not of the suite
+    part: tuple[str, ...] = ()  # patterns of the tests that are the suite; none: all
     borrow: bool = False  # take the tests from another version where the interpreter's install lacks them
+
+
+
+def shared_memory(method: str) -> Suite:
+    """Blocks and lists in multiprocessing's suite for one start method; multiprocessing stays the stdlib's."""
+    module = f"test_multiprocessing_{method}"
+    part = ("*SharedMemory*", "*shared_memory*")
+    return Suite(f"shared_memory_{method}", module, SHARED_MEMORY, start_method=method, part=part)
 
 
 SUITES = {
@@ -58,6 +67,7 @@ SUITES = {
             besides=("*ProcessPoolSpawn*", "*ProcessPoolForkserver*"),
             borrow=True,
         ),
+        *map(shared_memory, ("fork", "spawn", "forkserver")),
         Suite("mp_fork", "test_multiprocessing_fork", MULTIPROCESSING, SHARED_MEMORY, start_method="fork"),
         Suite("mp_spawn", "test_multiprocessing_spawn", MULTIPROCESSING, SHARED_MEMORY, start_method="spawn"),
         Suite(

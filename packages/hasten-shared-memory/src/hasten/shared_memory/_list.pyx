@@ -34,6 +34,7 @@ cdef class Encoded:
 
     cdef int code
     cdef object format  # None: text
+    cdef int64_t characters
     cdef bytes data
 
 
@@ -44,10 +45,10 @@ cdef Encoded encode(value):
     cdef double real
     cdef char truth[8]
     if isinstance(value, str):
-        one.code, one.data = HS_STR, value.encode("utf-8")
+        one.code, one.data, one.characters = HS_STR, value.encode("utf-8"), len(value)
         return one
     if isinstance(value, bytes):
-        one.code, one.data = HS_BYTES, value
+        one.code, one.data, one.characters = HS_BYTES, value, len(value)
         return one
     cls = type(value)
     one.format = plain_formats[cls]
@@ -73,14 +74,17 @@ cdef int64_t as_int64(value) except? -1:
 
 
 cdef int64_t storage_for(Encoded one) except -1:
-    """Bytes of storage of a new item: for text the next multiple of 8 with a NUL to spare."""
+    """Bytes of storage of a new item.
+
+    For text what the standard library gives it, which goes by the number of characters, if that is enough.
+    """
     cdef int64_t length = PyBytes_GET_SIZE(one.data)
     if one.format is not None:
         return 8
-    length = 8 * (length // 8 + 1)
-    if length > HS_LONGEST_TEXT:
-        raise ValueError(f"a bytes/str item must be shorter than {HS_LONGEST_TEXT} bytes, got {PyBytes_GET_SIZE(one.data)}")
-    return length
+    storage = max(8 * (one.characters // 8 + 1), (length + 7) // 8 * 8)
+    if storage > HS_LONGEST_TEXT:
+        raise ValueError(f"a bytes/str item must be shorter than {HS_LONGEST_TEXT} bytes, got {length}")
+    return storage
 
 
 cdef class Items:

@@ -81,5 +81,7 @@ def _keep_ours_from_the_tracker() -> None:
     resource_tracker.ResourceTracker._send = _send  # type: ignore[attr-defined]
 
 
+# Now, so that a program's descriptors do not grow by two at its first block.
+_family.ensure()
 _pass_on_to_children()
 _keep_ours_from_the_tracker()

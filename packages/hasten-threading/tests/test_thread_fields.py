@@ -109,7 +109,9 @@ def test_the_thread_runs_when_start_returns(impl):
         end = impl.Event()
         thread = impl.Thread(target=end.wait, daemon=True)
         thread.start()
-        assert threading._active[thread.ident] is thread
+        assert thread in threading.enumerate()
+        if impl is hasten.threading:  # the standard library's thread gets there after it has told the starter
+            assert threading._active[thread.ident] is thread
         assert thread.ident in sys._current_frames()
         assert thread.native_id
         end.set()

@@ -428,7 +428,7 @@ def _settle_for_fork():
 cdef class Last:
     """Dropped with this module, when no other thread can get the GIL any more.
 
-    Threads that have ended after _settle() may still be freeing their thread states, for which they need no GIL.
+    Threads that have ended after _settle() may still be freeing their thread states, and need no GIL for it.
     """
 
     def __dealloc__(self):

@@ -2,13 +2,11 @@
 """Which threads there are, and the steps of a thread's life that nothing may interrupt halfway.
 
 Thread itself is Python code (_threads.py), as tools read and exchange its byte code.  What stands here is
-either
-called often or must be whole: an exception that a signal handler or a trace function raises falls between two
-lines of Python code, and never between two of these.
+either called often or must be whole: an exception that a signal handler or a trace function raises falls
+between two lines of Python code, and never between two of these.
 
 - A thread that is being started stands in the registry's `limbo`, so it is listed from start() on.  The
-thread
-  itself moves to `active`, under its identifier, before start() returns.
+  thread itself moves to `active`, under its identifier, before start() returns.
 
 Both tables are the interpreter's.  With a GIL one operation on them needs no lock.  Without, each has a mutex
 in itself, which may be handed to a thread that waits for it and that a fork() leaves behind; threading.py
@@ -38,6 +36,7 @@ cdef object own_ident = interpreter_thread.get_ident
 # From 3.13 on threads are started with a join handle.  Its name is the one that threading.py's Thread uses.
 cdef bint has_handle = sys.version_info >= (3, 13)
 HANDLE = ("_os_thread_handle" if sys.version_info >= (3, 14) else "_handle") if has_handle else None
+FREE_THREADED = bool(HS_FREE_THREADED)
 cdef object handle_of = operator.attrgetter(HANDLE) if has_handle else None
 
 # Names that users replace in the public module: looked up there at each use.

@@ -10,6 +10,7 @@ Joining, starting and the tables of threads are in _thread.pyx.
 
 import contextvars
 import operator
+import os
 import sys
 import threading as _stdlib
 from _thread import _excepthook, _ExceptHookArgs, _local
@@ -20,6 +21,7 @@ from hasten.threading._deprecated import deprecated
 from hasten.threading._event import Event
 from hasten.threading._published import published
 from hasten.threading._thread import (
+    FREE_THREADED,
     HANDLE,
     enter_active,
     is_starting,
@@ -206,6 +208,10 @@ class Thread(_stdlib.Thread):
         _prepare_context(self)
         launch(self)
         self._started.wait()
+        if FREE_THREADED:
+            # With a GIL the new thread holds it, and goes on to run() at once.  Without, it is still in the
+            # system call by which it wakes this one: so much more is left to it.
+            os.sched_yield()
 
     def run(self):
         """What the thread does: call the target.  For subclasses to override."""

@@ -15,15 +15,15 @@ from weakref import WeakSet  # noqa: F401 (the standard library's module has it,
 from hasten._thread import (
     TIMEOUT_MAX,
     _ExceptHookArgs,
-    allocate_lock,
-    error,
     get_ident,
     get_native_id,
-    lock,
     stack_size,
-    start_joinable_thread,
-    start_new_thread,
 )
+from hasten._thread import allocate_lock as _allocate_lock
+from hasten._thread import error as ThreadError
+from hasten._thread import lock as Lock
+from hasten._thread import start_joinable_thread as _start_joinable_thread  # Thread.start() looks up that of
+from hasten._thread import start_new_thread as _start_new_thread  # its version here; programs replace them
 from hasten.threading import _module, _published, _registry, _thread
 from hasten.threading._barrier import Barrier
 from hasten.threading._condition import Condition
@@ -84,9 +84,7 @@ __all__ = [
     "synchronized_iterator",
 ]
 
-Lock = lock
 local = _local
-ThreadError = error
 ExceptHookArgs = _ExceptHookArgs
 __excepthook__ = _excepthook
 BrokenBarrierError = _stdlib.BrokenBarrierError
@@ -108,16 +106,12 @@ def synchronized_iterator(func):
 
 # ---- private names of the standard library's module that others use; the rest is looked up there ----
 
-_allocate_lock = allocate_lock
 _counter = _stdlib._counter
 _register_atexit = _registry.register_atexit
 _shutdown = _registry.shutdown
 _HAVE_THREAD_NATIVE_ID = True
 if hasattr(_stdlib, "warnings"):  # by the version
     warnings = _stdlib.warnings
-# Thread.start() looks up that of its version here; programs put other functions in its place
-_start_joinable_thread = start_joinable_thread
-_start_new_thread = start_new_thread
 _CRLock = _PyRLock = _RLock = type(RLock())
 
 _published.publish_functions(

@@ -44,6 +44,12 @@ if __name__ == "__main__":
         child.join()
         print(child.exitcode, end=" ")
 """
+FAILING = """
+try:
+    from queue import nothing
+except ImportError as error:
+    print(error)
+"""
 RIDING = """
 import _thread, threading
 assert _thread.__name__ == "hasten._thread"
@@ -104,6 +110,20 @@ def test_the_plain_environment_is_not_redirected(redirected, tmp_path):
     home = Path(redirected.site).parents[3] / "home"
     plain = environments.create(tmp_path / "env", interpreters.probe(sys.executable), [str(home)], {})
     assert plain.ask("import queue, hasten.queue; print(queue.__name__)") == "queue"
+
+
+def test_with_the_launcher_beside_it_a_module_says_that_it_is_the_standard_librarys(tmp_path):
+    patch = pytest.importorskip("hasten.patch")
+    planted = tmp_path / "home" / "hasten"
+    planted.mkdir(parents=True)
+    (planted / "queue.py").write_text(FAITHFUL)
+    homes = [str(planted.parent), str(Path(patch.__file__).parents[2])]
+    names = {"queue": "hasten.queue"}
+    env = environments.create(tmp_path / "env", interpreters.probe(sys.executable), homes, names)
+    says = "import queue; print(queue.__name__, queue.Queue.__module__, queue.Queue.__mro__[1].__module__)"
+    assert env.ask(says) == "queue queue queue"
+    assert env.ask("import queue, hasten.queue; print(queue is hasten.queue)") == "True"
+    assert "cannot import name" in env.ask(FAILING) and not env.not_redirected()
 
 
 @needs_driver

@@ -108,28 +108,30 @@ class Recorder(unittest.TestResult):
         self.note(test, "failed", "unexpected success")
 
 
-def wrong_modules(names, redirected, test_module):
+def wrong_modules(names, redirect, test_module):
     """Sentences on modules that are not the ones this run is meant to test."""
     problems = []
+    originals = redirect.originals if redirect else {}
     for name, target in names.items():
         try:
             module = importlib.import_module(name)
         except ModuleNotFoundError:
-            if redirected:
+            if redirect:
                 problems.append(f"import {name} fails")
             continue
-        if redirected and module is not sys.modules.get(target):
+        if redirect and module is not sys.modules.get(target):
             problems.append(f"import {name} gives {module.__name__}")
-        elif redirected and {module.__name__, getattr(module.__spec__, "name", "")} != {target}:
+        elif redirect and (module is originals.get(name) or name not in redirect.said):
             problems.append(f"{target} is named {module.__name__}, its spec {module.__spec__}")
-        elif not redirected and module.__name__ != name:
+        elif not redirect and module.__name__ != name:
             problems.append(f"import {name} gives {module.__name__} in the run of the stdlib")
-    if not redirected:
+    if not redirect:
         return problems
+    ours = [sys.modules.get(target) for target in names.values()]
     holders = [m for n, m in list(sys.modules.items()) if n.startswith("test.")]
     for holder in [test_module] + holders:
         for attribute, value in list(vars(holder).items()):
-            if isinstance(value, type(sys)) and value.__name__ in names:
+            if isinstance(value, type(sys)) and value.__name__ in names and value not in ours:
                 problems.append(f"{holder.__name__}.{attribute} is the stdlib's {value.__name__}")
     return problems
 
@@ -146,12 +148,13 @@ def wrong_riders(names):
     return problems
 
 
-def wrong_witnesses(witnesses):
-    """Sentences on objects that should be hasten's own and say they are not."""
+def wrong_witnesses(witnesses, redirect):
+    """Sentences on objects that should be hasten's own and are not, or said that they are not."""
     problems = []
     for name, attribute in witnesses.items():
-        home = getattr(getattr(sys.modules[name], attribute), "__module__", None) or ""
-        if home.split(".")[0] != "hasten":
+        home = redirect.said[name].get(attribute) or ""
+        theirs = getattr(redirect.originals.get(name), attribute, None)
+        if home.split(".")[0] != "hasten" or getattr(sys.modules[name], attribute) is theirs:
             problems.append(f"{name}.{attribute} is from {home!r}")
     return problems
 
@@ -175,6 +178,13 @@ def matches(test, patterns):
     return any(fnmatch.fnmatchcase(test.id(), pattern) for pattern in patterns)
 
 
+def the_redirect():
+    """What makes the names hasten's in this process (redirect.py)."""
+    import _conformance_redirect
+
+    return _conformance_redirect.installed()
+
+
 def load(job, journal):
     """The tests to run, or None when there is nothing to count."""
     try:
@@ -194,9 +204,13 @@ def load(job, journal):
 
         journal.write("problem", kind="import failed", text=traceback.format_exc()[-TEXT_LIMIT:])
         return None
-    problems = wrong_modules(job["names"], job["redirected"], module)
-    if job["redirected"] and not problems:
-        problems = wrong_witnesses(job["witnesses"]) + wrong_riders(job["names"])
+    redirect = the_redirect() if job["redirected"] else None
+    if job["redirected"] and redirect is None:
+        problems = ["nothing redirects here"]
+    else:
+        problems = wrong_modules(job["names"], redirect, module)
+    if redirect and not problems:
+        problems = wrong_witnesses(job["witnesses"], redirect) + wrong_riders(job["names"])
     if problems:
         journal.write("problem", kind="NOT REDIRECTED", text="; ".join(sorted(set(problems))))
         return None

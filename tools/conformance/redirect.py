@@ -18,6 +18,10 @@ original is taken out of sys.modules and only hasten keeps a reference to it.
 `_thread` is there before anything else, and importlib holds it. Taking it out of sys.modules is
 enough: the next `import _thread` comes to the finder. `threading` rides on `_thread`: if hasten
 imports it while it loads, that copy stands on the original `_thread` and is put aside with it.
+
+A module that has been loaded says that it is the standard library's, as it does in a program that runs under
+`python -m hasten`: by the same function, `hasten.patch._identity.assume`, if that is installed beside it.
+What its parts said before is kept in `Redirect.said`, for the child to see whose they are.
 """
 
 import site
@@ -76,8 +80,8 @@ class AliasLoader:
 class BracketLoader:
     """Loads a hasten module with its standard library name meaning the original."""
 
-    def __init__(self, loader, original, finder):
-        self.loader, self.original, self.finder = loader, original, finder
+    def __init__(self, loader, name, original, finder):
+        self.loader, self.name, self.original, self.finder = loader, name, original, finder
 
     def create_module(self, spec):
         return self.loader.create_module(spec)
@@ -85,38 +89,73 @@ class BracketLoader:
     def exec_module(self, module):
         module.__spec__.loader = module.__loader__ = self.loader
         if self.finder.means_original(self.original):  # a part of a package that is being loaded
-            self.loader.exec_module(module)
+            self.load(module)
             return
         hidden = self.finder.show_original(self.original)
         try:
-            self.loader.exec_module(module)
+            self.load(module)
         finally:
             self.finder.hide_original(self.original, hidden)
+        self.finder.identify(self.original)
+
+    def load(self, module):
+        self.loader.exec_module(module)
+        name = self.original + self.name[len(NAMES[self.original]) :]
+        try:
+            import_module(name)
+        except ImportError:
+            pass  # a part that only hasten's package has, or a module that this Python no longer has
+        self.finder.loaded[name] = module
 
 
 class Redirect:
     """The meta-path finder."""
 
-    def __init__(self):
+    def __init__(self, identity=None):
+        self.identity = identity  # hasten.patch._identity, where it is installed
         self.originals = {}
+        self.loaded = {}  # full name -> the hasten module for it, which has not taken its identity yet
+        self.said = {}  # full name -> attribute of the hasten module -> the module it was defined in
         self.loading = []  # (thread, name): names that mean the original for that thread just now
 
     def find_spec(self, name, path=None, target=None):
         if target_of(name) is not None:
             if self.means_original(name):
                 return self.original_spec(name, path)
+            if name not in NAMES and not self.exists(target_of(name)):
+                return None
             return ModuleSpec(name, AliasLoader(target_of(name)))  # type: ignore[arg-type]
         original = stands_for(name)
         if original is None:
             return None
         spec = self.next_spec(name, path)
         if spec is not None and spec.loader is not None:
-            spec.loader = BracketLoader(spec.loader, original, self)
+            spec.loader = BracketLoader(spec.loader, name, original, self)
         return spec
 
     def means_original(self, name):
         me = get_ident()
         return any(thread == me and belongs_to(name, shown) for thread, shown in list(self.loading))
+
+    def exists(self, target):
+        """Is there such a part of a hasten package?  `from queue import x`, failing, asks for queue.x."""
+        if target in sys.modules:
+            return True
+        parent = import_module(target.rpartition(".")[0])
+        return hasattr(parent, "__path__") and self.next_spec(target, parent.__path__) is not None
+
+    def identify(self, owner):
+        """Let the modules of `owner` that have been loaded say that they are the standard library's."""
+        loaded = {name: module for name, module in self.loaded.items() if belongs_to(name, owner)}
+        for name, module in loaded.items():
+            contents = list(vars(module).items())
+            self.said[name] = {key: getattr(value, "__module__", None) for key, value in contents}
+        for name, module in loaded.items():
+            del self.loaded[name]
+            original = self.originals.get(name)
+            if self.identity is not None and original is not None and original is not module:
+                spec = getattr(original, "__spec__", None)
+                self.identity.assume(owner, NAMES[owner], module, original, spec)
 
     def next_spec(self, name, path):
         for finder in sys.meta_path:
@@ -158,15 +197,24 @@ class Redirect:
         sys.meta_path.insert(0, self)
 
 
+def installed():
+    """The redirect of this process, or None."""
+    return next((finder for finder in sys.meta_path if isinstance(finder, Redirect)), None)
+
+
 def start():
     """Called by the .pth line, which `site` may read twice in an environment."""
-    if any(isinstance(finder, Redirect) for finder in sys.meta_path):
+    if installed() is not None:
         return
     for folder in SITES:
         site.addsitedir(folder)
     if not NAMES:
         return
-    Redirect().install()
+    try:
+        from hasten.patch import _identity
+    except ImportError:  # copies of the standard library, or a single wheel of ours
+        _identity = None
+    Redirect(_identity).install()
     # Left to whoever needs it first, hasten._thread would load in the middle of `collections` or
     # `functools`. In a second interpreter it may refuse to load: then `import _thread` says so there.
     if "_thread" in NAMES:

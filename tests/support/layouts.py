@@ -189,14 +189,18 @@ PUBLIC: tuple[tuple[str, str, tuple[Any, ...], Callable[[Any, Any], Any]], ...] 
 STARTING = {"Thread", "Timer", "ThreadPoolExecutor", "ProcessPoolExecutor"}
 
 
+# The module of a side, for what has one: hasten.dummy_threading stands for threading alone
+STANDS_FOR = {"dummy": {"hasten.threading": "hasten.dummy_threading"}}
+
+
 def module_of(side: str, ours: str) -> Any:
-    if side == "dummy" and ours == "hasten.threading":
-        return importlib.import_module("hasten.dummy_threading")
-    return importlib.import_module(MODULES[ours] if side == "stdlib" else ours)
+    return importlib.import_module(MODULES[ours] if side == "stdlib" else STANDS_FOR.get(side, {}).get(ours, ours))
 
 
 def public_bases(side: str) -> Iterator[Base]:
     for ours, name, arguments, use in PUBLIC:
+        if side in STANDS_FOR and ours not in STANDS_FOR[side]:
+            continue
         if hasattr(module_of(side, ours), name):
             yield Base(name, getattr(module_of(side, ours), name), arguments, use)
 

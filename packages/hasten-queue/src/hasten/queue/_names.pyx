@@ -18,7 +18,10 @@ from heapq import heappop, heappush
 from time import monotonic
 from types import FunctionType
 
+from cpython.object cimport PyTypeObject
 from libc.stdint cimport int64_t
+
+from function cimport hs_function_adopt
 
 from hasten.queue._errors import Empty, Full, ShutDown
 from hasten.queue._waiting cimport deadline_of
@@ -48,10 +51,12 @@ cdef int adopt(cls, module) except -1:
                 function.__module__ = module
                 if has_type_params:
                     function.__type_params__ = ()
+                hs_function_adopt(&function_type, compiled_function, function)
     return 0
 
 
 cdef object compiled_function = type(use)
+cdef PyTypeObject *function_type = NULL  # theirs, which isinstance() takes for that of Python's functions
 cdef bint has_type_params = hasattr(FunctionType, "__type_params__")  # 3.12+
 
 

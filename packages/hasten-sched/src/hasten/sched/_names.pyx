@@ -9,6 +9,10 @@ import heapq
 import threading
 from types import FunctionType
 
+from cpython.object cimport PyTypeObject
+
+from function cimport hs_function_adopt
+
 from hasten.sched._event_class import Event
 
 cdef dict public = {}
@@ -26,9 +30,11 @@ def use(dict names):
                 function.__module__ = names["__name__"]
                 if has_type_params:
                     function.__type_params__ = ()
+                hs_function_adopt(&function_type, compiled_function, function)
 
 
 cdef object compiled_function = type(use)
+cdef PyTypeObject *function_type = NULL  # theirs, which isinstance() takes for that of Python's functions
 cdef bint has_type_params = hasattr(FunctionType, "__type_params__")  # 3.12+
 
 

@@ -1,4 +1,14 @@
-"""The public classes and functions are made in private modules, and say that they are the public one's."""
+# cython: freethreading_compatible=True
+"""The public classes and functions are made in private modules, and say that they are the public one's.
+
+Compiled functions also say that they are functions of Python: see function.h.
+"""
+
+from cpython.object cimport PyTypeObject
+
+from function cimport hs_function_adopt
+
+cdef PyTypeObject *function_type = NULL
 
 PUBLIC = "hasten.threading"
 
@@ -17,4 +27,8 @@ def publish_functions(*functions):
         if hasattr(function, "__code__"):
             function.__module__ = PUBLIC
             if not hasattr(function, "__type_params__"):
-                function.__type_params__ = ()  # 3.12+ has it
+                function.__type_params__ = ()
+            hs_function_adopt(&function_type, compiled, function)
+
+
+cdef object compiled = type(published)

@@ -17,6 +17,11 @@
 
 #include <Python.h>
 
+#ifndef Py_TPFLAGS_IMMUTABLETYPE  /* 3.10+ */
+#  define Py_TPFLAGS_IMMUTABLETYPE 0
+#endif
+#define HS_FUNCTION_FLAGS (Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR | Py_TPFLAGS_IMMUTABLETYPE)
+
 static PyObject *hs_function_class(PyObject *self, void *closure) {
     (void)self; (void)closure;
     Py_INCREF((PyObject *)&PyFunction_Type);
@@ -59,8 +64,9 @@ static PyTypeObject *hs_function_type_of(PyTypeObject *base) {
         return NULL;
     }
     type->tp_vectorcall_offset = base->tp_vectorcall_offset;
-    /* Up to 3.11 a heap type does not inherit them, and each call would go the slow way. */
-    type->tp_flags |= base->tp_flags & (Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR);
+    /* A heap type does not inherit all of these, and each call would go the slow way: by a tuple of arguments, by a
+     * bound method, or, as a function of a type that may change is no constant to 3.11+, not specialised. */
+    type->tp_flags |= base->tp_flags & HS_FUNCTION_FLAGS;
     return type;
 }
 

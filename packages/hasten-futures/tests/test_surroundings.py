@@ -74,6 +74,13 @@ def test_the_module_of_the_pool_has_the_private_names(impl, name):
     assert hasattr(import_module(impl.__name__ + ".thread"), name)
 
 
+def test_a_pool_is_made_whatever_the_modules_name_of_its_class_means(impl, monkeypatch):
+    pool_class = impl.ThreadPoolExecutor
+    monkeypatch.setattr(import_module(f"{impl.__name__}.thread"), "ThreadPoolExecutor", lambda n: pool_class(n))
+    with pool_class(1) as pool:
+        assert pool.submit(pow, 2, 3).result(LIMIT) == 8
+
+
 def test_an_idle_worker_is_in_a_place(impl, make_pool):
     pool = make_pool(1)
     pool.submit(int).result(LIMIT)

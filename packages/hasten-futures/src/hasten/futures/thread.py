@@ -280,6 +280,7 @@ publish(*vars(WorkerContext).values(), module=__name__)
 
 _submit = _thread_pool.submit
 _plain_adjust = ThreadPoolExecutor._adjust_thread_count
+_plain_prepare_context = ThreadPoolExecutor.prepare_context.__func__
 
 
 def _wake_up_call(work_queue):

@@ -9,9 +9,9 @@ ENDINGS = [False, True]
 @pytest.mark.parametrize("immediate", ENDINGS)
 def test_empty_queue(impl, kind, immediate):
     q = getattr(impl, kind)()
-    assert not q.is_shutdown
+    assert q.is_shutdown is False
     q.shutdown(immediate)
-    assert q.is_shutdown
+    assert q.is_shutdown is True
     for call in [q.get, q.get_nowait, lambda: q.put(1), lambda: q.put_nowait(1), lambda: q.get(timeout=60)]:
         with pytest.raises(impl.ShutDown):
             call()

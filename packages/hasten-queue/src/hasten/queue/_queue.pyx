@@ -264,7 +264,7 @@ class Queue(stdlib.Queue):
     @property
     def is_shutdown(self):
         """Whether shutdown() was called."""
-        return hs_load(&state_of(self).shut)
+        return bool(hs_load(&state_of(self).shut))
 
     @is_shutdown.setter
     def is_shutdown(self, value):

@@ -144,7 +144,7 @@ cdef class SimpleQueue(Ring):
     @property
     def is_shutdown(self):
         """Whether shutdown() was called."""
-        return hs_load(&self.shut)
+        return bool(hs_load(&self.shut))
 
 
 # ---- the usual calls ----

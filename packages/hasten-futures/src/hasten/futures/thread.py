@@ -146,7 +146,7 @@ class ThreadPoolExecutor(Executor, _stdlib.ThreadPoolExecutor):
     def _runs_plainly(self):
         """Whether a call is just made: prepare_context() was not overridden, and so nor was run()."""
         return (
-            type(self).prepare_context.__func__ is ThreadPoolExecutor.prepare_context.__func__
+            type(self).prepare_context.__func__ is _plain_prepare_context
             and WorkerContext.run is _plain_run
         )
 

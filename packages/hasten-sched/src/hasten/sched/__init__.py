@@ -15,14 +15,12 @@ import sched as _stdlib
 import threading
 import time
 from collections import namedtuple
+from itertools import count  # the standard library's has it from 3.10 on
 from time import monotonic as _time
 
 from hasten.sched import _names
 from hasten.sched._event_class import Event
 from hasten.sched._scheduler import scheduler
-
-if hasattr(_stdlib, "count"):
-    from itertools import count
 
 __all__ = ["scheduler"]
 

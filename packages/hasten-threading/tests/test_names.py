@@ -1,5 +1,6 @@
 """Names of threads: by default, by users, in the operating system; and the old names of the API."""
 
+import sys
 import threading
 import warnings
 
@@ -154,6 +155,9 @@ def test_renaming_another_leaves_its_os_thread(impl):
 
 # ---- old names of the API ------------------------------------------------------------------------
 
+WARNS = sys.version_info >= (3, 10)
+warns = pytest.mark.skipif(not WARNS, reason="the old names warn since 3.10")
+
 
 def warned(call, *args):
     """The result, and the one message that the call warns of."""
@@ -165,7 +169,15 @@ def warned(call, *args):
     return result, str(caught[0].message)
 
 
-@pytest.mark.since(3, 10)
+def test_old_names_warn_since_3_10_only(impl):
+    thread = impl.Thread(name="n")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        impl.currentThread(), impl.activeCount(), thread.getName(), thread.isDaemon(), impl.Event().isSet()
+    assert len(caught) == (5 if WARNS else 0)
+
+
+@warns
 def test_old_functions(impl):
     assert warned(impl.currentThread) == (
         impl.current_thread(),
@@ -177,7 +189,7 @@ def test_old_functions(impl):
     )
 
 
-@pytest.mark.since(3, 10)
+@warns
 def test_old_methods(impl):
     thread = impl.Thread(name="n")
     assert warned(thread.getName) == ("n", "getName() is deprecated, get the name attribute instead")

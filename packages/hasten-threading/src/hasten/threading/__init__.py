@@ -106,6 +106,9 @@ def synchronized_iterator(func):
 
 # ---- private names of the standard library's module that others use; the rest is looked up there ----
 
+# py-spy and its like read the names of threads out of the module's dictionary, from another process
+_active = _stdlib._active
+_limbo = _stdlib._limbo
 _counter = _stdlib._counter
 _register_atexit = _registry.register_atexit
 _shutdown = _registry.shutdown

@@ -14,6 +14,10 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#ifdef __GLIBC__
+#  include <execinfo.h>
+#  include <unistd.h>
+#endif
 
 #define HS_GUARDS "hasten.guards"
 
@@ -31,10 +35,18 @@ static hs_guards *hs_guards_own(void) {
 static hs_guards *(*hs_guards_held)(void) = hs_guards_own;
 static PyMemAllocatorEx hs_allocator_behind;
 
+static inline void hs_guards_backtrace(void) {
+#ifdef __GLIBC__
+    void *frames[24];
+    backtrace_symbols_fd(frames, backtrace(frames, 24), STDERR_FILENO);
+#endif
+}
+
 static inline void hs_guards_check(const char *what) {
     hs_guards *held = hs_guards_own();  /* called by the hook alone, whose module counts */
     if (held->count == 0) return;
     fprintf(stderr, "hasten: an object is %s under the guard %s, taken in %s()\n", what, held->last, held->place);
+    hs_guards_backtrace();
     abort();
 }
 

@@ -110,12 +110,13 @@ cdef class SchedulerState(Fallback):
 
     cdef bint add(self, double due, long rank, uint64_t sequence, event, bint implicit) except -1:
         """False if the events are in a list.  *implicit*: kwargs were not given."""
-        cdef dict _last = None  # dropped when the guard is free
+        cdef dict newest = None, _last = None  # _last is dropped when the guard is free
         cdef hs_record record
         cdef bint added = False, failed = False
         record.sequence = sequence
         point_into(event, &record)
         if implicit:
+            newest = <dict>record.kwargs
             record.kwargs = NULL
         hs_record_incref(&record)
         hs_mutex_lock(&self.guard)
@@ -125,7 +126,7 @@ cdef class SchedulerState(Fallback):
         if added:
             self.changed += 1
             if implicit:
-                _last = self.replace_newest(event[5], sequence)
+                _last = self.replace_newest(newest, sequence)
             if hs_agenda_on_top(&self.agenda, sequence):
                 self.tell_sleepers()
         hs_mutex_unlock(&self.guard)

@@ -8,12 +8,6 @@ import pytest
 
 import hasten.queue as ours
 
-# Without a GIL a getter was left asleep, in a way that is not understood yet: by the standard library's
-# Condition, into which the exceptions are raised here, or by ours.
-pytestmark = pytest.mark.skipif(
-    not getattr(sys, "_is_gil_enabled", lambda: True)(), reason="not understood yet without a GIL"
-)
-
 
 class Injected(BaseException):
     pass

@@ -138,13 +138,13 @@ cdef class Monitor(Ordered):
         hs_mutex_lock(&self.guard)
         self.open_gate()
         try:
-            sleep(list, &self.guard, deadline, &self.entering)
-        finally:
-            self.enter(False)
-        try:
+            try:
+                sleep(list, &self.guard, deadline, &self.entering)
+            finally:
+                self.enter(False)
             PyErr_CheckSignals()  # before an item is taken that the exception would take along
         except BaseException:
-            self.notify(list)
+            self.notify(list)  # the thread may have been woken, and passes that on
             raise
         return 0
 
@@ -154,15 +154,27 @@ cdef class Monitor(Ordered):
             condition.wait(seconds_until(deadline))
         except BaseException:
             self.entered = entered
+            # It may have been notified, and passes that on.  To all: it may still be on the condition's list as well,
+            # wherever it stands there, and would get what is meant for the next one.
             with suppress(RuntimeError):  # which says that the mutex is not held
-                condition.notify()        # it may have been notified, and passes that on
+                condition.notify_all()
             raise
         self.entered = entered
         return 0
 
     cdef int notify(self, hs_waitlist *list) except -1:
+        cdef object condition
         if self.mutex_ is not None:
-            self.condition_of(list).notify()
+            condition = self.condition_of(list)
+            try:
+                condition.notify()
+            except BaseException:
+                # A Condition in Python wakes a thread and then takes it off its list.  Interrupted between the two
+                # it has a sleeper who is awake, and the next notify() is lost on it: the mutex must not
+                # be free before that one has been notified again.
+                with suppress(RuntimeError):
+                    condition.notify()
+                raise
             return 0
         hs_mutex_lock(&self.guard)
         wake_first(list, &self.guard)

@@ -6,6 +6,7 @@ import fcntl
 import inspect
 import io
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -233,6 +234,44 @@ class TestTimeouts:
         exchange = Exchange(stdout_fd=pipe()[0])
         with pytest.raises(error):
             exchange.pump(timeout)
+
+
+class TestLargeOutputs:
+    """The buffer grows, is followed by others, and they become one again: see _communicate.pyx."""
+
+    @pytest.mark.parametrize("megabytes", [1, 10, 11, 12, 13, 23, 25, 50, 80])
+    def test_all_of_it_in_its_order(self, pipe, spawn, megabytes):
+        reader, writer = pipe()
+        data = b"".join(number.to_bytes(4, "big") for number in range(megabytes << 18)) + b"the end"
+
+        def write():
+            with open(writer, "wb", buffering=0) as file:
+                for begin in range(0, len(data), 1 << 16):
+                    file.write(data[begin : begin + (1 << 16)])
+
+        exchange = Exchange(stdout_fd=reader)
+        writing = spawn(write)
+        assert exchange.pump(60)
+        writing.result()
+        same = exchange.stdout == data
+        assert same
+        assert exchange.stdout is exchange.stdout
+
+    def test_what_has_come_so_far(self, pipe, spawn):
+        reader, writer = pipe()
+        exchange = Exchange(stdout_fd=reader)
+        data, sent = os.urandom(1 << 16), b""
+        for number in range(15 * 16):
+            sent += data
+            assert os.write(writer, data) == len(data)
+            while select.select([reader], [], [], 0)[0]:
+                assert exchange.pump(0) is False
+            same = number % 40 or exchange.stdout == sent  # pytest would compare line by line
+            assert same
+        os.close(writer)
+        assert exchange.pump()
+        same = exchange.stdout == sent
+        assert same
 
 
 class TestEnds:

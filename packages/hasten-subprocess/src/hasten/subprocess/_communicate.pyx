@@ -2,21 +2,24 @@
 """What a child is told and what it answers: Exchange, and decode() for those who want text.
 
 Each output is read straight into one bytes object, which grows as it fills, and which is cut to its length
-and handed out at the end: no list of pieces, no copy.  Growing is left to realloc, which moves large blocks
-by changing page tables.  Room that is never written to takes no memory.
+and handed out at the end: no list of pieces, no copy.  Growing is left to realloc.  Room that is never written
+to takes no memory.
 
-What reading costs most is fresh pages.  malloc reuses what it has kept of earlier exchanges, as long as no
-block is much larger than those that were freed before; so a buffer grows by half, not to twice its size.
-Above LARGE_ROOM it goes to HUGE_ROOM in one step.  That is more than glibc ever takes from its heap, where
-growing may copy and leave the old block's pages in use: a large output would be held two or three times.
+What reading costs most is fresh pages, three times as much as a copy.  malloc reuses what it has kept of earlier
+exchanges, as long as no block is much larger than those that were freed before; so a buffer grows by half, not to
+twice its size, and from LARGE_ROOM on there is a list of pieces, which are joined at the end.  More than
+most_in_pieces goes into one block again, larger than glibc ever takes from its heap: growing moves page tables
+there, where it would be held two or three times otherwise.  Its pages are fresh ones, so large ones are asked for.
 (The allocator of free-threaded builds always copies, and gives the old block back a little later.)
 """
 
 from libc.stdint cimport int64_t
+from libc.string cimport memcpy
 
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.exc cimport PyErr_CheckSignals, PyErr_SetFromErrno
 from cpython.object cimport PyObject
+from cpython.ref cimport Py_INCREF
 from cpython.unicode cimport PyUnicode_FindChar, PyUnicode_GET_LENGTH
 
 from hasten.subprocess._supervised import insist
@@ -35,13 +38,21 @@ cdef extern from "Python.h":
     Py_buffer *buffer_of "PyMemoryView_GET_BUFFER"(object view) noexcept
     void drop "Py_XDECREF"(PyObject *buffer) noexcept
 
+cdef extern from "_large_pages.h" nogil:
+    bint hs_has_large_pages()
+    void hs_want_large_pages(char *start, size_t size)
+
 cdef enum:
     FIRST_ROOM = 8000  # bytes; most children say less
     SECOND_ROOM = 1 << 18
     LARGE_ROOM = 12 << 20
+    PIECE = 1 << 20
     HUGE_ROOM = 48 << 20  # above 32 MiB, the highest threshold for mmap() in glibc's malloc
     STDOUT = 0
     STDERR = 1
+
+cdef bint has_large_pages = hs_has_large_pages()
+cdef size_t most_in_pieces = 12 << 20 if has_large_pages else 24 << 20
 
 
 cdef class Exchange:
@@ -65,12 +76,13 @@ cdef class Exchange:
     cdef hs_exchange x
     cdef object view             # a memoryview of the input until that is done
     cdef PyObject *buffers[2]    # the bytes objects that the outputs are read into
+    cdef dict pieces             # by output: bytes objects that are full, and come before the buffer
     cdef object on_end
 
     def __cinit__(self, int stdin_fd=-1, int stdout_fd=-1, int stderr_fd=-1, input=None, on_end=None):
         self.x.input.fd, self.x.input.blocking = stdin_fd, -1
         self.x.outputs[STDOUT].fd, self.x.outputs[STDERR].fd = stdout_fd, stderr_fd
-        self.on_end, self.x.closes = on_end, on_end is None
+        self.on_end, self.x.closes, self.pieces = on_end, on_end is None, {}
         if input is not None:
             self.take_input(input)
         cdef int i
@@ -105,9 +117,47 @@ cdef class Exchange:
         return 0
 
     cdef int grow(self, int which) except -1:
-        cdef size_t room = self.x.outputs[which].room
-        room = max(room + room // 2, SECOND_ROOM)
-        return self.set_room(which, HUGE_ROOM if LARGE_ROOM < room < HUGE_ROOM else room)
+        """Make room for more of an output, whose buffer is full."""
+        cdef hs_output *output = &self.x.outputs[which]
+        cdef size_t room = max(output.room + output.room // 2, <size_t>SECOND_ROOM)
+        pieces = self.pieces.get(which)
+        if pieces is None and (room <= LARGE_ROOM or output.room >= HUGE_ROOM):
+            self.set_room(which, room)
+            if room > HUGE_ROOM and has_large_pages:
+                hs_want_large_pages(output.data, output.room)
+        elif output.used + sum(map(len, pieces or ())) < most_in_pieces:
+            self.add_piece(which)
+        else:
+            self.unite(which)
+        return 0
+
+    cdef int add_piece(self, int which) except -1:
+        """Go on in another buffer."""
+        fresh = PyBytes_FromStringAndSize(NULL, PIECE)
+        self.pieces.setdefault(which, []).append(<object>self.buffers[which])
+        self.exchange_buffer(which, fresh, 0, PIECE)
+        return 0
+
+    cdef int unite(self, int which) except -1:
+        """Go on in one large buffer, which begins with what is in the pieces."""
+        cdef size_t used = 0
+        fresh = PyBytes_FromStringAndSize(NULL, HUGE_ROOM)
+        cdef char *start = text_of(<PyObject *>fresh)
+        if has_large_pages:
+            hs_want_large_pages(start, HUGE_ROOM)
+        for piece in [*self.pieces.pop(which, ()), <object>self.buffers[which]]:
+            memcpy(start + used, text_of(<PyObject *>piece), len(piece))
+            used += len(piece)
+        self.exchange_buffer(which, fresh, used, HUGE_ROOM)
+        return 0
+
+    cdef int exchange_buffer(self, int which, bytes fresh, size_t used, size_t room) except -1:
+        cdef hs_output *output = &self.x.outputs[which]
+        drop(self.buffers[which])
+        Py_INCREF(fresh)
+        self.buffers[which] = <PyObject *>fresh
+        output.data, output.used, output.room = text_of(<PyObject *>fresh), used, room
+        return 0
 
     def pump(self, timeout=None):
         """Go on until every end is done, and return True; False if *timeout* ended it before.
@@ -195,6 +245,13 @@ cdef class Exchange:
         try:
             if self.buffers[which] == NULL:
                 return None
+            if which in self.pieces:
+                rest = PyBytes_FromStringAndSize(output.data, output.used)
+                joined = b"".join([*self.pieces[which], rest])
+                if output.fd >= 0:
+                    return joined
+                del self.pieces[which]
+                self.exchange_buffer(which, joined, len(joined), len(joined))
             if output.fd >= 0:
                 return PyBytes_FromStringAndSize(output.data, output.used)
             if output.room != output.used:

@@ -5,9 +5,8 @@
  * the process's signals holds them back as soon as it has looked (hs_alert_begin(), with the GIL), and ppoll() lets
  * them through and sleeps in one step.  Whoever sleeps in another way lets them through before (hs_alert_end()).
  *
- * Another thread may get a signal meanwhile, and nothing wakes this one then.  Hence the look-ups, as in park.h,
- * where there may be other threads.  In a process that has one thread it is the few instructions between look and
- * hold alone that a signal could fall into; there a first look-up after a second is enough.
+ * Another thread may get a signal meanwhile, and nothing wakes this one then.  So little is done in between, and the
+ * thread looks up now and then, as in park.h: after HS_LATE_LOOK_UP, and whenever it has slept twice as long.
  */
 #ifndef HASTEN_SUBPROCESS_POLL_H
 #define HASTEN_SUBPROCESS_POLL_H
@@ -24,29 +23,18 @@
 
 #include "park.h"
 
-#define HS_LATE_LOOK_UP 1000000000  /* ns */
+#define HS_LATE_LOOK_UP 500000000  /* ns; long enough for most waits to be one sleep */
 
 /* How a wait stays alert to signals.  Starts as zero; lasts as long as the wait. */
 typedef struct {
     sigset_t usual;  /* the thread's mask, while signals are held back */
     int held;
-    int64_t period;  /* until the next look-up, ns; 0 before the first sleep */
+    int64_t period;  /* until the next look-up, ns, or HS_NEVER; 0 before the first sleep */
 } hs_alert;
-
-#if defined(__GLIBC__)
-extern char __libc_single_threaded __attribute__((weak));  /* glibc 2.32 */
-static inline int hs_has_other_threads(void) {
-    return &__libc_single_threaded == NULL || !__libc_single_threaded;
-}
-#else
-static inline int hs_has_other_threads(void) { return 1; }
-#endif
 
 /* Signals have just been looked at; they are held back until the sleep. */
 static inline void hs_alert_begin(hs_alert *alert) {
-    if (alert->period == 0) {
-        alert->period = !hs_takes_signals() ? HS_NEVER : hs_has_other_threads() ? HS_FIRST_LOOK_UP : HS_LATE_LOOK_UP;
-    }
+    if (alert->period == 0) alert->period = hs_takes_signals() ? HS_FIRST_LOOK_UP : HS_NEVER;
 #if !defined(__APPLE__)
     if (alert->period != HS_NEVER && !alert->held) {
         sigset_t all;
@@ -67,10 +55,11 @@ static inline void hs_alert_end(hs_alert *alert) {
     }
 }
 
-/* When to wake up: at the deadline, or earlier in order to look at the signals. */
-static inline int64_t hs_alert_until(hs_alert *alert, int64_t deadline) {
+/* When to wake up: at the deadline, or earlier in order to look at the signals, but not within *least* ns. */
+static inline int64_t hs_alert_until(hs_alert *alert, int64_t deadline, int64_t least) {
     int64_t until;
     if (alert->period == HS_NEVER || alert->period == 0) return deadline;
+    if (alert->period < least) alert->period = least;
     until = hs_now() + alert->period;
     if (until >= deadline) return deadline;
     alert->period *= 2;

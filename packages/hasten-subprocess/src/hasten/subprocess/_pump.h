@@ -184,7 +184,7 @@ static inline int hs_pump_until(hs_exchange *x, int64_t deadline, size_t limit) 
             if (now - x->looked >= HS_SIGNALS_EVERY) return HS_PUMP_SIGNALS;
             if (until - now > HS_SIGNALS_EVERY) until = now + HS_SIGNALS_EVERY;
         } else {
-            until = hs_alert_until(&x->alert, deadline);
+            until = hs_alert_until(&x->alert, deadline, HS_LATE_LOOK_UP);
         }
         status = hs_pump_turn(x, until, limit);
         if (status == HS_PUMP_TIMEOUT && until != deadline) return HS_PUMP_SIGNALS;

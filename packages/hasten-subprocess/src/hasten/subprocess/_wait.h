@@ -8,7 +8,7 @@
  *
  * All of them answer for the moment in which they were asked.  Which process a number stands for is settled
  * by waitid(): as long as that knows an unreaped child, nobody else can have its number.  Hence the order:
- * first the watch, then the look at the child, then the sleep.  A child that waitid() does not know has been
+ * first the watch, hs_watch(), then the look at the child, hs_look(), then the sleep, hs_wait_any().  A child that waitid() does not know has been
  * reaped by somebody else, or by the kernel because SIGCHLD is ignored; it counts as ended.
  */
 #ifndef HASTEN_SUBPROCESS_WAIT_H
@@ -38,6 +38,16 @@ typedef struct {
     pthread_t thread;
     int has_thread;
 } hs_child;
+
+/* All that a wait needs.  Starts as zero, but for the children; ends with hs_unwatch(). */
+typedef struct {
+    hs_child *children;
+    size_t count;
+    int watches;           /* whether there are descriptors to sleep on */
+    struct pollfd one, *fds;
+    int queue;             /* the descriptor of a kqueue */
+    hs_alert alert;
+} hs_wait;
 
 enum {
     HS_WAIT_ENDED,    /* *ended* is set in at least one child */
@@ -111,14 +121,17 @@ static inline void hs_unwatch_all(hs_child *children, size_t count) {
     for (size_t i = 0; i < count; i++) children[i].has_thread = 0;
 }
 
-static inline int hs_wait_by_threads(hs_child *children, size_t count, int64_t deadline, hs_alert *alert) {
-    int woken = 0, status = HS_WAIT_ERROR, err = hs_watch_all(children, count, &woken);
-    hs_alert_end(alert);
+static inline int hs_wait_by_threads(hs_wait *w, int64_t deadline) {
+    int woken = 0, status = HS_WAIT_ERROR, err;
+    int64_t until = hs_alert_until(&w->alert, deadline, 0);
+    hs_alert_end(&w->alert);
+    err = hs_watch_all(w->children, w->count, &woken);
     if (!err) {
-        status = hs_park(&woken, deadline);
+        status = hs_park(&woken, until);
         status = status == HS_WOKEN ? HS_WAIT_ENDED : status == HS_TIMEOUT ? HS_WAIT_TIMEOUT : HS_WAIT_SIGNALS;
+        if (status == HS_WAIT_TIMEOUT && until != deadline) status = HS_WAIT_SIGNALS;
     }
-    hs_unwatch_all(children, count);
+    hs_unwatch_all(w->children, w->count);
     errno = err;
     return status;
 }
@@ -131,63 +144,70 @@ static inline int hs_wait_by_threads(hs_child *children, size_t count, int64_t d
 #    define SYS_pidfd_open 434
 #  endif
 
-/* HS_WAIT_ERROR with the errno of pidfd_open() if that is not to be had for all of them. */
-static inline int hs_wait_by_descriptor(hs_child *children, size_t count, int64_t deadline, hs_alert *alert) {
-    struct pollfd one, *fds = count == 1 ? &one : calloc(count, sizeof *fds);
-    size_t opened = 0;
-    int status = HS_WAIT_ERROR, saved;
-    if (fds == NULL) {
-        errno = ENOMEM;
-        return HS_WAIT_ERROR;
+static inline void hs_unwatch(hs_wait *w) {
+    for (size_t i = 0; w->fds != NULL && i < w->count; i++)
+        if (w->fds[i].fd >= 0) close(w->fds[i].fd);
+    if (w->fds != &w->one) free(w->fds);
+    w->fds = NULL;
+    w->watches = 0;
+}
+
+static inline void hs_watch(hs_wait *w) {
+    w->fds = w->count == 1 ? &w->one : calloc(w->count, sizeof *w->fds);
+    if (w->fds == NULL) return;
+    for (size_t i = 0; i < w->count; i++) w->fds[i] = (struct pollfd){ .fd = -1, .events = POLLIN };
+    for (size_t i = 0; i < w->count; i++) {
+        w->fds[i].fd = (int)syscall(SYS_pidfd_open, w->children[i].pid, 0);
+        if (w->fds[i].fd < 0 && errno != ESRCH) { /* ESRCH: reaped; hs_look() will tell */
+            hs_unwatch(w);
+            return;
+        }
     }
-    for (; opened < count; opened++) {
-        fds[opened].fd = (int)syscall(SYS_pidfd_open, children[opened].pid, 0);
-        fds[opened].events = POLLIN;
-        fds[opened].revents = 0;
-        if (fds[opened].fd < 0 && errno != ESRCH) break;  /* ESRCH: reaped; hs_look() will tell */
-    }
-    if (opened == count) {
-        status = hs_look(children, count) ? HS_WAIT_ENDED : hs_slept(hs_poll(fds, count, deadline, alert));
-        if (status == HS_WAIT_ENDED)
-            for (size_t i = 0; i < count; i++) children[i].ended |= fds[i].fd >= 0 && fds[i].revents;
-    }
-    saved = errno;
-    while (opened-- > 0)
-        if (fds[opened].fd >= 0) close(fds[opened].fd);
-    if (fds != &one) free(fds);
-    errno = saved;
+    w->watches = 1;
+}
+
+static inline int hs_wait_by_descriptor(hs_wait *w, int64_t deadline) {
+    int status = hs_slept(hs_poll(w->fds, w->count, deadline, &w->alert));
+    if (status == HS_WAIT_ENDED)
+        for (size_t i = 0; i < w->count; i++) w->children[i].ended |= w->fds[i].fd >= 0 && w->fds[i].revents;
     return status;
 }
 
 #elif defined(HS_HAVE_KQUEUE)
 
-static inline int hs_wait_by_descriptor(hs_child *children, size_t count, int64_t deadline, hs_alert *alert) {
+static inline void hs_unwatch(hs_wait *w) {
+    if (w->watches) close(w->queue);
+    w->watches = 0;
+}
+
+static inline void hs_watch(hs_wait *w) {
     struct kevent event = {0};
-    int queue = kqueue(), status = HS_WAIT_ERROR, failed = queue < 0, saved;
-    for (size_t i = 0; i < count && !failed; i++) {
-        EV_SET(&event, children[i].pid, EVFILT_PROC, EV_ADD | EV_ONESHOT, NOTE_EXIT, 0, 0);
-        failed = kevent(queue, &event, 1, NULL, 0, NULL) < 0 && errno != ESRCH;
+    w->queue = kqueue();
+    w->watches = w->queue >= 0;
+    for (size_t i = 0; i < w->count && w->watches; i++) {
+        EV_SET(&event, w->children[i].pid, EVFILT_PROC, EV_ADD | EV_ONESHOT, NOTE_EXIT, 0, 0);
+        if (kevent(w->queue, &event, 1, NULL, 0, NULL) < 0 && errno != ESRCH) hs_unwatch(w);
     }
-    if (!failed) {
-        int64_t left = deadline == HS_NEVER ? 0 : deadline - hs_now();
-        struct timespec t = hs_timespec(left > 0 ? left : 0);
-        hs_alert_end(alert);
-        if (hs_look(children, count)) status = HS_WAIT_ENDED;
-        else status = hs_slept(kevent(queue, NULL, 0, &event, 1, deadline == HS_NEVER ? NULL : &t));
-        if (status == HS_WAIT_ENDED)
-            for (size_t i = 0; i < count; i++) children[i].ended |= (uintptr_t)children[i].pid == event.ident;
-    }
-    saved = errno;
-    if (queue >= 0) close(queue);
-    errno = saved;
+}
+
+static inline int hs_wait_by_descriptor(hs_wait *w, int64_t deadline) {
+    struct kevent event = {0};
+    int64_t left = deadline == HS_NEVER ? 0 : deadline - hs_now();
+    struct timespec t = hs_timespec(left > 0 ? left : 0);
+    int status;
+    hs_alert_end(&w->alert);
+    status = hs_slept(kevent(w->queue, NULL, 0, &event, 1, deadline == HS_NEVER ? NULL : &t));
+    if (status == HS_WAIT_ENDED)
+        for (size_t i = 0; i < w->count; i++) w->children[i].ended |= (uintptr_t)w->children[i].pid == event.ident;
     return status;
 }
 
 #else
 
-static inline int hs_wait_by_descriptor(hs_child *children, size_t count, int64_t deadline, hs_alert *alert) {
-    (void)children, (void)count, (void)deadline, (void)alert;
-    errno = ENOSYS;
+static inline void hs_unwatch(hs_wait *w) { (void)w; }
+static inline void hs_watch(hs_wait *w) { (void)w; }
+static inline int hs_wait_by_descriptor(hs_wait *w, int64_t deadline) {
+    (void)w, (void)deadline;
     return HS_WAIT_ERROR;
 }
 
@@ -195,23 +215,28 @@ static inline int hs_wait_by_descriptor(hs_child *children, size_t count, int64_
 
 /* ---- the way in ---- */
 
+/* Begin to watch the children, if that has not been done, and look at them.  HS_WAIT_ENDED, or HS_WAIT_TIMEOUT, or
+ * HS_WAIT_SIGNALS: look for signals, call hs_alert_begin(), and then hs_wait_any(). */
+static inline int hs_wait_look(hs_wait *w, int64_t deadline) {
+    if (hs_look(w->children, w->count)) return HS_WAIT_ENDED;
+    if (hs_now() >= deadline) return HS_WAIT_TIMEOUT;
+    if (w->watches || hs_portable) return HS_WAIT_SIGNALS;
+    hs_watch(w);
+    return w->watches && hs_look(w->children, w->count) ? HS_WAIT_ENDED : HS_WAIT_SIGNALS;
+}
+
 /* Sleep until at least one of the children has ended, and mark those that have.  Returns one of the enum
- * above.  The caller has looked at the signals and called hs_alert_begin().  Call it without the GIL. */
-static inline int hs_wait_any(hs_child *children, size_t count, int64_t deadline, hs_alert *alert) {
+ * above.  Call it without the GIL. */
+static inline int hs_wait_any(hs_wait *w, int64_t deadline) {
     int status = HS_WAIT_ERROR;
-    int64_t until;
-    if (hs_look(children, count)) {
-        status = HS_WAIT_ENDED;
-    } else if (hs_now() >= deadline) {
-        status = HS_WAIT_TIMEOUT;
-    } else {
-        until = hs_alert_until(alert, deadline);
-        if (!hs_portable) status = hs_wait_by_descriptor(children, count, until, alert);
-        if (status == HS_WAIT_ERROR) status = hs_wait_by_threads(children, count, until, alert);
-        if (status == HS_WAIT_ENDED && !(count == 1 && children[0].ended)) hs_look(children, count);
+    if (w->watches) {
+        int64_t until = hs_alert_until(&w->alert, deadline, HS_LATE_LOOK_UP);
+        status = hs_wait_by_descriptor(w, until);
         if (status == HS_WAIT_TIMEOUT && until != deadline) status = HS_WAIT_SIGNALS;
     }
-    hs_alert_end(alert);
+    if (status == HS_WAIT_ERROR) status = hs_wait_by_threads(w, deadline);
+    if (status == HS_WAIT_ENDED && !(w->count == 1 && w->children[0].ended)) hs_look(w->children, w->count);
+    hs_alert_end(&w->alert);
     return status;
 }
 

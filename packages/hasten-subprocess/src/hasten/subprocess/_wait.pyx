@@ -9,6 +9,7 @@ pid of another process would be taken for the child's.
 
 from libc.stdint cimport int64_t
 from libc.stdlib cimport calloc, free
+from libc.string cimport memset
 
 from cpython.exc cimport PyErr_CheckSignals
 
@@ -16,7 +17,8 @@ from clock cimport HS_NEVER, hs_deadline_after
 from park cimport hs_park_init
 from timeout cimport hs_seconds
 from hasten.subprocess._wait cimport (HS_WAIT_ENDED, HS_WAIT_ERROR, HS_WAIT_SIGNALS, HS_WAIT_TIMEOUT,
-                                      hs_alert, hs_alert_begin, hs_child, hs_wait_any, hs_wait_init)
+                                      hs_alert_begin, hs_child, hs_unwatch, hs_wait, hs_wait_any,
+                                      hs_wait_init, hs_wait_look)
 
 from libc.errno cimport ECHILD, EINTR, errno
 
@@ -239,21 +241,36 @@ cdef int64_t deadline_of(timeout) except? -1:
 
 cdef bint wait(hs_child *children, size_t count, int64_t deadline) except -1:
     """Whether any of the children has ended by the deadline; those that have are marked."""
-    cdef int status
-    cdef hs_alert alert
-    alert.held, alert.period = False, 0
-    while True:
-        PyErr_CheckSignals()  # what came before must not be slept over
-        hs_alert_begin(&alert)
+    cdef hs_wait w
+    memset(&w, 0, sizeof(w))
+    w.children, w.count = children, count
+    PyErr_CheckSignals()
+    try:
+        while True:
+            status = wait_once(&w, deadline)
+            if status == HS_WAIT_ENDED:
+                return True
+            elif status == HS_WAIT_TIMEOUT:
+                return False
+            PyErr_CheckSignals()  # what ended the sleep, before the children are looked at again
+    finally:
         with nogil:
-            status = hs_wait_any(children, count, deadline, &alert)
-        if status == HS_WAIT_ENDED:
-            return True
-        elif status == HS_WAIT_TIMEOUT:
-            return False
-        elif status == HS_WAIT_ERROR:
-            raise OSError(errno, f"{os.strerror(errno)}: no descriptors or threads left to wait for {count} "
-                                 "children; raise RLIMIT_NOFILE, or wait for fewer at a time")
+            hs_unwatch(&w)
+
+
+cdef int wait_once(hs_wait *w, int64_t deadline) except -1:
+    cdef int status
+    with nogil:
+        status = hs_wait_look(w, deadline)
+    if status == HS_WAIT_SIGNALS:
+        PyErr_CheckSignals()  # what came meanwhile must not be slept over
+        hs_alert_begin(&w.alert)
+        with nogil:
+            status = hs_wait_any(w, deadline)
+    if status == HS_WAIT_ERROR:
+        raise OSError(errno, f"{os.strerror(errno)}: no descriptors or threads left to wait for {w.count} "
+                             "children; raise RLIMIT_NOFILE, or wait for fewer at a time")
+    return status
 
 
 hs_wait_init()

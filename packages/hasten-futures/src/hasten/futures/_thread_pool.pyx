@@ -40,6 +40,7 @@ from hasten.futures._work_queue cimport (WorkQueue, enter, future_of, leave, pus
                                          worker)
 
 from concurrent.futures import _base as stdlib
+from queue import Empty
 from weakref import ref
 
 cdef extern from *:
@@ -202,14 +203,37 @@ cdef int adjust(executor, WorkQueue queue, future, FutureState state) except -1:
     """
     try:
         executor._adjust_thread_count()
-    except Exception:
+    except Exception as error:
         if queue.started == 0 and withdraw(queue, state):
+            leave_nobody_waiting(executor, queue, error)
             raise
         logger.warning("no worker could be started for %r; an earlier one runs it", future, exc_info=True)
-    except BaseException:
+    except BaseException as error:
         withdraw(queue, state)
+        leave_nobody_waiting(executor, queue, error)
         raise
     return 0
+
+
+cdef int leave_nobody_waiting(executor, WorkQueue queue, error) except -1:
+    """The last worker could not be started, and others have submitted meanwhile, counting on it.
+
+    One more is tried to be started for them; failing that, their calls fail.
+    """
+    if queue.started > 0 or queue.length == 0:
+        return 0
+    try:
+        executor._adjust_thread_count()
+    except BaseException:
+        if queue.started == 0:
+            queue._fail_all(lambda: no_worker(error))
+    return 0
+
+
+cdef object no_worker(cause):
+    error = RuntimeError("no thread could be started for this call")
+    error.__cause__ = cause
+    return error
 
 
 def add_worker(executor):
@@ -233,3 +257,39 @@ class Reference(ref):
     object.)"""
 
     __slots__ = ()
+
+
+# ---- a queue of the program's -----------------------------------------------------------------------
+
+# Compiled, because nothing can interrupt them between an item that was taken and what its future is told.
+
+def cancel_items(work_queue):
+    """Cancel the calls of all items; what a callback raises that is no Exception comes out at the end."""
+    empty(work_queue, None, None)
+
+
+def fail_items(work_queue, error_class, words):
+    """Let error_class(words) be the exception of the calls of all items."""
+    empty(work_queue, error_class, words)
+
+
+cdef int empty(work_queue, error_class, words) except -1:
+    cdef object failure = None
+    while True:
+        try:
+            item = work_queue.get_nowait()
+        except Empty:
+            break
+        if item is None:
+            continue
+        try:
+            if error_class is None:
+                item.future.cancel()
+            elif not item.future.done():
+                item.future.set_exception(error_class(words))
+        except BaseException as error:
+            if failure is None:
+                failure = error
+    if failure is not None:
+        raise failure
+    return 0

@@ -199,9 +199,8 @@ cdef class WorkQueue:
             state = <FutureState>here
             here = state.next_task
             Py_DECREF(state)
-            item = item_of(self, state)
             try:
-                item.future.cancel()
+                owner_of(state).cancel()
             except BaseException as error:
                 if failure is None:
                     failure = error
@@ -213,8 +212,6 @@ cdef class WorkQueue:
 
         Callbacks may raise: the others are failed all the same.
         """
-        cdef FutureState state
-        cdef object failure = None
         hs_mutex_lock(&self.guard)
         _broken, self.broken = self.broken, message  # the old ones are dropped when the guard is free
         if cause is not None:
@@ -222,12 +219,17 @@ cdef class WorkQueue:
         hs_mutex_unlock(&self.guard)
         if message is None:
             return
-        state = pop_locked(self)
+        self._fail_all(lambda: self.breakage())
+
+    def _fail_all(self, make_error):
+        """Let make_error() be the exception of all that is queued; what a callback raises comes out last."""
+        cdef object failure = None
+        cdef FutureState state = pop_locked(self)
         while state is not None:
-            item = item_of(self, state)
             try:
-                if not item.future.done():
-                    item.future.set_exception(self.breakage())
+                future = owner_of(state)
+                if not future.done():
+                    future.set_exception(make_error())
             except BaseException as error:
                 if failure is None:
                     failure = error
@@ -377,6 +379,11 @@ def set_max_workers(executor, number):
     queue_of(executor).max_workers = number
 
 
+def close(executor):
+    """Take no more tasks; the workers end when the queue is empty."""
+    queue_of(executor)._close()
+
+
 def is_closed(executor):
     """Whether the pool was shut down."""
     return queue_of(executor).closed
@@ -478,6 +485,16 @@ cdef object future_of(FutureState state):
         future = <object>state.queued
         state.queued = NULL
         Py_DECREF(future)
+    return future
+
+
+cdef object owner_of(FutureState state):
+    """The future of a task that was taken from the queue, or of the work item that it is: it is not run."""
+    cdef object future = future_of(state)
+    if future is None:
+        return state.function.future
+    show(future, state)
+    state.forget_call()
     return future
 
 

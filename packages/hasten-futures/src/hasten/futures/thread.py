@@ -6,8 +6,8 @@ the executor takes the general way, work items in that queue's put() and get().
 
 import itertools
 import os
-import queue
-import types  # noqa: F401 (part of the module, as it is of the standard library's)
+import queue  # noqa: F401 (part of the module, as it is of the standard library's)
+import types  # noqa: F401 (the same)
 import weakref
 from concurrent.futures import TimeoutError
 from concurrent.futures import thread as _stdlib
@@ -44,7 +44,8 @@ def _python_exit():
     for work_queue in {id(q): q for q in (*_tasks.all_queues, *(q for _, q in items))}.values():
         work_queue.put(None)
     for thread, _ in items:
-        thread.join()
+        if thread.ident is not None:  # an interrupt may have left one behind that was not started
+            thread.join()
 
 
 def _after_fork_in_child():
@@ -197,13 +198,14 @@ class ThreadPoolExecutor(Executor, _stdlib.ThreadPoolExecutor):
         with self._shutdown_lock:  # a worker is in _threads before it can ask who is to be joined
             name = f"{self._thread_name_prefix or self}_{len(self._threads)}"
             thread = threading.Thread(name=name, target=target, args=args)
-            self._threads.add(thread)
-            _threads_queues[thread] = work_queue
             try:
+                self._threads.add(thread)
+                _threads_queues[thread] = work_queue
                 thread.start()
-            except Exception:  # not what interrupts: then it may have been started
-                self._threads.discard(thread)
-                _threads_queues.pop(thread, None)
+            except BaseException:
+                if thread not in threading._limbo and thread.ident is None:  # it will not run
+                    self._threads.discard(thread)
+                    _threads_queues.pop(thread, None)
                 raise
 
     def _initializer_failed(self):
@@ -212,8 +214,7 @@ class ThreadPoolExecutor(Executor, _stdlib.ThreadPoolExecutor):
         with self._shutdown_lock:
             self._broken = _thread_pool.INITIALIZER_FAILED
             if type(work_queue) is not _tasks.WorkQueue:
-                for item in _drain(work_queue):
-                    item.future.set_exception(self.BROKEN(self._broken))
+                _thread_pool.fail_items(work_queue, self.BROKEN, self._broken)
 
     def _after_fork(self):
         """In the child: of the threads, only the calling one can be there."""
@@ -236,18 +237,17 @@ class ThreadPoolExecutor(Executor, _stdlib.ThreadPoolExecutor):
             them where they are.
         """
         until = None if timeout is None else monotonic() + _thread_pool.seconds_of(timeout)
-        try:
-            self._close(cancel_futures)
-        finally:
-            if wait and timeout is None:
-                for thread in self._workers():
-                    thread.join()
-            elif wait:
-                self._join_until(until, timeout)
+        _tasks.close(self)
+        self._end_queues(cancel_futures)
+        if wait and timeout is None:
+            for thread in self._workers():
+                thread.join()
+        elif wait:
+            self._join_until(until, timeout)
 
-    def _close(self, cancel_futures):
+    def _end_queues(self, cancel_futures):
+        """Cancel what waits, if that is wanted, and tell workers that wait in a program's queue."""
         own, work_queue = _tasks.get_own_queue(self), self._work_queue
-        own._close()
         if cancel_futures:
             own._cancel_all()
         if work_queue is own:
@@ -255,7 +255,7 @@ class ThreadPoolExecutor(Executor, _stdlib.ThreadPoolExecutor):
         with self._shutdown_lock:
             try:
                 if cancel_futures:
-                    _cancel(_drain(work_queue))
+                    _thread_pool.cancel_items(work_queue)
             finally:
                 work_queue.put(None)
 
@@ -285,26 +285,3 @@ _plain_prepare_context = ThreadPoolExecutor.prepare_context.__func__
 
 def _wake_up_call(work_queue):
     return lambda _: work_queue.put(None)
-
-
-def _drain(work_queue):
-    """What is in the queue, taken out."""
-    while True:
-        try:
-            item = work_queue.get_nowait()
-        except queue.Empty:
-            return
-        if item is not None:
-            yield item
-
-
-def _cancel(items):
-    """Cancel the futures of all items; what a callback raises that is no Exception comes out at the end."""
-    failure = None
-    for item in items:
-        try:
-            item.future.cancel()
-        except BaseException as error:
-            failure = failure or error
-    if failure is not None:
-        raise failure

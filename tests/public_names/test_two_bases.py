@@ -13,7 +13,9 @@ HAVE_A_METACLASS = ("Future", "PoolExecutor")
 NOT_WITH_ONE = ("WithMeta", "ABC", "local", "ProcessPoolExecutor")
 
 
-@pytest.mark.parametrize(("kind", "needed"), [("hasten", "hasten.patch"), ("dummy", "hasten.dummy_threading")])
+@pytest.mark.parametrize(
+    ("kind", "needed"), [("hasten", "hasten.patch"), ("dummy", "hasten.dummy_threading")]
+)
 def test_whatever_the_stdlib_allows_works(faults: Any, kind: str, needed: str) -> None:
     """Class statement, both __init__, and a use as each of the two."""
     if importlib.util.find_spec("hasten") is None or importlib.util.find_spec(needed) is None:

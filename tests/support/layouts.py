@@ -194,7 +194,9 @@ STANDS_FOR = {"dummy": {"hasten.threading": "hasten.dummy_threading"}}
 
 
 def module_of(side: str, ours: str) -> Any:
-    return importlib.import_module(MODULES[ours] if side == "stdlib" else STANDS_FOR.get(side, {}).get(ours, ours))
+    return importlib.import_module(
+        MODULES[ours] if side == "stdlib" else STANDS_FOR.get(side, {}).get(ours, ours)
+    )
 
 
 def public_bases(side: str) -> Iterator[Base]:

@@ -67,7 +67,28 @@ static PyTypeObject *hs_function_type_of(PyTypeObject *base) {
     /* A heap type does not inherit all of these, and each call would go the slow way: by a tuple of arguments, by a
      * bound method, or, as a function of a type that may change is no constant to 3.11+, not specialised. */
     type->tp_flags |= base->tp_flags & HS_FUNCTION_FLAGS;
+    /* By these the values are read that lie in a function itself (3.12+), and it has some already when its type changes.
+     * Whoever is freed last would free them, so neither type ever is: this one holds its base. */
+    if (base->tp_flags & Py_TPFLAGS_HEAPTYPE)
+        ((PyHeapTypeObject *)type)->ht_cached_keys = ((PyHeapTypeObject *)base)->ht_cached_keys;
+    Py_INCREF((PyObject *)type);
     return type;
+}
+
+/* Let the code object name the compiled module as its file.  inspect.getsource() takes a function's lines from the
+ * source of the module that `__module__` names, which is another than the function was written in. */
+static int hs_function_place(PyObject *function) {
+    PyObject *code = PyObject_GetAttrString(function, "__code__");
+    PyObject *globals = PyObject_GetAttrString(function, "__globals__");
+    PyObject *file = globals == NULL ? NULL : PyMapping_GetItemString(globals, "__file__");
+    PyObject *imp = code == NULL || file == NULL ? NULL : PyImport_ImportModule("_imp");
+    PyObject *done = imp == NULL ? NULL : PyObject_CallMethod(imp, "_fix_co_filename", "OO", code, file);
+    Py_XDECREF(code);
+    Py_XDECREF(globals);
+    Py_XDECREF(file);
+    Py_XDECREF(imp);
+    Py_XDECREF(done);
+    return done == NULL ? -1 : 0;
 }
 
 /* Have isinstance(function, types.FunctionType) be true, if it is of Cython's type *compiled*; else nothing.  *type*
@@ -75,6 +96,7 @@ static PyTypeObject *hs_function_type_of(PyTypeObject *base) {
 static int hs_function_adopt(PyTypeObject **type, PyObject *compiled, PyObject *function) {
     if ((PyObject *)Py_TYPE(function) != compiled) return 0;
     if (*type == NULL && (*type = hs_function_type_of((PyTypeObject *)compiled)) == NULL) return -1;
+    if (hs_function_place(function) < 0) return -1;
     Py_INCREF(*type);
     Py_SET_TYPE(function, *type);
     Py_DECREF(compiled);

@@ -43,8 +43,9 @@ allocate = allocate_lock
 exit_thread = exit
 
 for _function in (
-    _count, _get_main_thread_ident, _is_main_interpreter, _make_thread_handle, _set_sentinel, _shutdown, allocate_lock,
-    daemon_threads_allowed, exit, get_ident, interrupt_main, stack_size, start_joinable_thread, start_new_thread,
+    _count, _get_main_thread_ident, _is_main_interpreter, _make_thread_handle, _set_sentinel, _shutdown,
+    allocate_lock, daemon_threads_allowed, exit, get_ident, interrupt_main, stack_size,
+    start_joinable_thread, start_new_thread,
 ):  # fmt: skip
     _function.__module__ = __name__
 del _function

@@ -39,7 +39,7 @@ cdef class local:
 
     An object whose attributes have values of their own in each thread.
 
-    The __init__ of a subclass is called with the arguments that it was made with, in each thread that uses the object.
+    The __init__ of a subclass is called in each thread that uses the object, with the same arguments.
     """
     cdef dict of_threads
     cdef object outside

@@ -20,13 +20,9 @@ class Condition:
     """
 
     def __init__(self, lock=None):
-        if lock is None:
-            lock = RLock()
-        self._lock = lock
-        self.acquire = lock.acquire
-        self.release = lock.release
-        self._sleepers = 0
-        self._wakes = 0
+        self._sleepers = self._wakes = 0
+        self._lock = RLock() if lock is None else lock
+        self.acquire, self.release = self._lock.acquire, self._lock.release
 
     def __enter__(self):
         """Take the lock."""

@@ -10,7 +10,10 @@ from hasten.dummy_threading._published import publish_functions, published
 
 @published
 class serialize_iterator:
-    """An iterator over *iterable* of which one call at a time gets through; another meanwhile is a RuntimeError."""
+    """An iterator over *iterable* of which one call at a time gets through.
+
+    Another meanwhile is a RuntimeError.
+    """
 
     __slots__ = ("__weakref__", "_iterator", "_lock")
 

@@ -20,7 +20,7 @@ from types import ModuleType
 import hasten._dummy_thread as dummy_thread
 import hasten.dummy_threading as dummy_threading
 from hasten._dummy_thread._waits import set_sleeping
-from hasten.dummy_threading import _starting, _running
+from hasten.dummy_threading import _running, _starting
 
 CLASSES = (
     "Lock",

@@ -89,8 +89,8 @@ class BoundedSemaphore(Semaphore):
     """A semaphore of which no more can be released than were taken."""
 
     def __init__(self, value=1):
-        Semaphore.__init__(self, value)
         self._initial_value = value
+        Semaphore.__init__(self, value)
 
     def release(self, n=1):
         """Add *n*.  ValueError if that is less than one, or makes more than there were at the start."""

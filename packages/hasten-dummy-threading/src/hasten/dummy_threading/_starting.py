@@ -1,4 +1,4 @@
-"""The life of a Thread object inside its start(): of our class, the standard library's, or hasten.threading's.
+"""The life of a Thread object inside its start(): of our class, threading's, or hasten.threading's.
 
 While patched() is in force, `start` below is threading.Thread.start.  So classes derived from that run inside
 start() too, whenever they were made.  This is the one place that knows the private attributes by which

@@ -23,9 +23,9 @@ def _default_name(target):
     return f"Thread-{number}" if name is None else f"Thread-{number} ({name})"
 
 
-def _check_initialized(thread):
+def _check_initialized(thread, error=AssertionError):
     if not thread._initialized:
-        raise AssertionError("Thread.__init__() not called: a subclass must do so in its own __init__()")
+        raise error("Thread.__init__() not called: a subclass must do so in its own __init__()")
 
 
 def _deprecated(old, new):
@@ -88,8 +88,7 @@ class Thread:
         which this one was started: waiting for them takes *timeout* seconds, and without one is an error.
         """
         seconds = 0 if timeout is None else seconds_of(timeout)
-        if not self._initialized:
-            raise RuntimeError("Thread.__init__() not called")
+        _check_initialized(self, RuntimeError)
         if not self._started.is_set():
             raise RuntimeError("cannot join thread before it is started")
         if self._os_thread_handle.is_done():
@@ -140,8 +139,7 @@ class Thread:
 
     @daemon.setter
     def daemon(self, daemonic):
-        if not self._initialized:
-            raise RuntimeError("Thread.__init__() not called")
+        _check_initialized(self, RuntimeError)
         if self._started.is_set():
             raise RuntimeError("cannot set daemon status of active thread")
         self._daemonic = daemonic
@@ -187,11 +185,10 @@ class Timer(Thread):
 
     def __init__(self, interval, function, args=None, kwargs=None):
         Thread.__init__(self)
-        self.interval = interval
-        self.function = function
-        self.args = [] if args is None else args
-        self.kwargs = {} if kwargs is None else kwargs
         self.finished = Event()
+        self.function, self.interval = function, interval
+        self.kwargs = {} if kwargs is None else kwargs
+        self.args = [] if args is None else args
 
     def cancel(self):
         """Have the function not called.  Too late after start()."""

@@ -105,12 +105,17 @@ def blocks() -> Found:
 
 def used_elsewhere(block: str) -> bool:
     """Does a process that is none of ours have it mapped or open?  Then another test run made it."""
+    try:
+        inode = f" {os.stat(block).st_ino} "
+    except OSError:
+        return True
     family = {os.getpid(), *(p.pid for p in psutil.Process().children(recursive=True))}
     for process in psutil.process_iter():
         if process.pid in family:
             continue
         try:
-            if block in Path(f"/proc/{process.pid}/maps").read_text():
+            # by its number: a block that got its name only when it was open is shown without one
+            if inode in Path(f"/proc/{process.pid}/maps").read_text():
                 return True
         except OSError:
             continue  # it ended, or is not ours to look at

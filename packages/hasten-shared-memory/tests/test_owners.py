@@ -203,11 +203,12 @@ def test_a_daemon_that_closes_all_descriptors(start: Run) -> None:
         "    s.buf[0] = 1\n"
         "    os.write(out, f'{os.getpid()} {s.name}\\n'.encode())\n"
         "    time.sleep(60)\n"
-        "sys.stdin.read(); os._exit(0)"
+        "sys.stdin.readline(); os._exit(0)"
     )
     pid, name = line(maker).split()
     (watcher,) = watchers_of(maker.pid)
-    maker.stdin.close()
+    maker.stdin.write('\n')
+    maker.stdin.flush()
     maker.wait()
     looks = sleeps_of(watcher)
     until(lambda: sleeps_of(watcher) > looks + 2)  # the line is closed, and it looks at the table again and again

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import index
 from typing import Any
 
 from hasten.shared_memory._segment import SharedMemory
@@ -93,7 +94,7 @@ def shared_array(
     kind = numpy.dtype(dtype)
     if kind.hasobject:
         raise TypeError(f"an array of {kind} holds pointers to objects of this process")
-    lengths = tuple(map(int, shape)) if hasattr(shape, "__iter__") else (int(shape),)
+    lengths = tuple(map(index, shape)) if hasattr(shape, "__iter__") else (index(shape),)
     if any(length < 0 for length in lengths):
         raise ValueError(f"lengths must not be negative, got {lengths}")
     size = kind.itemsize

@@ -60,6 +60,15 @@ static int hs_family_join(hs_family *f, int line, int table) {
     return 0;
 }
 
+/* Be of no family.  Its descriptors may have been closed, and their numbers be others'. */
+static void hs_family_leave(hs_family *f) {
+    if (f->entries == NULL) return;
+    if (hs_is_still(f->line, f->line_inode)) close(f->line);
+    if (hs_is_still(f->table, f->table_inode)) close(f->table);
+    munmap(f->entries, HS_TABLE_BYTES);
+    f->entries = NULL;
+}
+
 /* A descriptor where programs are not looking for those of their own: not 0, 1 or 2, which may be closed. */
 static int hs_moved_up(int fd) {
     if (fd < 0 || fd > 2) return fd;
@@ -143,6 +152,7 @@ done:
 typedef struct { int line, table; uint64_t *entries; } hs_family;
 static int hs_family_ensure(hs_family *f) { (void)f; return 0; }
 static int hs_family_join(hs_family *f, int line, int table) { (void)f, (void)line, (void)table; return 0; }
+static void hs_family_leave(hs_family *f) { (void)f; }
 static int hs_family_watch(hs_family *f, int forked) { (void)f, (void)forked; return 0; }
 static int hs_family_note(hs_family *f, uint64_t inode) { (void)f, (void)inode; return 1; }
 static int hs_family_notes(hs_family *f, uint64_t inode) { (void)f, (void)inode; return 1; }

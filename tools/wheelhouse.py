@@ -132,6 +132,11 @@ class Job:
     def stamp(self) -> Path:
         return self.out / "stamps" / f"{self.distribution.name}-{self.interpreter.key}.json"
 
+    @property
+    def wheel(self) -> Path:
+        """The wheel that :meth:`run` has built or found."""
+        return self.out / str(json.loads(self.stamp.read_text())["wheel"])
+
     def run(self) -> Job:
         started = time.monotonic()
         with tempfile.TemporaryDirectory(prefix="hasten-wheel-") as scratch:
@@ -201,6 +206,15 @@ def build_all(
         environments = list(pool.map(lambda i: BuildEnvironment(out, i, requires), interpreters))
         jobs = [Job(d, i, e, out) for i, e in zip(interpreters, environments) for d in distributions]
         return list(pool.map(Job.run, jobs))
+
+
+def build_all_for(interpreters: list[Interpreter]) -> list[Path]:
+    """The wheels of every package for these interpreters, in .wheelhouse."""
+    known, out = discover(ROOT), default_out()
+    out.mkdir(parents=True, exist_ok=True)
+    with one_at_a_time(out, interpreters):
+        jobs = build_all(list(known.values()), required_to_build(known), interpreters, out)
+    return sorted({job.wheel for job in jobs})
 
 
 def install(interpreter: Interpreter, chosen: list[Distribution], out: Path) -> None:

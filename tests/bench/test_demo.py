@@ -70,6 +70,22 @@ def test_a_difference_within_the_noise_is_not_given_a_number():
     assert "wall times differ by 1.02x" in costs.verdict("Row", plain, hasten)
 
 
+def test_a_gain_in_wall_time_alone_is_not_denied():
+    row = series([5.0, 5.1], [3.8, 3.9], [4.95, 5.0])
+    for runs in row.runs.values():
+        runs[:] = [Run("", each.wall, 4.8 + each.wall / 100) for each in runs]
+    text = costs.verdict("Row", costs.cost(row, PLAIN), costs.cost(row, HASTEN))
+    assert "nothing for hasten to gain" not in text
+    assert "in wall time hasten is 1.31 times as fast" in text
+
+
+def test_every_size_of_the_demo_names_every_row():
+    for size in range(3):
+        assert [row.title for row in cli.rows("python", 4, size)] == list(cli.FILES)
+    sizes = [[int(n or 10**9) for n in files] for files in cli.FILES.values()]
+    assert all(files == sorted(files) for files in sizes)
+
+
 def test_a_gain_within_the_noise_is_called_so():
     row = series([5.0, 6.0], [4.9, 5.9], [1.0, 1.1])
     text = costs.verdict("Row", costs.cost(row, PLAIN), costs.cost(row, HASTEN))

@@ -35,7 +35,9 @@ def arguments(words: list[str] | None) -> argparse.Namespace:
     add = parser.add_argument
     add("--python", default=sys.executable, help="the interpreter, with hasten installed; default: this one")
     add("--rounds", type=int, default=3, metavar="N", help="runs of each side; default 3")
-    add("--quick", action="store_true", help="a tenth of the files, two rounds: a look, no claim")
+    sizes = parser.add_mutually_exclusive_group()
+    sizes.add_argument("--quick", action="store_true", help="a few files, two rounds: a look, no claim")
+    sizes.add_argument("--full", action="store_true", help="all the files, which takes some minutes")
     add("-j", "--jobs", type=int, default=4, metavar="N", help="workers in the program; default 4")
     options = parser.parse_args(words)
     if options.rounds < 1 or options.jobs < 1:
@@ -60,16 +62,28 @@ def check(python: str) -> str:
     return found
 
 
-def rows(python: str, jobs: int, quick: bool) -> list[Series]:
-    """The rows of the table: whole files, single tokens of a part of them by queues and by an executor, and
-    files of another part through a program.
+FILES = {  # how many files each row reads: a look, the default, and --full, where None means all
+    "large items (files)": (60, 170, None),
+    "small items (tokens)": (40, 120, 400),
+    "tokens by an executor": (20, 60, 200),
+    "files through a program": (40, 120, 400),
+}
+OPTIONS = {
+    "large items (files)": ["--items", "large"],
+    "small items (tokens)": ["--items", "small"],
+    "tokens by an executor": ["--items", "small", "--by", "pool"],
+    "files through a program": ["--by", "pool", "--pre", "cat"],
+}
+
+
+def rows(python: str, jobs: int, size: int) -> list[Series]:
+    """The rows of the table: whole files, single tokens by queues and by an executor, and files through a
+    program.  size: which of FILES.
     """
-    wanted = {
-        "large items (files)": ["--items", "large", *(["--limit", "170"] if quick else [])],
-        "small items (tokens)": ["--items", "small", "--limit", "40" if quick else "400"],
-        "tokens by an executor": ["--items", "small", "--by", "pool", "--limit", "20" if quick else "200"],
-        "files through a program": ["--by", "pool", "--pre", "cat", "--limit", "40" if quick else "400"],
-    }
+    wanted = {}
+    for title, files in FILES.items():
+        limit = [] if files[size] is None else ["--limit", str(files[size])]
+        wanted[title] = [*OPTIONS[title], *limit]
     result = []
     for title, extra in wanted.items():
         program = [str(PROGRAM), "-j", str(jobs), *extra]
@@ -138,7 +152,7 @@ def main(words: list[str] | None = None) -> int:
     rounds = min(options.rounds, 2) if options.quick else options.rounds
     try:
         python = check(options.python)
-        series = rows(python, options.jobs, options.quick)
+        series = rows(python, options.jobs, 0 if options.quick else 2 if options.full else 1)
         measure(series, rounds)
     except ModuleNotFoundError as error:
         print(f"demo: needs {error.name}: {sys.executable} -m pip install {error.name}", file=sys.stderr)

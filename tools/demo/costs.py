@@ -71,13 +71,19 @@ def verdict(title: str, plain: Cost, hasten: Cost) -> str:
     more = hasten.cpu - plain.cpu
     if more > max(plain.noise, hasten.noise):
         return f"{title}: hasten costs {more:.2f} s of CPU time more here ({wall:.2f} times as fast)."
+    same_wall = abs(plain.wall - hasten.wall) <= max(plain.wall_noise, hasten.wall_noise)
     if not plain.resolved:
         cpu = plain.cpu / hasten.cpu
+        if not same_wall:
+            return (
+                f"{title}: what handing over costs is below the noise in CPU time (which differs by "
+                f"{cpu:.2f}x), but not in waiting: in wall time hasten is {wall:.2f} times as fast."
+            )
         return (
             f"{title}: handing over costs too little to be seen beside the work, so there is nothing "
             f"for hasten to gain (wall times differ by {wall:.2f}x, CPU times by {cpu:.2f}x)."
         )
     part = f"{title}: handing over takes {plain.share:.0%} of the stdlib's CPU time"
-    if abs(plain.wall - hasten.wall) <= max(plain.wall_noise, hasten.wall_noise):
+    if same_wall:
         return f"{part}; the gain in wall time is within the noise of these runs ({wall:.2f} times as fast)."
     return f"{part}, and hasten makes the program {wall:.1f} times as fast."

@@ -104,6 +104,8 @@ class Suite:
     name: str
     implementations: tuple[Implementation, ...]
     cases: tuple[Case, ...]
+    packages: tuple[str, ...] = ()  # what has to be installed; by default the package of the suite's name
+    imports: str = ""  # the module that shows it; by default hasten.NAME
     soak: Callable[[Any, int, Callable[[], None]], int] | None = None
     stress: Callable[[Any], dict[str, Callable[[Random], int]]] | None = None
 

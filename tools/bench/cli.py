@@ -157,8 +157,9 @@ def plan_of(options: argparse.Namespace) -> Plan:
 def measure(options: argparse.Namespace, job: Job) -> Findings:
     """Every interpreter in turn; each alternates the implementations within itself."""
     findings = Findings()
-    packages = [suite.name for suite in job.suites.values()]
-    imports = [f"hasten.{'_thread' if name == 'thread' else name}" for name in packages]
+    suites = list(job.suites.values())
+    packages = sorted({name for suite in suites for name in suite.packages or (suite.name,)})
+    imports = [suite.imports or f"hasten.{suite.name}" for suite in suites]
     with tempfile.TemporaryDirectory(prefix="hasten-bench-") as temporary:
         folder = options.env_dir or Path(temporary)
         for python in options.python or [sys.executable]:

@@ -142,6 +142,7 @@ def soak(source: Any, operations: int, note: Callable[[], None]) -> int:
 
 SUITE = Suite(
     name="thread",
+    imports="hasten._thread",
     implementations=(module("stdlib", "_thread"), module("hasten", "hasten._thread")),
     cases=(
         AcquireRelease("Lock acquire + release"),

@@ -49,7 +49,8 @@ from interpreters import Interpreter, NotFound, probe
 LEFTOVERS = ("build", "dist", "tests", "__pycache__", "*.egg-info", "*.so", "*.pyc", ".*_cache")
 FLAGS = ("CC", "CFLAGS", "CPPFLAGS", "LDFLAGS")
 DEBUG = "HASTEN_DEBUG"
-CACHE = "HASTEN_BUILD_CACHE"  # read by each package's setup.py
+CACHE = "HASTEN_BUILD_CACHE"  # the folder of compiled modules, read by each package's setup.py
+KEPT_DAYS = 14
 
 
 class BuildError(Exception):
@@ -82,6 +83,21 @@ def compiler_flags() -> dict[str, str]:
 def default_out() -> Path:
     # the wheels of both kinds have the same names
     return ROOT / ".cache" / "wheelhouse-debug" if debug_build() else ROOT / ".wheelhouse"
+
+
+def default_cache() -> Path:
+    """What has been compiled once, for every checkout of this user: the entries go by content."""
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(home, "hasten", "build")
+
+
+def prune(cache: Path) -> None:
+    """Drop what has not been used for some time; setup.py marks the entries that it uses."""
+    unused = time.time() - KEPT_DAYS * 24 * 3600
+    for entry in cache.glob("*/*"):
+        with contextlib.suppress(OSError):  # another process has dropped it
+            if entry.stat().st_mtime < unused:
+                entry.unlink()
 
 
 def say(text: str) -> None:
@@ -173,7 +189,7 @@ class Job:
         command = [self.environment.python, "-m", "pip", "wheel", "-q", "--no-build-isolation", "--no-deps"]
         try:
             environment = {**os.environ, **compiler_flags()}
-            environment.setdefault(CACHE, str(ROOT / ".cache" / "build"))
+            environment.setdefault(CACHE, str(default_cache()))
             run([*command, "--no-index", "-w", str(target), str(source)], env=environment)
         except BuildError as error:
             name = f"{self.distribution.name} for {self.interpreter.label}"
@@ -204,6 +220,7 @@ def build_all(
     workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     with ThreadPoolExecutor(workers) as pool:
         environments = list(pool.map(lambda i: BuildEnvironment(out, i, requires), interpreters))
+        prune(default_cache())
         jobs = [Job(d, i, e, out) for i, e in zip(interpreters, environments) for d in distributions]
         return list(pool.map(Job.run, jobs))
 

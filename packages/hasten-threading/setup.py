@@ -8,6 +8,7 @@ interpreters; the shared object by that C, the headers, the flags and the interp
 import hashlib
 import os
 import shutil
+import subprocess
 import sys
 import sysconfig
 import tempfile
@@ -71,6 +72,21 @@ def files(*suffixes):
     return sorted(path for folder in INCLUDE for path in Path(folder).rglob("*") if path.suffix in suffixes)
 
 
+def compiler():
+    """What compiles, as far as it tells."""
+    command = [*(FLAGS[0] or sysconfig.get_config_var("CC") or "cc").split(), "--version"]
+    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT).stdout
+
+
+def take(cached, target):
+    """Whether the cache has it; then it is put there, and the entry counts as used."""
+    if not cached or not cached.exists():
+        return False
+    os.utime(cached)
+    put(cached, target)
+    return True
+
+
 def put(source, target):
     """Copy a file in one step: another process may read the cache, or write the same entry."""
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -95,8 +111,7 @@ class build_ext(setuptools_build_ext.build_ext):
             key = digest(cython_version, DIRECTIVES, ext.name, source, declarations)
             entries[ext.name] = cached = CACHE and Path(CACHE, "c", f"{key}.c")
             target = translated / source.with_suffix(".c")
-            if cached and cached.exists():
-                put(cached, target)
+            if take(cached, target):
                 ext.sources = [str(target)]
             else:
                 left.append(ext)
@@ -120,10 +135,9 @@ class build_ext(setuptools_build_ext.build_ext):
         interpreter = (sys.version, sys.base_prefix, sysconfig.get_config_vars("EXT_SUFFIX", "CC", "CFLAGS"))
         settings = (FLAGS, ext.extra_compile_args, ext.extra_link_args, ext.name)
         headers = [digest(path) for path in files(".h")]
-        key = digest(interpreter, settings, headers, Path(ext.sources[0])) if CACHE else ""
-        cached, target = Path(CACHE or "", "so", f"{key}.so"), Path(self.get_ext_fullpath(ext.name))
-        if CACHE and cached.exists():
-            put(cached, target)
+        key = CACHE and digest(interpreter, compiler(), settings, headers, Path(ext.sources[0]))
+        cached, target = CACHE and Path(CACHE, "so", f"{key}.so"), Path(self.get_ext_fullpath(ext.name))
+        if take(cached, target):
             return
         super().build_extension(ext)
         if CACHE:

@@ -18,13 +18,16 @@ PACKAGES = (
     "eventlet"
 ).split()
 LIMIT = 60  # seconds for one program
+INSTALLATION = 900  # seconds for the environment
 
 
 def pytest_collection_modifyitems(items):
     skip = pytest.mark.skip(reason="HASTEN_TOOLS is not set")
     for item in items:
-        if Path(__file__).parent in Path(str(item.fspath)).parents and not os.environ.get("HASTEN_TOOLS"):
-            item.add_marker(skip)
+        if Path(__file__).parent in Path(str(item.fspath)).parents:
+            item.add_marker(pytest.mark.timeout(INSTALLATION + 3 * LIMIT))  # the first of them installs all
+            if not os.environ.get("HASTEN_TOOLS"):
+                item.add_marker(skip)
 
 
 class Tools:
@@ -68,7 +71,7 @@ class Tools:
             "--only-binary",
             ":all:",
         ]
-        return subprocess.run([*command, *names], capture_output=True, timeout=300).returncode == 0
+        return subprocess.run([*command, *names], capture_output=True, timeout=INSTALLATION).returncode == 0
 
     def versions(self):
         command = [self.python, "-m", "pip", "list", "--format=freeze", "--disable-pip-version-check"]

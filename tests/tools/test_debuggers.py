@@ -24,8 +24,8 @@ LINE = 3
 class Client:
     """As much of the debug adapter protocol as it takes to stop in a thread once."""
 
-    def __init__(self, port):
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=30)
+    def __init__(self, connection):
+        self.socket = connection
         self.file = self.socket.makefile("rb")
         self.numbers = itertools.count(1)
         self.messages = []
@@ -58,11 +58,15 @@ class Client:
         return answer.get("body")
 
 
-def stop_in_the_thread(port, path):
-    client = Client(port)
+def connect(port):
+    return socket.create_connection(("127.0.0.1", port), timeout=30)
+
+
+def stop_in_the_thread(connection, path):
+    client = Client(connection)
     with client.socket:
         client.ask("initialize", adapterID="test", pathFormat="path")
-        attached = client.send("attach")
+        attached = client.send("attach", justMyCode=False)
         client.wait(type="event", event="initialized")
         client.ask("setBreakpoints", source={"path": str(path)}, breakpoints=[{"line": LINE}])
         client.ask("configurationDone")
@@ -98,7 +102,7 @@ def test_debugpy_inside_the_program(tools):
         try:
             line = process.stdout.readline().split()
             assert line, process.stderr.read()
-            stop_in_the_thread(int(line[1]), tools.folder / "app.py")
+            stop_in_the_thread(connect(int(line[1])), tools.folder / "app.py")
         except BaseException:
             process.kill()
             raise
@@ -112,21 +116,20 @@ def test_debugpy_starts_the_program(tools):
     args = ["-m", "debugpy", "--listen", f"127.0.0.1:{port}", "--wait-for-client", "app.py"]
     with tools.start(*args) as process:
         try:
-            until_it_listens(process, port)
-            stop_in_the_thread(port, tools.folder / "app.py")
+            stop_in_the_thread(connect_when_it_listens(process, port), tools.folder / "app.py")
         except BaseException:
             process.kill()
             raise
         finish(process)
 
 
-def until_it_listens(process, port):
+def connect_when_it_listens(process, port):
+    """The first connection is the client's: when that is closed, the session is over."""
     while process.poll() is None:
         try:
-            socket.create_connection(("127.0.0.1", port), timeout=5)
+            return connect(port)
         except ConnectionRefusedError:
             continue
-        return
     raise AssertionError(process.stderr.read())
 
 

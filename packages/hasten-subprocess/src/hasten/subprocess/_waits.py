@@ -10,8 +10,8 @@ from time import sleep
 
 from hasten.subprocess import _spawn
 from hasten.subprocess._descriptors import Pidfd
+from hasten.subprocess._wait import poll as poll_child
 from hasten.subprocess._wait import (
-    poll,
     reap_at_end,
     reap_unless_busy,
     set_standard_parts,
@@ -101,9 +101,12 @@ class Waits:
         else:
             self.returncode = os.waitstatus_to_exitcode(sts)
 
-    def _internal_poll(self, _deadstate=None):
-        """poll(), without blocking; _deadstate: the returncode of a child that is none of ours."""
-        return poll(self, _deadstate)
+    def _internal_poll(self, _deadstate=None, _poll=poll_child):
+        """poll(), without blocking; _deadstate: the returncode of a child that is none of ours.
+
+        __del__() calls it, when at the end of the program the names of this module may be None already.
+        """
+        return _poll(self, _deadstate)
 
     def _wait_pidfd(self, timeout):
         """Sleep until the child has ended, with a pidfd of os's; whether it has.  None where that can't be had.

@@ -2,10 +2,13 @@
 
 import gc
 import os
+import sys
 import warnings
 
 import pytest
 from children import has_ended, is_gone
+
+import hasten.subprocess
 
 
 @pytest.fixture
@@ -169,3 +172,16 @@ sys.kept = child
 child.me = child
 """
     assert python(program) == ""
+
+
+def test_one_that_is_dropped_when_the_modules_names_are_gone(monkeypatch):
+    """As at the end of a program: the interpreter sets them to None before it drops the last objects."""
+    waits = sys.modules["hasten.subprocess._waits"]
+    child = hasten.subprocess.Popen(["true"])
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    with monkeypatch.context() as end:
+        for name in [name for name in vars(waits) if not name.startswith("__")]:
+            end.setattr(waits, name, None)
+        with pytest.warns(ResourceWarning):
+            child.__del__()
+    assert child.returncode == 0

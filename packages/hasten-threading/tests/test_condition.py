@@ -249,6 +249,22 @@ def test_wait_for_calls_the_wait_of_a_subclass(impl):
     assert cond.count == 3
 
 
+@pytest.mark.parametrize("timeout", [0, -1])
+def test_wait_for_waits_once_whatever_the_timeout(impl, timeout):
+    """Others may have the lock meanwhile."""
+    asked, waited = [], []
+
+    class Telling(impl.Condition):
+        def wait(self, timeout=None):
+            waited.append(timeout)
+            return super().wait(timeout)
+
+    cond = Telling()
+    with cond:
+        assert not cond.wait_for(lambda: asked.append(1), timeout)
+    assert (len(asked), waited) == (2, [timeout])
+
+
 @pytest.mark.parametrize("lock", ["Lock", "RLock"])
 def test_subclass_methods_are_used(impl, lock, spawn, until):
     if impl is threading and lock == "RLock":

@@ -327,9 +327,14 @@ class Condition(stdlib):
         if result:
             return result
         deadline = hs_deadline_of(timeout)
-        while not result and not hs_expired(deadline):
-            self.wait(hs_seconds_until(deadline))
+        # The first wait takes place whatever the timeout is: with 0 it lets others have the lock once.
+        left = timeout
+        while not result:
+            self.wait(left)
             result = predicate()
+            if hs_expired(deadline):
+                break
+            left = hs_seconds_until(deadline)
         return result
 
     def notify(self, n=1):

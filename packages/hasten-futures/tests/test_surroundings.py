@@ -76,7 +76,8 @@ def test_the_module_of_the_pool_has_the_private_names(impl, name):
 
 def test_a_pool_is_made_whatever_the_modules_name_of_its_class_means(impl, monkeypatch):
     pool_class = impl.ThreadPoolExecutor
-    monkeypatch.setattr(import_module(f"{impl.__name__}.thread"), "ThreadPoolExecutor", lambda n: pool_class(n))
+    module = import_module(f"{impl.__name__}.thread")
+    monkeypatch.setattr(module, "ThreadPoolExecutor", lambda n: pool_class(n))
     with pool_class(1) as pool:
         assert pool.submit(pow, 2, 3).result(LIMIT) == 8
 

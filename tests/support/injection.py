@@ -1,4 +1,4 @@
-"""Exceptions raised where a program does not expect them: at each Python line.
+"""Exceptions raised where a program does not expect them: at each Python line, or from a signal handler.
 
     for place in at_each_line(action, KeyboardInterrupt, files):
         check()
@@ -16,8 +16,11 @@ from __future__ import annotations
 import ast
 import functools
 import os
+import random
+import signal
 import sys
 import threading
+import time
 import tokenize
 from collections.abc import Callable, Iterator, Sequence
 from types import CodeType, FrameType
@@ -152,3 +155,85 @@ def came_of(raised: BaseException, error: type[BaseException]) -> bool:
             return True
         chain = chain.__cause__ or chain.__context__
     return False
+
+
+def at_random_moments(
+    action: Action, error: type[BaseException], *, seed: int, times: int, seconds: float, way: str = "timer"
+) -> Iterator[bool]:
+    """Runs *action* in the main thread, where a signal handler raises at a random moment; was it interrupted?
+
+    way "timer" is setitimer(), "thread" another thread's pthread_kill() which is at hand while main sleeps.
+    At most *times* times, or *seconds* long.
+    """
+    moments = random.Random(seed)
+    usual = max(time_of(action), 2e-5)
+    end = time.monotonic() + seconds
+    for _ in range(times):
+        if time.monotonic() > end:
+            return
+        yield interrupted(action, error, moments.uniform(1e-6, 1.3 * usual), SENDERS[way])
+
+
+def time_of(action: Action) -> float:
+    begin = time.perf_counter()
+    action()
+    return time.perf_counter() - begin
+
+
+def by_timer(delay: float) -> Action:
+    signal.setitimer(signal.ITIMER_REAL, delay)
+    return lambda: signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def by_thread(delay: float) -> Action:
+    """The thread may send once more than is needed, but never after its end has been waited for."""
+    over = threading.Event()
+
+    def send() -> None:
+        if not over.wait(delay):
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGALRM)
+
+    sender = threading.Thread(target=send)
+    sender.start()
+
+    def stop() -> None:
+        over.set()
+        sender.join()
+
+    return stop
+
+
+SENDERS: dict[str, Callable[[float], Action]] = {"timer": by_timer, "thread": by_thread}
+
+
+def interrupted(
+    action: Action, error: type[BaseException], delay: float, send: Callable[[float], Action]
+) -> bool:
+    """Whether the handler ran inside of *action*; one that runs late does nothing."""
+    state = {"armed": False, "raised": False}
+
+    def handler(*_: object) -> None:
+        if state["armed"]:
+            state["armed"] = False
+            state["raised"] = True
+            raise error("injected by a signal handler")
+
+    before = signal.signal(signal.SIGALRM, handler)
+    stop: Action | None = None
+    try:
+        try:
+            stop = send(delay)
+            state["armed"] = True
+            action()
+        finally:
+            state["armed"] = False
+    except BaseException as raised:
+        if not came_of(raised, error):
+            raise
+    finally:
+        if stop is not None:
+            stop()
+        else:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    return state["raised"]

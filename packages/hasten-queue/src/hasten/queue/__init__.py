@@ -16,7 +16,7 @@ from collections import deque
 from heapq import heappop, heappush
 from time import monotonic as time
 
-from hasten.queue import _names
+from hasten.queue import _names, _simple
 from hasten.queue._errors import Empty, Full, ShutDown
 from hasten.queue._queue import LifoQueue, PriorityQueue, Queue
 from hasten.queue._simple import SimpleQueue
@@ -24,4 +24,5 @@ from hasten.queue._simple import SimpleQueue
 __all__ = ["Empty", "Full", "ShutDown", "Queue", "PriorityQueue", "LifoQueue", "SimpleQueue"]
 
 _PySimpleQueue = SimpleQueue  # the standard library's tests ask for it
+_static_types = {SimpleQueue: _simple.set_module}  # classes of C, whose names hasten.patch can't set
 _names.use(globals())

@@ -156,8 +156,12 @@ cdef class Monitor(Ordered):
             self.entered = entered
             # It may have been notified, and passes that on.  To all: it may still be on the condition's list as well,
             # wherever it stands there, and would get what is meant for the next one.
-            with suppress(RuntimeError):  # which says that the mutex is not held
+            try:
                 condition.notify_all()
+            except RuntimeError:       # the mutex is not held: interrupted as soon as it had been released
+                if not self.replaced:  # a user's condition may have another lock
+                    condition.acquire()
+                    condition.notify_all()
             raise
         self.entered = entered
         return 0

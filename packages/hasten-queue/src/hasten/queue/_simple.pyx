@@ -15,7 +15,7 @@ from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.stdint cimport int64_t
 
 from clock cimport HS_NEVER
-from compat cimport hs_load, hs_mutex_lock, hs_mutex_unlock, hs_store
+from compat cimport hs_load, hs_mutex_lock, hs_mutex_unlock, hs_store, hs_type_rename
 from park cimport hs_waitlist
 from hasten.queue._names cimport empty, end_by_replaced_clock, shut_down, sooner
 from hasten.queue._ring cimport Ring, hs_ring_count, hs_ring_pop, hs_ring_push, take_over
@@ -199,4 +199,17 @@ cdef PyObject *get_usual(PyObject *self, PyObject **arguments, Py_ssize_t count,
 
 cdef fast_call put_general = hs_replace_method(<PyTypeObject *>SimpleQueue, "put", <void *>put_usual)
 cdef fast_call get_general = hs_replace_method(<PyTypeObject *>SimpleQueue, "get", <void *>get_usual)
-(<PyTypeObject *>SimpleQueue).tp_name = "hasten.queue.SimpleQueue"
+
+
+# ---- the name ----
+
+cdef dict type_names = {}  # kept for good: a type refers to its name
+
+
+def set_module(module):
+    """Let the class say that it is *module*'s.  A C type has no other way."""
+    cdef bytes name = type_names.setdefault(module, f"{module}.SimpleQueue".encode())
+    hs_type_rename(<PyTypeObject *>SimpleQueue, name)
+
+
+set_module("hasten.queue")

@@ -8,7 +8,8 @@ replaced,
   ``__spec__`` of the standard library's module, and lacks those that this one lacks.  ``__path__`` stays: by
   it the import system finds our submodules;
 * its classes and functions, and the methods of the classes, have the ``__module__`` and ``__qualname__`` of
-  the standard library's object of that name.  What only a later Python has says the module's name.
+  the standard library's object of that name.  What only a later Python has says the module's name.  A class of C
+  that the standard library has from a module of C (``_queue.SimpleQueue``) is put in place there, too.
 
 A class or function is given no name under which it would not be found: a pickle could not be written.
 When the module is put back all of this is as before.
@@ -23,6 +24,7 @@ _FIELDS = ("__name__", "__file__", "__cached__", "__package__", "__loader__", "_
 _COMPILED = "cython_function_or_method"  # each compiled module has a type of its own, of this name
 _MISSING = object()
 _changes: dict = {}  # owner -> [(object, attribute, the value before, the value after)]
+_renamers: dict = {}  # class of C -> the function that gives it another module's name
 _done: dict = {}  # owner -> modules that have taken their identity, by id
 
 
@@ -77,7 +79,9 @@ def _set(changes, changed, name, value):
 
 
 def _store(changed, name, value):
-    if value is _MISSING:
+    if name == "__module__" and isinstance(changed, type) and changed in _renamers:
+        _renamers[changed](value)
+    elif value is _MISSING:
         vars(changed).pop(name, None)
     else:
         setattr(changed, name, value)
@@ -92,6 +96,9 @@ def _name_contents(changes, home, module, original):
         if id(value) in named or not _belongs(value, home) or (theirs is None and key.startswith("_")):
             continue
         named.add(id(value))
+        if theirs is not None and value in vars(module).get("_static_types", ()):
+            _name_static(changes, value, vars(module)["_static_types"][value], theirs)
+            continue
         if not _is_found(value, theirs, home, original):
             theirs = None
         where = original.__name__ if theirs is None else theirs.__module__
@@ -99,6 +106,13 @@ def _name_contents(changes, home, module, original):
         _set(changes, value, "__qualname__", key if theirs is None else theirs.__qualname__)
         if isinstance(value, type):
             _name_methods(changes, home, value, where)
+
+
+def _name_static(changes, kind, rename, theirs):
+    """Name a class of C, and let it be found by that name."""
+    _renamers[kind] = rename
+    _set(changes, kind, "__module__", theirs.__module__)
+    _set(changes, sys.modules[theirs.__module__], theirs.__name__, kind)
 
 
 def _belongs(value, home) -> bool:

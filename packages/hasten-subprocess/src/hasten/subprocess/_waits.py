@@ -109,7 +109,7 @@ class Waits:
         return _poll(self, _deadstate)
 
     def _wait_pidfd(self, timeout):
-        """Sleep until the child has ended, with a pidfd of os's; whether it has.  None where that can't be had.
+        """Sleep until the child has ended, by a pidfd; whether it has.  None where that can't be had.
 
         For programs that have a pidfd_open() of their own."""
         if not _public._CAN_USE_PIDFD_OPEN:

@@ -12,7 +12,7 @@ from signalling import Interrupt
 
 import hasten.subprocess as ours
 from hasten.subprocess import PIPE, Popen
-from hasten.subprocess._wait import wait_any, wait_for_end
+from hasten.subprocess._child_end import wait_any, wait_for_end
 
 SECONDS = 20  # the timeout of each wait
 FIRST, LAST, TRIES = 1e-6, 150e-6, 400  # seconds until the signal

@@ -13,7 +13,7 @@ import pytest
 from signalling import Interrupt, interrupt
 
 import hasten.subprocess as ours
-from hasten.subprocess._wait import wait_any, wait_for_end
+from hasten.subprocess._child_end import wait_any, wait_for_end
 
 
 @pytest.fixture
@@ -293,7 +293,7 @@ def test_nothing_is_left_of_ten_thousand_waits(sleeping):
 
 PORTABLE = """
 import os, signal, subprocess, threading
-from hasten.subprocess._wait import wait_any, wait_for_end
+from hasten.subprocess._child_end import wait_any, wait_for_end
 
 children = [subprocess.Popen(["sleep", "1000"]) for _ in range(5)]
 assert wait_for_end(children[0].pid, 0) is False
@@ -334,7 +334,7 @@ def test_no_threads_left(python):
     """The message names the way out."""
     program = """
 import resource, subprocess
-from hasten.subprocess._wait import wait_any
+from hasten.subprocess._child_end import wait_any
 
 children = [subprocess.Popen(["sleep", "1000"]) for _ in range(20)]
 with open("/proc/self/statm") as file:
@@ -357,7 +357,7 @@ def test_while_the_interpreter_ends(portable):
     """A daemon thread that waits does not keep the program."""
     program = (
         "import subprocess, threading, sys\n"
-        "from hasten.subprocess._wait import wait_for_end\n"
+        "from hasten.subprocess._child_end import wait_for_end\n"
         "child = subprocess.Popen(['sleep', '1000'], stdout=subprocess.DEVNULL)\n"
         "threading.Thread(target=wait_for_end, args=(child.pid,), daemon=True).start()\n"
         "print(child.pid)\n"

@@ -40,8 +40,8 @@ if _sys.platform == "win32":
     __all__ = _stdlib.__all__
 else:
     from hasten.subprocess import _exceptions
+    from hasten.subprocess._child_end import wait_any
     from hasten.subprocess._command_line import list2cmdline
-    from hasten.subprocess._error_pipe import fork_exec as _fork_exec
     from hasten.subprocess._popen import Popen
     from hasten.subprocess._reaping import _active, _cleanup
     from hasten.subprocess._run import (
@@ -54,8 +54,8 @@ else:
         run,
     )
     from hasten.subprocess._start import _HAVE_POSIX_SPAWN_CLOSEFROM, _USE_POSIX_SPAWN, _USE_VFORK
-    from hasten.subprocess._wait import wait_any
-    from hasten.subprocess._waits import _CAN_USE_PIDFD_OPEN, _time
+    from hasten.subprocess._start_by_pipe import fork_exec as _fork_exec
+    from hasten.subprocess._waiting_calls import _CAN_USE_PIDFD_OPEN, _time
 
     if _sys.version_info < (3, 11):
         from types import SimpleNamespace as _SimpleNamespace

@@ -10,10 +10,10 @@ import warnings
 from typing import Any
 
 from hasten.subprocess import _arguments, _start, _streams, _tree
+from hasten.subprocess._child_end import abandon
 from hasten.subprocess._handles import STDOUT, Handles
 from hasten.subprocess._shown import with_parts
-from hasten.subprocess._wait import abandon
-from hasten.subprocess._waits import Waits
+from hasten.subprocess._waiting_calls import Waits
 
 _public = sys.modules[__package__]
 

@@ -37,29 +37,29 @@ typedef struct {
     hs_plan *plan;
     sigset_t mask;
     int report;
-} hs_birth;
+} hs_new_child;
 
 /* The child's life after its handlers are gone. */
-__attribute__((noinline, noreturn)) static void hs_child_run(void *born) {
-    const hs_birth *birth = born;
-    hs_plan *plan = birth->plan;
+__attribute__((noinline, noreturn)) static void hs_child_run(void *of) {
+    const hs_new_child *child = of;
+    hs_plan *plan = child->plan;
     if (hs_child_prepare(plan) == 0) {
-        sigprocmask(SIG_SETMASK, &birth->mask, NULL);
+        sigprocmask(SIG_SETMASK, &child->mask, NULL);
         hs_child_exec(plan);
     }
-    if (birth->report >= 0) {
+    if (child->report >= 0) {
         int failure[2] = {plan->stage, plan->error};
-        while (write(birth->report, failure, sizeof failure) < 0 && errno == EINTR) {
+        while (write(child->report, failure, sizeof failure) < 0 && errno == EINTR) {
         }
     }
     _exit(255);
 }
 
 /* The child's pid, or -1 with errno. */
-__attribute__((noinline)) static pid_t hs_give_birth(hs_birth *birth, int by_vfork) {
+__attribute__((noinline)) static pid_t hs_fork_child(hs_new_child *child, int by_vfork) {
 #if HS_HAVE_CLONE
     if (by_vfork) {
-        long result = hs_clone_vfork(hs_child_run, birth);
+        long result = hs_clone_vfork(hs_child_run, child);
         if (result > 0) return (pid_t)result;
         if (result != -ENOSYS && result != -EPERM && result != -EINVAL) {
             errno = (int)-result;
@@ -75,19 +75,19 @@ __attribute__((noinline)) static pid_t hs_give_birth(hs_birth *birth, int by_vfo
 #endif
     if (pid == 0) {
         hs_child_drop_handlers();
-        hs_child_run(birth);
+        hs_child_run(child);
     }
     return pid;
 }
 
 static pid_t hs_start(hs_plan *plan, int by_vfork, int report) {
-    hs_birth birth = {.plan = plan, .report = report};
+    hs_new_child child = {.plan = plan, .report = report};
     sigset_t all;
     sigfillset(&all);
-    pthread_sigmask(SIG_BLOCK, &all, &birth.mask);
-    pid_t pid = hs_give_birth(&birth, by_vfork);
+    pthread_sigmask(SIG_BLOCK, &all, &child.mask);
+    pid_t pid = hs_fork_child(&child, by_vfork);
     int error = errno;
-    pthread_sigmask(SIG_SETMASK, &birth.mask, NULL);
+    pthread_sigmask(SIG_SETMASK, &child.mask, NULL);
     errno = error;
     return pid;
 }

@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 
-from hasten.subprocess import _error_pipe, _spawn
+from hasten.subprocess import _spawn, _start_by_pipe
 
 SHELL = "/system/bin/sh" if hasattr(sys, "getandroidapilevel") else "/bin/sh"
 DEFAULT_PATH = os.fsencode(os.defpath)
@@ -67,15 +67,15 @@ def start(popen, executable, env, preexec_fn, arguments, parent_ends):
         return
     packed = None if env is None else _spawn.pack_environment(env)
     programs = programs_of(executable, packed)
-    hook = _error_pipe.hook()
+    hook = _start_by_pipe.hook()
     if hook is not None:
-        _error_pipe.start_by_hook(
+        _start_by_pipe.start_by_hook(
             popen, hook, executable, programs, packed, preexec_fn, arguments, parent_ends
         )
         return
     plan = _spawn.Plan(programs=programs, env=packed, **arguments)
     if preexec_fn is not None:
-        _error_pipe.start_by_fork(popen, plan, executable, preexec_fn, arguments["cwd"])
+        _start_by_pipe.start_by_fork(popen, plan, executable, preexec_fn, arguments["cwd"])
     elif not plan.start(_public._USE_VFORK, popen):
         raise failure(plan.error, plan.stage, executable, arguments["cwd"])
 

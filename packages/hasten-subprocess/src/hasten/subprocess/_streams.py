@@ -14,7 +14,7 @@ from typing import Any
 from hasten.subprocess import _by_selector
 from hasten.subprocess._communicate import Exchange, decode
 from hasten.subprocess._pipe_end import PipeEnd
-from hasten.subprocess._waits import deadline_after
+from hasten.subprocess._waiting_calls import deadline_after
 
 TimeoutExpired = _stdlib.TimeoutExpired
 NAMES = ("stdin", "stdout", "stderr")

@@ -9,14 +9,14 @@ from time import monotonic as _time  # noqa: F401 (the public module's)
 from time import sleep
 
 from hasten.subprocess import _spawn
-from hasten.subprocess._descriptors import Pidfd
-from hasten.subprocess._wait import poll as poll_child
-from hasten.subprocess._wait import (
+from hasten.subprocess._child_end import poll as poll_child
+from hasten.subprocess._child_end import (
     reap_at_end,
     reap_unless_busy,
     set_standard_parts,
     sleep_until_end,
 )
+from hasten.subprocess._descriptors import Pidfd
 
 LONGEST_SLEEP = 24 * 3600  # seconds; poll() takes milliseconds that fit into an int
 _CAN_USE_PIDFD_OPEN = hasattr(os, "pidfd_open") and _spawn.HAVE_VFORK

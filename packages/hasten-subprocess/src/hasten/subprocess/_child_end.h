@@ -1,4 +1,4 @@
-/* _wait.h: sleeping until one of some children has ended, without reaping it.  No Python API, no GIL.
+/* _child_end.h: sleeping until one of some children has ended, without reaping it.  No Python API, no GIL.
  *
  * There are three ways, of which none looks again and again:
  *   - Linux: a pidfd for each child, and one poll() over all of them.
@@ -11,8 +11,8 @@
  * first the watch, hs_watch(), then the look at the child, hs_look(), then the sleep, hs_wait_any().  A child that waitid() does not know has been
  * reaped by somebody else, or by the kernel because SIGCHLD is ignored; it counts as ended.
  */
-#ifndef HASTEN_SUBPROCESS_WAIT_H
-#define HASTEN_SUBPROCESS_WAIT_H
+#ifndef HASTEN_SUBPROCESS_CHILD_END_H
+#define HASTEN_SUBPROCESS_CHILD_END_H
 
 #include "_poll.h"  /* first, for what it defines */
 

@@ -1,5 +1,7 @@
 """call, check_call, check_output, getoutput, getstatusoutput and list2cmdline."""
 
+from unittest import mock
+
 import pytest
 from children import is_gone
 from hypothesis import given
@@ -141,3 +143,37 @@ def test_list2cmdline_is_the_standard_librarys(words):
 def test_missing_programs(impl, function):
     with pytest.raises(FileNotFoundError):
         getattr(impl, function)(["no-such-program"])
+
+
+WRONG = {
+    "Popen without arguments": lambda impl: mock.create_autospec(impl.Popen)(),
+    "Popen with a name it lacks": lambda impl: mock.create_autospec(impl.Popen)(["true"], folder="/"),
+    "wait": lambda impl: mock.create_autospec(impl.Popen)(["true"]).wait(1, 2),
+    "poll": lambda impl: mock.create_autospec(impl.Popen)(["true"]).poll(1),
+    "communicate": lambda impl: mock.create_autospec(impl.Popen)(["true"]).communicate(b"", 1, 2),
+    "send_signal": lambda impl: mock.create_autospec(impl.Popen)(["true"]).send_signal(),
+    "CompletedProcess": lambda impl: mock.create_autospec(impl.CompletedProcess)(["true"]),
+    "check_returncode": lambda impl: mock.create_autospec(impl.CompletedProcess)([], 0).check_returncode(1),
+    "getoutput": lambda impl: mock.create_autospec(impl.getoutput)(),
+    "getstatusoutput": lambda impl: mock.create_autospec(impl.getstatusoutput)("true", 1),
+}
+
+
+@pytest.mark.parametrize("call", WRONG.values(), ids=list(WRONG))
+def test_a_mock_refuses_wrong_calls(impl, call):
+    with pytest.raises(TypeError):
+        call(impl)
+
+
+def test_a_mock_of_wait_any_refuses_wrong_calls():
+    wait_any = mock.create_autospec(hasten.subprocess.wait_any)
+    for arguments in ((), ([], 1, 2)):
+        with pytest.raises(TypeError):
+            wait_any(*arguments)
+    wait_any([], timeout=1)
+
+
+def test_a_mock_of_run_takes_right_calls(impl):
+    run = mock.create_autospec(impl.run)
+    run(["true"], input=b"", timeout=1, check=True, cwd="/")
+    run.assert_called_once_with(["true"], input=b"", timeout=1, check=True, cwd="/")

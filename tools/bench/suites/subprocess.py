@@ -20,6 +20,7 @@ SUITE = Suite(
         Runs("run(['cat'], input, capture_output)", words=("cat",), ours=False, sent=TEXT, output=TEXT),
         Concurrent("200 children at once, start and wait"),
         LargeParent("start from a parent of 4 GB"),
+        LargeParent("start from a parent of 4 GB, time", unit="ns"),
         Transfer("feed 10 MB, capture_output", way="feed"),
         Transfer("feed 10 MB, nothing captured", way="feed", captured=False),
         Transfer("10 MB both ways"),

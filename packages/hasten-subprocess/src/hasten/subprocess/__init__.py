@@ -40,7 +40,6 @@ if _sys.platform == "win32":
     __all__ = _stdlib.__all__
 else:
     from hasten.subprocess import _exceptions
-    from hasten.subprocess._child_end import wait_any
     from hasten.subprocess._command_line import list2cmdline
     from hasten.subprocess._popen import Popen
     from hasten.subprocess._reaping import _active, _cleanup
@@ -55,7 +54,7 @@ else:
     )
     from hasten.subprocess._start import _HAVE_POSIX_SPAWN_CLOSEFROM, _USE_POSIX_SPAWN, _USE_VFORK
     from hasten.subprocess._start_by_pipe import fork_exec as _fork_exec
-    from hasten.subprocess._waiting_calls import _CAN_USE_PIDFD_OPEN, _time
+    from hasten.subprocess._waiting_calls import _CAN_USE_PIDFD_OPEN, _time, wait_any
 
     if _sys.version_info < (3, 11):
         from types import SimpleNamespace as _SimpleNamespace

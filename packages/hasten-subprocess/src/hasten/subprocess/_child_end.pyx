@@ -64,19 +64,7 @@ def sleep_until_end(popen, seconds):
 
 
 def wait_any(procs, timeout=None):
-    """Wait until any of some Popen objects has ended; returns a list of those that have, in their order.
-
-    procs: an iterable of Popen objects.  Those in the list have their returncode set: they are reaped, by
-        their poll().  Without any procs the list is empty at once.
-    timeout: seconds, any real number; None for as long as it takes; 0 or less does not sleep.  After it the
-        list is empty.
-
-    Blocks, without the GIL, and costs no CPU meanwhile, however many children there are. It uses a
-    descriptor for each while it waits (on Linux); when there are not so many, a thread for each, which
-    is slower to set up: raise RLIMIT_NOFILE then. Signal handlers run; what they raise ends the call.
-    May be called from any thread. ValueError if the timeout is NaN; OSError if there are no threads left
-    either.
-    """
+    """The public wait_any(), see there."""
     cdef list running = list(procs), ended = [p for p in running if p.returncode is not None]
     cdef int64_t deadline = deadline_of(timeout)
     cdef size_t i, count = len(running)

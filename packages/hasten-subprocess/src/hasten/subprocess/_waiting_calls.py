@@ -8,7 +8,7 @@ from math import isnan
 from time import monotonic as _time  # noqa: F401 (the public module's)
 from time import sleep
 
-from hasten.subprocess import _spawn
+from hasten.subprocess import _child_end, _spawn
 from hasten.subprocess._child_end import poll as poll_child
 from hasten.subprocess._child_end import (
     reap_at_end,
@@ -17,6 +17,7 @@ from hasten.subprocess._child_end import (
     sleep_until_end,
 )
 from hasten.subprocess._descriptors import Pidfd
+from hasten.subprocess._shown import shown
 
 LONGEST_SLEEP = 24 * 3600  # seconds; poll() takes milliseconds that fit into an int
 _CAN_USE_PIDFD_OPEN = hasattr(os, "pidfd_open") and _spawn.HAVE_VFORK
@@ -124,6 +125,24 @@ class Waits:
             return bool(poll.poll(min(timeout, LONGEST_SLEEP) * 1000))
         finally:
             pidfd.close()
+
+
+@shown
+def wait_any(procs, timeout=None):
+    """Wait until any of some Popen objects has ended; returns a list of those that have, in their order.
+
+    procs: an iterable of Popen objects.  Those in the list have their returncode set: they are reaped, by
+        their poll().  Without any procs the list is empty at once.
+    timeout: seconds, any real number; None for as long as it takes; 0 or less does not sleep.  After it the
+        list is empty.
+
+    Blocks, without the GIL, and costs no CPU meanwhile, however many children there are. It uses a
+    descriptor for each while it waits (on Linux); when there are not so many, a thread for each, which
+    is slower to set up: raise RLIMIT_NOFILE then. Signal handlers run; what they raise ends the call.
+    May be called from any thread. ValueError if the timeout is NaN; OSError if there are no threads left
+    either.
+    """
+    return _child_end.wait_any(procs, timeout)
 
 
 def deadline_after(timeout):

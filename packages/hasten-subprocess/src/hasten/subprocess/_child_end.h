@@ -8,8 +8,9 @@
  *
  * All of them answer for the moment in which they were asked.  Which process a number stands for is settled
  * by waitid(): as long as that knows an unreaped child, nobody else can have its number.  Hence the order:
- * first the watch, hs_watch(), then the look at the child, hs_look(), then the sleep, hs_wait_any().  A child that waitid() does not know has been
- * reaped by somebody else, or by the kernel because SIGCHLD is ignored; it counts as ended.
+ * first the watch, hs_watch(), then the look at the child, hs_look(), then the sleep, hs_wait_any().  A child
+ * that waitid() does not know has been reaped by somebody else, or by the kernel because SIGCHLD is ignored; it
+ * counts as ended.
  */
 #ifndef HASTEN_SUBPROCESS_CHILD_END_H
 #define HASTEN_SUBPROCESS_CHILD_END_H

@@ -2,15 +2,16 @@
 """What a child is told and what it answers: Exchange, and decode() for those who want text.
 
 Each output is read straight into one bytes object, which grows as it fills, and which is cut to its length
-and handed out at the end: no list of pieces, no copy.  Growing is left to realloc.  Room that is never written
-to takes no memory.
+and handed out at the end: no list of pieces, no copy.  Growing is left to realloc.  Room that is never
+written to takes no memory.
 
-What reading costs most is fresh pages, three times as much as a copy.  malloc reuses what it has kept of earlier
-exchanges, as long as no block is much larger than those that were freed before; so a buffer grows by half, not to
-twice its size, and from LARGE_ROOM on there is a list of pieces, which are joined at the end.  More than
-most_in_pieces goes into one block again, larger than glibc ever takes from its heap: growing moves page tables
-there, where it would be held two or three times otherwise.  Its pages are fresh ones, so large ones are asked for.
-(The allocator of free-threaded builds always copies, and gives the old block back a little later.)
+What reading costs most is fresh pages, three times as much as a copy.  malloc reuses what it has kept of
+earlier exchanges, as long as no block is much larger than those that were freed before; so a buffer grows by
+half, not to twice its size, and from LARGE_ROOM on there is a list of pieces, which are joined at the end.
+More than most_in_pieces goes into one block again, larger than glibc ever takes from its heap: growing moves
+page tables there, where it would be held two or three times otherwise.  Its pages are fresh ones, so large
+ones are asked for.  (The allocator of free-threaded builds always copies, and gives the old block back a
+little later.)
 """
 
 from libc.stdint cimport int64_t

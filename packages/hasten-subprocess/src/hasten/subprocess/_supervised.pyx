@@ -2,8 +2,8 @@
 """A child that a single call starts, talks to or waits for, and kills when it has to give up.
 
 Compiled, because of what may raise between two lines of Python: a signal handler, a debugger, a tracing
-function.  From the start on there is no line here at which an exception leaves a child that nobody kills, or a
-kill undone.  What is called from here is Python, and may be interrupted once: then it is called again.
+function.  From the start on there is no line here at which an exception leaves a child that nobody kills.
+What is called from here is Python, and may be interrupted once: then it is called again.
 """
 
 import subprocess as _stdlib

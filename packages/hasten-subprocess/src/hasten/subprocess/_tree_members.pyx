@@ -20,7 +20,7 @@ cdef class Member:
     A process of the tree.
 
     started: its start time, which tells it from another one that gets its number.  pidfd: a Pidfd, or None.
-    is_still_there: a function that tells of a member whether its number still means it, where there is no pidfd.
+    is_still_there: tells of a member whether its number still means it; asked where there is no pidfd.
     """
 
     cdef readonly object pid, started

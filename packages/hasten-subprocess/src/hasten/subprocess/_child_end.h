@@ -9,8 +9,8 @@
  * All of them answer for the moment in which they were asked.  Which process a number stands for is settled
  * by waitid(): as long as that knows an unreaped child, nobody else can have its number.  Hence the order:
  * first the watch, hs_watch(), then the look at the child, hs_look(), then the sleep, hs_wait_any().  A child
- * that waitid() does not know has been reaped by somebody else, or by the kernel because SIGCHLD is ignored; it
- * counts as ended.
+ * that waitid() does not know has been reaped by somebody else, or by the kernel because SIGCHLD is ignored;
+ * it counts as ended.
  */
 #ifndef HASTEN_SUBPROCESS_CHILD_END_H
 #define HASTEN_SUBPROCESS_CHILD_END_H
@@ -216,8 +216,8 @@ static inline int hs_wait_by_descriptor(hs_wait *w, int64_t deadline) {
 
 /* ---- the way in ---- */
 
-/* Begin to watch the children, if that has not been done, and look at them.  HS_WAIT_ENDED, or HS_WAIT_TIMEOUT, or
- * HS_WAIT_SIGNALS: look for signals, call hs_alert_begin(), and then hs_wait_any(). */
+/* Begin to watch the children, if that has not been done, and look at them.  HS_WAIT_ENDED, or HS_WAIT_TIMEOUT,
+ * or HS_WAIT_SIGNALS: look for signals, call hs_alert_begin(), and then hs_wait_any(). */
 static inline int hs_wait_look(hs_wait *w, int64_t deadline) {
     if (hs_look(w->children, w->count)) return HS_WAIT_ENDED;
     if (hs_now() >= deadline) return HS_WAIT_TIMEOUT;

@@ -1,7 +1,7 @@
 /* _large_pages.h: memory that is filled once, in large pages.  No Python API.
  *
- * What is read into fresh memory costs a page fault for each 4 KiB, which takes three times as long as to copy them.
- * Linux has pages of 2 MiB on demand, if the system's administrator has not forbidden it.
+ * What is read into fresh memory costs a page fault for each 4 KiB, which takes three times as long as to copy
+ * them.  Linux has pages of 2 MiB on demand, if the system's administrator has not forbidden it.
  */
 #ifndef HASTEN_SUBPROCESS_LARGE_PAGES_H
 #define HASTEN_SUBPROCESS_LARGE_PAGES_H
@@ -27,12 +27,13 @@ static int hs_has_large_pages(void) {
 #endif
 }
 
-/* Ask for large pages in a piece of memory, which malloc has mapped for itself alone.  All of that mapping is meant,
- * its first and last page, too: mremap() refuses what consists of several. */
+/* Ask for large pages in a piece of memory, which malloc has mapped for itself alone.  All of that mapping is
+ * meant, its first and last page, too: mremap() refuses what consists of several. */
 static inline void hs_want_large_pages(char *start, size_t size) {
 #if defined(__linux__) && defined(MADV_HUGEPAGE)
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-    uintptr_t begin = (uintptr_t)start & ~(page - 1), end = ((uintptr_t)start + size + page - 1) & ~(page - 1);
+    uintptr_t begin = (uintptr_t)start & ~(page - 1);
+    uintptr_t end = ((uintptr_t)start + size + page - 1) & ~(page - 1);
     madvise((void *)begin, end - begin, MADV_HUGEPAGE);
 #else
     (void)start, (void)size;

@@ -1,12 +1,12 @@
 /* _poll.h: poll() with a deadline, and without the EINTR loop: the caller has signals to look after.
  *
- * Signals.  One that arrives after the caller's last look at them, and before the kernel sleeps, does not end the
- * sleep, and must not be slept over: the GIL is freed and descriptors are opened in between.  So the thread that gets
- * the process's signals holds them back as soon as it has looked (hs_alert_begin(), with the GIL), and ppoll() lets
- * them through and sleeps in one step.  Whoever sleeps in another way lets them through before (hs_alert_end()).
+ * Signals.  One that arrives after the caller's last look at them, and before the kernel sleeps, does not end
+ * the sleep, and must not be slept over.  So the thread that gets the process's signals holds them back as soon
+ * as it has looked (hs_alert_begin(), with the GIL), and ppoll() lets them through and sleeps in one step.
+ * Whoever sleeps in another way lets them through before (hs_alert_end()).
  *
- * Another thread may get a signal meanwhile, and nothing wakes this one then.  So little is done in between, and the
- * thread looks up now and then, as in park.h: after HS_LATE_LOOK_UP, and whenever it has slept twice as long.
+ * Another thread may get a signal meanwhile, and nothing wakes this one then.  So little is done in between, and
+ * the thread looks up now and then, as in park.h: after HS_LATE_LOOK_UP, and whenever it has slept twice as long.
  */
 #ifndef HASTEN_SUBPROCESS_POLL_H
 #define HASTEN_SUBPROCESS_POLL_H
@@ -67,8 +67,8 @@ static inline int64_t hs_alert_until(hs_alert *alert, int64_t deadline, int64_t 
 }
 
 /* Sleep until a descriptor is ready (how many), the deadline has come (0), or an error such as EINTR (-1).
- * A deadline that has passed looks only.  Signals are let through, and not held back afterwards.  Call it without
- * the GIL. */
+ * A deadline that has passed looks only.  Signals are let through, and not held back afterwards.  Call it
+ * without the GIL. */
 static inline int hs_poll(struct pollfd *fds, nfds_t count, int64_t deadline, hs_alert *alert) {
     int64_t left = 0;
     if (deadline != HS_NEVER) {

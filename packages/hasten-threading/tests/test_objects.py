@@ -297,6 +297,24 @@ def test_the_locks_methods_are_in_the_condition(impl):
     assert vars(cond)["acquire"] == lock.acquire and vars(cond)["release"] == lock.release
 
 
+def test_acquire_and_release_of_a_condition_are_its_locks(impl):
+    """Also before the first call, in a loop, and over the methods of a subclass."""
+
+    class Loud(impl.Condition):
+        def acquire(self, *args):
+            raise AssertionError("the lock's own comes first")
+
+    for cond in (impl.Condition(), Loud()):
+        for _ in range(3):
+            assert cond.acquire() is True and cond.acquire(timeout=1) is True
+            assert cond._is_owned()
+            cond.release(), cond.release()
+            assert not cond._is_owned()
+        assert vars(cond)["acquire"] == cond._lock.acquire and vars(cond)["release"] == cond._lock.release
+        with pytest.raises(RuntimeError):
+            cond.release()
+
+
 def test_the_parts_of_a_barrier(impl):
     def action():
         return None

@@ -106,6 +106,13 @@ def synchronized_iterator(func):
 
 # ---- private names of the standard library's module that others use; the rest is looked up there ----
 
+
+def __getattr__(name):
+    if name.startswith("_") and not name.startswith("__"):
+        return getattr(_stdlib, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
 # py-spy and its like read the names of threads out of the module's dictionary, from another process
 _active = _stdlib._active
 _limbo = _stdlib._limbo

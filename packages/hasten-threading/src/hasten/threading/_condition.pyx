@@ -1,4 +1,4 @@
-# cython: freethreading_compatible=True
+# cython: freethreading_compatible=True, always_allow_keywords=False
 """Condition: wait until notified, with a lock that is released meanwhile.
 
 A wait enlists the thread, releases the lock, dozes, and takes the lock again, whatever ended the sleep.
@@ -41,6 +41,17 @@ import hasten._thread
 
 from hasten.threading._deprecated import deprecated
 from hasten.threading._published import published
+
+cdef extern from "_entries.h":
+    pass
+
+cdef extern from *:
+    """
+    HS_ENTRY(hs_acquire_entry, 1)
+    HS_ENTRY(hs_exit_entry, 4)
+    """
+    int hs_acquire_entry(object function, object (*direct)(object)) except -1
+    int hs_exit_entry(object function, object (*direct)(object)) except -1
 
 cdef object stdlib = threading.Condition
 cdef const hs_lock_api *lock_api = hs_lock_api_import()
@@ -211,15 +222,18 @@ class Condition(stdlib):
 
     def __init__(self, lock=None):
         cdef ConditionState state = ConditionState.__new__(ConditionState)
+        cdef bint plain = lock is None and type(self) is Condition
         if lock is None:
             lock = lock_api.new_rlock()
         elif not (hasattr(lock, "acquire") and hasattr(lock, "release")):
             raise AttributeError(f"a Condition's lock needs acquire() and release(); {lock!r} lacks one")
         state.lock = lock
         hs_state_set(&states, self, state)
-        # As in the standard library: a lock's own acquire() may take other arguments, and is faster
-        self.acquire = lock.acquire
-        self.release = lock.release
+        if not plain:
+            # As in the standard library: a lock's own acquire() may take other arguments, and comes before a
+            # method of a subclass.  Plain conditions get both when they are called first: few ever are.
+            self.acquire = lock.acquire
+            self.release = lock.release
         if hasattr(lock, "locked"):
             self.locked = lock.locked
 
@@ -240,7 +254,10 @@ class Condition(stdlib):
 
     def release(self):
         """Release the lock.  Errors are those of its release()."""
-        state_of(self).lock.release()
+        cdef ConditionState state = state_of(self)
+        state.lock.release()
+        if type(self) is Condition:
+            self.release = state.lock.release
 
     def locked(self):
         """Whether the lock is held by anybody."""
@@ -390,6 +407,28 @@ class Condition(stdlib):
         vars(self)["_waiters"] = waiters
         hs_store(&state_of(self).outside, True)
 
+
+cdef object acquire_directly(condition):
+    cdef ConditionState state = state_of(condition)
+    cdef const hs_lock_functions *direct = hs_lock_functions_of(lock_api, state.lock)
+    if direct == NULL:
+        return NotImplemented
+    if type(condition) is Condition:
+        condition.acquire = state.lock.acquire
+    return direct.acquire(state.lock, -1) == 1
+
+
+cdef object exit_directly(condition):
+    cdef object lock = state_of(condition).lock_of_with()
+    cdef const hs_lock_functions *direct = hs_lock_functions_of(lock_api, lock)
+    if direct == NULL:
+        return NotImplemented
+    direct.release(lock)
+    return None
+
+
+hs_acquire_entry(Condition.acquire, acquire_directly)
+hs_exit_entry(Condition.__exit__, exit_directly)
 
 _HOOK_NAMES = ("_is_owned", "_release_save", "_acquire_restore")
 HOOKS = {_name: vars(Condition)[_name] for _name in _HOOK_NAMES}

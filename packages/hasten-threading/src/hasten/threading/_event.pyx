@@ -1,4 +1,4 @@
-# cython: freethreading_compatible=True
+# cython: freethreading_compatible=True, always_allow_keywords=False
 """Event: a flag that threads can wait for.
 
 set() decides who goes on: every thread that sleeps at that moment, also if clear() follows at once.

@@ -5,7 +5,7 @@ from types import ModuleType
 
 
 class Module(ModuleType):
-    """hasten.threading.  Private names that it lacks are those of the standard library's threading."""
+    """hasten.threading.  It has no __getattr__(), which would make every look into the module slower."""
 
     @property
     def excepthook(self):
@@ -23,11 +23,6 @@ class Module(ModuleType):
     @excepthook.deleter
     def excepthook(self):
         del _stdlib.excepthook
-
-    def __getattr__(self, name):
-        if name.startswith("_") and not name.startswith("__"):
-            return getattr(_stdlib, name)
-        raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
 
     def __dir__(self):
         return [*super().__dir__(), "excepthook"]

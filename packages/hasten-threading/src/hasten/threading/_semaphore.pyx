@@ -29,6 +29,19 @@ from operator import index
 
 from hasten.threading._published import published
 
+cdef extern from "_entries.h":
+    pass
+
+cdef extern from *:
+    """
+    HS_ENTRY(hs_acquire_entry, 1)
+    HS_ENTRY(hs_release_entry, 1)
+    HS_ENTRY(hs_release_bounded_entry, 1)
+    """
+    int hs_acquire_entry(object function, object (*direct)(object)) except -1
+    int hs_release_entry(object function, object (*direct)(object)) except -1
+    int hs_release_bounded_entry(object function, object (*direct)(object)) except -1
+
 cdef object stdlib = threading.Semaphore
 cdef object stdlib_bounded = threading.BoundedSemaphore
 cdef hs_state_class states
@@ -275,3 +288,16 @@ class BoundedSemaphore(Semaphore, stdlib_bounded):
     @_initial_value.setter
     def _initial_value(self, value):
         state_of(self).limit = units(value)
+
+
+cdef object acquire_now(semaphore):
+    return True if state_of(semaphore).take_now() else NotImplemented
+
+
+cdef object release_one(semaphore):
+    return None if state_of(semaphore).give(1) else NotImplemented
+
+
+hs_acquire_entry(Semaphore.acquire, acquire_now)
+hs_release_entry(Semaphore.release, release_one)
+hs_release_bounded_entry(BoundedSemaphore.release, release_one)

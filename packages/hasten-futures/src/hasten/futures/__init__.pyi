@@ -13,7 +13,6 @@ from typing import Any, ParamSpec, Protocol, SupportsFloat, SupportsIndex, TypeV
 
 from typing_extensions import Self
 
-from hasten.futures._identity import StandsFor
 from hasten.futures.interpreter import InterpreterPoolExecutor as InterpreterPoolExecutor
 from hasten.futures.process import ProcessPoolExecutor as ProcessPoolExecutor
 from hasten.futures.thread import ThreadPoolExecutor as ThreadPoolExecutor
@@ -41,7 +40,7 @@ _F = TypeVar("_F", bound=_stdlib.Future[Any])
 _P = ParamSpec("_P")
 _Timeout = SupportsFloat | SupportsIndex
 
-class Future(_stdlib.Future[_T], metaclass=StandsFor):
+class Future(_stdlib.Future[_T]):
     def __init__(self) -> None: ...
     def cancel(self) -> bool: ...
     def cancelled(self) -> bool: ...
@@ -58,7 +57,7 @@ class Future(_stdlib.Future[_T], metaclass=StandsFor):
 class _Results(Iterator[_T_co], Protocol[_T_co]):
     def close(self) -> None: ...
 
-class Executor(_stdlib.Executor, metaclass=StandsFor):
+class Executor(_stdlib.Executor):
     def submit(self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Future[_T]: ...
     def map(
         self,

@@ -5,10 +5,9 @@ from __future__ import annotations
 from concurrent.futures import Executor as _StdlibExecutor
 
 from hasten.futures import _mapping
-from hasten.futures._identity import StandsFor
 
 
-class Executor(_StdlibExecutor, metaclass=StandsFor):
+class Executor(_StdlibExecutor):
     """An executor runs calls elsewhere: in threads, processes or interpreters.
 
     This is the base class.  Subclasses define submit(), and shutdown() if they hold anything; map() and
@@ -16,8 +15,6 @@ class Executor(_StdlibExecutor, metaclass=StandsFor):
     """
 
     __module__ = "hasten.futures"
-
-    _stands_for = _StdlibExecutor
 
     def submit(self, fn, /, *args, **kwargs):
         """Have fn(*args, **kwargs) run, and return its Future at once.

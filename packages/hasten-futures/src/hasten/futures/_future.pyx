@@ -23,7 +23,8 @@ may refer back to them: a callback, an exception, a result that is a container, 
 somebody has set.  (Not without a GIL: see compat.h.)
 
 A pool's worker stores the outcome without a call of set_result(), unless somebody has replaced a method of
-the class (its tag tells) or of this future (`touched` tells).
+the class or of this future (`touched` tells).  The class's tag tells whether it is as it was when its methods
+were last looked at: setting `Future.__module__`, which the launcher does, changes the tag but no method.
 
 Those who sleep in result() are in a list of the state's own.  A pool's worker wakes them when the GIL is
 free: a sleeper that is woken before would only queue up for it.
@@ -60,7 +61,6 @@ from hasten.futures._waiting cimport collect, sleep, wake
 from concurrent.futures import _base as stdlib
 from types import GenericAlias
 
-from hasten.futures._identity import StandsFor
 from hasten.threading import Condition
 
 cdef extern from *:
@@ -68,13 +68,45 @@ cdef extern from *:
     static inline int load_state(const int *state) { return __atomic_load_n(state, __ATOMIC_ACQUIRE); }
     static inline void store_state(int *state, int now) { __atomic_store_n(state, now, __ATOMIC_RELEASE); }
 
-    static inline PyObject *new_instance(PyObject *type, PyObject *no_args) {
-        return ((PyTypeObject *)type)->tp_new((PyTypeObject *)type, no_args, NULL);
+    /* Up to 3.12 it is object.__new__() that gives an instance the quick kind of dictionary. */
+    static inline PyObject *new_instance(PyTypeObject *type, PyObject *no_args) {
+        if (PY_VERSION_HEX >= 0x030D0000 && type->tp_new == PyBaseObject_Type.tp_new)
+            return type->tp_alloc(type, 0);
+        return type->tp_new(type, no_args, NULL);
+    }
+
+    typedef PyObject *(*constructor)(PyObject *type, PyObject **args, size_t flags, PyObject *names);
+
+    static inline void set_constructor(PyTypeObject *type, constructor call) {
+        type->tp_vectorcall = (vectorcallfunc)call;
+    }
+
+    /* type(...)'s own way, which does not come back to a class's constructor. */
+    static PyObject *call_slowly(PyObject *type, PyObject **args, size_t flags, PyObject *names) {
+        Py_ssize_t count = PyVectorcall_NARGS(flags), named = names == NULL ? 0 : PyTuple_GET_SIZE(names), i;
+        PyObject *made = NULL, *keywords = NULL, *positional = PyTuple_New(count);
+        if (positional == NULL) return NULL;
+        for (i = 0; i < count; i++) {
+            Py_INCREF(args[i]);
+            PyTuple_SET_ITEM(positional, i, args[i]);
+        }
+        if (named > 0 && (keywords = PyDict_New()) == NULL) goto end;
+        for (i = 0; i < named; i++)
+            if (PyDict_SetItem(keywords, PyTuple_GET_ITEM(names, i), args[count + i]) < 0) goto end;
+        made = PyType_Type.tp_call(type, positional, keywords);
+    end:
+        Py_DECREF(positional);
+        Py_XDECREF(keywords);
+        return made;
     }
     """
     int load_state(const int *state) noexcept
     void store_state(int *state, int value) noexcept
-    object new_instance(PyObject *cls, PyObject *no_args)
+    ctypedef object (*constructor)(PyObject *cls, PyObject **args, size_t flags, PyObject *names)
+    object new_instance(PyTypeObject *cls, PyObject *no_args)
+    void set_constructor(PyTypeObject *cls, constructor call)
+    object call_slowly(PyObject *cls, PyObject **args, size_t flags, PyObject *names)
+    Py_ssize_t PyVectorcall_NARGS(size_t flags) noexcept
     int PyObject_GenericSetAttr(object instance, object name, PyObject *value) except -1
     bint PyType_IsSubtype(PyTypeObject *cls, PyTypeObject *base) noexcept
     PyTypeObject *Py_TYPE(object instance) noexcept
@@ -88,12 +120,14 @@ cdef object InvalidStateError = stdlib.InvalidStateError
 cdef object TimeoutError = stdlib.TimeoutError
 cdef object public_class = None
 cdef PyTypeObject *public_type = NULL  # the class of the futures of pools
-cdef unsigned int public_tag = 0
+cdef unsigned int plain_tag = 0     # the tag of that class with the methods below
+cdef unsigned int replaced_tag = 0  # one with others
+cdef dict methods = {}              # by name; who calls them takes the short way if these are there
 cdef hs_state_class states
 
 
 @cython.final
-@cython.freelist(64)
+@cython.freelist(256)
 cdef class FutureState:
     """What a Future knows."""
 
@@ -256,7 +290,7 @@ cdef FutureState new_pooled_state():
 
 cdef object new_pooled(FutureState state):
     """The future of a task, with its state."""
-    cdef object future = new_instance(<PyObject *>public_class, <PyObject *>NO_ARGS)
+    cdef object future = new_instance(public_type, <PyObject *>NO_ARGS)
     hs_state_set(&states, future, state)
     hs_hide_instance(future)
     return future
@@ -281,12 +315,40 @@ cdef void show(future, FutureState self) noexcept:
 
 cdef bint is_plain(future, FutureState self) noexcept:
     """Whether set_result() and the like do what they do here."""
-    return (
-        Py_TYPE(future) == public_type
-        and not self.touched
-        and public_tag != 0
-        and hs_type_tag(public_type) == public_tag
-    )
+    return Py_TYPE(future) == public_type and not self.touched and class_is_plain()
+
+
+cdef inline bint class_is_plain() noexcept:
+    cdef unsigned int tag = hs_type_tag(public_type)
+    return tag == plain_tag if tag != 0 and (tag == plain_tag or tag == replaced_tag) else look_at_methods()
+
+
+cdef bint look_at_methods() noexcept:
+    global plain_tag, replaced_tag
+    cdef bint plain = True
+    cdef unsigned int tag
+    try:
+        plain = public_class.__new__ is object.__new__  # looked up: now the class has a tag
+        tag = hs_type_tag(public_type)
+        for name, method in methods.items():
+            if vars(public_class).get(name) is not method:
+                plain = False
+    except BaseException:
+        return False
+    if plain:
+        plain_tag = tag
+    else:
+        replaced_tag = tag
+    return plain
+
+
+cdef object construct(PyObject *cls, PyObject **args, size_t flags, PyObject *names):
+    """Calling a class, in short for ours: __init__() is not called if it is ours."""
+    if PyVectorcall_NARGS(flags) == 0 and names == NULL and cls == <PyObject *>public_type and class_is_plain():
+        future = new_instance(public_type, <PyObject *>NO_ARGS)
+        hs_state_set(&states, future, FutureState.__new__(FutureState))
+        return future
+    return call_slowly(cls, args, flags, names)
 
 
 # ---- changing a future -----------------------------------------------------------------------------
@@ -411,7 +473,7 @@ cdef void unlink(FutureState self, watch *w) noexcept:
 
 # ---- the class -------------------------------------------------------------------------------------
 
-class Future(stdlib.Future, metaclass=StandsFor):
+class Future(stdlib.Future):
     """What will come of a call that an executor makes: a result, an exception, or a cancellation.
 
     Executors make futures; programs ask them.  Thread-safety: all methods may be called from any thread.
@@ -419,8 +481,6 @@ class Future(stdlib.Future, metaclass=StandsFor):
 
     __module__ = "hasten.futures"
     __qualname__ = "Future"
-
-    _stands_for = stdlib.Future
 
     def __init__(self):
         """A future that is pending, and that no executor knows of."""
@@ -680,5 +740,12 @@ cdef object get_condition(FutureState self):
 
 public_class = Future
 public_type = <PyTypeObject *>public_class
-Future.set_result  # makes sure of the tag
-public_tag = hs_type_tag(public_type)
+methods = {
+    name: vars(Future)[name]
+    for name in (
+        "__init__", "__setattr__", "_invoke_callbacks", "set_exception", "set_result",
+        "set_running_or_notify_cancel",
+    )
+}
+class_is_plain()
+set_constructor(public_type, construct)

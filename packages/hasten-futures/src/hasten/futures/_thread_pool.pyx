@@ -15,6 +15,7 @@ Those who wait for a result are woken when the worker has let go of the GIL to s
 another task, they are woken before that.
 """
 
+cimport cython
 from cpython.ref cimport PyObject
 from libc.stdint cimport int64_t
 
@@ -175,6 +176,7 @@ cdef int finish(future, FutureState state, value, error, hs_wakes *due) except -
 
 # ---- the executor ----------------------------------------------------------------------------------
 
+@cython.binding(False)  # the method is a function of Python: this one may be called in the shortest way
 def submit(executor, fn, tuple args, dict kwargs):
     """ThreadPoolExecutor.submit() with the arguments of the call."""
     cdef WorkQueue queue = queue_of(executor)

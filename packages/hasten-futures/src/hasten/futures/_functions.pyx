@@ -1,5 +1,5 @@
 # cython: freethreading_compatible=True
-"""The public functions and methods, which are compiled, count as functions of Python.  function.h tells why."""
+"""Public functions and methods, which are compiled, count as functions of Python.  function.h tells why."""
 
 from cpython.object cimport PyTypeObject
 

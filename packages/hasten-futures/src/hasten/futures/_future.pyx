@@ -344,7 +344,8 @@ cdef bint look_at_methods() noexcept:
 
 cdef object construct(PyObject *cls, PyObject **args, size_t flags, PyObject *names):
     """Calling a class, in short for ours: __init__() is not called if it is ours."""
-    if PyVectorcall_NARGS(flags) == 0 and names == NULL and cls == <PyObject *>public_type and class_is_plain():
+    cdef bint bare = PyVectorcall_NARGS(flags) == 0 and names == NULL
+    if bare and cls == <PyObject *>public_type and class_is_plain():
         future = new_instance(public_type, <PyObject *>NO_ARGS)
         hs_state_set(&states, future, FutureState.__new__(FutureState))
         return future

@@ -73,8 +73,7 @@ if hasattr(_stdlib, "WorkerContext"):
         __module__ = "hasten.futures.thread"
 
         def __init__(self, future, task):
-            self.future = future
-            self.task = task
+            self.future, self.task = future, task
 
         def run(self, ctx):
             """Make the call, in the thread that calls this; its outcome is the future's."""

@@ -1,8 +1,8 @@
 """Stands for concurrent.futures.process, and is it: importing it gives the interpreter's module.
 
 One object under both names, so that whoever patches its private names, or unpickles them in a child process,
-reaches what the pool uses.  From now on its pool is an Executor of ours and its futures are ours, which are the
-standard library's as well: so isinstance() holds for both.
+reaches what the pool uses.  From now on its pool is an Executor of ours and its futures are ours, which are
+the standard library's as well: so isinstance() holds for both.
 """
 
 import sys

@@ -330,8 +330,21 @@ class _StdlibWorld:
                 if not _inside[owner]:
                     originals.update(_take(owner))
                     sys.modules.update(_before.pop(owner))
+                    _show_parts(owner)
                     if owner in _specs:
                         originals[owner].__spec__ = _specs.pop(owner)
+
+
+def _show_parts(owner):
+    """Have what hasten's package has loaded under the standard names too: classes name these as their modules.
+
+    inspect.getmodule() and typing.get_type_hints() look there, and import nothing.
+    """
+    if owner in active:
+        for name in family(owner):
+            module = sys.modules.get(_table.target(name))
+            if name != owner and module is not None:
+                sys.modules.setdefault(name, module)
 
 
 def _show(name, module):

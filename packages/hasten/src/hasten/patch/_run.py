@@ -78,13 +78,13 @@ def run_stdin(argv):
 
 
 def _prompt():
-    """The interpreter asks for input after the program when it finds PYTHONINSPECT: it need not be ours."""
-    if sys.flags.inspect:
-        return
+    """Under -i the interpreter asks for input after a program, or when it finds PYTHONINSPECT: it need not be ours."""
     if not sys.flags.quiet:
         note = 'Type "help", "copyright", "credits" or "license" for more information.'
         sys.stderr.write(f"Python {sys.version} on {sys.platform}\n{note}\n")
     if sys.flags.ignore_environment:
+        if sys.flags.inspect:
+            return
         import code
 
         code.interact(banner="", local=_main(), exitmsg="")
@@ -93,6 +93,8 @@ def _prompt():
     if startup:
         with open(startup, "rb") as file:
             exec(_compile(file.read(), startup), _main())
+    if sys.flags.inspect:
+        return
     os.environ["PYTHONINSPECT"] = "1"
     set_up = getattr(sys, "__interactivehook__", lambda: None)
 

@@ -389,3 +389,85 @@ def test_report_is_printed_once_by_a_forking_program(run):
 def test_nothing_is_loaded_that_the_program_does_not_use(run):
     run.write("app.py", "import sys\nprint({'hasten.queue', 'hasten._thread'} & set(sys.modules))\n")
     assert run.hasten("app.py").out == "set()\n"
+
+
+LIBRARY = {
+    "pdb": ["-m", "pdb", "app.py"],
+    "unittest": ["-m", "unittest", "-q", "tests"],
+    "doctest": ["-m", "doctest", "docs.txt"],
+    "runpy": ["-m", "runpy", "app"],
+    "cProfile": ["-m", "cProfile", "-o", "profile", "app.py", "x"],
+    "trace": ["-m", "trace", "--count", "-C", "counts", "app.py"],
+    "zipapp": ["-m", "zipapp", "nosuch"],
+    "run_path": ["-c", "import runpy; runpy.run_path('app.py', run_name='__main__')"],
+    "run_module": ["-c", "import runpy; runpy.run_module('app', run_name='__main__', alter_sys=True)"],
+}
+
+TESTS = """\
+import queue, unittest
+class Test(unittest.TestCase):
+    def test(self): self.assertIs(1, queue.Queue)
+"""
+
+
+@pytest.mark.parametrize("name", LIBRARY)
+def test_programs_of_the_library_that_run_programs(run, name):
+    run.write("app.py", SHOW.replace("print(sys.argv", "import queue\nprint(queue.Queue, sys.argv"))
+    run.write(
+        "tests.py",
+        "import queue, unittest\nclass T(unittest.TestCase):\n  def test(self): self.assertIs(1, queue.Queue)\n",
+    )
+    run.write(
+        "docs.txt", ">>> import queue\n>>> queue.Queue\n<class 'queue.Queue'>\n>>> queue.Queue().maxsize\n1\n"
+    )
+    expected = run.python(*LIBRARY[name], stdin="break app.py:2\ncontinue\nwhere\nargs\nquit\n")
+    result = run.hasten(*LIBRARY[name], stdin="break app.py:2\ncontinue\nwhere\nargs\nquit\n")
+    for each in expected, result:
+        each.out, each.err = (
+            re.sub(r"0x[0-9a-f]+|in [0-9.]+s", "N", FRAME_OF_A_LIBRARY.sub("", text))
+            for text in (each.out, each.err)
+        )
+    assert result == expected
+
+
+FRAME_OF_A_LIBRARY = re.compile(r'  File "[^"]*(/lib/python|hasten)[^"]*", line \d+, in \w+\n(    .*\n)+')
+
+
+@pytest.mark.parametrize("flags", [["-i"], ["-i", "-E"], ["-i", "-I"]], ids=" ".join)
+def test_interactive_without_a_program(run, flags):
+    """The same banner, names and status; PYTHONSTARTUP is run where it is meant to be."""
+    run.write("startup.py", "started = 1\n")
+    run.env["PYTHONSTARTUP"] = str(run.folder / "startup.py")
+    result = same(run, flags=flags, stdin="print(sorted(globals()), __name__)\n1 / 0\n")
+    assert 'Type "help"' in result.err and "ZeroDivisionError" in result.err
+
+
+THREADS_THAT_EXIT = """\
+import atexit, sys, threading
+class Noisy:
+    def __del__(self): print("del", threading and threading.current_thread().name)
+kept = Noisy()
+def fail(error):
+    kept = Noisy()
+    raise error
+def late():
+    go.wait()
+    print("late")
+    sys.exit(9)
+atexit.register(lambda: print("atexit", threading.active_count()))
+for number, error in enumerate([SystemExit(3), SystemExit("text"), KeyboardInterrupt(), ValueError("v")]):
+    thread = threading.Thread(target=fail, args=(error,), name=str(number))
+    thread.start()
+    thread.join()
+go = threading.Event()
+threading.Thread(target=late, name="late").start()
+threading.Timer(0.01, go.set).start()
+sys.exit("bye")
+"""
+
+
+def test_exits_in_threads(run):
+    run.write("app.py", THREADS_THAT_EXIT)
+    expected, result = run.python("app.py"), run.hasten("app.py")
+    assert FRAME_OF_THREADING.sub("", result.err) == FRAME_OF_THREADING.sub("", expected.err)
+    assert (result.status, result.out) == (expected.status, expected.out) and "late" in result.out

@@ -336,7 +336,7 @@ class _StdlibWorld:
 
 
 def _show_parts(owner):
-    """Have what hasten's package has loaded under the standard names too: classes name these as their modules.
+    """Have what hasten's package has loaded under the standard names too, which classes give for theirs.
 
     inspect.getmodule() and typing.get_type_hints() look there, and import nothing.
     """

@@ -78,7 +78,7 @@ def run_stdin(argv):
 
 
 def _prompt():
-    """Under -i the interpreter asks for input after a program, or when it finds PYTHONINSPECT: it need not be ours."""
+    """Leave it to the interpreter, which asks for input after a program under -i, or by PYTHONINSPECT."""
     if not sys.flags.quiet:
         note = 'Type "help", "copyright", "credits" or "license" for more information.'
         sys.stderr.write(f"Python {sys.version} on {sys.platform}\n{note}\n")

@@ -413,10 +413,7 @@ class Test(unittest.TestCase):
 @pytest.mark.parametrize("name", LIBRARY)
 def test_programs_of_the_library_that_run_programs(run, name):
     run.write("app.py", SHOW.replace("print(sys.argv", "import queue\nprint(queue.Queue, sys.argv"))
-    run.write(
-        "tests.py",
-        "import queue, unittest\nclass T(unittest.TestCase):\n  def test(self): self.assertIs(1, queue.Queue)\n",
-    )
+    run.write("tests.py", TESTS)
     run.write(
         "docs.txt", ">>> import queue\n>>> queue.Queue\n<class 'queue.Queue'>\n>>> queue.Queue().maxsize\n1\n"
     )

@@ -11,7 +11,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes
 from cpython.long cimport PyLong_AsLongLong, PyLong_FromLongLong
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cpython.number cimport PyNumber_AsSsize_t
-from cpython.unicode cimport PyUnicode_DecodeUTF8
+from cpython.unicode cimport PyUnicode_AsUTF8AndSize, PyUnicode_DecodeUTF8
 from libc.stdint cimport int64_t
 from libc.string cimport memcpy, memset
 
@@ -177,48 +177,65 @@ cdef class Items:
 
     cdef int write(self, Py_ssize_t i, Encoded one) except -1:
         cdef char format[8]
-        cdef char *base
-        cdef int64_t storage = self.starts[i + 1] - self.starts[i], length = PyBytes_GET_SIZE(one.data)
         cdef const char *data = PyBytes_AS_STRING(one.data)
+        if one.format is None:
+            return self.write_text(i, data, PyBytes_GET_SIZE(one.data), one.code)
+        if self.starts[i + 1] - self.starts[i] < 8:
+            raise ValueError("bytes/str item exceeds available storage")
+        memset(format, 0, 8)
+        memcpy(format, PyBytes_AS_STRING(one.format), PyBytes_GET_SIZE(one.format))
+        return self.write_plain(i, format, data, one.code)
+
+    cdef int write_text(self, Py_ssize_t i, const char *data, int64_t length, int code) except -1:
+        cdef char *base
+        cdef char *format
+        cdef int64_t storage = self.starts[i + 1] - self.starts[i], earlier = 0
+        cdef int exact = 0
+        cdef bint ends_with_nul = length > 0 and data[length - 1] == 0
         if length > storage:
             raise ValueError("bytes/str item exceeds available storage")
-        if one.format is not None:
-            memset(format, 0, 8)
-            memcpy(format, PyBytes_AS_STRING(one.format), PyBytes_GET_SIZE(one.format))
-        elif not hs_format_text(format, storage, length, length > 0 and data[length - 1] == 0):
-            raise ValueError("bytes/str item exceeds available storage: there is no room to note its NULs at the end")
         with cython.critical_section(self.memory):
             base = alive(self.memory)
-            memcpy(base + self.formats + 8 * i, format, 8)
-            base[self.codes + i] = one.code
+            format = base + self.formats + 8 * i
+            # most of the time it is there already
+            if ends_with_nul or hs_format_read(format, storage, &earlier, &exact) != HS_TEXT or exact:
+                if not hs_format_text(format, storage, length, ends_with_nul):
+                    raise ValueError("bytes/str item exceeds available storage: no room to note its NULs at the end")
+            base[self.codes + i] = code
             memcpy(base + self.data + self.starts[i], data, length)
-            if one.format is None:
-                memset(base + self.data + self.starts[i] + length, 0, storage - length)
+            memset(base + self.data + self.starts[i] + length, 0, storage - length)
         return 0
 
     def __getitem__(self, position):
         return self.read(self.place(position, "index out of range"))
 
     def __setitem__(self, position, value):
-        cdef Py_ssize_t i = self.place(position, "assignment index out of range")
+        cdef Py_ssize_t i = self.place(position, "assignment index out of range"), length
         cdef int64_t number
         cdef double real
+        cdef const char *utf8
         cdef int64_t fits = self.starts[i + 1] - self.starts[i] >= 8
         if type(value) is int and fits:
             number = as_int64(value)
-            self.write_plain(i, b"q\0\0\0\0\0\0\0", &number)
+            self.write_plain(i, b"q\0\0\0\0\0\0\0", &number, HS_AS_IT_IS)
         elif type(value) is float and fits:
             real = value
-            self.write_plain(i, b"d\0\0\0\0\0\0\0", &real)
+            self.write_plain(i, b"d\0\0\0\0\0\0\0", &real, HS_AS_IT_IS)
+        elif type(value) is str:
+            utf8 = PyUnicode_AsUTF8AndSize(value, &length)
+            self.write_text(i, utf8, length, HS_STR)
+        elif type(value) is bytes:
+            self.write_text(i, PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value), HS_BYTES)
         else:
             self.write(i, encode(value))
 
-    cdef int write_plain(self, Py_ssize_t i, const char *format, void *data) except -1:
+    cdef int write_plain(self, Py_ssize_t i, const char *format, const void *data, int code) except -1:
+        """Eight bytes of data."""
         cdef char *base
         with cython.critical_section(self.memory):
             base = alive(self.memory)
             memcpy(base + self.formats + 8 * i, format, 8)
-            base[self.codes + i] = HS_AS_IT_IS
+            base[self.codes + i] = code
             memcpy(base + self.data + self.starts[i], data, 8)
         return 0
 

@@ -1,0 +1,33 @@
+"""Rows of `shared_memory`: blocks, lists in blocks, and handles of arrays."""
+
+from __future__ import annotations
+
+from bench.cases import Suite, module
+from bench.shared_memory_blocks import Attach, Create, First, Handle
+from bench.shared_memory_lists import Get, Iterate, Set
+from bench.shared_memory_soak import soak
+from bench.shared_memory_stress import stress
+
+SUITE = Suite(
+    name="shared_memory",
+    implementations=(
+        module("stdlib", "multiprocessing.shared_memory"),
+        module("hasten", "hasten.shared_memory"),
+    ),
+    cases=(
+        Create("create, touch, close, unlink"),
+        Create("create, touch all, close, unlink", whole=True),
+        Create("create, touch, close, unlink; anonymous", anonymous=True),
+        Attach("attach, close"),
+        First("first create in a process", most_rounds=40),
+        First("first create in a process; anonymous", anonymous=True, most_rounds=40),
+        Get("ShareableList get int"),
+        Get("ShareableList get str", of="str"),
+        Set("ShareableList set int"),
+        Set("ShareableList set str", of="str"),
+        Iterate("ShareableList iteration"),
+        Handle("array handle, pickled and back"),
+    ),
+    soak=soak,
+    stress=stress,
+)

@@ -15,6 +15,7 @@ MODULES = {
     "queue": "hasten.queue",
     "sched": "hasten.sched",
     "subprocess": "hasten.subprocess",
+    "multiprocessing.shared_memory": "hasten.shared_memory",
     "concurrent.futures": "hasten.futures",
     "concurrent.futures._base": "hasten.futures._base",
     "concurrent.futures.thread": "hasten.futures.thread",

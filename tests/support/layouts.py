@@ -107,6 +107,14 @@ def uses_scheduler(cls: Any, one: Any) -> bool:
     return ran == [1]
 
 
+def uses_shared_memory(cls: Any, one: Any) -> bool:
+    one._buf[3] = 7  # a method of another base may have the name buf, close or size
+    name, size = one._name, one._size
+    cls.close(one)
+    cls.unlink(one)
+    return name.startswith("/psm_") and size == 10 and one._buf is None
+
+
 def uses_dict(_: Any, one: Any) -> bool:
     dict.__setitem__(one, "key", 1)
     return dict.__getitem__(one, "key") == 1
@@ -177,6 +185,7 @@ PUBLIC: tuple[tuple[str, str, tuple[Any, ...], Callable[[Any, Any], Any]], ...] 
         (iter(range(10000)),),
         lambda cls, one: cls.__next__(one) >= 0,
     ),
+    ("hasten.shared_memory", "SharedMemory", (None, True, 10), uses_shared_memory),
     ("hasten.sched", "scheduler", (), uses_scheduler),
     ("hasten.subprocess", "Popen", (["true"],), lambda cls, one: cls.wait(one, 5) == 0),
     ("hasten.subprocess", "CompletedProcess", (["x"], 0), lambda cls, one: cls.check_returncode(one) is None),

@@ -25,6 +25,7 @@ MODULES = {
     "hasten._thread": "_thread",
     "hasten.sched": "sched",
     "hasten.subprocess": "subprocess",
+    "hasten.shared_memory": "multiprocessing.shared_memory",
     "hasten.futures": "concurrent.futures",
     "hasten.futures._base": "concurrent.futures._base",
     "hasten.futures.thread": "concurrent.futures.thread",
@@ -139,8 +140,18 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "ExceptHookArgs": ((ValueError, ValueError(), None, None),),
     "DoneAndNotDoneFutures": (set(), set()),
 }
-# Made by the modules for themselves, a type that only has the name here, or a process to start
-NOT_MADE = frozenset({"WorkerContext", "Queue@concurrent.futures.process", "LockType", "partial", "islice"})
+# Made by the modules for themselves, a type that only has the name here, a process to start, or a named block
+NOT_MADE = frozenset(
+    {
+        "SharedMemory",
+        "ShareableList",
+        "WorkerContext",
+        "Queue@concurrent.futures.process",
+        "LockType",
+        "partial",
+        "islice",
+    }
+)
 
 # sequence is there from 3.10 on
 EVENT_FIELDS = {"time": 1.0, "priority": 1, "sequence": 1, "action": int, "argument": (), "kwargs": {}}

@@ -49,7 +49,7 @@ def started(source: Any, forks: int) -> subprocess.Popen[bytes]:
 
 
 def killed_family(source: Any, dice: random.Random) -> int:
-    """A maker, its attachers and forked children, all killed with SIGKILL; the blocks are those of their user."""
+    """A maker, its attachers and its forked children, all killed with SIGKILL at once."""
     before = inodes()
     family = started(source, dice.randrange(3))
     assert family.stdout is not None

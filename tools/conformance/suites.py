@@ -42,9 +42,8 @@ class Suite:
     borrow: bool = False  # take the tests from another version where the interpreter's install lacks them
 
 
-
 def shared_memory(method: str) -> Suite:
-    """Blocks and lists in multiprocessing's suite for one start method; multiprocessing stays the stdlib's."""
+    """Blocks and lists in multiprocessing's suite for one start method, over the stdlib's multiprocessing."""
     module = f"test_multiprocessing_{method}"
     part = ("*SharedMemory*", "*shared_memory*")
     return Suite(f"shared_memory_{method}", module, SHARED_MEMORY, start_method=method, part=part)

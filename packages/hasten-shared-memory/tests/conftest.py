@@ -1,7 +1,7 @@
 """What all tests of hasten.shared_memory share.
 
-The body of a test runs over the fixture `impl`: once over the standard library's module, which is the oracle, and once
-over ours.  No test may leave a process, thread, descriptor, block or watcher behind.
+The body of a test runs over the fixture `impl`: once over the standard library's module, which is the oracle,
+and once over ours.  No test may leave a process, thread, descriptor, block or watcher behind.
 """
 
 from __future__ import annotations

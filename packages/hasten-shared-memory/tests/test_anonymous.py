@@ -97,7 +97,11 @@ def test_as_argument_through_a_pipe_and_through_a_queue(tmp_path: Path, method: 
     program = tmp_path / "program.py"
     program.write_text(PASSING)
     done = subprocess.run(
-        [sys.executable, str(program), method], capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL
+        [sys.executable, str(program), method],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        stdin=subprocess.DEVNULL,
     )
     assert done.stdout == "100 Mine 42\n7 7 True\ndone 8\n0\n"
     assert done.stderr == ""

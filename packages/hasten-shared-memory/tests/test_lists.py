@@ -14,7 +14,18 @@ import pytest
 import hasten.shared_memory
 
 MIXED = ["howdy", b"HoWdY", -273.154, 100, None, True, 42]
-FAITHFUL = [b"a\0\0", b"\0", "x\0", "\u00e9\u00e8", "0\U00010000", "\u4e2d\u6587" * 9, b"1234567\0", b"", "", "\0" * 16]
+FAITHFUL = [
+    b"a\0\0",
+    b"\0",
+    "x\0",
+    "\u00e9\u00e8",
+    "0\U00010000",
+    "\u4e2d\u6587" * 9,
+    b"1234567\0",
+    b"",
+    "",
+    "\0" * 16,
+]
 
 
 @pytest.fixture

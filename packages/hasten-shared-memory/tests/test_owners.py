@@ -71,7 +71,9 @@ def test_a_block_that_is_left_behind_goes_without_a_word(start: Run) -> None:
 
 
 def test_attaching_never_removes(ours: Any, made: list[Any], start: Run) -> None:
-    """gh-82300: neither by ending nor by being killed, and all the same if the maker is no more than attached."""
+    """gh-82300: neither by ending nor by being killed, and all the same if the maker is no more than
+    attached.
+    """
     made.append(ours.SharedMemory(create=True, size=10))
     code = "s = m.SharedMemory(sys.argv[1]); s.buf[0] += 1; "
     for _ in range(2):
@@ -93,8 +95,10 @@ def test_the_standard_library_does_remove_when_attached(made: list[Any], ours: A
 
 
 def test_untracked_blocks_stay(ours: Any, start: Run) -> None:
-    maker = start("s = m.SharedMemory(create=True, size=10, track=False); t = m.SharedMemory(create=True, size=1); "
-                  "print(t.name); " + STAY)
+    maker = start(
+        "s = m.SharedMemory(create=True, size=10, track=False); t = m.SharedMemory(create=True, size=1); "
+        "print(t.name); " + STAY
+    )
     tracked, name = line(maker), line(maker)
     kill(maker)
     until_gone(tracked)  # so the watcher has done its work
@@ -122,7 +126,8 @@ def test_a_block_of_a_child_outlives_the_child(start: Run) -> None:
         "if pid == 0:\n"
         "    s = m.SharedMemory(create=True, size=10); s.buf[0] = 7; s.close()\n"
         "    os.write(w, s.name.encode()); os._exit(0)\n"
-        "os.waitpid(pid, 0); s = m.SharedMemory(os.read(r, 99).decode()); print(s.buf[0], flush=True)\n" + STAY
+        "os.waitpid(pid, 0); s = m.SharedMemory(os.read(r, 99).decode()); print(s.buf[0], flush=True)\n"
+        + STAY
     )
     assert line(parent) == "7"
     name = line(parent)
@@ -159,7 +164,9 @@ if __name__ == "__main__":
 
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 def test_a_family_by_multiprocessing(tmp_path: Path, method: str) -> None:
-    """A child's block outlives the child; and the block outlives its maker's parent as long as a child lives."""
+    """A child's block outlives the child; and the block outlives its maker's parent as long as a child
+    lives.
+    """
     program = tmp_path / "program.py"
     program.write_text(CHILD_OF_METHOD)
     process = subprocess.Popen(
@@ -207,11 +214,13 @@ def test_a_daemon_that_closes_all_descriptors(start: Run) -> None:
     )
     pid, name = line(maker).split()
     (watcher,) = watchers_of(maker.pid)
-    maker.stdin.write('\n')
+    maker.stdin.write("\n")
     maker.stdin.flush()
     maker.wait()
     looks = sleeps_of(watcher)
-    until(lambda: sleeps_of(watcher) > looks + 2)  # the line is closed, and it looks at the table again and again
+    until(
+        lambda: sleeps_of(watcher) > looks + 2
+    )  # the line is closed, and it looks at the table again and again
     assert exists(name)
     os.kill(int(pid), signal.SIGKILL)
     until_gone(name)
@@ -243,8 +252,10 @@ def test_programs_that_are_executed_are_not_of_the_family(start: Run) -> None:
 
 
 def test_another_programs_block_of_the_same_name_stays(ours: Any, made: list[Any], start: Run) -> None:
-    maker = start("s = m.SharedMemory('hasten-same', create=True, size=10); "
-                  "t = m.SharedMemory(create=True, size=10); print(t.name); " + STAY)
+    maker = start(
+        "s = m.SharedMemory('hasten-same', create=True, size=10); "
+        "t = m.SharedMemory(create=True, size=10); print(t.name); " + STAY
+    )
     last, name = line(maker), line(maker)
     other = ours.SharedMemory(name)
     other.close()
@@ -256,8 +267,10 @@ def test_another_programs_block_of_the_same_name_stays(ours: Any, made: list[Any
 
 
 def test_no_watcher_before_a_block_is_made(start: Run) -> None:
-    code = "t = m.SharedMemory(anonymous=True, size=10); u = m.SharedMemory(create=True, size=1, track=False); " \
-           "u.unlink(); s = t; " + STAY
+    code = (
+        "t = m.SharedMemory(anonymous=True, size=10); u = m.SharedMemory(create=True, size=1, track=False); "
+        "u.unlink(); s = t; " + STAY
+    )
     program = start(code)
     line(program)
     assert watchers_of(program.pid) == set()
@@ -297,16 +310,20 @@ def test_the_watcher_is_no_child(start: Run) -> None:
 
 
 def test_one_watcher_for_a_family(start: Run) -> None:
-    maker = start("s = m.SharedMemory(create=True, size=10); t = m.SharedMemory(create=True, size=10)\n"
-                  "if os.fork() == 0: u = m.SharedMemory(create=True, size=10)\n" + STAY)
+    maker = start(
+        "s = m.SharedMemory(create=True, size=10); t = m.SharedMemory(create=True, size=10)\n"
+        "if os.fork() == 0: u = m.SharedMemory(create=True, size=10)\n" + STAY
+    )
     names = line(maker), line(maker)
     assert names[0] == names[1]
     assert len(watchers_of(maker.pid)) == 1
 
 
 def test_a_killed_watcher_is_replaced(start: Run) -> None:
-    maker = start("s = m.SharedMemory(create=True, size=10); print(s.name, flush=True); sys.stdin.readline()\n"
-                  "s = m.SharedMemory(create=True, size=10); " + STAY)
+    maker = start(
+        "s = m.SharedMemory(create=True, size=10); print(s.name, flush=True); sys.stdin.readline()\n"
+        "s = m.SharedMemory(create=True, size=10); " + STAY
+    )
     first = line(maker)
     (watcher,) = watchers_of(maker.pid)
     os.kill(watcher, signal.SIGKILL)

@@ -1,16 +1,18 @@
 """The standard library's `multiprocessing.shared_memory`, compiled: memory that processes share.
 
-The API of CPython 3.15's module on every supported version, and some additions: `SharedMemory(anonymous=True)`, a
-block without a name that cannot be left behind; views of a block that stay valid when it is closed; and
-`shared_array()`, a numpy array in a block.
+The API of CPython 3.15's module on every supported version, and some additions:
+`SharedMemory(anonymous=True)`, a block without a name that cannot be left behind; views of a block that stay
+valid when it is closed; and `shared_array()`, a numpy array in a block.
 
-A process that has only attached to a block never removes it.  What a program leaves behind is removed when the last
-process of the maker's family is gone, without a process of Python's and without a word; see _family.h.
+A process that has only attached to a block never removes it.  What a program leaves behind is removed when
+the last process of the maker's family is gone, without a process of Python's and without a word; see
+_family.h.
 
-Names that programs may replace, for instance with unittest.mock.patch(): `SharedMemory`, `_make_filename`, and
-`register` and `unregister` of `resource_tracker`.
+Names that programs may replace, for instance with unittest.mock.patch(): `SharedMemory`, `_make_filename`,
+and `register` and `unregister` of `resource_tracker`.
 """
 
+import _posixshmem
 import errno
 import mmap
 import os
@@ -19,8 +21,6 @@ import struct
 import types
 from functools import partial
 from multiprocessing import resource_tracker
-
-import _posixshmem
 
 from hasten.shared_memory import _names
 from hasten.shared_memory._array import ArrayHandle, shared_array

@@ -11,8 +11,8 @@ from hasten.shared_memory._segment import SharedMemory
 class ArrayHandle:
     """What another process needs to have an array: the block, shape and dtype.
 
-    A pickle of it is small, whatever the array's size, and costs the same: it goes by the block's name, and the
-    receiver attaches at the first use of `array`.  That of an anonymous block goes by its descriptor.
+    A pickle of it is small, whatever the array's size, and costs the same: it goes by the block's name, and
+    the receiver attaches at the first use of `array`.  That of an anonymous block goes by its descriptor.
 
     Thread-safety: as that of SharedMemory.
     """

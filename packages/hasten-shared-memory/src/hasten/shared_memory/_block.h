@@ -1,8 +1,9 @@
 /* _block.h: named blocks (files of the shared memory directory) and anonymous ones (memfd), without Python.
  *
- * A new named block is a file without a name first (O_TMPFILE): it gets its size, its space is reserved, its owner notes
- * it, and only then a link gives it the name, or fails because that is taken.  So nobody can attach to a block that is
- * half made, and one whose maker is killed on the way is gone with it.
+ * A new block with a name that the program has chosen is a file without a name first (O_TMPFILE): it gets its size, its
+ * owner notes it, and only then a link gives it the name, or fails because that is taken.  So nobody can attach to a
+ * block that is half made, and one whose maker is killed on the way is gone with it.  A random name nobody knows yet:
+ * there the file is made under its name, which is faster.
  *
  * Functions return a descriptor or 0, or -1 with errno.
  */
@@ -20,6 +21,7 @@
 #include <unistd.h>
 
 #if defined(__linux__)
+#  include <sys/random.h>
 #  include <sys/statfs.h>
 #  include <sys/sysinfo.h>
 #  include "_table.h"
@@ -138,6 +140,18 @@ static int hs_block_anonymous(void) {
 static int hs_block_fits(int fd, int64_t size, int named) { (void)fd, (void)size, (void)named; return 0; }
 static int hs_block_reserve(int fd, int64_t size, int64_t *done) { *done = size; return ftruncate(fd, size); }
 #endif
+
+static int hs_block_set_size(int fd, int64_t size) { return ftruncate(fd, size); }
+
+/* Eight hexadecimal digits. */
+static void hs_block_random(char *digits) {
+    uint32_t number;
+#if HS_SHM_LINUX
+    if (getrandom(&number, sizeof number, 0) != (ssize_t)sizeof number)
+#endif
+        number = (uint32_t)random() ^ ((uint32_t)getpid() << 16);
+    snprintf(digits, 9, "%08x", number);
+}
 
 static int hs_block_identity(int fd, int64_t *size, uint64_t *inode) {
     struct stat st;

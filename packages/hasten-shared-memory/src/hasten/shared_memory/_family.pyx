@@ -94,9 +94,7 @@ def join(int line, int table):
         if joined:
             hs_family_leave(&family)
             (&family)[0] = theirs
-    if not joined:
-        os.close(line)
-        os.close(table)
+    return bool(joined)
 
 
 if HS_WATCHED:

@@ -200,7 +200,7 @@ cdef class Items:
             # most of the time it is there already
             if ends_with_nul or hs_format_read(format, storage, &earlier, &exact) != HS_TEXT or exact:
                 if not hs_format_text(format, storage, length, ends_with_nul):
-                    raise ValueError("bytes/str item exceeds available storage: no room to note its NULs at the end")
+                    raise ValueError("bytes/str item exceeds available storage: no room for a note of its NULs")
             base[self.codes + i] = code
             memcpy(base + self.data + self.starts[i], data, length)
             memset(base + self.data + self.starts[i] + length, 0, storage - length)
@@ -278,7 +278,9 @@ def by_index(items):
 
 
 cdef inline char *alive(Mapping memory) except NULL:
-    """The memory, while the mapping is locked; TypeError, as in the standard library, if the list's block is closed."""
+    """The memory, while the mapping is locked; TypeError, as in the standard library, if the list's
+    block is closed.
+    """
     if memory is None or memory.memory is None:
         raise TypeError("the list's shared memory is closed")
     return memory.memory.address
@@ -346,11 +348,12 @@ cdef Encoded encode_new(item):
 
 
 class ShareableList(Items, StdlibShareableList):
-    """A list of fixed length in a named block, whose items are int (64 bits), float, bool, str, bytes or None.
+    """A list of fixed length in a named block, whose items are int (64 bits), float, bool, str, bytes or
+    None.
 
-    sequence: the items of a new list.  An item can be replaced by another of any of these types; str (as UTF-8)
-        and bytes must fit into the item's storage, which is that of its first value rounded up to 8 bytes.
-    name: of the block; without a sequence, that of an existing list to attach to.
+    sequence: the items of a new list.  An item can be replaced by another of any of these types; str (as
+    UTF-8)     and bytes must fit into the item's storage, which is that of its first value rounded up to 8
+    bytes. name: of the block; without a sequence, that of an existing list to attach to.
 
     The bytes are those of the standard library's class: each reads what the other has written.
 

@@ -1,8 +1,9 @@
 # cython: freethreading_compatible=True
 """The memory of a block in this process.
 
-Memory is what views are of.  It is unmapped when nobody refers to it any more, and not sooner: numpy keeps a reference
-to what a memoryview is of, and no view of its own (numpy#23305), so a count of views would not tell.
+Memory is what views are of.  It is unmapped when nobody refers to it any more, and not sooner: numpy keeps a
+reference to what a memoryview is of, and no view of its own (numpy#23305), so a count of views would not
+tell.
 
 Mapping is what an open block refers to it by, and so do lists: closing it for one closes it for all of these.
 """
@@ -15,6 +16,12 @@ cdef extern from "_block.h":
     void *hs_block_map(int fd, size_t size)
     int munmap(void *address, size_t length) nogil
 
+cdef extern from "_pledges.h":
+    void hs_pledge_add(hs_pledge *pledge, void *address, size_t size) noexcept
+    void hs_pledge_drop(hs_pledge *pledge) noexcept
+    bint hs_pledges_allow(int fd, size_t size) noexcept
+    int hs_pledges_keep() noexcept
+
 
 @cython.final
 cdef class Memory:
@@ -24,6 +31,7 @@ cdef class Memory:
         PyBuffer_FillInfo(view, self, self.address, self.length, False, flags)
 
     def __dealloc__(self):
+        hs_pledge_drop(&self.pledge)
         if self.address != NULL:
             munmap(self.address, self.length)
 
@@ -45,7 +53,7 @@ cdef class Mapping:
     def close(self):
         """Give the memory up; it is unmapped as soon as there is no view of it."""
         with cython.critical_section(self):
-            memory, self.memory = self.memory, None
+            _memory, self.memory = self.memory, None  # freed when the lock is
 
     @property
     def closed(self):
@@ -67,7 +75,17 @@ cdef class Mapping:
         memoryview(self)[index] = value
 
 
-cdef Mapping map_block(int fd, Py_ssize_t size):
+cdef bint needs_reserving(int fd, Py_ssize_t size) except -1:
+    """Whether the space of a new block must be reserved at once; then that of earlier ones is, too."""
+    if hs_pledges_allow(fd, size):
+        return False
+    if hs_pledges_keep() < 0:
+        PyErr_SetFromErrno(OSError)
+    return True
+
+
+cdef Mapping map_block(int fd, Py_ssize_t size, bint pledged):
+    """Map it; *pledged* if its space was not reserved."""
     cdef Mapping mapping = Mapping.__new__(Mapping)
     cdef Memory memory = Memory.__new__(Memory)
     if size == 0:
@@ -77,4 +95,6 @@ cdef Mapping map_block(int fd, Py_ssize_t size):
         PyErr_SetFromErrno(OSError)
     memory.length = mapping.length = size
     mapping.memory = memory
+    if pledged:
+        hs_pledge_add(&memory.pledge, memory.address, size)
     return mapping

@@ -2,8 +2,9 @@
 """What programs may replace: `_make_filename`, `SharedMemory`, `resource_tracker` in the public module, and
 `register` and `unregister` of the standard library's resource tracker.
 
-They are looked up at the moment of use.  Where a program has put its own function in the tracker's place, it has
-taken the matter into its own hands: the function is called as the standard library would, and nothing else is done.
+They are looked up at the moment of use.  Where a program has put its own function in the tracker's place, it
+has taken the matter into its own hands: the function is called as the standard library would, and nothing
+else is done.
 """
 
 from types import FunctionType
@@ -51,7 +52,9 @@ compiled_function = type(use)
 
 
 cdef object current(name):
-    """What the name stands for in the public module; the original if it is gone, as at the interpreter's end."""
+    """What the name stands for in the public module; the original if it is gone, as at the
+    interpreter's end.
+    """
     value = public.get(name)
     return originals[name] if value is None else value
 

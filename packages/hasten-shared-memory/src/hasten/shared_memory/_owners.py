@@ -2,18 +2,20 @@
 
 Two places of multiprocessing's are touched, here and nowhere else.
 
-The process's `_config`, which multiprocessing hands to each child with the Process object: a child of "spawn" or
-"forkserver" gets the family's two descriptors in it, as one of "fork" inherits them.
+The process's `_config`, which multiprocessing hands to each child with the Process object: a child of "spawn"
+or "forkserver" gets the family's two descriptors in it, as one of "fork" inherits them.
 
-`ResourceTracker._send`, by which the tracker's process hears of a block.  It never hears of ours: programs call
-`resource_tracker.unregister(shm._name, "shared_memory")`, so that an attaching process does not remove the block,
-or a maker leaves it behind.  The tracker's process would print a KeyError for a name it does not know.  For a block
-of ours unregister() means that it is not to be removed with its family, and register() the opposite.
+`ResourceTracker._send`, by which the tracker's process hears of a block.  It never hears of ours: programs
+call `resource_tracker.unregister(shm._name, "shared_memory")`, so that an attaching process does not remove
+the block, or a maker leaves it behind.  The tracker's process would print a KeyError for a name it does not
+know.  For a block of ours unregister() means that it is not to be removed with its family, and register() the
+opposite.
 """
 
 from __future__ import annotations
 
 import functools
+import os
 from multiprocessing import process, resource_tracker
 from typing import Any
 
@@ -37,28 +39,43 @@ def note_name(name: str, inode: int, made: bool) -> None:
 
 
 class Membership:
-    """What a child needs to be of the family; as an argument of a process that is being started only."""
+    """What multiprocessing hands to a child that it starts, besides its configuration proper.
+
+    In the child it is a plain tuple of the standard library's objects: the child may be an interpreter that
+    has no hasten, and one that has it need not import it.  Even so it is of the family, as it has the line
+    open.
+    """
 
     def __reduce__(self) -> tuple[Any, ...]:
         from multiprocessing import context, reduction
 
-        if context.get_spawning_popen() is None:
-            return Membership, ()
-        descriptors = _family.descriptors()
+        descriptors = None if context.get_spawning_popen() is None else _family.descriptors()
         if descriptors is None:
-            return Membership, ()
-        return _join, tuple(map(reduction.DupFd, descriptors))
+            return tuple, ()
+        identities = [os.fstat(fd).st_ino for fd in descriptors]
+        return tuple, ([*map(reduction.DupFd, descriptors), *identities],)
 
 
-def _join(line: Any, table: Any) -> Membership:
-    _family.join(line.detach(), table.detach())
-    return Membership()
+def _join_family_of_parent(told: Any) -> None:
+    """Use what Membership became in this process; numbers that have come to mean other files are left
+    alone.
+    """
+    try:
+        line, table, *identities = told
+        descriptors = line.detach(), table.detach()
+        same = identities == [os.fstat(fd).st_ino for fd in descriptors]
+    except (AttributeError, LookupError, OSError, TypeError, ValueError):
+        return
+    if same:
+        _family.join(*descriptors)
 
 
-def _pass_on_to_children() -> None:
+def _connect_with_multiprocessing() -> None:
     config = getattr(process.current_process(), "_config", None)
     if isinstance(config, dict):
-        config.setdefault(KEY, Membership())
+        if isinstance(config.get(KEY), tuple):
+            _join_family_of_parent(config[KEY])
+        config[KEY] = Membership()
 
 
 def _keep_ours_from_the_tracker() -> None:
@@ -81,7 +98,7 @@ def _keep_ours_from_the_tracker() -> None:
     resource_tracker.ResourceTracker._send = _send  # type: ignore[attr-defined]
 
 
+_connect_with_multiprocessing()
 # Now, so that a program's descriptors do not grow by two at its first block.
 _family.ensure()
-_pass_on_to_children()
 _keep_ours_from_the_tracker()

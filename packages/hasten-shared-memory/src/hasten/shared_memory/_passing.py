@@ -1,7 +1,7 @@
 """How an anonymous block gets to another process: by its descriptor.
 
-While a process is started its descriptor is duplicated for the child; otherwise, through a pipe or a queue, the
-receiver asks for it over a socket (multiprocessing.resource_sharer).  A pickle is good for one receiver.
+While a process is started its descriptor is duplicated for the child; otherwise, through a pipe or a queue,
+the receiver asks for it over a socket (multiprocessing.resource_sharer).  A pickle is good for one receiver.
 """
 
 from __future__ import annotations

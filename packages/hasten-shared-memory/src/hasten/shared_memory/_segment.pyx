@@ -11,10 +11,13 @@ from libc.errno cimport EEXIST, EINTR, EOPNOTSUPP, errno
 from libc.stdint cimport int64_t, uint64_t
 
 from hasten.shared_memory cimport _family
-from hasten.shared_memory._mapping cimport Mapping, map_block
+from hasten.shared_memory._mapping cimport Mapping, map_block, needs_reserving
 from hasten.shared_memory._names cimport current, replaced, replaced_register, replaced_unregister
 from hasten.shared_memory._owners import note_name
 from hasten.shared_memory._passing import reduce_anonymous
+
+cdef extern from "Python.h":
+    bytes PyUnicode_EncodeFSDefault(object text)
 
 cdef extern from "fcntl.h":
     const int O_CREAT
@@ -31,6 +34,8 @@ cdef extern from "_block.h" nogil:
     int hs_block_anonymous()
     int hs_block_fits(int fd, int64_t size, bint named)
     int hs_block_reserve(int fd, int64_t size, int64_t *done)
+    int hs_block_set_size(int fd, int64_t size)
+    void hs_block_random(char *digits)
     int hs_block_identity(int fd, int64_t *size, uint64_t *inode)
     int close_fd "close" (int fd)
 
@@ -48,7 +53,7 @@ cdef bytes encoded(name):
     """The name for the kernel."""
     if "\0" in name:
         raise ValueError("embedded null character")
-    return os.fsencode(name)
+    return PyUnicode_EncodeFSDefault(name)
 
 
 cdef int reserve(int fd, int64_t size, bint named) except -1:
@@ -74,24 +79,23 @@ cdef class NewBlock:
     """A named block that is being made: closed, and unlinked if it has its name, unless it is kept."""
 
     cdef int fd
-    cdef uint64_t inode
-    cdef bint noted
-    cdef bint linked
+    cdef uint64_t inode, intent  # what the family knows it by
+    cdef bint linked, pledged
     cdef bytes name
 
     def __cinit__(self):
         self.fd = -1
 
-    cdef bint make(self, name, unsigned int mode, int64_t size, bint noted) except -1:
+    cdef bint make(self, name, unsigned int mode, int64_t size, bint noted, bint chosen) except -1:
         """Returns False if the name is taken."""
         self.name = encoded(name)
-        self.noted = noted
-        self.fd = hs_block_unnamed(mode)
-        if self.fd < 0 and errno == EOPNOTSUPP:
-            return self.make_under_its_name(name, mode, size)
+        if chosen:
+            self.fd = hs_block_unnamed(mode)
+            if self.fd < 0 and errno != EOPNOTSUPP:
+                failed(name)
         if self.fd < 0:
-            failed(name)
-        self.fill(size)
+            return self.make_under_its_name(name, mode, size, noted, chosen)
+        self.fill(size, noted)
         if hs_block_link(self.fd, self.name) < 0:
             if errno == EEXIST:
                 return False
@@ -101,23 +105,42 @@ cdef class NewBlock:
             _family.note_again(self.inode)
         return True
 
-    cdef bint make_under_its_name(self, name, unsigned int mode, int64_t size) except -1:
+    cdef bint make_under_its_name(
+        self, name, unsigned int mode, int64_t size, bint noted, bint chosen
+    ) except -1:
+        cdef const char *digits = self.name
+        if noted and not chosen:
+            self.intent = _family.hs_table_name(digits + (digits[0] == 47))
+            _family.note(self.intent)
         self.fd = hs_block_open(self.name, O_CREAT | O_EXCL | O_RDWR, mode)
         if self.fd < 0:
             if errno == EEXIST:
                 return False
             failed(name)
         self.linked = True
-        self.fill(size)
+        self.fill(size, noted)
+        if self.intent:
+            _family.forget(self.intent)
+            self.intent = 0
         return True
 
-    cdef int fill(self, int64_t size) except -1:
+    cdef int fill(self, int64_t size, bint noted) except -1:
         cdef int64_t length
-        if hs_block_identity(self.fd, &length, &self.inode) < 0:
+        cdef uint64_t inode
+        if hs_block_identity(self.fd, &length, &inode) < 0:
             failed()
-        if self.noted:
-            _family.note(self.inode)
-        reserve(self.fd, size, True)
+        if noted:
+            if self.intent:
+                _family.note_again(inode)
+            else:
+                _family.note(inode)
+        self.inode = inode
+        if needs_reserving(self.fd, size):
+            reserve(self.fd, size, True)
+        elif hs_block_set_size(self.fd, size) < 0:
+            failed()
+        else:
+            self.pledged = True
         return 0
 
     cdef int keep(self):
@@ -127,17 +150,23 @@ cdef class NewBlock:
         return fd
 
     def __dealloc__(self):
+        if self.intent:
+            _family.forget(self.intent)
         if self.fd < 0:
             return
         if self.linked:
             hs_block_unlink(self.name)
-        if self.noted:
-            _family.forget(self.inode)
+        _family.forget(self.inode)
         close_fd(self.fd)
 
 
 cdef object make_filename():
-    return current("_make_filename")()
+    cdef char digits[9]
+    replacement = replaced("_make_filename")
+    if replacement is not None:
+        return replacement()
+    hs_block_random(digits)
+    return current("_SHM_NAME_PREFIX") + digits[:8].decode("ascii")
 
 
 cdef int put(shm, int fd, Mapping mapping, uint64_t inode) except -1:
@@ -159,11 +188,11 @@ cdef int create_named(shm, name, int64_t size, bint track) except -1:
         block = NewBlock.__new__(NewBlock)
         if name is None:
             chosen = make_filename()
-        if block.make(chosen, shm._mode, size, track and register is None):
+        if block.make(chosen, shm._mode, size, track and register is None, name is not None):
             break
         if name is not None:
             raise FileExistsError(EEXIST, os.strerror(EEXIST), name)
-    mapping = map_block(block.fd, size)
+    mapping = map_block(block.fd, size, block.pledged)
     shm._name = chosen
     note_name(chosen, block.inode, True)
     if register is not None:
@@ -181,7 +210,7 @@ cdef int attach(shm, name, bint track) except -1:
     try:
         if hs_block_identity(fd, &size, &inode) < 0:
             failed(name)
-        mapping = map_block(fd, size)
+        mapping = map_block(fd, size, False)
         register = replaced_register() if track else None
         shm._name = name
         note_name(name, inode, False)
@@ -203,7 +232,7 @@ cdef int take(shm, int fd) except -1:
         failed()
     shm._track = False
     shm._anonymous = True
-    return put(shm, fd, map_block(fd, size), inode)
+    return put(shm, fd, map_block(fd, size, False), inode)
 
 
 cdef int create_anonymous(shm, int64_t size) except -1:
@@ -232,14 +261,14 @@ cdef int64_t checked_size(size) except -1:
 class SharedMemory(StdlibSharedMemory):
     """A block of memory that processes share: made with *create*, or found by its *name*.
 
-    create: make a block of *size* bytes; without a *name* it gets a random one.  FileExistsError if the name is
-        taken, OSError if there is not as much memory.  The space is reserved at once.
-    name: attach to the block of this name; FileNotFoundError if there is none.
-    track: whether a block that is made here is removed, without a word, when the last process is gone of the
-        family that made it: its maker, the processes that started it or were started by it through fork or
-        multiprocessing.  Nothing is ever removed because a process that has only attached ends.
-    anonymous: make a block without a name.  Other processes get it by being forked or by being sent the object,
-        through multiprocessing's pipes, queues and arguments of processes; it is gone when nobody has it any more.
+    create: make a block of *size* bytes; without a *name* it gets a random one.  FileExistsError if the name
+    is     taken, OSError if there is not as much memory.  The space is reserved at once. name: attach to the
+    block of this name; FileNotFoundError if there is none. track: whether a block that is made here is
+    removed, without a word, when the last process is gone of the     family that made it: its maker, the
+    processes that started it or were started by it through fork or     multiprocessing.  Nothing is ever
+    removed because a process that has only attached ends. anonymous: make a block without a name.  Other
+    processes get it by being forked or by being sent the object,     through multiprocessing's pipes, queues
+    and arguments of processes; it is gone when nobody has it any more.
 
     Thread-safety: an object is opened and closed by one thread; its memory may be used by all.
     """

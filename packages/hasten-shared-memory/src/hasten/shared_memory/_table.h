@@ -1,4 +1,4 @@
-/* _table.h: the inode numbers of a family's named blocks, in memory that all processes of the family share.
+/* _table.h: the inode numbers of a family's named blocks (and names of those being made), in memory that all processes of the family share.
  *
  * A hash table with one 64-bit word an entry, 0 for a free one.  A number is in the WINDOW words from its home on, in
  * any of them, so that an entry goes by one store and leaves no mark.  Writers compare and swap; a process killed
@@ -14,6 +14,16 @@
 #define HS_TABLE_HOMES (1u << 17)
 #define HS_TABLE_WINDOW 128
 #define HS_TABLE_BYTES ((HS_TABLE_HOMES + HS_TABLE_WINDOW) * sizeof(uint64_t))
+
+/* A block of a random name is noted by its name until it exists and has an inode number.  Inode numbers have not got
+ * this bit.  A name that somebody chose is not noted so: it may be that of another program's block. */
+#define HS_TABLE_NAME (1ull << 63)
+
+static inline __attribute__((always_inline)) uint64_t hs_table_name(const char *name) {
+    uint64_t hash = 0xcbf29ce484222325u; /* FNV-1a */
+    while (*name) hash = (hash ^ (unsigned char)*name++) * 0x100000001b3u;
+    return hash | HS_TABLE_NAME;
+}
 
 static inline __attribute__((always_inline)) size_t hs_table_home(uint64_t inode) {
     return (size_t)((inode * 0x9E3779B97F4A7C15u) >> 47); /* 64 - 17 bits */

@@ -105,7 +105,7 @@ HS_ALONE static int hs_watch_remove(int directory, int table) {
         for (long at = 0; at < got;) {
             const hs_entry *entry = (const hs_entry *)(entries + at);
             if (entry->name[0] != '.' || (entry->name[1] != 0 && entry->name[1] != '.'))
-                if (hs_watch_lists(table, entry->inode) &&
+                if ((hs_watch_lists(table, entry->inode) || hs_watch_lists(table, hs_table_name(entry->name))) &&
                     hs_raw(SYS_unlinkat, directory, (long)entry->name, 0, 0) == 0)
                     removed++;
             at += entry->length;

@@ -1,7 +1,7 @@
 """An error at any line of Python code, or from a signal handler at any moment, leaves nothing stuck or held.
 
-The lines are those of hooks, comparisons and the Conditions that users see.  After each error the queue has to work:
-an item goes through, tasks are counted, and who sleeps is woken.
+The lines are those of hooks, comparisons and the Conditions that users see.  After each error the queue has
+to work: an item goes through, tasks are counted, and who sleeps is woken.
 """
 
 from __future__ import annotations

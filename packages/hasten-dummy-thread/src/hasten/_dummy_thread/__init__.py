@@ -4,6 +4,11 @@ A started thread runs at once, in the caller, to its end.  Nothing here starts a
 system, so it works where there are none.
 """
 
+try:
+    from hasten._dummy_thread import _bundle  # noqa: F401 (the compiled modules, in one file)
+except ModuleNotFoundError:
+    pass  # they are files of their own
+
 from hasten._dummy_thread._interpreter import TIMEOUT_MAX, _excepthook, _ExceptHookArgs, get_native_id
 from hasten._dummy_thread._locals import local as _local
 from hasten._dummy_thread._locks import RLock, _set_sentinel, allocate_lock, lock

@@ -6,6 +6,11 @@ RuntimeError.  patched() makes code that uses the standard library's `threading`
 
 import warnings as _warnings
 
+try:
+    from hasten.dummy_threading import _bundle  # noqa: F401 (the compiled modules, in one file)
+except ModuleNotFoundError:
+    pass  # they are files of their own
+
 from hasten._dummy_thread import TIMEOUT_MAX, RLock, _local, error, get_ident, get_native_id, stack_size
 from hasten._dummy_thread._interpreter import _excepthook as excepthook
 from hasten._dummy_thread._interpreter import _ExceptHookArgs as ExceptHookArgs

@@ -8,6 +8,11 @@ those, asyncio's for one.  ProcessPoolExecutor is the interpreter's own class; i
 for, and so is InterpreterPoolExecutor.
 """
 
+try:
+    from hasten.futures import _bundle  # noqa: F401 (the compiled modules, in one file)
+except ModuleNotFoundError:
+    pass  # they are files of their own
+
 from hasten.futures import _elsewhere
 from hasten.futures._base import (
     ALL_COMPLETED,

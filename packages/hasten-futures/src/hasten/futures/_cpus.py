@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import math
 import os
-import re
 import sys
 
 MOST_WORKERS = 32  # of the default: more threads than that rarely help, and cost memory
@@ -138,4 +137,8 @@ def text_of(path: str) -> str:
 
 def unescaped(path: str) -> str:
     """A path of mountinfo, where a space is written as \\040."""
-    return re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), path) if "\\" in path else path
+    if "\\" not in path:
+        return path
+    import re  # here: such a path is rare
+
+    return re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), path)

@@ -16,6 +16,11 @@ from collections import deque
 from heapq import heappop, heappush
 from time import monotonic as time
 
+try:
+    from hasten.queue import _bundle  # noqa: F401 (the compiled modules, in one file)
+except ModuleNotFoundError:
+    pass  # they are files of their own
+
 from hasten.queue import _names, _simple
 from hasten.queue._errors import Empty, Full, ShutDown
 from hasten.queue._queue import LifoQueue, PriorityQueue, Queue

@@ -27,7 +27,6 @@ being torn down, because other threads do not run then.
 """
 
 import threading
-from contextlib import suppress
 
 from cpython.exc cimport PyErr_CheckSignals
 from libc.stdint cimport int64_t

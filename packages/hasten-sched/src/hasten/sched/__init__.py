@@ -18,6 +18,11 @@ from collections import namedtuple
 from itertools import count  # the standard library's has it from 3.10 on
 from time import monotonic as _time
 
+try:
+    from hasten.sched import _bundle  # noqa: F401 (the compiled modules, in one file)
+except ModuleNotFoundError:
+    pass  # they are files of their own
+
 from hasten.sched import _names
 from hasten.sched._event_class import Event
 from hasten.sched._scheduler import scheduler

@@ -22,6 +22,11 @@ import types
 from functools import partial
 from multiprocessing import resource_tracker
 
+try:
+    from hasten.shared_memory import _bundle  # noqa: F401 (the compiled modules, in one file)
+except ModuleNotFoundError:
+    pass  # they are files of their own
+
 from hasten.shared_memory import _names
 from hasten.shared_memory._array import ArrayHandle, shared_array
 from hasten.shared_memory._filename import _make_filename

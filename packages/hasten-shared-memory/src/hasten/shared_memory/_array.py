@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from operator import index
-from typing import Any
 
 from hasten.shared_memory._segment import SharedMemory
+
+TYPE_CHECKING = False  # as typing has it, without the cost of importing typing
+if TYPE_CHECKING:
+    from typing import Any
 
 
 class ArrayHandle:

@@ -17,9 +17,12 @@ from __future__ import annotations
 import functools
 import os
 from multiprocessing import process, resource_tracker
-from typing import Any
 
 from hasten.shared_memory import _family
+
+TYPE_CHECKING = False  # as typing has it, without the cost of importing typing
+if TYPE_CHECKING:
+    from typing import Any
 
 KEY = "hasten.shared_memory"
 KEPT = 4096  # names that are remembered; a program unregisters soon after it has attached

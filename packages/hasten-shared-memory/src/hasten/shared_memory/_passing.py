@@ -7,7 +7,10 @@ the receiver asks for it over a socket (multiprocessing.resource_sharer).  A pic
 from __future__ import annotations
 
 import os
-from typing import Any
+
+TYPE_CHECKING = False  # as typing has it, without the cost of importing typing
+if TYPE_CHECKING:
+    from typing import Any
 
 
 def reduce_anonymous(shm: Any) -> tuple[Any, ...]:

@@ -39,6 +39,11 @@ if _sys.platform == "win32":
 
     __all__ = _stdlib.__all__
 else:
+    try:
+        from hasten.subprocess import _bundle  # noqa: F401 (the compiled modules, in one file)
+    except ModuleNotFoundError:
+        pass  # they are files of their own
+
     from hasten.subprocess import _exceptions
     from hasten.subprocess._command_line import list2cmdline
     from hasten.subprocess._popen import Popen

@@ -1,12 +1,8 @@
 """list2cmdline(): arguments as one command line that programs of Windows take apart again."""
 
 import os
-import re
 
 from hasten.subprocess._shown import shown
-
-_BEFORE_QUOTE = re.compile(r'(\\*)"')
-_AT_END = re.compile(r"(\\+)\Z")
 
 
 @shown
@@ -21,7 +17,9 @@ def list2cmdline(seq):
 
 
 def _quoted(argument):
-    quoted = _BEFORE_QUOTE.sub(r'\1\1\\"', argument)
+    import re  # here, for what imports subprocess on Linux seldom comes here
+
+    quoted = re.sub(r'(\\*)"', r'\1\1\\"', argument)
     if argument and " " not in argument and "\t" not in argument:
         return quoted
-    return '"' + _AT_END.sub(r"\1\1", quoted) + '"'
+    return '"' + re.sub(r"(\\+)\Z", r"\1\1", quoted) + '"'

@@ -3,9 +3,12 @@
 import os
 import subprocess as _stdlib
 import sys
-from typing import Any
 
 from hasten.subprocess._descriptors import Descriptors
+
+TYPE_CHECKING = False  # as typing has it, without the cost of importing typing
+if TYPE_CHECKING:
+    from typing import Any
 
 PIPE, STDOUT, DEVNULL = _stdlib.PIPE, _stdlib.STDOUT, _stdlib.DEVNULL
 
@@ -28,7 +31,7 @@ class Handles:
     """
 
     pipesize: int
-    _descriptors: Any = None  # a Descriptors
+    _descriptors: "Any" = None  # a Descriptors
     _closed_child_pipe_fds = False
 
     def _get_handles(self, stdin, stdout, stderr):

@@ -7,13 +7,16 @@ import sys
 import threading
 import types
 import warnings
-from typing import Any
 
-from hasten.subprocess import _arguments, _start, _streams, _tree
+from hasten.subprocess import _arguments, _start, _streams
 from hasten.subprocess._child_end import abandon
 from hasten.subprocess._handles import STDOUT, Handles
 from hasten.subprocess._shown import with_parts
 from hasten.subprocess._waiting_calls import Waits
+
+TYPE_CHECKING = False  # as typing has it, without the cost of importing typing
+if TYPE_CHECKING:
+    from typing import Any
 
 _public = sys.modules[__package__]
 
@@ -42,7 +45,7 @@ class Popen(_stdlib.Popen):
     SubprocessError for impossible arguments.  Threads may share an instance, except in communicate().
     """
 
-    pid: Any  # None until the child has been started
+    pid: "Any"  # None until the child has been started
     _child_created = False
 
     def __class_getitem__(cls, item, /):
@@ -209,6 +212,8 @@ class Popen(_stdlib.Popen):
         They are stopped first and then killed, so that none escapes by starting another.  Does not wait for
         the child's end; blocks for some milliseconds, half a second at most.  OSError if /proc can't be read.
         """
+        from hasten.subprocess import _tree
+
         _tree.kill_tree(self)
 
 

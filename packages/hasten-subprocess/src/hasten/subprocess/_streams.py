@@ -9,12 +9,15 @@ import errno
 import io
 import subprocess as _stdlib
 import sys
-from typing import Any
 
 from hasten.subprocess import _by_selector
 from hasten.subprocess._communicate import Exchange, decode
 from hasten.subprocess._pipe_end import PipeEnd
 from hasten.subprocess._waiting_calls import deadline_after
+
+TYPE_CHECKING = False  # as typing has it, without the cost of importing typing
+if TYPE_CHECKING:
+    from typing import Any
 
 TimeoutExpired = _stdlib.TimeoutExpired
 NAMES = ("stdin", "stdout", "stderr")
@@ -54,7 +57,7 @@ class Streams:
     _fileobj2output = Collected()
     _ends: dict[str, PipeEnd] = {}
     _communication_started: bool
-    _input: Any  # bytes, once communicate() has been called with some
+    _input: "Any"  # bytes, once communicate() has been called with some
     _exchange: "Exchange | None" = None
 
     def _make_streams(self, ends, bufsize):

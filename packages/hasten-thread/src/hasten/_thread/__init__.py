@@ -17,6 +17,11 @@ from _thread import (
     get_native_id,
 )
 
+try:
+    from hasten._thread import _bundle  # noqa: F401 (the compiled modules, in one file)
+except ModuleNotFoundError:
+    pass  # they are files of their own
+
 from hasten._thread import _registry  # noqa: F401 (registers what has to happen at fork and at exit)
 from hasten._thread._start import (
     _count,

@@ -5,12 +5,14 @@ the program's end waits for both.  The classes are subclasses of the standard li
 isinstance() holds in code that checks for those.  Every method is the compiled one.
 """
 
-import functools  # noqa: F401 (the standard library's module has it, and programs take it from there)
 import sys as _sys
 import threading as _stdlib
 from _thread import _excepthook, _local
-from functools import wraps as _wraps
-from weakref import WeakSet  # noqa: F401 (the standard library's module has it, and programs take it from there)
+
+try:
+    from hasten.threading import _bundle  # noqa: F401 (the compiled modules, in one file)
+except ModuleNotFoundError:
+    pass  # they are files of their own
 
 from hasten._thread import (
     TIMEOUT_MAX,
@@ -97,7 +99,9 @@ def synchronized_iterator(func):
     functions.  Does not block.
     """
 
-    @_wraps(func)
+    from functools import wraps
+
+    @wraps(func)
     def inner(*args, **kwargs):
         return serialize_iterator(func(*args, **kwargs))
 
@@ -120,6 +124,9 @@ _counter = _stdlib._counter
 _register_atexit = _registry.register_atexit
 _shutdown = _registry.shutdown
 _HAVE_THREAD_NATIVE_ID = True
+WeakSet = _stdlib.WeakSet
+if hasattr(_stdlib, "functools"):  # up to 3.12
+    functools = _stdlib.functools
 if hasattr(_stdlib, "warnings"):  # by the version
     warnings = _stdlib.warnings
 _CRLock = _PyRLock = _RLock = type(RLock())

@@ -8,7 +8,6 @@ from hasten._thread.
 Joining, starting and the tables of threads are in _thread.pyx.
 """
 
-import contextvars
 import operator
 import os
 import sys
@@ -119,6 +118,8 @@ def _leave_at_exit(thread):
 def _prepare_context(thread):
     """See to it that the thread has a context to run in, where this version's threads have one."""
     if _HAS_CONTEXT and thread._context is None:
+        import contextvars
+
         inherit = sys.flags.thread_inherit_context
         thread._context = contextvars.copy_context() if inherit else contextvars.Context()
 

@@ -7,7 +7,6 @@ and :func:`watch` when they are asked to afterwards.  What they replace that has
 
 from __future__ import annotations
 
-import functools
 import sys
 
 from hasten.patch import _redirect
@@ -68,7 +67,9 @@ def _watch_eventlet(patcher):
     if getattr(monkey_patch, "hasten", False):
         return
 
-    @functools.wraps(monkey_patch)
+    from functools import wraps
+
+    @wraps(monkey_patch)
     def checked(**on):
         default = on.get("all")
         if default is None:

@@ -8,8 +8,8 @@ replaced,
   ``__spec__`` of the standard library's module, and lacks those that this one lacks.  ``__path__`` stays: by
   it the import system finds our submodules;
 * its classes and functions, and the methods of the classes, have the ``__module__`` and ``__qualname__`` of
-  the standard library's object of that name.  What only a later Python has says the module's name.  A class of C
-  that the standard library has from a module of C (``_queue.SimpleQueue``) is put in place there, too.
+  the standard library's object of that name.  What only a later Python has says the module's name.  A class
+  of C that the standard library has from a module of C (``_queue.SimpleQueue``) is put in place there, too.
 
 A class or function is given no name under which it would not be found: a pickle could not be written.
 When the module is put back all of this is as before.

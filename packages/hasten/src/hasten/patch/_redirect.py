@@ -397,7 +397,10 @@ def family(owner) -> dict:
 
 def _take(owner) -> dict:
     """Remove *owner* and its submodules from sys.modules and return them."""
-    keys = [key for key in list(sys.modules) if _table.owner(key) == owner]
+    keys = [owner]
+    if owner in _table.PACKAGES:
+        below = [key for key in list(sys.modules) if key.startswith(owner + ".")]
+        keys += [key for key in below if _table.owner(key) == owner]
     taken = {key: sys.modules.pop(key, None) for key in keys}
     return {key: module for key, module in taken.items() if module is not None}
 

@@ -1,8 +1,11 @@
 """Compiles each .pyx under src.  The same file in every package: its source is tools/template/setup.py.
 
+Where a folder has several, they come into one shared object (include/bundle.h), for the time that opening
+each of them would take at every start.
+
 Cython's processes and the compiler's run on all CPUs.  With HASTEN_BUILD_CACHE, a folder, what has been
 translated or compiled before is taken from there: the C of a module by the text it comes from, for all
-interpreters; the shared object by that C, the headers, the flags and the interpreter.
+interpreters; the object by that C, the headers, the flags, the compiler and the interpreter.
 """
 
 import hashlib
@@ -12,6 +15,8 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby
 from pathlib import Path
 
 from setuptools import Extension, setup
@@ -42,7 +47,12 @@ def cpus():
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def extension(source):
+def module_of(source):
+    return ".".join(Path(source).relative_to("src").with_suffix("").parts)
+
+
+def extension(folder, sources):
+    """The shared object of a folder's modules."""
     compile_args, link_args = ["-O2"], []
     if sys.platform == "linux":
         # What nobody outside can call need not be found by name, and what nobody calls is left out.
@@ -52,12 +62,17 @@ def extension(source):
             compile_args += ["-g0"]
             link_args += ["-Wl,-s"]
     return Extension(
-        ".".join(source.relative_to("src").with_suffix("").parts),
-        [str(source)],
-        include_dirs=["include", str(source.parent)],
+        module_of(folder / "_bundle.pyx") if len(sources) > 1 else module_of(sources[0]),
+        [str(source) for source in sources],
+        include_dirs=["include", str(folder)],
         extra_compile_args=compile_args,
         extra_link_args=link_args,
     )
+
+
+def extensions():
+    sources = sorted(Path("src").rglob("*.pyx"), key=lambda path: (path.parent, path))
+    return [extension(folder, list(group)) for folder, group in groupby(sources, lambda path: path.parent)]
 
 
 def digest(*parts):
@@ -98,53 +113,74 @@ def put(source, target):
 
 
 class build_ext(setuptools_build_ext.build_ext):
-    def finalize_options(self):
-        super().finalize_options()
-        self.parallel = self.parallel or cpus()
-
     def build_extensions(self):
+        for ext in self.extensions:
+            ext.modules = [module_of(source) for source in ext.sources]
+        self.translate()
+        with ThreadPoolExecutor(cpus()) as pool:
+            jobs = [[pool.submit(self.compile, ext, Path(c)) for c in ext.sources] for ext in self.extensions]
+            for ext, objects in zip(self.extensions, jobs):
+                self.link(ext, [job.result() for job in objects])
+
+    def translate(self):
+        """Have C of each module; the extensions' sources are C from now on."""
         translated = Path(self.build_temp, "c")
         declarations = [digest(path) for path in files(".pxd", ".pxi")]
         entries, left = {}, []
+        for source in [Path(source) for ext in self.extensions for source in ext.sources]:
+            key = digest(cython_version, DIRECTIVES, module_of(source), source, declarations)
+            entries[source] = cached = CACHE and Path(CACHE, "c", f"{key}.c")
+            if not take(cached, translated / source.with_suffix(".c")):
+                left.append(source)
+        if left:
+            cythonize(
+                [Extension(module_of(source), [str(source)]) for source in left],
+                build_dir=str(translated),
+                include_path=list(INCLUDE),
+                compiler_directives=DIRECTIVES,
+                nthreads=cpus() if len(left) > 1 else 0,
+                force=self.force,
+                quiet=True,
+            )
+        for source in left if CACHE else []:
+            put(translated / source.with_suffix(".c"), entries[source])
         for ext in self.extensions:
-            source = Path(ext.sources[0])
-            key = digest(cython_version, DIRECTIVES, ext.name, source, declarations)
-            entries[ext.name] = cached = CACHE and Path(CACHE, "c", f"{key}.c")
-            target = translated / source.with_suffix(".c")
-            if take(cached, target):
-                ext.sources = [str(target)]
-            else:
-                left.append(ext)
-        done = left and cythonize(
-            left,
-            build_dir=str(translated),
-            include_path=list(INCLUDE),
-            compiler_directives=DIRECTIVES,
-            nthreads=cpus() if len(left) > 1 else 0,
-            force=self.force,
-            quiet=True,
-        )
-        for ext, new in zip(left, done):
-            ext.sources = new.sources
-            if CACHE:
-                put(Path(ext.sources[0]), entries[ext.name])
-        super().build_extensions()
+            ext.sources = [str(translated / Path(source).with_suffix(".c")) for source in ext.sources]
+            if len(ext.modules) > 1:
+                names = " ".join(f'"{name}",' for name in ext.modules)
+                bundle = translated / f"{ext.name}.c"
+                bundle.write_text(f'#define HS_MODULES {names}\n#include "bundle.h"\n')
+                ext.sources.append(str(bundle))
 
-    def build_extension(self, ext):
-        # Cython's command, which setuptools' is made from, would ask Cython again: the sources are C by now
+    def compile(self, ext, c):
+        """The object file of a C file."""
         interpreter = (sys.version, sys.base_prefix, sysconfig.get_config_vars("EXT_SUFFIX", "CC", "CFLAGS"))
-        settings = (FLAGS, ext.extra_compile_args, ext.extra_link_args, ext.name)
-        headers = [digest(path) for path in files(".h")]
-        key = CACHE and digest(interpreter, compiler(), settings, headers, Path(ext.sources[0]))
-        cached, target = CACHE and Path(CACHE, "so", f"{key}.so"), Path(self.get_ext_fullpath(ext.name))
-        if take(cached, target):
-            return
-        super().build_extension(ext)
-        if CACHE:
-            put(target, cached)
+        settings = (FLAGS, ext.extra_compile_args, compiler())
+        bundle = c.name.endswith("._bundle.c")  # of all headers it includes that one, and no other does
+        headers = [digest(path) for path in files(".h") if bundle == (path.name == "bundle.h")]
+        key = CACHE and digest(interpreter, settings, headers, c)
+        cached, target = CACHE and Path(CACHE, "o", f"{key}.o"), c.with_suffix(".o")
+        if not take(cached, target):
+            flags, folders = ext.extra_compile_args, ext.include_dirs
+            (made,) = self.compiler.compile(
+                [str(c)], self.build_temp, include_dirs=folders, extra_postargs=flags
+            )
+            target = Path(made)
+            if CACHE:
+                put(target, cached)
+        return str(target)
+
+    def link(self, ext, objects):
+        target = self.get_ext_fullpath(ext.name)
+        Path(target).parent.mkdir(parents=True, exist_ok=True)
+        self.compiler.link_shared_object(
+            objects,
+            target,
+            libraries=self.get_libraries(ext),
+            extra_postargs=ext.extra_link_args,
+            export_symbols=self.get_export_symbols(ext),
+            build_temp=self.build_temp,
+        )
 
 
-setup(
-    ext_modules=[extension(source) for source in sorted(Path("src").rglob("*.pyx"))],
-    cmdclass={"build_ext": build_ext},
-)
+setup(ext_modules=extensions(), cmdclass={"build_ext": build_ext})

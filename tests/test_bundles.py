@@ -1,0 +1,95 @@
+"""All compiled modules of a package are in one file (tools/include/bundle.h), and are imported as ever."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import subprocess
+import sys
+
+import pytest
+
+PACKAGES = [
+    "hasten._dummy_thread",
+    "hasten._thread",
+    "hasten.dummy_threading",
+    "hasten.futures",
+    "hasten.queue",
+    "hasten.sched",
+    "hasten.shared_memory",
+    "hasten.subprocess",
+    "hasten.threading",
+]
+
+
+@pytest.fixture(params=PACKAGES)
+def bundle(request):
+    pytest.importorskip(request.param)
+    try:
+        return importlib.import_module(f"{request.param}._bundle")
+    except ModuleNotFoundError:
+        pytest.skip(f"{request.param} was built with a file for each module")
+
+
+def in_new_interpreter(code: str, *arguments: str) -> str:
+    command = [sys.executable, "-c", code, *arguments]
+    return subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True).stdout
+
+
+def compiled(bundle) -> list[str]:
+    package = bundle.__name__.rpartition(".")[0]
+    names = [name for name in sys.modules if name.startswith(package + ".")]
+    return [name for name in names if getattr(sys.modules[name], "__file__", "").endswith(".so")]
+
+
+def test_there_is_no_other_file(bundle):
+    names = compiled(bundle)
+    assert len(names) > 1
+    assert {sys.modules[name].__file__ for name in names} == {bundle.__file__}
+
+
+def test_what_is_known_of_a_module_before_it_is_imported(bundle):
+    for name in compiled(bundle):
+        spec = importlib.util.find_spec(name)
+        assert spec.name == name and spec.origin == bundle.__file__ and spec.has_location
+        assert spec.cached is None and spec.submodule_search_locations is None
+
+
+def test_one_that_does_not_exist(bundle):
+    package = bundle.__name__.rpartition(".")[0]
+    with pytest.raises(ModuleNotFoundError, match="_no_such_module"):
+        importlib.import_module(f"{package}._no_such_module")
+
+
+AGAIN = """
+import importlib, sys
+package = sys.argv[1]
+importlib.import_module(package)
+before = [repr(finder) for finder in sys.meta_path]
+for name in [name for name in sys.modules if name.startswith(package + ".")]:
+    del sys.modules[name]
+del sys.modules[package]
+importlib.import_module(package)
+assert [repr(finder) for finder in sys.meta_path] == before, sys.meta_path
+for name in [name for name in sys.modules if name.startswith(package + ".")]:
+    module = sys.modules[name]
+    if getattr(module, "__file__", "").endswith(".so"):
+        assert importlib.reload(module) is module
+print("ok")
+"""
+
+
+def test_importing_a_package_again(bundle):
+    assert in_new_interpreter(AGAIN, bundle.__name__.rpartition(".")[0]) == "ok\n"
+
+
+def test_the_finder_stands_behind_those_of_the_interpreter_and_before_that_of_folders():
+    names = "[getattr(finder, '__name__', repr(finder)) for finder in sys.meta_path]"
+    code = f"import sys, hasten.queue; print(*{names}, sep=chr(10))"
+    finders = in_new_interpreter(code).splitlines()
+    ours = [finder for finder in finders if "finder of the modules in" in finder]
+    if not ours:
+        pytest.skip("built with a file for each module")
+    assert len(ours) == len(set(ours))
+    last = finders.index("PathFinder")
+    assert finders[last - len(ours) : last] == ours

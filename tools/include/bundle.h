@@ -1,0 +1,183 @@
+/* One shared object for all compiled modules of a package.
+
+   Opening a shared object and looking for it in a folder takes longer than running a module of ours does, and
+   a package has up to ten.  So setup.py links them into one, PACKAGE._bundle, and this file is that module:
+   when the package imports it, a finder goes in front of the one for sys.path, which knows in which file the
+   package's modules are.  All else is the interpreter's own: its loader for extension modules opens the file,
+   which is open, and calls the module's PyInit function there.  Nothing is loaded before it is imported.
+
+   setup.py defines HS_MODULES, the modules' full names as C strings with a comma after each.
+   The finder belongs to the interpreter that has imported the package; there is no static state. */
+#ifndef HS_BUNDLE_H
+#define HS_BUNDLE_H
+
+#include <Python.h>
+
+static const char *const hs_modules[] = {HS_MODULES NULL};
+
+typedef struct {
+    PyObject_HEAD
+    PyObject *bundle;       /* the name of this module, by which a finder is known again */
+    PyObject *file;         /* where all of them are */
+    PyObject *names;        /* a frozenset */
+    PyObject *spec_type;    /* importlib.machinery.ModuleSpec */
+    PyObject *loader_type;  /* importlib.machinery.ExtensionFileLoader */
+} hs_finder;
+
+static void hs_finder_dealloc(PyObject *self) {
+    hs_finder *finder = (hs_finder *)self;
+    PyTypeObject *type = Py_TYPE(self);
+    Py_XDECREF(finder->bundle);
+    Py_XDECREF(finder->file);
+    Py_XDECREF(finder->names);
+    Py_XDECREF(finder->spec_type);
+    Py_XDECREF(finder->loader_type);
+    type->tp_free(self);
+    Py_DECREF(type);
+}
+
+static PyObject *hs_spec_of(hs_finder *finder, PyObject *name) {
+    PyObject *spec = NULL, *words = NULL;
+    PyObject *loader = PyObject_CallFunctionObjArgs(finder->loader_type, name, finder->file, NULL);
+    if (loader == NULL) return NULL;
+    PyObject *args = PyTuple_Pack(2, name, loader);
+    if (args != NULL && (words = Py_BuildValue("{sO}", "origin", finder->file)) != NULL)
+        spec = PyObject_Call(finder->spec_type, args, words);
+    if (spec != NULL && PyObject_SetAttrString(spec, "has_location", Py_True) < 0) Py_CLEAR(spec);
+    Py_XDECREF(words);
+    Py_XDECREF(args);
+    Py_DECREF(loader);
+    return spec;
+}
+
+static PyObject *hs_find_spec(PyObject *self, PyObject *args, PyObject *words) {
+    static char *keywords[] = {"fullname", "path", "target", NULL};
+    PyObject *name, *path = NULL, *target = NULL;
+    if (!PyArg_ParseTupleAndKeywords(args, words, "U|OO:find_spec", keywords, &name, &path, &target))
+        return NULL;
+    int known = PySet_Contains(((hs_finder *)self)->names, name);
+    if (known < 0) return NULL;
+    if (known) return hs_spec_of((hs_finder *)self, name);
+    Py_RETURN_NONE;
+}
+
+static PyObject *hs_finder_repr(PyObject *self) {
+    return PyUnicode_FromFormat("<finder of the modules in %U>", ((hs_finder *)self)->bundle);
+}
+
+static PyObject *hs_finder_bundle(PyObject *self, void *unused) {
+    (void)unused;
+    PyObject *bundle = ((hs_finder *)self)->bundle;
+    Py_INCREF(bundle);
+    return bundle;
+}
+
+static PyObject *hs_names(void) {
+    PyObject *names = PyList_New(0);
+    for (const char *const *each = hs_modules; names != NULL && *each != NULL; each++) {
+        PyObject *name = PyUnicode_FromString(*each);
+        if (name == NULL || PyList_Append(names, name) < 0) Py_CLEAR(names);
+        Py_XDECREF(name);
+    }
+    PyObject *found = names == NULL ? NULL : PyFrozenSet_New(names);
+    Py_XDECREF(names);
+    return found;
+}
+
+static PyMethodDef hs_finder_methods[] = {
+    {"find_spec", (PyCFunction)(void (*)(void))hs_find_spec, METH_VARARGS | METH_KEYWORDS,
+     "find_spec(fullname, path=None, target=None): the spec of a module of the package's, or None"},
+    {NULL, NULL, 0, NULL}};
+static PyGetSetDef hs_finder_fields[] = {
+    {"bundle", hs_finder_bundle, NULL, "the name of the module that holds the others", NULL},
+    {NULL, NULL, NULL, NULL, NULL}};
+static PyType_Slot hs_finder_slots[] = {{Py_tp_dealloc, hs_finder_dealloc},
+                                        {Py_tp_repr, hs_finder_repr},
+                                        {Py_tp_methods, hs_finder_methods},
+                                        {Py_tp_getset, hs_finder_fields},
+                                        {0, NULL}};
+static PyType_Spec hs_finder_type = {"hasten.BundleFinder", sizeof(hs_finder), 0, Py_TPFLAGS_DEFAULT,
+                                     hs_finder_slots};
+
+/* A new finder, or NULL with an exception.  Its specs and loaders are of the types that this module has. */
+static PyObject *hs_new_finder(PyObject *module) {
+    PyObject *type = PyType_FromSpec(&hs_finder_type);
+    if (type == NULL) return NULL;
+    PyObject *self = ((PyTypeObject *)type)->tp_alloc((PyTypeObject *)type, 0);
+    Py_DECREF(type);
+    if (self == NULL) return NULL;
+    hs_finder *finder = (hs_finder *)self;
+    PyObject *spec = PyObject_GetAttrString(module, "__spec__");
+    PyObject *loader = spec == NULL ? NULL : PyObject_GetAttrString(spec, "loader");
+    if (loader != NULL) {
+        Py_INCREF(finder->spec_type = (PyObject *)Py_TYPE(spec));
+        Py_INCREF(finder->loader_type = (PyObject *)Py_TYPE(loader));
+    }
+    Py_XDECREF(loader);
+    Py_XDECREF(spec);
+    if (loader == NULL || (finder->bundle = PyObject_GetAttrString(module, "__name__")) == NULL ||
+        (finder->file = PyObject_GetAttrString(module, "__file__")) == NULL ||
+        (finder->names = hs_names()) == NULL)
+        Py_CLEAR(self);
+    return self;
+}
+
+/* Where the finder goes: before the finder for sys.path, which would look through folders first.
+   -1: there is one already.  -2: an exception. */
+static Py_ssize_t hs_place_of(PyObject *finders, PyObject *bundle) {
+    Py_ssize_t place = PyList_GET_SIZE(finders);
+    for (Py_ssize_t i = PyList_GET_SIZE(finders) - 1; i >= 0; i--) {
+        PyObject *other = PyList_GetItem(finders, i);
+        if (other == NULL) return -2;
+        if (PyType_Check(other) && strcmp(((PyTypeObject *)other)->tp_name, "PathFinder") == 0) place = i;
+        PyObject *theirs = strcmp(Py_TYPE(other)->tp_name, hs_finder_type.name) == 0
+                               ? PyObject_GetAttrString(other, "bundle")
+                               : NULL;
+        int same = theirs == NULL ? 0 : PyObject_RichCompareBool(theirs, bundle, Py_EQ);
+        Py_XDECREF(theirs);
+        if (same < 0 || PyErr_Occurred()) return -2;
+        if (same) return -1;
+    }
+    return place;
+}
+
+static int hs_bundle_exec(PyObject *module) {
+    PyObject *finders = PySys_GetObject("meta_path");
+    PyObject *finder = NULL;
+    int status = -1;
+    if (finders == NULL || !PyList_Check(finders)) {
+        PyErr_SetString(PyExc_ImportError, "sys.meta_path is no list");
+        return -1;
+    }
+    Py_INCREF(finders);
+    if ((finder = hs_new_finder(module)) != NULL) {
+        Py_ssize_t place = hs_place_of(finders, ((hs_finder *)finder)->bundle);
+        status = place >= 0 ? PyList_Insert(finders, place, finder) : place == -1 ? 0 : -1;
+    }
+    Py_XDECREF(finder);
+    Py_DECREF(finders);
+    return status;
+}
+
+static PyModuleDef_Slot hs_bundle_slots[] = {
+    {Py_mod_exec, (void *)hs_bundle_exec},
+#if PY_VERSION_HEX >= 0x030C0000
+    {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
+#endif
+#if PY_VERSION_HEX >= 0x030D0000
+    {Py_mod_gil, Py_MOD_GIL_NOT_USED},
+#endif
+    {0, NULL}};
+static struct PyModuleDef hs_bundle_def = {PyModuleDef_HEAD_INIT,
+                                           "_bundle",
+                                           "The file of this module holds all compiled ones of its package.",
+                                           0,
+                                           NULL,
+                                           hs_bundle_slots,
+                                           NULL,
+                                           NULL,
+                                           NULL};
+
+PyMODINIT_FUNC PyInit__bundle(void) { return PyModuleDef_Init(&hs_bundle_def); }
+
+#endif

@@ -175,8 +175,10 @@ cdef class Monitor(Ordered):
                 # A Condition in Python wakes a thread and then takes it off its list.  Interrupted between the two
                 # it has a sleeper who is awake, and the next notify() is lost on it: the mutex must not
                 # be free before that one has been notified again.
-                with suppress(RuntimeError):
+                try:
                     condition.notify()
+                except RuntimeError:
+                    pass  # the mutex is not held
                 raise
             return 0
         hs_mutex_lock(&self.guard)

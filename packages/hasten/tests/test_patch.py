@@ -470,6 +470,24 @@ def test_packages_with_submodules(run, check):
     check(f"import sys, hasten.patch\nhasten.patch.install()\n{USE_PACKAGES}{LEAVE_PACKAGES}")
 
 
+def test_there_is_one_copy_of_each_part_of_the_standard_librarys_package(check):
+    """Its classes are the bases of ours, and what its pool of processes uses and raises."""
+    check("""
+import hasten.patch
+hasten.patch.install("concurrent.futures")
+import concurrent.futures
+import concurrent.futures.process as process
+from hasten.patch import _redirect
+theirs = _redirect.originals["concurrent.futures._base"]
+assert process._base is theirs
+assert theirs.Future in concurrent.futures.Future.__mro__
+assert theirs.Executor in concurrent.futures.Executor.__mro__
+for name in "CancelledError", "InvalidStateError", "BrokenExecutor":
+    assert getattr(concurrent.futures, name) is getattr(theirs, name), name
+assert issubclass(process.BrokenProcessPool, concurrent.futures.BrokenExecutor)
+""")
+
+
 def test_packages_imported_before(run, check):
     run.add_modules(**PACKAGES)
     check(f"""

@@ -364,6 +364,10 @@ def load_original(name):
     """The standard library's module *name*, or None where this Python has none."""
     if name in originals:
         return originals[name]
+    if name in sys.modules and get_ident() in _inside.get(_table.owner(name), ()):
+        # The package imported this part while it was loaded.  A second copy would have classes of its own.
+        originals[name] = sys.modules[name]
+        return originals[name]
     parent, _, child = name.rpartition(".")
     package = None
     if parent:

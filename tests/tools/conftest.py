@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = (
     "debugpy ipykernel coverage memray viztracer py-spy scalene sentry-sdk ddtrace joblib pebble gevent "
-    "eventlet"
+    "eventlet pytest pytest-xdist scikit-learn"
 ).split()
 LIMIT = 60  # seconds for one program
 INSTALLATION = 900  # seconds for the environment

@@ -77,6 +77,53 @@ if __name__ == "__main__":
     assert tools.run("app.py") == "[0, 1, 4, 9, 16]\n" * 2
 
 
+def test_scikit_learn(tools):
+    tools.need("scikit-learn")
+    program = """
+from sklearn.datasets import make_classification
+from sklearn.ensemble import RandomForestClassifier
+x, y = make_classification(200, random_state=0)
+for jobs in 1, 2:   # threads of joblib's
+    model = RandomForestClassifier(10, random_state=0, n_jobs=jobs)
+    print(model.fit(x[:100], y[:100]).score(x[100:], y[100:]))
+"""
+    alone, together = tools.run("-c", program).splitlines()
+    assert alone == together and alone.startswith("0.")
+
+
+SUITE = """
+import queue, sys, threading
+import pytest
+@pytest.mark.parametrize("n", range(8))
+def test_items_come_through(n):
+    items = queue.Queue()
+    threading.Thread(target=items.put, args=[n]).start()
+    assert items.get(timeout=30) == n
+    assert (queue is sys.modules.get("hasten.queue")) == EXPECTED
+def test_what_fails_in_a_thread_is_told():
+    thread = threading.Thread(target=lambda: 1 / 0)
+    thread.start()
+    thread.join()
+"""
+
+
+def test_pytest(tools):
+    tools.need("pytest")
+    tools.write("test_app.py", SUITE.replace("EXPECTED", "True"))
+    shown = tools.run("-m", "pytest", "-q", "-p", "no:cacheprovider", "test_app.py")
+    assert "9 passed, 1 warning" in shown and "PytestUnhandledThreadExceptionWarning" in shown
+
+
+@pytest.mark.parametrize("inherits", [False, True])
+def test_pytest_xdist(tools, inherits):
+    """Its workers are interpreters of their own: --inherit reaches those."""
+    tools.need("pytest-xdist")
+    tools.write("test_app.py", SUITE.replace("EXPECTED", str(inherits)))
+    options = ["--inherit"] if inherits else []
+    shown = tools.run(*options, "-m", "pytest", "-q", "-n2", "-p", "no:cacheprovider", "test_app.py")
+    assert "9 passed, 1 warning" in shown and "PytestUnhandledThreadExceptionWarning" in shown
+
+
 def test_pebble(tools):
     tools.need("pebble")
     program = """

@@ -158,11 +158,10 @@ def came_of(raised: BaseException, error: type[BaseException]) -> bool:
 
 
 def at_random_moments(
-    action: Action, error: type[BaseException], *, seed: int, times: int, seconds: float, way: str = "timer"
+    action: Action, error: type[BaseException], *, seed: int, times: int, seconds: float
 ) -> Iterator[bool]:
     """Runs *action* in the main thread, where a signal handler raises at a random moment; was it interrupted?
 
-    way "timer" is setitimer(), "thread" another thread's pthread_kill() which is at hand while main sleeps.
     At most *times* times, or *seconds* long.
     """
     moments = random.Random(seed)
@@ -171,7 +170,7 @@ def at_random_moments(
     for _ in range(times):
         if time.monotonic() > end:
             return
-        yield interrupted(action, error, moments.uniform(1e-6, 1.3 * usual), SENDERS[way])
+        yield interrupted(action, error, moments.uniform(1e-6, 1.3 * usual))
 
 
 def time_of(action: Action) -> float:
@@ -180,36 +179,8 @@ def time_of(action: Action) -> float:
     return time.perf_counter() - begin
 
 
-def by_timer(delay: float) -> Action:
-    signal.setitimer(signal.ITIMER_REAL, delay)
-    return lambda: signal.setitimer(signal.ITIMER_REAL, 0)
-
-
-def by_thread(delay: float) -> Action:
-    """The thread may send once more than is needed, but never after its end has been waited for."""
-    over = threading.Event()
-
-    def send() -> None:
-        if not over.wait(delay):
-            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGALRM)
-
-    sender = threading.Thread(target=send)
-    sender.start()
-
-    def stop() -> None:
-        over.set()
-        sender.join()
-
-    return stop
-
-
-SENDERS: dict[str, Callable[[float], Action]] = {"timer": by_timer, "thread": by_thread}
-
-
-def interrupted(
-    action: Action, error: type[BaseException], delay: float, send: Callable[[float], Action]
-) -> bool:
-    """Whether the handler ran inside of *action*; one that runs late does nothing."""
+def interrupted(action: Action, error: type[BaseException], delay: float) -> bool:
+    """Whether a handler ran inside of *action*, after *delay* seconds; one that runs late does nothing."""
     state = {"armed": False, "raised": False}
 
     def handler(*_: object) -> None:
@@ -219,10 +190,9 @@ def interrupted(
             raise error("injected by a signal handler")
 
     before = signal.signal(signal.SIGALRM, handler)
-    stop: Action | None = None
     try:
         try:
-            stop = send(delay)
+            signal.setitimer(signal.ITIMER_REAL, delay)
             state["armed"] = True
             action()
         finally:
@@ -231,9 +201,6 @@ def interrupted(
         if not came_of(raised, error):
             raise
     finally:
-        if stop is not None:
-            stop()
-        else:
-            signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
     return state["raised"]

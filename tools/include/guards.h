@@ -1,13 +1,14 @@
 /* guards.h: what a build with assertions (HASTEN_DEBUG=1) adds to the hs_mutex of compat.h.
  *
- * It aborts when an object is allocated, resized or freed under a guard, in either kind of build; Python code can't
- * run without.  Objects from the interpreter's free lists do not come to the allocator: what is missed with one type
- * is met with another.
+ * It aborts when an object is allocated, resized or freed under a guard, in either kind of build; Python code
+ * can't run without.  Objects from the interpreter's free lists do not come to the allocator: what is missed
+ * with one type is met with another.
  *
- * A guard may be taken in one module and let go of in another, and code of one module calls that of another.  So the
- * guards that a thread holds are counted once for all modules: by the first one that is loaded, which leaves
- * what the others need in a capsule in the dictionary of the main interpreter.  (Extension modules are loaded with
- * RTLD_LOCAL: a symbol of one is not seen by the next.)  That one alone puts a hook in front of the allocator.
+ * A guard may be taken in one module and let go of in another, and code of one module calls that of another.
+ * So the guards that a thread holds are counted once for all modules: by the first one that is loaded, which
+ * leaves what the others need in a capsule in the dictionary of the main interpreter.  (Extension modules are
+ * loaded with RTLD_LOCAL: a symbol of one is not seen by the next.)  That one alone puts a hook in front of
+ * the allocator.
  */
 #ifndef HASTEN_GUARDS_H
 #define HASTEN_GUARDS_H
@@ -45,7 +46,8 @@ static inline void hs_guards_backtrace(void) {
 static inline void hs_guards_check(const char *what) {
     hs_guards *held = hs_guards_own();  /* called by the hook alone, whose module counts */
     if (held->count == 0) return;
-    fprintf(stderr, "hasten: an object is %s under the guard %s, taken in %s()\n", what, held->last, held->place);
+    fprintf(stderr, "hasten: an object is %s under the guard %s, taken in %s()\n", what, held->last,
+            held->place);
     hs_guards_backtrace();
     abort();
 }
@@ -76,7 +78,8 @@ static void hs_checked_free(void *unused, void *memory) {
 
 /* Before any of the module's code: it is loaded by an import, with an attached thread state. */
 __attribute__((constructor)) static void hs_guards_init(void) {
-    PyMemAllocatorEx checked = {NULL, hs_checked_malloc, hs_checked_calloc, hs_checked_realloc, hs_checked_free};
+    PyMemAllocatorEx checked = {NULL, hs_checked_malloc, hs_checked_calloc, hs_checked_realloc,
+                                hs_checked_free};
     PyObject *shared = PyInterpreterState_GetDict(PyInterpreterState_Main());
     PyObject *capsule = shared == NULL ? NULL : PyDict_GetItemString(shared, HS_GUARDS);
     if (capsule != NULL) {

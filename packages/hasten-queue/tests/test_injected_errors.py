@@ -15,7 +15,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from injection import SENDERS, WAYS, Injected, at_each_line, at_random_moments, interrupted
+from injection import WAYS, Injected, at_each_line, at_random_moments, interrupted
 
 import hasten.queue as ours
 
@@ -121,26 +121,25 @@ def test_a_line_of_a_get_that_waits(name: str, way: str, spawn: Any) -> None:
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs setitimer()")
-@pytest.mark.parametrize("way", ["timer", "thread"])
-def test_a_signal_handler_raises(make: Any, way: str, spawn: Any) -> None:
+def test_a_signal_handler_raises(make: Any, spawn: Any) -> None:
     queue = make()
 
     def act() -> None:
-        for number in range(3):
-            queue.put(Compared(number))
-        for _ in range(3):
-            queue.get(timeout=LIMIT)
+        for _ in range(500):  # long enough for the timer
+            for number in range(3):
+                queue.put(Compared(number))
+            for _ in range(3):
+                queue.get(timeout=LIMIT)
 
     hit = 0
-    for raised in at_random_moments(act, Injected, seed=1, times=60, seconds=1, way=way):
+    for raised in at_random_moments(act, Injected, seed=1, times=40, seconds=1):
         hit += raised
         works(queue, spawn)
     assert hit
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs setitimer()")
-@pytest.mark.parametrize("way", ["timer", "thread"])
-def test_a_signal_handler_raises_while_two_get(make: Any, way: str, spawn: Any) -> None:
+def test_a_signal_handler_raises_while_two_get(make: Any, spawn: Any) -> None:
     """There is an item for both.  Whoever leaves by the error, the other one is woken."""
     queue, moments, hit = make(), random.Random(2), 0
     for _ in range(30):
@@ -153,7 +152,7 @@ def test_a_signal_handler_raises_while_two_get(make: Any, way: str, spawn: Any) 
             gate.release()
             queue.get(timeout=LIMIT)
 
-        hit += interrupted(act, Injected, moments.uniform(1e-6, 1e-3), SENDERS[way])
+        hit += interrupted(act, Injected, moments.uniform(1e-6, 1e-3))
         with suppress(RuntimeError):  # interrupted before
             gate.release()
         putter.result()

@@ -153,7 +153,7 @@ cdef class Monitor(Ordered):
             condition.wait(seconds_until(deadline))
         except BaseException:
             self.entered = entered
-            # It may have been notified, and passes that on.  To all: it may still be on the condition's list as well,
+            # It may have been notified, and passes that on.  To all: it may still be on the condition's list,
             # wherever it stands there, and would get what is meant for the next one.
             try:
                 condition.notify_all()
@@ -172,9 +172,9 @@ cdef class Monitor(Ordered):
             try:
                 condition.notify()
             except BaseException:
-                # A Condition in Python wakes a thread and then takes it off its list.  Interrupted between the two
-                # it has a sleeper who is awake, and the next notify() is lost on it: the mutex must not
-                # be free before that one has been notified again.
+                # A Condition in Python wakes a thread and then takes it off its list.  Interrupted between
+                # the two it has a sleeper who is awake, and the next notify() is lost on it: the mutex must
+                # not be free before that one has been notified again.
                 try:
                     condition.notify()
                 except RuntimeError:

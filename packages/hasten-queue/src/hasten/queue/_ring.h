@@ -33,8 +33,8 @@ static inline Py_ssize_t hs_ring_slot(const hs_ring *r, Py_ssize_t i) {
     return (r->head + i) & (r->capacity - 1);
 }
 
-/* Move all items to a new array.  Returns 0, or -1 without memory (nothing has changed then).  Not inline, so that a
- * put() and a get() that need none of it save no registers for it. */
+/* Move all items to a new array.  Returns 0, or -1 without memory (nothing has changed then).  Not inline, so
+ * that a put() and a get() that need none of it save no registers for it. */
 __attribute__((noinline, unused)) static int hs_ring_resize(hs_ring *r, Py_ssize_t capacity) {
     PyObject **slots;
     Py_ssize_t first;

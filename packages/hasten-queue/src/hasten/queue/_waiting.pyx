@@ -16,10 +16,10 @@ What a thread is in, and what becomes of a wake when it leaves by an exception t
     looking      under the guard; no Python code, so nothing is raised but Full, Empty, ShutDown
     enlisted     its word is 0.  Signal handlers run: one that raises takes it off the list (hs_leave())
     parked       the same without the GIL; nothing can be raised
-    woken        its word is 1, and the waker has taken it off the list.  Signal handlers may run before it looks:
-                 one that raises wakes the next (hs_sleep())
-    looking      for hooks, or at a replaced clock, comes before the guard and is Python code: what it
-                 raises, and what the look under the guard raises, wakes the next if there is something to be had
+    woken        its word is 1, and the waker has taken it off the list.  Signal handlers may run before it
+                 looks: one that raises wakes the next (hs_sleep())
+    looking      for hooks, or at a replaced clock, comes before the guard and is Python code: what it raises,
+                 and what the look under the guard raises, wakes the next if there is something to be had
                  (the `finally` of put_waiting() and get_waiting())
 
 Inside the monitor (see _monitor.pyx) the thread enters again before the exception goes on, and notifies.

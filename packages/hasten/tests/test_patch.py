@@ -545,6 +545,32 @@ for _ in range(2):
 """)
 
 
+def test_a_class_of_c_says_that_it_is_the_stdlibs(run):
+    source = """
+import _queue, pickle, queue
+kind = queue.SimpleQueue
+written = pickle.dumps(kind, 0)
+print(kind, kind.__module__, repr(kind()).split(" object")[0], _queue.SimpleQueue is kind, written)
+print(pickle.loads(written) is kind, str(kind[int]))
+"""
+    assert run.hasten("-c", source).out == run.check(source)
+
+
+def test_a_class_of_c_is_put_back(run):
+    source = """
+import _queue, queue, hasten.patch
+before = _queue.SimpleQueue, str(queue.SimpleQueue)
+hasten.patch.install()
+import queue
+ours = queue.SimpleQueue
+during = _queue.SimpleQueue is ours, str(ours)
+hasten.patch.uninstall()
+print(during, str(ours), (_queue.SimpleQueue, str(_queue.SimpleQueue)) == before)
+"""
+    expected = "(True, \"<class '_queue.SimpleQueue'>\") <class 'hasten.queue.SimpleQueue'> True\n"
+    assert run.check(source) == expected
+
+
 def test_classes_and_functions_say_that_they_are_the_stdlibs(run, check):
     source = """
 import concurrent.futures, concurrent.futures.thread, queue, sched, subprocess, threading
@@ -552,8 +578,8 @@ def names(*modules):
     for module in modules:
         for key in module.__all__:
             value = getattr(module, key)
-            if hasattr(value, "__module__") and key not in ("ShutDown", "SimpleQueue", "wait_any"):
-                yield key, value.__module__.replace("_queue", "queue"), value.__qualname__
+            if hasattr(value, "__module__") and key not in ("ShutDown", "wait_any"):
+                yield key, value.__module__, value.__qualname__
 print(sorted(names(queue, sched, subprocess, concurrent.futures.thread, concurrent.futures._base)
              if hasattr(concurrent.futures.thread, "__all__") else names(queue, sched, subprocess)))
 print(repr(subprocess.CompletedProcess), concurrent.futures.Future, concurrent.futures.ThreadPoolExecutor)

@@ -296,7 +296,7 @@ def test_kill_tree_leaves_nobody_stopped(monkeypatch, until, no_hang, few_proces
 
 
 @pytest.mark.parametrize("call", ["terminate", "kill", "kill_tree"])
-def test_no_lock_is_held_after_a_signal(call, sleeper_of_ours):
+def test_no_lock_is_held_after_a_signal(call, sleeper_of_ours, few_processes):
     for number in range(MOST_LINES):
         child = sleeper_of_ours()
         before = descriptors()

@@ -150,10 +150,9 @@ class Thread(_stdlib.Thread):
         if name:
             name = str(name)
         else:
-            name = _new_name("Thread-%d")
-            target_name = getattr(target, "__name__", None)
-            if target_name is not None:
-                name = f"{name} ({target_name})"
+            number = _public["_counter"]()
+            target_name = None if target is None else getattr(target, "__name__", None)
+            name = f"Thread-{number}" if target_name is None else f"Thread-{number} ({target_name})"
         self._target = target
         self._name = name
         self._args = args

@@ -329,6 +329,19 @@ def test_the_parts_of_a_barrier(impl):
     assert barrier._state == -2
 
 
+def test_a_set_that_meets_the_first_use_of_the_condition(impl, spawn):
+    for _ in range(50):
+        event = impl.Event()
+
+        def wait(event=event):
+            with event._cond:
+                return event._cond.wait_for(lambda: event._flag, 20)
+
+        waiting = spawn(wait)
+        event.set()
+        assert waiting.result()
+
+
 def test_a_barrier_by_its_condition(impl, spawn, until):
     barrier = impl.Barrier(3)
     early = spawn(barrier.wait, 30)

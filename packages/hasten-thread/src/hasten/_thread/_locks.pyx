@@ -193,7 +193,7 @@ cdef class lock:
         reset(&self.state)
 
     def __repr__(self):
-        state = "locked" if self.state.held else "unlocked"
+        state = "locked" if hs_load(&self.state.held) else "unlocked"
         return f"<{state} _thread.lock object at {<size_t><void *>self:#x}>"
 
     def __reduce__(self):
@@ -312,7 +312,7 @@ cdef class RLock:
 
     def __repr__(self):
         name = "_thread.RLock" if type(self) is RLock else type(self).__qualname__
-        state = "locked" if self.state.held else "unlocked"
+        state = "locked" if hs_load(&self.state.held) else "unlocked"
         return f"<{state} {name} object owner={self.owner} count={self.count} at {<size_t><void *>self:#x}>"
 
     def __reduce__(self):
@@ -343,7 +343,7 @@ cdef int api_release(object self) except -1:
 
 
 cdef int api_held(object self) except -1:
-    return (<lock>self).state.held
+    return hs_load(&(<lock>self).state.held)
 
 
 cdef int api_release_save(object self, hs_lock_saved *saved) except -1:

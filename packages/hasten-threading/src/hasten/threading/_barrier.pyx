@@ -218,7 +218,7 @@ cdef int share(barrier) except -1:
     if not hs_load(&state.shared):
         fields = vars(barrier)
         fields.setdefault("_count", state.count())
-        fields.setdefault("_state", BROKEN if state.is_broken else FILLING)
+        fields.setdefault("_state", BROKEN if hs_load(&state.is_broken) else FILLING)
         hs_store(&state.shared, True)
     return 0
 

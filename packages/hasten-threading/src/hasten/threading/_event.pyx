@@ -43,14 +43,25 @@ cdef class EventState:
     def __reduce__(self):
         raise TypeError("cannot pickle '_thread.lock' object")
 
-    cdef int put(self, bint flag) except -1:
+    cdef bint put(self, bint flag) noexcept:
+        """Set the flag; whether those who use `_cond` have to be told.
+
+        Who shares the event does so before it looks at the flag: it sees this one, or is seen here.
+        """
+        cdef bint shared
         hs_mutex_lock(&self.guard)
         hs_store(&self.flag, flag)
+        shared = self.shared
         if flag and self.asleep.waiting.head != NULL:
             release(&self.asleep, &self.guard, EVERYBODY)
         else:
             hs_mutex_unlock(&self.guard)
-        return 0
+        return shared
+
+    cdef void share(self) noexcept:
+        hs_mutex_lock(&self.guard)
+        hs_store(&self.shared, True)
+        hs_mutex_unlock(&self.guard)
 
     cdef bint wait(self, int64_t deadline) except -1:
         cdef hs_waiter me
@@ -71,7 +82,8 @@ cdef inline EventState state_of(event):
 
 cdef int raise_flag(event) except -1:
     """event.set(), whatever a subclass has made of that."""
-    return state_of(event).put(True)
+    state_of(event).put(True)
+    return 0
 
 
 cdef bint is_raised(event) except -1:
@@ -112,18 +124,14 @@ class Event(stdlib):
     def set(self):
         """Make the flag true and let every thread go on that waits for it."""
         cdef EventState state = state_of(self)
-        if state.shared:
+        if hs_load(&state.shared) or state.put(True):
             stdlib.set(self)
-        else:
-            state.put(True)
 
     def clear(self):
         """Make the flag false: from now on wait() blocks."""
         cdef EventState state = state_of(self)
-        if state.shared:
+        if hs_load(&state.shared) or state.put(False):
             stdlib.clear(self)
-        else:
-            state.put(False)
 
     def wait(self, timeout=None):
         """Wait until the flag is true, and return True; False if *timeout* ended the wait.
@@ -138,7 +146,7 @@ class Event(stdlib):
         deadline = hs_deadline_of(timeout)
         if hs_load(&state.flag):
             return True
-        if state.shared:
+        if hs_load(&state.shared):
             return stdlib.wait(self, timeout)
         return deadline > 0 and state.wait(deadline)
 
@@ -154,11 +162,10 @@ class Event(stdlib):
     @property
     def _cond(self):
         """The condition that the standard library's methods use."""
-        cdef EventState state = state_of(self)
-        hs_store(&state.shared, True)
+        state_of(self).share()
         return private_condition(self)
 
     @_cond.setter
     def _cond(self, condition):
-        hs_store(&state_of(self).shared, True)
         vars(self)["_cond"] = condition
+        state_of(self).share()

@@ -16,7 +16,7 @@ from cpython.object cimport PyObject
 from libc.stdint cimport INT64_MAX, int64_t
 
 from clock cimport HS_NEVER
-from compat cimport hs_mutex, hs_mutex_lock, hs_mutex_unlock
+from compat cimport hs_load, hs_mutex, hs_mutex_lock, hs_mutex_unlock, hs_store
 from park cimport hs_waiter
 from state cimport (hs_state_class, hs_state_class_init, hs_state_forget, hs_state_of, hs_state_set,
                     hs_state_slot)
@@ -81,6 +81,13 @@ cdef class SemaphoreState:
     def __reduce__(self):
         raise TypeError("cannot pickle '_thread.lock' object")
 
+    cdef int64_t count(self) noexcept:
+        cdef int64_t value
+        hs_mutex_lock(&self.guard)
+        value = self.value
+        hs_mutex_unlock(&self.guard)
+        return value
+
     cdef inline bint take_now(self) noexcept:
         cdef bint taken
         hs_mutex_lock(&self.guard)
@@ -95,7 +102,7 @@ cdef class SemaphoreState:
         cdef hs_waiter me
         cdef bint late = False
         while not self.take_now():
-            if late or self.shared:
+            if late or hs_load(&self.shared):
                 return False
             me.word = 0
             try:
@@ -149,7 +156,7 @@ cdef class SemaphoreState:
         if self.shared:
             hs_mutex_unlock(&self.guard)
         else:
-            self.shared = True
+            hs_store(&self.shared, True)
             release(&self.asleep, &self.guard, EVERYBODY)
 
 
@@ -183,12 +190,12 @@ cdef object acquire_slowly(semaphore, SemaphoreState state, blocking, timeout):
         deadline = hs_deadline_of(timeout)
         if state.take_now():
             return True
-    if not state.shared:
+    if not hs_load(&state.shared):
         if not blocking or deadline == 0:
             return False
         if state.take(deadline):
             return True
-    if state.shared:
+    if hs_load(&state.shared):
         return stdlib.acquire(semaphore, blocking, hs_seconds_until(deadline))
     return False
 
@@ -237,7 +244,7 @@ class Semaphore(stdlib):
     @property
     def _value(self):
         """The number of units now.  Setting it lets waiting threads look again."""
-        return as_number(state_of(self).value)
+        return as_number(state_of(self).count())
 
     @_value.setter
     def _value(self, value):

@@ -58,3 +58,4 @@ cdef FutureState take(WorkQueue self, worker *me, int64_t deadline, hs_wakes *du
 cdef object future_of(FutureState state)
 cdef worker *enter(WorkQueue self, reference) except NULL
 cdef void leave(WorkQueue self, worker *me) noexcept
+cdef FutureState pop(WorkQueue self)

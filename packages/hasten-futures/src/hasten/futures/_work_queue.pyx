@@ -19,9 +19,6 @@ that it is given: until it has begun, who asked for it may take that back, whate
 
 Programs use the queue too, as the SimpleQueue that it is in the standard library: put() takes a work item
 of any kind, and get() gives one.  An item is queued as a bare state, with the item as its function.
-
-After fork() the child has none of the workers.  Its copies of the futures that they ran, or that were
-queued, are failed, so that nobody waits for them for ever.  Their callbacks belong to the parent.
 """
 
 cimport cython
@@ -45,8 +42,6 @@ from hasten.futures._waiting cimport forks, sleep, wake, wake_all, wake_any
 
 import weakref
 from queue import Empty
-
-from hasten.threading import Semaphore
 
 cdef extern from "Python.h":
     unsigned long PyThread_get_thread_ident()
@@ -275,10 +270,6 @@ cdef class WorkQueue:
         hs_mutex_lock(&self.guard)
         wake_all(&self.asleep, &self.guard)
 
-    def _after_fork(self):
-        """In the child of a fork(): forget the workers, but for the one that has forked."""
-        forget_workers(self)
-
     @property
     def closed(self):
         """Whether the pool was shut down."""
@@ -334,79 +325,9 @@ def set_exiting():
     exiting = True
 
 
-# ---- attributes of an executor ----------------------------------------------------------------------
-
-def get_own_queue(executor):
-    """The queue that the executor began with."""
-    return queue_of(executor)
-
-
-def get_queue(executor):
-    """What takes the executor's tasks: the queue, or what a program has put in its place."""
-    cdef WorkQueue self = queue_of(executor)
-    return self if self.replaced is None else self.replaced
-
-
-def set_queue(executor, queue):
-    """Let tasks go through *queue*, which has the methods of a queue.Queue."""
-    cdef WorkQueue self = queue_of(executor)
-    self.replaced = None if queue is self else queue
-    self.idle_workers = IdleWorkers(self) if queue is self else Semaphore(0)
-
-
 def make_work_item(future, task):
     """A work item of a future and its task, a tuple (fn, args, kwargs)."""
     return make_item(future, task)
-
-
-def get_idle_workers(executor):
-    """What counts the idle workers."""
-    return queue_of(executor).idle_workers
-
-
-def set_idle_workers(executor, semaphore):
-    """Let *semaphore* count the idle workers."""
-    queue_of(executor).idle_workers = semaphore
-
-
-def get_max_workers(executor):
-    """How many workers there are at most."""
-    return queue_of(executor).max_workers
-
-
-def set_max_workers(executor, number):
-    """Let there be at most *number* workers; those that there are stay."""
-    queue_of(executor).max_workers = number
-
-
-def close(executor):
-    """Take no more tasks; the workers end when the queue is empty."""
-    queue_of(executor)._close()
-
-
-def is_closed(executor):
-    """Whether the pool was shut down."""
-    return queue_of(executor).closed
-
-
-def set_closed(executor, closed):
-    """Take no more tasks, or take them again."""
-    cdef WorkQueue self = queue_of(executor)
-    if closed:
-        self._close()
-    else:
-        self.closed = False
-
-
-def get_breakage(executor):
-    """False, or why the pool is of no use any more."""
-    broken = queue_of(executor).get_broken()
-    return False if broken is None else broken
-
-
-def set_breakage(executor, broken):
-    """Refuse tasks with these words, and fail those that are queued; False takes tasks again."""
-    queue_of(executor)._break(broken if broken else None, None)
 
 
 def refuse_if_over(executor):
@@ -630,53 +551,3 @@ cdef void leave(WorkQueue self, worker *me) noexcept:
     self.idle -= me.idle
     hs_mutex_unlock(&self.guard)
     free(me)
-
-
-# ---- after fork() ----------------------------------------------------------------------------------
-
-cdef int forget_workers(WorkQueue self) except -1:
-    cdef worker *w = self.workers
-    cdef worker *mine = NULL
-    cdef worker *following
-    cdef FutureState state
-    memset(&self.guard, 0, sizeof(self.guard))
-    while w != NULL:
-        following = w.next
-        if w.ident == PyThread_get_thread_ident():
-            mine = w
-        else:
-            if w.task != NULL:
-                fail_in_child(self, <FutureState>w.task, <object>w.future if w.future != NULL else None)
-            free(w)
-        w = following
-    self.workers = mine
-    self.started = self.idle = 0
-    if mine != NULL:
-        mine.previous = mine.next = NULL
-        self.started, self.idle = 1, mine.idle
-    self.reserved = {}
-    state = pop(self)
-    while state is not None:
-        fail_in_child(self, state, future_of(state))
-        state = pop(self)
-    return 0
-
-
-cdef int fail_in_child(WorkQueue self, FutureState state, future) except -1:
-    if future is None:  # a work item, whose future is another object's
-        future = getattr(state.function, "future", None)
-        state.function = None
-        if future is not None and not future.done():
-            future.set_exception(lost_in_fork(self))
-        return 0
-    memset(&state.guard, 0, sizeof(state.guard))
-    state.condition = state.waiters = state.callbacks = None
-    state.watches = NULL
-    state.forget_call()
-    if not state.is_done():
-        future.set_exception(lost_in_fork(self))
-    return 0
-
-
-cdef object lost_in_fork(WorkQueue self):
-    return self.broken_class("the worker of this call is a thread of the parent: fork() does not copy it")

@@ -14,13 +14,13 @@ from concurrent.futures import thread as _stdlib
 from time import monotonic
 
 from hasten import threading
-from hasten.futures import _base, _thread_pool
+from hasten.futures import _after_fork, _attributes, _base, _thread_pool
 from hasten.futures import _work_queue as _tasks
 from hasten.futures._cpus import default_workers
 from hasten.futures._executor import Executor
 from hasten.futures._published import publish
 from hasten.futures._workers import WorkerContext, _as_tuple, _WorkItem, run_item, serve  # noqa: F401
-from hasten.threading._threads import _leave_at_exit
+from hasten.threading._threads import _leave_at_exit  # nothing public does it: start() fixes `daemon`
 
 BrokenThreadPool = _stdlib.BrokenThreadPool
 
@@ -53,7 +53,7 @@ def _after_fork_in_child():
     _global_shutdown_lock = threading.Lock()
     _threads_queues.clear()
     for work_queue in list(_tasks.all_queues):
-        work_queue._after_fork()
+        _after_fork.forget_workers(work_queue)
         executor = work_queue._owner()
         if executor is not None:
             executor._after_fork()
@@ -152,11 +152,11 @@ class ThreadPoolExecutor(Executor, _stdlib.ThreadPoolExecutor):
         )
 
     # What programs read and set; the values are in the queue, the executor's compiled part.
-    _work_queue = property(_tasks.get_queue, _tasks.set_queue)
-    _max_workers = property(_tasks.get_max_workers, _tasks.set_max_workers)
-    _shutdown = property(_tasks.is_closed, _tasks.set_closed)
-    _broken = property(_tasks.get_breakage, _tasks.set_breakage)
-    _idle_semaphore = property(_tasks.get_idle_workers, _tasks.set_idle_workers)
+    _work_queue = property(_attributes.get_queue, _attributes.set_queue)
+    _max_workers = property(_attributes.get_max_workers, _attributes.set_max_workers)
+    _shutdown = property(_attributes.is_closed, _attributes.set_closed)
+    _broken = property(_attributes.get_breakage, _attributes.set_breakage)
+    _idle_semaphore = property(_attributes.get_idle_workers, _attributes.set_idle_workers)
 
     def submit(self, fn, /, *args, **kwargs):
         """Let a worker call fn(*args, **kwargs).  Returns the Future of that call.
@@ -237,7 +237,7 @@ class ThreadPoolExecutor(Executor, _stdlib.ThreadPoolExecutor):
             them where they are.
         """
         until = None if timeout is None else monotonic() + _thread_pool.seconds_of(timeout)
-        _tasks.close(self)
+        _attributes.close(self)
         self._end_queues(cancel_futures)
         if wait and timeout is None:
             for thread in self._workers():
@@ -247,7 +247,7 @@ class ThreadPoolExecutor(Executor, _stdlib.ThreadPoolExecutor):
 
     def _end_queues(self, cancel_futures):
         """Cancel what waits, if that is wanted, and tell workers that wait in a program's queue."""
-        own, work_queue = _tasks.get_own_queue(self), self._work_queue
+        own, work_queue = _attributes.get_own_queue(self), self._work_queue
         if cancel_futures:
             own._cancel_all()
         if work_queue is own:

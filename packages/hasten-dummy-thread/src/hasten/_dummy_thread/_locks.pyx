@@ -53,6 +53,12 @@ cdef class lock:
         self.held = True
         return True
 
+    cdef int give_back(self) except -1:
+        if not self.held:
+            raise RuntimeError("release unlocked lock")
+        self.held = False
+        return 0
+
     def acquire(self, blocking=True, timeout=-1, *, waitflag=None):
         """Hold it; True if it is held by this call.
 
@@ -70,9 +76,7 @@ cdef class lock:
 
     def release(self):
         """Hold it no longer.  RuntimeError if it is not held."""
-        if not self.held:
-            raise RuntimeError("release unlocked lock")
-        self.held = False
+        self.give_back()
 
     def locked(self):
         """True if it is held."""
@@ -115,6 +119,10 @@ cdef class lock:
         raise TypeError(f"cannot pickle '{type(self).__name__}' object")
 
 
+cdef object held_for_ever():
+    return never_ends("acquire()", "the lock is held", "release it first, or pass a timeout or blocking=False")
+
+
 @cython.final
 cdef class StrictLock(lock):
     """Lock()
@@ -137,13 +145,21 @@ cdef class StrictLock(lock):
         if self.take():
             return True
         if seconds < 0:
-            raise never_ends(
-                "acquire()", "the lock is held", "release it first, or pass a timeout or blocking=False"
-            )
+            raise held_for_ever()
         if seconds == 0:
             return False
         sleep_out(seconds)
         return self.take()
+
+    def __enter__(self):
+        """Hold it.  RuntimeError if it is held, because nobody can release it meanwhile."""
+        if not self.take():
+            raise held_for_ever()
+        return True
+
+    def __exit__(self, exc_type=None, exc_value=None, exc_tb=None, /):
+        """Hold it no longer."""
+        self.give_back()
 
 
 cdef class RLock:
@@ -173,6 +189,21 @@ cdef class RLock:
         self.own(me, self.count + 1)
         return True
 
+    cdef int give_back(self) except -1:
+        if self.count == 0 or self.owner != running_ident():
+            raise RuntimeError("cannot release un-acquired lock")
+        self.count -= 1
+        if self.count == 0:
+            self.owner = 0
+        return 0
+
+    cdef object held_by_another(self):
+        return never_ends(
+            "acquire()",
+            f"thread {self.owner} holds the lock",
+            "release it before you start the thread that takes it, or pass a timeout or blocking=False",
+        )
+
     def acquire(self, bint blocking=True, timeout=-1):
         """Hold it once more; True if this thread holds it now.
 
@@ -184,11 +215,7 @@ cdef class RLock:
         if self.take():
             return True
         if seconds < 0:
-            raise never_ends(
-                "acquire()",
-                f"thread {self.owner} holds the lock",
-                "release it before you start the thread that takes it, or pass a timeout or blocking=False",
-            )
+            raise self.held_by_another()
         if seconds == 0:
             return False
         sleep_out(seconds)
@@ -196,23 +223,21 @@ cdef class RLock:
 
     def release(self):
         """Undo one acquire().  RuntimeError if this thread does not hold it."""
-        if not self._is_owned():
-            raise RuntimeError("cannot release un-acquired lock")
-        self.count -= 1
-        if self.count == 0:
-            self.owner = 0
+        self.give_back()
 
     def locked(self):
         """True if any thread holds it."""
         return self.count > 0
 
     def __enter__(self):
-        """Hold it once more, as acquire() does."""
-        return self.acquire()
+        """Hold it once more.  RuntimeError if another thread holds it."""
+        if not self.take():
+            raise self.held_by_another()
+        return True
 
     def __exit__(self, exc_type=None, exc_value=None, exc_tb=None, /):
         """Undo one acquire()."""
-        self.release()
+        self.give_back()
 
     def _is_owned(self):
         """True if this thread holds it.  For Condition."""

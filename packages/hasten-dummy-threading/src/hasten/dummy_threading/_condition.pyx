@@ -23,6 +23,9 @@ class Condition:
         self._sleepers = self._wakes = 0
         self._lock = RLock() if lock is None else lock
         self.acquire, self.release = self._lock.acquire, self._lock.release
+        ask = getattr(self._lock, "_is_owned", None)
+        if ask is not None and type(self)._is_owned is Condition._is_owned:
+            self._is_owned = ask  # as the standard library does
 
     def __enter__(self):
         """Take the lock."""
@@ -103,7 +106,9 @@ class Condition:
         """Let *n* of those go on who sleep in wait().  RuntimeError if the lock is not held."""
         if not self._is_owned():
             raise RuntimeError("cannot notify on un-acquired lock")
-        self._wakes = min(self._wakes + n, self._sleepers)
+        sleepers, wakes = self._sleepers, self._wakes
+        if sleepers or wakes:
+            self._wakes = min(wakes + n, sleepers)
 
     def notify_all(self):
         """Let all go on who sleep in wait().  RuntimeError if the lock is not held."""

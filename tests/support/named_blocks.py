@@ -47,3 +47,10 @@ def exists(name: str) -> bool:
 def until_gone(*names: str) -> None:
     """Return when there is no block of any of these names; fail when that does not come soon."""
     until(lambda: not any(map(exists, names)), 10)
+
+
+def watcher_of(pid: int) -> int:
+    """The one watcher of the process's family; it may just be starting."""
+    until(lambda: watchers_of(pid), 10)
+    (watcher,) = watchers_of(pid)
+    return watcher

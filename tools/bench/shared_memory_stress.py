@@ -19,6 +19,7 @@ PATIENCE = 10.0  # seconds: what a busy machine may take for what is done at onc
 FAMILY = """
 import importlib, os, random, sys
 module = importlib.import_module(sys.argv[1])
+module._SHM_NAME_PREFIX = f"/hasten-{os.getpid()}-"
 
 def live(forks, held):
     made = 0
@@ -50,7 +51,6 @@ def started(source: Any, forks: int) -> subprocess.Popen[bytes]:
 
 def killed_family(source: Any, dice: random.Random) -> int:
     """A maker, its attachers and its forked children, all killed with SIGKILL at once."""
-    before = inodes()
     family = started(source, dice.randrange(3))
     assert family.stdout is not None
     family.stdout.read(dice.randrange(1, 60))
@@ -59,19 +59,14 @@ def killed_family(source: Any, dice: random.Random) -> int:
     os.killpg(family.pid, signal.SIGKILL)
     _, said = family.communicate()
     expect(not said, f"a killed family said {said!r}")
-    until_gone(before)
+    until_gone(f"hasten-{family.pid}-")
     return 1
 
 
-def inodes() -> set[int]:
-    return {entry.inode() for entry in os.scandir(DIRECTORY)}
-
-
-def until_gone(before: set[int]) -> None:
-    """Wait until nothing is there that was not there before and is not of a process that is running."""
+def until_gone(prefix: str) -> None:
     begin = time.monotonic()
     while True:
-        left = inodes() - before
+        left = [name for name in os.listdir(DIRECTORY) if name.startswith(prefix)]
         waited = time.monotonic() - begin
         if not left:
             return

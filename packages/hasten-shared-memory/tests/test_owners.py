@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from named_blocks import exists, until_gone, watchers_of
+from named_blocks import exists, until_gone, watcher_of, watchers_of
 from tasks import until
 
 HEAD = "import os, sys, time; import hasten.shared_memory as m; "
@@ -109,10 +109,12 @@ def test_untracked_blocks_stay(ours: Any, start: Run) -> None:
 
 
 def test_a_forked_child_keeps_its_parents_block(start: Run) -> None:
-    maker = start("s = m.SharedMemory(create=True, size=10); print(os.fork(), flush=True); " + STAY)
-    words = {line(maker) for _ in range(4)}
-    (name,) = {word for word in words if word.startswith("psm_")}
-    (child,) = (int(word) for word in words if word.isdigit() and word != "0")
+    maker = start(
+        "s = m.SharedMemory(create=True, size=10); pid = os.fork()\n"
+        "if pid == 0: sys.stdin.read(); os._exit(0)\n"
+        "print(pid); " + STAY
+    )
+    child, name = int(line(maker)), line(maker)
     kill(maker)
     assert exists(name)
     os.kill(child, signal.SIGKILL)
@@ -213,7 +215,7 @@ def test_a_daemon_that_closes_all_descriptors(start: Run) -> None:
         "sys.stdin.readline(); os._exit(0)"
     )
     pid, name = line(maker).split()
-    (watcher,) = watchers_of(maker.pid)
+    watcher = watcher_of(maker.pid)
     maker.stdin.write("\n")
     maker.stdin.flush()
     maker.wait()
@@ -253,7 +255,7 @@ def test_programs_that_are_executed_are_not_of_the_family(start: Run) -> None:
 
 def test_another_programs_block_of_the_same_name_stays(ours: Any, made: list[Any], start: Run) -> None:
     maker = start(
-        "s = m.SharedMemory('hasten-same', create=True, size=10); "
+        "s = m.SharedMemory(f'hasten-same-{os.getpid()}', create=True, size=10); "
         "t = m.SharedMemory(create=True, size=10); print(t.name); " + STAY
     )
     last, name = line(maker), line(maker)
@@ -280,7 +282,7 @@ def test_what_the_watcher_is(start: Run) -> None:
     """A session of its own, no file of the program's, deaf to signals, small, and gone with the program."""
     maker = start("s = m.SharedMemory(create=True, size=10); " + STAY)
     line(maker)
-    (watcher,) = watchers_of(maker.pid)
+    watcher = watcher_of(maker.pid)
     proc = Path(f"/proc/{watcher}")
     assert os.getsid(watcher) == watcher
     assert os.readlink(proc / "cwd") == "/"
@@ -312,11 +314,14 @@ def test_the_watcher_is_no_child(start: Run) -> None:
 def test_one_watcher_for_a_family(start: Run) -> None:
     maker = start(
         "s = m.SharedMemory(create=True, size=10); t = m.SharedMemory(create=True, size=10)\n"
-        "if os.fork() == 0: u = m.SharedMemory(create=True, size=10)\n" + STAY
+        "r, w = os.pipe()\n"
+        "if os.fork() == 0:\n"
+        "    u = m.SharedMemory(create=True, size=10); os.write(w, b'.'); sys.stdin.read(); os._exit(0)\n"
+        "os.read(r, 1); " + STAY
     )
-    names = line(maker), line(maker)
-    assert names[0] == names[1]
-    assert len(watchers_of(maker.pid)) == 1
+    line(maker)
+    watcher = watcher_of(maker.pid)
+    assert watchers_of(maker.pid) == {watcher}
 
 
 def test_a_killed_watcher_is_replaced(start: Run) -> None:
@@ -325,13 +330,13 @@ def test_a_killed_watcher_is_replaced(start: Run) -> None:
         "s = m.SharedMemory(create=True, size=10); " + STAY
     )
     first = line(maker)
-    (watcher,) = watchers_of(maker.pid)
+    watcher = watcher_of(maker.pid)
     os.kill(watcher, signal.SIGKILL)
     until(lambda: not watchers_of(maker.pid))
     maker.stdin.write("\n")
     maker.stdin.flush()
     second = line(maker)
-    assert len(watchers_of(maker.pid)) == 1
+    assert watcher_of(maker.pid) != watcher
     kill(maker)
     until_gone(first, second)
 
@@ -341,7 +346,7 @@ def test_without_executing(start: Run) -> None:
     environment = dict(os.environ, HASTEN_PORTABLE="1")
     maker = start("s = m.SharedMemory(create=True, size=10); " + STAY, env=environment)
     name = line(maker)
-    (watcher,) = watchers_of(maker.pid)
+    watcher = watcher_of(maker.pid)
     assert sorted(os.listdir(f"/proc/{watcher}/fd")) == ["0", "1", "2", "3", "4"]
     kill(maker)
     until_gone(name)
@@ -362,6 +367,8 @@ MORTALS = """
 import os, random, sys
 import hasten.shared_memory as m
 
+m._SHM_NAME_PREFIX = f"/hasten-{os.getpid()}-"
+
 def live(forks, held):
     i = 0
     while True:
@@ -381,7 +388,6 @@ live(int(sys.argv[1]), [])
 
 def test_families_that_are_killed_at_any_moment() -> None:
     """Nothing is left of any; tools/stress does the same a thousand times."""
-    before = set(os.listdir("/dev/shm"))
     randomly = random.Random(14)
     for _ in range(20):
         family = subprocess.Popen(
@@ -395,4 +401,5 @@ def test_families_that_are_killed_at_any_moment() -> None:
         os.killpg(family.pid, signal.SIGKILL)
         _, err = family.communicate(timeout=60)
         assert err == b""
-        until(lambda: set(os.listdir("/dev/shm")) <= before, 10)
+        prefix = f"hasten-{family.pid}-"
+        until(lambda prefix=prefix: not any(name.startswith(prefix) for name in os.listdir("/dev/shm")), 10)

@@ -23,6 +23,7 @@ cdef extern from "_family.h":
     void hs_family_sweep(hs_family *f)
 
 cdef hs_family family
+cdef object look_for_parents = None  # called before this process uses its family for the first time
 cdef bint used = False  # whether this process has noted a block in it
 cdef object guard = object()  # without a GIL: one thread at a time looks at the family and changes it
 cdef bint forked = os.environ.get("HASTEN_PORTABLE", "") == "1"
@@ -32,6 +33,8 @@ cdef int note(uint64_t inode) except -1:
     """Have the block removed when the family's last process is gone; starts the watcher if there is none."""
     global used
     cdef int result
+    if not used and look_for_parents is not None:
+        look_for_parents()
     with cython.critical_section(guard):
         result = hs_family_ensure(&family)
         if result == 0:
@@ -55,6 +58,12 @@ cdef int note_again(uint64_t inode) except -1:
 cdef int forget(uint64_t inode) except -1:
     hs_family_forget(&family, inode)
     return 0
+
+
+def before_first_use(function):
+    """Have *function* called before this process notes its first block."""
+    global look_for_parents
+    look_for_parents = function
 
 
 def is_noted(inode):

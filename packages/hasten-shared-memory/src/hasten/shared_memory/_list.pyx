@@ -200,7 +200,7 @@ cdef class Items:
             # most of the time it is there already
             if ends_with_nul or hs_format_read(format, storage, &earlier, &exact) != HS_TEXT or exact:
                 if not hs_format_text(format, storage, length, ends_with_nul):
-                    raise ValueError("bytes/str item exceeds available storage: no room for a note of its NULs")
+                    raise ValueError("bytes/str item exceeds available storage: no room to note its NULs")
             base[self.codes + i] = code
             memcpy(base + self.data + self.starts[i], data, length)
             memset(base + self.data + self.starts[i] + length, 0, storage - length)

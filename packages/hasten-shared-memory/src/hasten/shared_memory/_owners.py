@@ -52,6 +52,7 @@ class Membership:
     def __reduce__(self) -> tuple[Any, ...]:
         from multiprocessing import context, reduction
 
+        _look_for_the_parents()
         descriptors = None if context.get_spawning_popen() is None else _family.descriptors()
         if descriptors is None:
             return tuple, ()
@@ -59,10 +60,20 @@ class Membership:
         return tuple, ([*map(reduction.DupFd, descriptors), *identities],)
 
 
-def _join_family_of_parent(told: Any) -> None:
-    """Use what Membership became in this process; numbers that have come to mean other files are left
-    alone.
+def _look_for_the_parents() -> None:
+    """Be of the family of the process that started this one, if it has passed it on.
+
+    Not when this module is imported: a child imports the program before it has its configuration.
     """
+    config = getattr(process.current_process(), "_config", None)
+    told = config.get(KEY) if isinstance(config, dict) else None
+    if isinstance(told, tuple):
+        _join(told)
+        config[KEY] = Membership()
+
+
+def _join(told: tuple[Any, ...]) -> None:
+    """Numbers that have come to mean other files are left alone."""
     try:
         line, table, *identities = told
         descriptors = line.detach(), table.detach()
@@ -73,12 +84,10 @@ def _join_family_of_parent(told: Any) -> None:
         _family.join(*descriptors)
 
 
-def _connect_with_multiprocessing() -> None:
+def _pass_on_to_children() -> None:
     config = getattr(process.current_process(), "_config", None)
     if isinstance(config, dict):
-        if isinstance(config.get(KEY), tuple):
-            _join_family_of_parent(config[KEY])
-        config[KEY] = Membership()
+        config.setdefault(KEY, Membership())
 
 
 def _keep_ours_from_the_tracker() -> None:
@@ -101,7 +110,8 @@ def _keep_ours_from_the_tracker() -> None:
     resource_tracker.ResourceTracker._send = _send  # type: ignore[attr-defined]
 
 
-_connect_with_multiprocessing()
+_family.before_first_use(_look_for_the_parents)
+_pass_on_to_children()
 # Now, so that a program's descriptors do not grow by two at its first block.
 _family.ensure()
 _keep_ours_from_the_tracker()

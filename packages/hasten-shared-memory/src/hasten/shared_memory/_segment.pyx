@@ -4,7 +4,6 @@
 import os
 from multiprocessing.shared_memory import SharedMemory as StdlibSharedMemory
 
-cimport cython
 from cpython.exc cimport PyErr_CheckSignals, PyErr_SetFromErrno, PyErr_SetFromErrnoWithFilenameObject
 from cpython.number cimport PyNumber_Index
 from libc.errno cimport EEXIST, EINTR, EOPNOTSUPP, errno
@@ -237,7 +236,6 @@ cdef int take(shm, int fd) except -1:
 
 cdef int create_anonymous(shm, int64_t size) except -1:
     cdef int fd = hs_block_anonymous()
-    cdef int64_t done = 0
     if fd < 0:
         failed()
     try:

@@ -6,7 +6,7 @@ system, so it works where there are none.
 
 try:
     from hasten._dummy_thread import _bundle  # noqa: F401 (the compiled modules, in one file)
-except ModuleNotFoundError:
+except ImportError:
     pass  # they are files of their own
 
 from hasten._dummy_thread._interpreter import TIMEOUT_MAX, _excepthook, _ExceptHookArgs, get_native_id

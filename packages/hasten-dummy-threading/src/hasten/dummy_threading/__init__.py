@@ -8,7 +8,7 @@ import warnings as _warnings
 
 try:
     from hasten.dummy_threading import _bundle  # noqa: F401 (the compiled modules, in one file)
-except ModuleNotFoundError:
+except ImportError:
     pass  # they are files of their own
 
 from hasten._dummy_thread import TIMEOUT_MAX, RLock, _local, error, get_ident, get_native_id, stack_size

@@ -10,7 +10,7 @@ for, and so is InterpreterPoolExecutor.
 
 try:
     from hasten.futures import _bundle  # noqa: F401 (the compiled modules, in one file)
-except ModuleNotFoundError:
+except ImportError:
     pass  # they are files of their own
 
 from hasten.futures import _elsewhere

@@ -18,7 +18,7 @@ from time import monotonic as time
 
 try:
     from hasten.queue import _bundle  # noqa: F401 (the compiled modules, in one file)
-except ModuleNotFoundError:
+except ImportError:
     pass  # they are files of their own
 
 from hasten.queue import _names, _simple

@@ -20,7 +20,7 @@ from time import monotonic as _time
 
 try:
     from hasten.sched import _bundle  # noqa: F401 (the compiled modules, in one file)
-except ModuleNotFoundError:
+except ImportError:
     pass  # they are files of their own
 
 from hasten.sched import _names

@@ -24,7 +24,7 @@ from multiprocessing import resource_tracker
 
 try:
     from hasten.shared_memory import _bundle  # noqa: F401 (the compiled modules, in one file)
-except ModuleNotFoundError:
+except ImportError:
     pass  # they are files of their own
 
 from hasten.shared_memory import _names

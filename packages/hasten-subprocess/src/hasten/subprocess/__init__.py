@@ -41,7 +41,7 @@ if _sys.platform == "win32":
 else:
     try:
         from hasten.subprocess import _bundle  # noqa: F401 (the compiled modules, in one file)
-    except ModuleNotFoundError:
+    except ImportError:
         pass  # they are files of their own
 
     from hasten.subprocess import _exceptions

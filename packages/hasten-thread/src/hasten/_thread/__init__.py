@@ -19,7 +19,7 @@ from _thread import (
 
 try:
     from hasten._thread import _bundle  # noqa: F401 (the compiled modules, in one file)
-except ModuleNotFoundError:
+except ImportError:
     pass  # they are files of their own
 
 from hasten._thread import _registry  # noqa: F401 (registers what has to happen at fork and at exit)

@@ -11,7 +11,7 @@ from _thread import _excepthook, _local
 
 try:
     from hasten.threading import _bundle  # noqa: F401 (the compiled modules, in one file)
-except ModuleNotFoundError:
+except ImportError:
     pass  # they are files of their own
 
 from hasten._thread import (

@@ -84,6 +84,7 @@ def test_importing_a_package_again(bundle):
 
 
 def test_the_finder_stands_behind_those_of_the_interpreter_and_before_that_of_folders():
+    pytest.importorskip("hasten.queue")
     names = "[getattr(finder, '__name__', repr(finder)) for finder in sys.meta_path]"
     code = f"import sys, hasten.queue; print(*{names}, sep=chr(10))"
     finders = in_new_interpreter(code).splitlines()

@@ -1,6 +1,5 @@
 """Popen's arguments that need looking up: users, groups, and the encoding of text."""
 
-import locale
 import os
 import sys
 import warnings
@@ -60,6 +59,8 @@ def text_encoding():
         warnings.warn("'encoding' argument not specified.", EncodingWarning, level_of_caller())  # noqa: F821
     if sys.flags.utf8_mode:
         return "utf-8"
+    import locale  # here: up to 3.10 it takes as long as all of subprocess
+
     if sys.version_info >= (3, 11):
         return locale.getencoding()
     return locale.getpreferredencoding(False)

@@ -22,8 +22,14 @@ HOME = ROOT / ".cache" / "coverage"
 TREE = HOME / "tree"
 PATIENCE = 300
 COPIED = {".py", ".pyx", ".pxd", ".h", ".typed"}
-DIRECTIVES = ("binding=True", "auto_pickle=False", "annotation_typing=False", "linetrace=True")
-DIRECTIVES += ("embedsignature=True", "embedsignature.format=clinic")
+DIRECTIVES = (
+    "binding=True",
+    "embedsignature=True",
+    "embedsignature.format=clinic",
+    "auto_pickle=False",
+    "annotation_typing=False",
+    "linetrace=True",
+)
 SETTINGS = f"""\
 [run]
 plugins = Cython.Coverage
@@ -31,6 +37,7 @@ source = {TREE}
 concurrency = thread
 data_file = {HOME / "data"}
 [report]
+omit = *.pxd
 exclude_also =
     if TYPE_CHECKING:
     ^\\s*cdef class

@@ -1,14 +1,17 @@
 """Runs pytest as the gate does: python tools/gate.py [what pytest takes]
 
-Three things are added, output and exit status are pytest's own:
+Four things are added, output and exit status are pytest's own:
 
 - on most interpreters the standard library's side of the tests is left out (chosen_tests.py);
 - a test that fails is run again, alone, twice (gate_plugin.py);
-- a test process that ends before pytest does, even with status 0 (os._exit(0) in a test), fails.
+- a test process that ends before pytest does, even with status 0 (os._exit(0) in a test), fails;
+- where that is allowed the tests have a /dev/shm of their own: they look at what is left there, and runs on
+  other interpreters beside this one make blocks too.
 """
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import subprocess
@@ -24,9 +27,24 @@ def inside_command(kind: str, marker: Path, arguments: list[str]) -> list[str]:
     return [sys.executable, os.path.abspath(__file__), kind, str(marker), *arguments]
 
 
+CLONE_NEWNS = 0x00020000
+MS_PRIVATE_FOR_ALL = 0x00040000 | 0x00004000  # MS_PRIVATE | MS_REC
+
+
+def mount_own_shm() -> bool:
+    """Mount an empty /dev/shm that this process and its children see; whether that is allowed (by root)."""
+    if sys.platform != "linux":
+        return False
+    libc = ctypes.CDLL(None)
+    if libc.unshare(CLONE_NEWNS) != 0 or libc.mount(b"none", b"/", None, MS_PRIVATE_FOR_ALL, None) != 0:
+        return False
+    return bool(libc.mount(b"tmpfs", b"/dev/shm", b"tmpfs", 0, b"mode=1777") == 0)
+
+
 def run_inside(kind: str, marker: Path, arguments: list[str]) -> int:
     import pytest
 
+    mount_own_shm()
     plugins: list[object] = []
     if kind == INSIDE:
         import chosen_tests

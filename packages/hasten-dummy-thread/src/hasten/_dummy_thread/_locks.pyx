@@ -120,7 +120,8 @@ cdef class lock:
 
 
 cdef object held_for_ever():
-    return never_ends("acquire()", "the lock is held", "release it first, or pass a timeout or blocking=False")
+    cure = "release it first, or pass a timeout or blocking=False"
+    return never_ends("acquire()", "the lock is held", cure)
 
 
 @cython.final

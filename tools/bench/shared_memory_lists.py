@@ -9,7 +9,7 @@ from typing import Any
 from bench.cases import Case, expect
 
 LENGTH = 100
-VALUES = {
+VALUES: dict[str, list[Any]] = {
     "int": list(range(LENGTH)),
     "float": [i / 4 for i in range(LENGTH)],
     "str": [f"item {i:10}" for i in range(LENGTH)],

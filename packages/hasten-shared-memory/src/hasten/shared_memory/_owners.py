@@ -67,7 +67,7 @@ def _look_for_the_parents() -> None:
     """
     config = getattr(process.current_process(), "_config", None)
     told = config.get(KEY) if isinstance(config, dict) else None
-    if isinstance(told, tuple):
+    if config is not None and isinstance(told, tuple):
         _join(told)
         config[KEY] = Membership()
 
@@ -106,8 +106,8 @@ def _keep_ours_from_the_tracker() -> None:
         elif cmd == "REGISTER" and known[1]:
             _family.note_inode(known[0])
 
-    _send._hasten = True  # type: ignore[attr-defined]
-    resource_tracker.ResourceTracker._send = _send  # type: ignore[attr-defined]
+    _send._hasten = True
+    resource_tracker.ResourceTracker._send = _send
 
 
 _family.before_first_use(_look_for_the_parents)

@@ -100,7 +100,7 @@ def with_settrace(counter: LineCounter, action: Action) -> Any:
 
 
 def with_monitoring(counter: LineCounter, action: Action) -> Any:
-    monitoring = sys.monitoring  # type: ignore[attr-defined]
+    monitoring = sys.monitoring
     tool, me = 4, threading.get_ident()
 
     def on_line(code: CodeType, number: int) -> Any:

@@ -211,10 +211,11 @@ def start():
     if not NAMES:
         return
     try:
-        from hasten.patch import _identity
+        from hasten.patch import _identity as identity
     except ImportError:  # copies of the standard library, or a single wheel of ours
-        _identity = None
-    Redirect(_identity).install()
+        Redirect(None).install()
+    else:
+        Redirect(identity).install()
     # Left to whoever needs it first, hasten._thread would load in the middle of `collections` or
     # `functools`. In a second interpreter it may refuse to load: then `import _thread` says so there.
     if "_thread" in NAMES:

@@ -239,6 +239,8 @@ def _show_part(name):
     Who imports the standard library's package has its parts in sys.modules, and hooks see them.
     """
     package = _table.owner(name)
+    if package is None:
+        return
     ready = sys.modules.get(package) is sys.modules.get(active[package]) is not None
     if ready and _table.target(name) in sys.modules and (get_ident(), name) not in _aliasing:
         import_module(name)
@@ -364,7 +366,8 @@ def load_original(name):
     """The standard library's module *name*, or None where this Python has none."""
     if name in originals:
         return originals[name]
-    if name in sys.modules and get_ident() in _inside.get(_table.owner(name), ()):
+    owner = _table.owner(name)
+    if name in sys.modules and owner is not None and get_ident() in _inside.get(owner, ()):
         # The package imported this part while it was loaded.  A second copy would have classes of its own.
         originals[name] = sys.modules[name]
         return originals[name]

@@ -139,6 +139,7 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "InterpreterPoolExecutor": (1,),
     "ExceptHookArgs": ((ValueError, ValueError(), None, None),),
     "DoneAndNotDoneFutures": (set(), set()),
+    "SharedMemory": (None, True, 16),
 }
 # Made by the modules for themselves, a type that only has the name here, a process to start, or a named block
 NOT_MADE = frozenset(

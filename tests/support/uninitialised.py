@@ -128,6 +128,10 @@ def started_late(cls: Any, name: str, stdlib_name: str, members: list[str]) -> s
     one.__init__(*arguments)
     if name == "Popen":
         one.wait()
+    if stdlib_name == "multiprocessing.shared_memory":
+        block = getattr(one, "shm", one)
+        block.close()
+        block.unlink()
     return "initialised late"
 
 

@@ -17,6 +17,7 @@ from libc.string cimport memcpy, memset
 
 from hasten.shared_memory._mapping cimport Mapping
 from hasten.shared_memory._names cimport current
+from hasten.shared_memory._published import published
 
 cdef extern from "_layout.h":
     enum: HS_INT, HS_FLOAT, HS_BOOL, HS_NONE, HS_TEXT, HS_UNKNOWN
@@ -134,6 +135,7 @@ cdef class Items:
 
     cdef Py_ssize_t place(self, position, str error) except -1:
         cdef Py_ssize_t index
+        whole(self)
         try:
             index = PyNumber_AsSsize_t(position, IndexError)
         except IndexError:
@@ -240,6 +242,7 @@ cdef class Items:
         return 0
 
     def __iter__(self):
+        whole(self)
         if type(self).__getitem__ is not Items.__getitem__:
             return by_index(self)
         return ItemIterator(self)
@@ -311,6 +314,13 @@ cdef str format_of(Items items, Py_ssize_t i):
     return format.rstrip(b"\0").decode("utf-8")
 
 
+cdef Items whole(Items items):
+    """The list itself, if its __init__ has run."""
+    if items.starts == NULL:
+        raise AttributeError(f"{type(items).__name__!r} object has no attribute 'shm': __init__() was not called")
+    return items
+
+
 cdef int check_position(Items items, position) except -1:
     if position >= items.count_ or position < 0:
         raise IndexError("Requested position out of range.")
@@ -347,13 +357,14 @@ cdef Encoded encode_new(item):
     return encode(item)
 
 
+@published
 class ShareableList(Items, StdlibShareableList):
     """A list of fixed length in a named block, whose items are int (64 bits), float, bool, str, bytes or
     None.
 
     sequence: the items of a new list.  An item can be replaced by another of any of these types; str (as
-    UTF-8)     and bytes must fit into the item's storage, which is that of its first value rounded up to 8
-    bytes. name: of the block; without a sequence, that of an existing list to attach to.
+        UTF-8) and bytes must fit into the item's storage, that of its first value rounded up to 8 bytes.
+    name: of the block; without a sequence, that of an existing list to attach to.
 
     The bytes are those of the standard library's class: each reads what the other has written.
 
@@ -376,7 +387,7 @@ class ShareableList(Items, StdlibShareableList):
     @property
     def shm(self):
         """The SharedMemory with the list's bytes."""
-        return (<Items>self).block
+        return whole(self).block
 
     @shm.setter
     def shm(self, value):
@@ -405,7 +416,7 @@ class ShareableList(Items, StdlibShareableList):
     @property
     def format(self):
         """The struct formats of all items as they are now, in a row."""
-        return "".join([format_of(self, i) for i in range((<Items>self).count_)])
+        return "".join([format_of(self, i) for i in range(whole(self).count_)])
 
     @staticmethod
     def _extract_recreation_code(value):
@@ -416,29 +427,29 @@ class ShareableList(Items, StdlibShareableList):
 
     def _get_packing_format(self, position):
         """The struct format of one item."""
-        i = position if position >= 0 else position + (<Items>self).count_
+        i = position if position >= 0 else position + whole(self).count_
         check_position(self, i)
         return format_of(self, i)
 
     def _get_back_transform(self, position):
         """The function that makes the value of what is stored."""
         check_position(self, position)
-        return self._back_transforms_mapping[self.shm.buf[(<Items>self).codes + position]]
+        return self._back_transforms_mapping[self.shm.buf[whole(self).codes + position]]
 
     def _set_packing_format_and_transform(self, position, fmt_as_str, value):
         """Set one item's format, and what is to be made of it for a value of this type."""
         check_position(self, position)
         buf = self.shm.buf
-        struct.pack_into("8s", buf, (<Items>self).formats + position * 8, fmt_as_str.encode("utf-8"))
-        buf[(<Items>self).codes + position] = self._extract_recreation_code(value)
+        struct.pack_into("8s", buf, whole(self).formats + position * 8, fmt_as_str.encode("utf-8"))
+        buf[whole(self).codes + position] = self._extract_recreation_code(value)
 
     @property
     def _list_len(self):
-        return (<Items>self).count_
+        return whole(self).count_
 
     @property
     def _allocated_offsets(self):
-        return [(<Items>self).starts[i] for i in range((<Items>self).count_ + 1)]
+        return [whole(self).starts[i] for i in range(whole(self).count_ + 1)]
 
     @property
     def _format_size_metainfo(self):
@@ -454,12 +465,12 @@ class ShareableList(Items, StdlibShareableList):
 
     @property
     def _offset_data_start(self):
-        return (<Items>self).data
+        return whole(self).data
 
     @property
     def _offset_packing_formats(self):
-        return (<Items>self).formats
+        return whole(self).formats
 
     @property
     def _offset_back_transform_codes(self):
-        return (<Items>self).codes
+        return whole(self).codes

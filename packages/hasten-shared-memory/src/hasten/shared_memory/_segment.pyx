@@ -14,6 +14,7 @@ from hasten.shared_memory._mapping cimport Mapping, map_block, needs_reserving
 from hasten.shared_memory._names cimport current, replaced, replaced_register, replaced_unregister
 from hasten.shared_memory._owners import note_name
 from hasten.shared_memory._passing import reduce_anonymous
+from hasten.shared_memory._published import published
 
 cdef extern from "Python.h":
     bytes PyUnicode_EncodeFSDefault(object text)
@@ -256,6 +257,7 @@ cdef int64_t checked_size(size) except -1:
     return PyNumber_Index(size)
 
 
+@published
 class SharedMemory(StdlibSharedMemory):
     """A block of memory that processes share: made with *create*, or found by its *name*.
 

@@ -317,7 +317,8 @@ cdef str format_of(Items items, Py_ssize_t i):
 cdef Items whole(Items items):
     """The list itself, if its __init__ has run."""
     if items.starts == NULL:
-        raise AttributeError(f"{type(items).__name__!r} object has no attribute 'shm': __init__() was not called")
+        name = type(items).__name__
+        raise AttributeError(f"{name!r} object has no attribute 'shm': __init__() was not called")
     return items
 
 

@@ -91,6 +91,8 @@ def descriptors_of_kept_processes() -> set[int | None]:
     server = sys.modules.get("multiprocessing.forkserver")
     if tracker is not None:
         kept.add(getattr(tracker._resource_tracker, "_fd", None))
+    family = sys.modules.get("hasten.shared_memory._family")  # kept from the first block, or fork, on
+    kept.update(family.held() if family is not None else ())
     if server is not None:
         kept.add(getattr(server._forkserver, "_forkserver_alive_fd", None))
     return kept
@@ -106,9 +108,11 @@ def blocks() -> Found:
 def used_elsewhere(block: str) -> bool:
     """Does a process that is none of ours have it mapped or open?  Then another test run made it."""
     try:
-        inode = f" {os.stat(block).st_ino} "
+        found = os.stat(block)
     except OSError:
         return True
+    # as /proc/PID/maps has them; the number alone may be another file's, of another device
+    inode = f" {os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x} {found.st_ino} "
     family = {os.getpid(), *(p.pid for p in psutil.Process().children(recursive=True))}
     for process in psutil.process_iter():
         if process.pid in family:

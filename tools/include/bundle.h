@@ -99,7 +99,16 @@ static PyType_Slot hs_finder_slots[] = {{Py_tp_dealloc, hs_finder_dealloc},
 static PyType_Spec hs_finder_type = {"hasten.BundleFinder", sizeof(hs_finder), 0, Py_TPFLAGS_DEFAULT,
                                      hs_finder_slots};
 
-/* A new finder, or NULL with an exception.  Its specs and loaders are of the types that this module has. */
+/* An attribute of a module of the interpreter's that is always there. */
+static PyObject *hs_attribute_of(const char *module_name, const char *name) {
+    PyObject *module = PyImport_ImportModule(module_name);
+    PyObject *value = module == NULL ? NULL : PyObject_GetAttrString(module, name);
+    Py_XDECREF(module);
+    return value;
+}
+
+/* A new finder, or NULL with an exception.  Its loaders are the interpreter's: that of this module may be an import
+   hook's. */
 static PyObject *hs_new_finder(PyObject *module) {
     PyObject *type = PyType_FromSpec(&hs_finder_type);
     if (type == NULL) return NULL;
@@ -107,15 +116,9 @@ static PyObject *hs_new_finder(PyObject *module) {
     Py_DECREF(type);
     if (self == NULL) return NULL;
     hs_finder *finder = (hs_finder *)self;
-    PyObject *spec = PyObject_GetAttrString(module, "__spec__");
-    PyObject *loader = spec == NULL ? NULL : PyObject_GetAttrString(spec, "loader");
-    if (loader != NULL) {
-        Py_INCREF(finder->spec_type = (PyObject *)Py_TYPE(spec));
-        Py_INCREF(finder->loader_type = (PyObject *)Py_TYPE(loader));
-    }
-    Py_XDECREF(loader);
-    Py_XDECREF(spec);
-    if (loader == NULL || (finder->bundle = PyObject_GetAttrString(module, "__name__")) == NULL ||
+    if ((finder->spec_type = hs_attribute_of("_frozen_importlib", "ModuleSpec")) == NULL ||
+        (finder->loader_type = hs_attribute_of("_frozen_importlib_external", "ExtensionFileLoader")) == NULL ||
+        (finder->bundle = PyObject_GetAttrString(module, "__name__")) == NULL ||
         (finder->file = PyObject_GetAttrString(module, "__file__")) == NULL ||
         (finder->names = hs_names()) == NULL)
         Py_CLEAR(self);

@@ -176,7 +176,7 @@ child.me = child
 
 def test_one_that_is_dropped_when_the_modules_names_are_gone(monkeypatch):
     """As at the end of a program: the interpreter sets them to None before it drops the last objects."""
-    waits = sys.modules["hasten.subprocess._waits"]
+    waits = sys.modules["hasten.subprocess._waiting_calls"]
     child = hasten.subprocess.Popen(["true"])
     os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
     with monkeypatch.context() as end:

@@ -127,7 +127,7 @@ block.close()
 print("leaked", file=sys.stderr)
 """
     run.write("app.py", source)
-    theirs = ("--exclude", "multiprocessing.shared_memory")  # hasten's tells the tracker nothing
+    theirs = ("--except", "multiprocessing.shared_memory")  # hasten's tells the tracker nothing
     for result in (run.hasten(*theirs, "app.py"), run.python("app.py")):
         assert result.out == "False\n" and "leaked shared_memory" in result.err
 

@@ -87,6 +87,11 @@ def ensure():
         hs_family_ensure(&family)
 
 
+def held():
+    """The descriptors that this process keeps open for its family, if it is of one."""
+    return (family.line, family.table) if HS_WATCHED and family.entries != NULL else ()
+
+
 def descriptors():
     """(line, table), for a process that is to be of the family; None if there can be no family."""
     if not HS_WATCHED:

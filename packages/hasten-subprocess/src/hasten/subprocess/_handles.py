@@ -31,7 +31,7 @@ class Handles:
     """
 
     pipesize: int
-    _descriptors: "Any" = None  # a Descriptors
+    _descriptors: object = None  # a Descriptors
     _closed_child_pipe_fds = False
 
     def _get_handles(self, stdin, stdout, stderr):

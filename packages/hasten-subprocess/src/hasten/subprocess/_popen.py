@@ -45,7 +45,7 @@ class Popen(_stdlib.Popen):
     SubprocessError for impossible arguments.  Threads may share an instance, except in communicate().
     """
 
-    pid: "Any"  # None until the child has been started
+    pid: int  # None until the child has been started
     _child_created = False
 
     def __class_getitem__(cls, item, /):

@@ -15,10 +15,6 @@ from hasten.subprocess._communicate import Exchange, decode
 from hasten.subprocess._pipe_end import PipeEnd
 from hasten.subprocess._waiting_calls import deadline_after
 
-TYPE_CHECKING = False  # as typing has it, without the cost of importing typing
-if TYPE_CHECKING:
-    from typing import Any
-
 TimeoutExpired = _stdlib.TimeoutExpired
 NAMES = ("stdin", "stdout", "stderr")
 _public = sys.modules[__package__]
@@ -57,7 +53,7 @@ class Streams:
     _fileobj2output = Collected()
     _ends: dict[str, PipeEnd] = {}
     _communication_started: bool
-    _input: "Any"  # bytes, once communicate() has been called with some
+    _input: object  # bytes, once communicate() has been called with some
     _exchange: "Exchange | None" = None
 
     def _make_streams(self, ends, bufsize):

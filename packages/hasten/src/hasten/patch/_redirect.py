@@ -46,6 +46,7 @@ _ROOTS = frozenset(name.partition(".")[0] for name in [*_table.TABLE, "hasten", 
 
 
 _INTERPRETERS = (BuiltinImporter, FrozenImporter, PathFinder)
+_BUNDLE_FINDER = "BundleFinder"  # each package of hasten's has one, for its compiled modules (bundle.h)
 
 
 class Finder:
@@ -121,10 +122,11 @@ def after_import(fullname, function) -> None:
 
 def _found(fullname, path):
     """What the interpreter itself finds for *fullname*; where that is nothing, what others do."""
-    for own in _INTERPRETERS:
-        spec = own.find_spec(fullname, path)
-        if spec is not None:
-            return spec
+    for own in list(sys.meta_path):
+        if own in _INTERPRETERS or type(own).__name__ == _BUNDLE_FINDER:
+            spec = own.find_spec(fullname, path)
+            if spec is not None:
+                return spec
     return _others(fullname, path)
 
 
@@ -292,8 +294,13 @@ class _HastenLoader(_Wrapper):
 
 
 def _found_in(fullname, owner) -> bool:
-    """Whether the standard library's package *owner* has the submodule *fullname*."""
-    return fullname in originals or _others(fullname, getattr(originals[owner], "__path__", ())) is not None
+    """Whether the standard library's package *owner* has the submodule *fullname*.  Called in its world.
+
+    No import hook is asked: it would wrap the loader of a module that is loaded.
+    """
+    if fullname in originals or fullname in sys.modules:
+        return True
+    return _found(fullname, getattr(originals[owner], "__path__", ())) is not None
 
 
 def _identify(name):
@@ -332,21 +339,8 @@ class _StdlibWorld:
                 if not _inside[owner]:
                     originals.update(_take(owner))
                     sys.modules.update(_before.pop(owner))
-                    _show_parts(owner)
                     if owner in _specs:
                         originals[owner].__spec__ = _specs.pop(owner)
-
-
-def _show_parts(owner):
-    """Have what hasten's package has loaded under the standard names too, which classes give for theirs.
-
-    inspect.getmodule() and typing.get_type_hints() look there, and import nothing.
-    """
-    if owner in active:
-        for name in family(owner):
-            module = sys.modules.get(_table.target(name))
-            if name != owner and module is not None:
-                sys.modules.setdefault(name, module)
 
 
 def _show(name, module):

@@ -86,7 +86,7 @@ class Handles:
             self._close_end(devnull)
 
     def _close_end(self, fd):
-        if self._descriptors is not None and fd in self._descriptors:
+        if self._descriptors is not None and fd in self._descriptors:  # type: ignore[operator]
             self._descriptors.close(fd)
         else:
             os.close(fd)

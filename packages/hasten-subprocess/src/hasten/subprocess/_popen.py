@@ -78,7 +78,7 @@ class Popen(_stdlib.Popen):
                 "Pass one or the other."
             )
         self.args = args
-        self.pid = self.returncode = None
+        self.pid = self.returncode = None  # type: ignore[assignment]
         self.pipesize = pipesize
         self.text_mode = encoding or errors or text or universal_newlines
         if self.text_mode and encoding is None:

@@ -48,6 +48,8 @@ if sysconfig.get_config_var("Py_GIL_DISABLED"):
     # Its threads tell start() that they run before they are in _active, and only a GIL keeps the starter
     # from looking in between.
     NOT_THE_STDLIB |= {"JUST_STARTED", "RUNS_BEFORE_START_RETURNS"}
+if sys.version_info < (3, 10):
+    NOT_THE_STDLIB |= {"NAMES_BY_IMPORT"}  # its sched has no `count` yet
 # What is about the program's names: it says something else where ours are imported by their own names
 ONLY_UNMODIFIED = {"PICKLES", "MODULE_FILES"}
 BY_HAND = {"GLOBALS_AT_EXIT", "INTERRUPTED_AT_EXIT"}

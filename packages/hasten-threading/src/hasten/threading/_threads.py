@@ -207,11 +207,9 @@ class Thread(_stdlib.Thread):
             raise RuntimeError("threads can only be started once")
         _prepare_context(self)
         launch(self)
-        self._started.wait()
-        if FREE_THREADED:
-            # With a GIL the new thread holds it, and goes on to run() at once.  Without, it is still in the
-            # system call by which it wakes this one: so much more is left to it.
-            os.sched_yield()
+        # With a GIL the new thread holds it, and goes on to run() at once.  Without, it is still in the
+        # system call by which it wakes this one: so much more is left to it.  One line: no error in between.
+        self._started.wait() and FREE_THREADED and os.sched_yield()
 
     def run(self):
         """What the thread does: call the target.  For subclasses to override."""

@@ -23,7 +23,8 @@ from injection import WAYS, Injected, at_each_line
 LIMIT = 4.0  # seconds after which an operation counts as stuck
 # One error in each way is enough over the standard library, and in the second way over ours.
 # Open: without a GIL a shutdown() can be stuck after an error in the one before (3.13t, thread.py _workers())
-pytestmark = pytest.mark.skipif(bool(sysconfig.get_config_var("Py_GIL_DISABLED")), reason="open without a GIL")
+FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
+pytestmark = pytest.mark.skipif(FREE_THREADED, reason="open without a GIL")
 
 ERRORS = {"settrace": [KeyboardInterrupt, MemoryError, Injected], "monitoring": [Injected]}
 

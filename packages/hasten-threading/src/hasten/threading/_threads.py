@@ -209,7 +209,7 @@ class Thread(_stdlib.Thread):
         launch(self)
         # With a GIL the new thread holds it, and goes on to run() at once.  Without, it is still in the
         # system call by which it wakes this one: so much more is left to it.  One line: no error in between.
-        self._started.wait() and FREE_THREADED and os.sched_yield()
+        self._started.wait() and FREE_THREADED and os.sched_yield()  # type: ignore[func-returns-value]
 
     def run(self):
         """What the thread does: call the target.  For subclasses to override."""

@@ -22,6 +22,9 @@
 #endif
 #define HS_FUNCTION_FLAGS (Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR | Py_TPFLAGS_IMMUTABLETYPE)
 
+/* Whether functions of Python have `__type_params__`. */
+#define HS_TYPE_PARAMS (PY_VERSION_HEX >= 0x030C0000)
+
 static PyObject *hs_function_class(PyObject *self, void *closure) {
     (void)self; (void)closure;
     Py_INCREF((PyObject *)&PyFunction_Type);
@@ -91,14 +94,15 @@ static int hs_function_place(PyObject *function) {
     return done == NULL ? -1 : 0;
 }
 
-/* Have isinstance(function, types.FunctionType) be true, if it is of Cython's type *compiled*; else nothing.  *type*
- * keeps the new type between the calls.  0, or -1 with an exception set. */
-static int hs_function_adopt(PyTypeObject **type, PyObject *compiled, PyObject *function) {
+/* Have isinstance(function, types.FunctionType) be true, if it is of Cython's type *compiled*; else nothing.
+ * 0, or -1 with an exception set. */
+static int hs_function_adopt(PyObject *compiled, PyObject *function) {
+    static PyTypeObject *type = NULL;
     if ((PyObject *)Py_TYPE(function) != compiled) return 0;
-    if (*type == NULL && (*type = hs_function_type_of((PyTypeObject *)compiled)) == NULL) return -1;
+    if (type == NULL && (type = hs_function_type_of((PyTypeObject *)compiled)) == NULL) return -1;
     if (hs_function_place(function) < 0) return -1;
-    Py_INCREF(*type);
-    Py_SET_TYPE(function, *type);
+    Py_INCREF(type);
+    Py_SET_TYPE(function, type);
     Py_DECREF(compiled);
     return 0;
 }

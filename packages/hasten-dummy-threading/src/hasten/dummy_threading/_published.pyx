@@ -4,33 +4,22 @@
 Compiled functions also say that they are functions of Python: see function.h.
 """
 
-from types import FunctionType
+from function cimport publish_function, publish_methods
 
-from cpython.object cimport PyTypeObject
-
-from function cimport hs_function_adopt
-
-cdef PyTypeObject *function_type = NULL
-cdef bint has_type_params = hasattr(FunctionType, "__type_params__")  # 3.12+
-cdef object PUBLIC = "hasten.dummy_threading"
+PUBLIC = "hasten.dummy_threading"
 
 
 def published(cls):
     """Let the class, its methods and the functions of its properties name the public module as theirs."""
     cls.__module__ = PUBLIC
-    for value in vars(cls).values():
-        publish_functions(*((value.fget, value.fset) if isinstance(value, property) else (value,)))
+    publish_methods(cls, PUBLIC, compiled)
     return cls
 
 
 def publish_functions(*functions):
-    """The same for functions; compiled ones get `__type_params__`, which those of Python have."""
+    """The same for functions."""
     for function in functions:
-        if hasattr(function, "__code__"):
-            function.__module__ = PUBLIC
-            if has_type_params and not hasattr(function, "__type_params__"):
-                function.__type_params__ = ()
-            hs_function_adopt(&function_type, compiled, function)
+        publish_function(function, PUBLIC, compiled)
 
 
 cdef object compiled = type(published)

@@ -16,12 +16,10 @@ dictionary.
 from collections import deque
 from heapq import heappop, heappush
 from time import monotonic
-from types import FunctionType
 
-from cpython.object cimport PyTypeObject
 from libc.stdint cimport int64_t
 
-from function cimport hs_function_adopt
+from function cimport publish_methods
 
 from hasten.queue._errors import Empty, Full, ShutDown
 from hasten.queue._waiting cimport deadline_of
@@ -41,23 +39,10 @@ def use(dict names):
     real_threading = names["threading"]
     for name in names["__all__"]:
         if names[name].__module__ == names["__name__"]:
-            adopt(names[name], names["__name__"])
+            publish_methods(names[name], names["__name__"], compiled)
 
 
-cdef int adopt(cls, module) except -1:
-    for value in vars(cls).values():
-        for function in (value.fget, value.fset) if isinstance(value, property) else (value,):
-            if isinstance(function, compiled_function):
-                function.__module__ = module
-                if has_type_params:
-                    function.__type_params__ = ()
-                hs_function_adopt(&function_type, compiled_function, function)
-    return 0
-
-
-cdef object compiled_function = type(use)
-cdef PyTypeObject *function_type = NULL  # theirs, which isinstance() takes for that of Python's functions
-cdef bint has_type_params = hasattr(FunctionType, "__type_params__")  # 3.12+
+cdef object compiled = type(use)
 
 
 cdef object current(name, original):

@@ -7,11 +7,8 @@ A replaced part is used, and the scheduler then goes the general way, with a lis
 
 import heapq
 import threading
-from types import FunctionType
 
-from cpython.object cimport PyTypeObject
-
-from function cimport hs_function_adopt
+from function cimport publish_methods
 
 from hasten.sched._event_class import Event
 
@@ -24,18 +21,10 @@ def use(dict names):
     global public, real_threading
     public = names
     real_threading = names["threading"]
-    for value in vars(names["scheduler"]).values():
-        for function in (value.fget, value.fset) if isinstance(value, property) else (value,):
-            if isinstance(function, compiled_function):
-                function.__module__ = names["__name__"]
-                if has_type_params:
-                    function.__type_params__ = ()
-                hs_function_adopt(&function_type, compiled_function, function)
+    publish_methods(names["scheduler"], names["__name__"], compiled)
 
 
-cdef object compiled_function = type(use)
-cdef PyTypeObject *function_type = NULL  # theirs, which isinstance() takes for that of Python's functions
-cdef bint has_type_params = hasattr(FunctionType, "__type_params__")  # 3.12+
+cdef object compiled = type(use)
 
 
 cdef object replacement(name, original):

@@ -27,7 +27,7 @@ try:
 except ImportError:
     pass  # they are files of their own
 
-from hasten.shared_memory import _names
+from hasten.shared_memory import _names, _published
 from hasten.shared_memory._array import ArrayHandle, shared_array
 from hasten.shared_memory._filename import _make_filename
 from hasten.shared_memory._list import ShareableList
@@ -40,4 +40,5 @@ _O_CREX = os.O_CREAT | os.O_EXCL
 _SHM_SAFE_NAME_LENGTH = 14
 _SHM_NAME_PREFIX = "/psm_"
 _encoding = "utf8"
+_published.publish_functions(_make_filename)
 _names.use(globals())

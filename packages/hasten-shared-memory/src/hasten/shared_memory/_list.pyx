@@ -372,7 +372,6 @@ class ShareableList(Items, StdlibShareableList):
     Thread-safety: an item is written in several steps; whoever reads meanwhile may see a mixture.
     """
 
-    __module__ = "hasten.shared_memory"
     _types_mapping = StdlibShareableList._types_mapping
     _alignment = StdlibShareableList._alignment
     _back_transforms_mapping = StdlibShareableList._back_transforms_mapping

@@ -7,26 +7,19 @@ has taken the matter into its own hands: the function is called as the standard 
 else is done.
 """
 
-from types import FunctionType
-
 cdef dict public = {}
 cdef dict originals = {}
 cdef object real_register = None, real_unregister = None
-cdef object compiled_function
-cdef bint has_type_params = hasattr(FunctionType, "__type_params__")  # 3.12+
 
 
 def use(dict names):
-    """Take *names* for the public module's dictionary, and its name for that of the methods."""
+    """Take *names* for the public module's dictionary."""
     global public, originals, real_register, real_unregister
     public = names
     originals = dict(names)
     tracker = names["resource_tracker"]
     real_register = genuine(tracker, "register")
     real_unregister = genuine(tracker, "unregister")
-    for value in [*[names[name] for name in names["__all__"]], names["_make_filename"]]:
-        if value.__module__ == names["__name__"] or not isinstance(value, type):
-            adopt(value, names["__name__"])
 
 
 def genuine(tracker, name):
@@ -34,21 +27,6 @@ def genuine(tracker, name):
     function = getattr(tracker, name, None)
     is_method = getattr(function, "__func__", None) is getattr(tracker.ResourceTracker, name, None)
     return function if is_method else None
-
-
-cdef int adopt(value, module) except -1:
-    if isinstance(value, type):
-        for member in vars(value).values():
-            for function in (member.fget, member.fset) if isinstance(member, property) else (member,):
-                adopt(getattr(function, "__func__", function), module)
-    elif isinstance(value, compiled_function):
-        value.__module__ = module
-        if has_type_params:
-            value.__type_params__ = ()
-    return 0
-
-
-compiled_function = type(use)
 
 
 cdef object current(name):

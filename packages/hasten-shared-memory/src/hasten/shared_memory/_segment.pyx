@@ -262,18 +262,18 @@ class SharedMemory(StdlibSharedMemory):
     """A block of memory that processes share: made with *create*, or found by its *name*.
 
     create: make a block of *size* bytes; without a *name* it gets a random one.  FileExistsError if the name
-    is     taken, OSError if there is not as much memory.  The space is reserved at once. name: attach to the
-    block of this name; FileNotFoundError if there is none. track: whether a block that is made here is
-    removed, without a word, when the last process is gone of the     family that made it: its maker, the
-    processes that started it or were started by it through fork or     multiprocessing.  Nothing is ever
-    removed because a process that has only attached ends. anonymous: make a block without a name.  Other
-    processes get it by being forked or by being sent the object,     through multiprocessing's pipes, queues
-    and arguments of processes; it is gone when nobody has it any more.
+        is taken, OSError if there is not as much memory.  The space of a block of more than 1 MiB is reserved
+        at once, that of a smaller one when it is used.
+    name: attach to the block of this name; FileNotFoundError if there is none.
+    track: whether a block that is made here is removed, without a word, when the last process is gone of the
+        family that made it: its maker, the processes that started it or were started by it through fork or
+        multiprocessing.  Nothing is ever removed because a process that has only attached ends.
+    anonymous: make a block without a name.  Other processes get it by being forked or by being sent the
+        object, through multiprocessing's pipes, queues and arguments of processes; it is gone when nobody has
+        it any more.
 
     Thread-safety: an object is opened and closed by one thread; its memory may be used by all.
     """
-
-    __module__ = "hasten.shared_memory"
 
     _name = None
     _fd = -1

@@ -4,11 +4,7 @@
 Compiled functions also say that they are functions of Python: see function.h.
 """
 
-from cpython.object cimport PyTypeObject
-
-from function cimport hs_function_adopt
-
-cdef PyTypeObject *function_type = NULL
+from function cimport publish_function, publish_methods
 
 PUBLIC = "hasten.threading"
 
@@ -16,19 +12,14 @@ PUBLIC = "hasten.threading"
 def published(cls):
     """Let the class, its methods and the functions of its properties name the public module as theirs."""
     cls.__module__ = PUBLIC
-    for value in vars(cls).values():
-        publish_functions(*((value.fget, value.fset) if isinstance(value, property) else (value,)))
+    publish_methods(cls, PUBLIC, compiled)
     return cls
 
 
 def publish_functions(*functions):
-    """The same for functions; compiled ones get `__type_params__`, which those of Python have."""
+    """The same for functions."""
     for function in functions:
-        if hasattr(function, "__code__"):
-            function.__module__ = PUBLIC
-            if not hasattr(function, "__type_params__"):
-                function.__type_params__ = ()
-            hs_function_adopt(&function_type, compiled, function)
+        publish_function(function, PUBLIC, compiled)
 
 
 cdef object compiled = type(published)

@@ -469,6 +469,17 @@ def test_run_called_directly(impl):
     assert timer.finished.is_set()
 
 
+def test_a_second_start_at_any_moment(impl):
+    """Also while the timer's thread is about to begin."""
+    for _ in range(300):
+        timer = impl.Timer(0.0002, int)
+        timer.start()
+        while timer.is_alive():
+            with pytest.raises(RuntimeError, match="once"):
+                timer.start()
+        timer.join()
+
+
 # ---- any order of starts and cancels -------------------------------------------------------------
 
 

@@ -7,6 +7,7 @@ the GIL or in a child process alone counts as not run.  Failed tests are the gat
 
 from __future__ import annotations
 
+import ast
 import os
 import shutil
 import signal
@@ -17,19 +18,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from distributions import ROOT, discover
+from wheelhouse import BuildError, run
 
 HOME = ROOT / ".cache" / "coverage"
 TREE = HOME / "tree"
 PATIENCE = 300
 COPIED = {".py", ".pyx", ".pxd", ".h", ".typed"}
-DIRECTIVES = (
-    "binding=True",
-    "embedsignature=True",
-    "embedsignature.format=clinic",
-    "auto_pickle=False",
-    "annotation_typing=False",
-    "linetrace=True",
-)
 SETTINGS = f"""\
 [run]
 plugins = Cython.Coverage
@@ -42,6 +36,14 @@ exclude_also =
     if TYPE_CHECKING:
     ^\\s*cdef class
 """
+
+
+def directives() -> dict[str, object]:
+    """Cython's directives of the packages, which setup.py has, and line tracing."""
+    for node in ast.parse((ROOT / "tools" / "template" / "setup.py").read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "DIRECTIVES":
+            return {**ast.literal_eval(node.value), "linetrace": True}
+    raise BuildError("tools/template/setup.py has no DIRECTIVES")
 
 
 def copy_sources() -> list[Path]:
@@ -63,20 +65,14 @@ def compile_module(pyx: Path) -> None:
     """The C and the shared object come to lie beside the source, where coverage's plugin looks for them."""
     name = ".".join(pyx.relative_to(TREE).with_suffix("").parts)
     include, c = ROOT / "tools" / "include", pyx.with_suffix(".c")
-    options = [word for directive in DIRECTIVES for word in ("-X", directive)]
+    options = [word for key, value in directives().items() for word in ("-X", f"{key}={value}")]
     paths = ["-I", str(TREE), "-I", str(include), "--module-name", name]
-    command = [sys.executable, "-m", "cython", "-3", *options, *paths, str(pyx), "-o", str(c)]
+    command = [sys.executable, "-m", "cython", *options, *paths, str(pyx), "-o", str(c)]
     run(command, cwd=HOME / "elsewhere")  # from outside of the tree: the file's name is to be absolute
     target = pyx.with_name(pyx.stem + sysconfig.get_config_var("EXT_SUFFIX"))
     headers = [f"-I{path}" for path in (sysconfig.get_paths()["include"], include, pyx.parent)]
     flags = ["-shared", "-fPIC", "-O0", "-w", "-fwrapv", "-pthread", "-DCYTHON_TRACE=1"]
     run([os.environ.get("CC", "gcc"), *flags, *headers, str(c), "-o", str(target), "-lrt", "-ldl"], cwd=HOME)
-
-
-def run(command: list[str], cwd: Path) -> None:
-    done = subprocess.run(command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    if done.returncode:
-        raise SystemExit(f"covered: {' '.join(command)}\n{done.stdout}")
 
 
 def build() -> None:
@@ -122,7 +118,11 @@ def main(arguments: list[str]) -> int:
     if sys.version_info >= (3, 12):
         print("covered: run it with Python 3.9 to 3.11, or as tox -e cov", file=sys.stderr)
         return 2
-    build()
+    try:
+        build()
+    except BuildError as error:
+        print(f"covered: {error}", file=sys.stderr)
+        return 1
     settings = HOME / "settings"
     settings.write_text(SETTINGS)
     given = [Path(argument) for argument in arguments] or sorted(ROOT.glob("packages/*/tests"))

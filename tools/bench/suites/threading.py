@@ -207,28 +207,34 @@ def rows_of(kind: str, check: Check) -> list[Case]:
     ]
 
 
+# Rows of dummy_threading, too
+PRIMITIVES = (
+    *rows_of("Lock", check_lock),
+    *rows_of("RLock", check_lock),
+    *rows_of("Semaphore", check_semaphore),
+    *rows_of("Condition", check_condition),
+    OneThread(
+        "with Condition: notify()",
+        make=lambda s: s.Condition(),
+        loop=notify_nobody,
+        check=check_condition,
+    ),
+    OneThread("Event set + clear", make=lambda s: s.Event(), loop=set_clear, check=check_event),
+    OneThread("Event.is_set", make=lambda s: s.Event(), loop=is_set, check=check_event),
+    OneThread("new Event()", make=lambda s: s.Event, loop=create, check=check_new(check_event, is_set)),
+    OneThread("Barrier(1).wait", make=lambda s: s.Barrier(1), loop=wait_alone, check=check_barrier),
+)
+THREAD_ALONE = OneThread(
+    "Thread(...) alone", make=lambda s: (s.Thread, Target()), loop=create_thread, check=check_thread
+)
+
 SUITE = Suite(
     name="threading",
     implementations=(module("stdlib", "threading"), module("hasten", "hasten.threading")),
     cases=(
-        *rows_of("Lock", check_lock),
-        *rows_of("RLock", check_lock),
-        *rows_of("Semaphore", check_semaphore),
-        *rows_of("Condition", check_condition),
-        OneThread(
-            "with Condition: notify()",
-            make=lambda s: s.Condition(),
-            loop=notify_nobody,
-            check=check_condition,
-        ),
-        OneThread("Event set + clear", make=lambda s: s.Event(), loop=set_clear, check=check_event),
-        OneThread("Event.is_set", make=lambda s: s.Event(), loop=is_set, check=check_event),
-        OneThread("new Event()", make=lambda s: s.Event, loop=create, check=check_new(check_event, is_set)),
-        OneThread("Barrier(1).wait", make=lambda s: s.Barrier(1), loop=wait_alone, check=check_barrier),
+        *PRIMITIVES,
         OneThread("current_thread()", loop=ask_who, check=check_who),
-        OneThread(
-            "Thread(...) alone", make=lambda s: (s.Thread, Target()), loop=create_thread, check=check_thread
-        ),
+        THREAD_ALONE,
         *placed(RoundTrips, "condition round trip", trips=condition_trips),
         *placed(RoundTrips, "event round trip", trips=event_trips),
         *placed(RoundTrips, "semaphore round trip", trips=semaphore_trips),

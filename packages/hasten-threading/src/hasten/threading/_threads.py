@@ -49,9 +49,9 @@ def _check_daemon(daemonic, where):
         raise RuntimeError(f"daemon threads are disabled in this {where}")
 
 
-def _check_initialized(thread):
+def _check_initialized(thread, error=AssertionError):
     if not thread._initialized:
-        raise AssertionError("Thread.__init__() not called")
+        raise error("Thread.__init__() not called")
 
 
 def _tell_excepthook(thread):
@@ -268,8 +268,7 @@ class Thread(_stdlib.Thread):
         that raises ends the wait.  RuntimeError for a thread that was not started, and for the calling
         one; ValueError for NaN.
         """
-        if not self._initialized:
-            raise RuntimeError("Thread.__init__() not called")
+        _check_initialized(self, RuntimeError)
         if not self._started.is_set():
             raise RuntimeError("cannot join thread before it is started")
         if self is _public["current_thread"]():
@@ -373,8 +372,7 @@ class Thread(_stdlib.Thread):
 
     @daemon.setter
     def daemon(self, daemonic):
-        if not self._initialized:
-            raise RuntimeError("Thread.__init__() not called")
+        _check_initialized(self, RuntimeError)
         _check_daemon(daemonic, "interpreter")
         if self._started.is_set():
             raise RuntimeError("cannot set daemon status of active thread")

@@ -7,7 +7,7 @@ cdef extern from "function.h":
 # compiled: the type of the functions of the module that calls.
 
 cdef inline int publish_function(value, module, compiled) except -1:
-    """Let a function say that it is *module*'s, the public one's; a compiled one counts as one of Python, too."""
+    """Let a function say that it is *module*'s, the public one's; a compiled one counts as one of Python."""
     if isinstance(value, (staticmethod, classmethod)):
         value = value.__func__
     if hasattr(value, "__code__"):

@@ -54,7 +54,7 @@ class Timer(Thread, _stdlib.Timer):
 
     def start(self):
         """Start the timer.  RuntimeError if that was done before."""
-        if self._due:  # the service has fired it; `_started` is a new event until the timer's thread has begun
+        if self._due:  # fired: `_started` is a new event, which the timer's thread sets when it begins
             raise RuntimeError("threads can only be started once")
         if not _can_share(self):
             super().start()

@@ -11,7 +11,6 @@ import concurrent.futures
 import importlib
 import os
 import queue
-import sysconfig
 import threading
 from collections.abc import Callable, Iterator
 from types import ModuleType
@@ -22,10 +21,6 @@ from injection import WAYS, Injected, at_each_line
 
 LIMIT = 4.0  # seconds after which an operation counts as stuck
 # One error in each way is enough over the standard library, and in the second way over ours.
-# Open: without a GIL a shutdown() can be stuck after an error in the one before (3.13t, thread.py _workers())
-FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
-pytestmark = pytest.mark.skipif(FREE_THREADED, reason="open without a GIL")
-
 ERRORS = {"settrace": [KeyboardInterrupt, MemoryError, Injected], "monitoring": [Injected]}
 
 
@@ -247,10 +242,19 @@ class MapWithProgress(Map):
         self.told: list[int] = []
         self.options = {"progress": self.tell}
         super().act()
-        assert self.told[-1] == 5
+        # Where a worker is so fast that callbacks run in this thread, an error may stand in for one call: it is
+        # logged as the function's own.
+        assert set(self.told) <= {1, 2, 3, 4, 5}
+        assert len(self.told) >= 4
+        assert self.told == sorted(self.told)
 
     def tell(self, done: int, total: int) -> None:
         self.told.append(done)
+
+    def close(self) -> None:
+        self.act()
+        assert self.told == [1, 2, 3, 4, 5]
+        super().close()
 
 
 class WaitForSeveral(Case):

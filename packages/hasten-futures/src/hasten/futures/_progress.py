@@ -97,10 +97,18 @@ class Progress:
             if future.cancelled():
                 self.expected -= items
             else:
-                self.finished += items
-                self.entries.append(items)
+                self.leave(items)
             self.end_if_alone()
         self.tell(wait=False)
+
+    def leave(self, items):
+        """Leave an entry and count it, or neither: finish() adds what was not counted."""
+        self.finished += items
+        try:
+            self.entries.append(items)
+        except BaseException:
+            self.finished -= items
+            raise
 
     def end_if_alone(self):
         if self.alone and self.finished == self.expected:

@@ -224,7 +224,9 @@ class ThreadPoolExecutor(Executor, _stdlib.ThreadPoolExecutor):
     def _workers(self):
         """The threads to be joined; one that could not be started was left behind by an interrupt."""
         with self._shutdown_lock:
-            return [thread for thread in self._threads if thread.ident is not None]
+            threads = list(self._threads)
+        # Not inside of the `with`: 3.12 and 3.13 leave it without __exit__() if a tracer raises in a comprehension
+        return [thread for thread in threads if thread.ident is not None]
 
     def shutdown(self, wait=True, *, cancel_futures=False, timeout=None):
         """Take no more calls.  May be called again.

@@ -242,8 +242,8 @@ class MapWithProgress(Map):
         self.told: list[int] = []
         self.options = {"progress": self.tell}
         super().act()
-        # Where a worker is so fast that callbacks run in this thread, an error may stand in for one call: it is
-        # logged as the function's own.
+        # Where a worker is so fast that callbacks run in this thread, an error may stand in for one call:
+        # it is logged as the function's own.
         assert set(self.told) <= {1, 2, 3, 4, 5}
         assert len(self.told) >= 4
         assert self.told == sorted(self.told)

@@ -225,7 +225,7 @@ class ThreadPoolExecutor(Executor, _stdlib.ThreadPoolExecutor):
         """The threads to be joined; one that could not be started was left behind by an interrupt."""
         with self._shutdown_lock:
             threads = list(self._threads)
-        # A comprehension inside of the `with` is left without __exit__() if a tracer raises there (3.12, 3.13).
+        # A comprehension inside of the `with` is left without __exit__() if a tracer raises (3.12, 3.13).
         return [thread for thread in threads if thread.ident is not None]
 
     def shutdown(self, wait=True, *, cancel_futures=False, timeout=None):

@@ -1,10 +1,14 @@
 """The workers of a pool: how many, their names, and when a new one is started."""
 
+import concurrent.futures
 import logging
 import os
+import sysconfig
 import threading
 
 import pytest
+
+FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 
 
 def meet(pool, count):
@@ -102,8 +106,14 @@ def test_one_idle_worker_is_not_enough_for_two(make_pool, until_idle):
 
 
 @pytest.mark.parametrize("quick", [0, 1, 3, 20])
-def test_no_task_is_left_behind_a_blocked_one(make_pool, quick):
-    """Whatever the pool did before: tasks that need each other find their workers."""
+def test_no_task_is_left_behind_a_blocked_one(impl, make_pool, quick):
+    """Whatever the pool did before: tasks that need each other find their workers.
+
+    Not always in the standard library's, seen without a GIL: a worker that found no task counts as idle even
+    if one came before it says so, and which it then runs; a later submit() relies on it.
+    """
+    if FREE_THREADED and impl is concurrent.futures:
+        pytest.skip("the standard library may leave one behind")
     pool = make_pool(4)
     for _ in range(50):
         for _ in range(quick):

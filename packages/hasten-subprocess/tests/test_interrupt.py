@@ -161,16 +161,19 @@ def test_signals_do_not_move_the_deadline(impl, sleeper, spawn, wait, on_signal)
 
 def test_output_is_kept_over_an_interrupt(impl, on_signal, when_main_sleeps):
     """communicate() may be called again."""
-    command = ["sh", "-c", "printf early; sleep 0.5; printf late"]
-    with impl.Popen(command, stdout=impl.PIPE, stderr=impl.PIPE) as child:
+    reader, writer = os.pipe()
+    command = ["sh", "-c", f"printf early; read _ <&{reader}; printf late"]  # which waits for the interrupt
+    streams = {"stdout": impl.PIPE, "stderr": impl.PIPE}
+    child = impl.Popen(command, pass_fds=[reader], **streams)
+    with open(reader, "rb"), open(writer, "wb", buffering=0) as go_on, child:
         with pytest.raises(impl.TimeoutExpired):
             child.communicate(timeout=0.1)
         on_signal(interrupt)
         sender = when_main_sleeps(lambda: os.kill(os.getpid(), signal.SIGUSR1))
-        try:
+        with pytest.raises(Interrupt):
             child.communicate()
-        except Interrupt:
-            assert child.communicate() == (b"earlylate", b"")
+        go_on.write(b"\n")
+        assert child.communicate() == (b"earlylate", b"")
         sender.result()
 
 

@@ -45,8 +45,8 @@ things = [queue.Queue(), queue.PriorityQueue(2), threading.Event(), threading.Co
           threading.RLock(), threading.Semaphore(3), threading.Thread(name="n"), threading.Timer(1, print),
           futures.Future(), threading.local(), sched.scheduler()]
 for thing in things:
-    # 3.9's own say less of themselves; the class of what it is made of is in the words of the error
-    shown = outcome(repr, thing) if sys.version_info >= (3, 10) else type(thing)
+    # 3.10's own say less of themselves; the class of what it is made of is in the words of the error
+    shown = outcome(repr, thing) if sys.version_info >= (3, 11) else type(thing)
     print(shown, outcome(pickle.dumps, thing).partition(":")[0])
 form = "%(threadName)s %(module)s %(funcName)s %(name)s %(processName)s %(message)s"
 logging.basicConfig(format=form, stream=sys.stdout)

@@ -162,9 +162,8 @@ def test_signals_do_not_move_the_deadline(impl, sleeper, spawn, wait, on_signal)
 def test_output_is_kept_over_an_interrupt(impl, on_signal, when_main_sleeps):
     """communicate() may be called again."""
     reader, writer = os.pipe()
-    command = ["sh", "-c", f"printf early; read _ <&{reader}; printf late"]  # which waits for the interrupt
-    streams = {"stdout": impl.PIPE, "stderr": impl.PIPE}
-    child = impl.Popen(command, pass_fds=[reader], **streams)
+    command = ["sh", "-c", "printf early; read _; printf late"]  # which waits until it was interrupted
+    child = impl.Popen(command, stdin=reader, stdout=impl.PIPE, stderr=impl.PIPE)
     with open(reader, "rb"), open(writer, "wb", buffering=0) as go_on, child:
         with pytest.raises(impl.TimeoutExpired):
             child.communicate(timeout=0.1)

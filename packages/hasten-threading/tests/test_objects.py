@@ -361,7 +361,7 @@ def test_a_barrier_by_its_condition(impl, spawn, until):
 # ---- the lock after an interrupted wait() -------------------------------------------------------------
 
 
-@pytest.mark.skipif(sys.version_info < (3, 11), reason="3.9 and 3.10 look at signals before the end of a with")
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="3.10 looks at signals before the end of a with")
 @pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="needs POSIX signals")
 @pytest.mark.parametrize("kind", ["RLock", "Lock"])
 def test_an_interrupt_while_the_lock_is_taken_again(kind, spawn):

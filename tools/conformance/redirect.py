@@ -20,7 +20,7 @@ enough: the next `import _thread` comes to the finder. `threading` rides on `_th
 imports it while it loads, that copy stands on the original `_thread` and is put aside with it.
 
 A module that has been loaded says that it is the standard library's, as it does in a program that runs under
-`python -m hasten`: by the same function, `hasten.patch._identity.assume`, if that is installed beside it.
+`python -m hasten`: by the same function, `hasten.patch._instancecheck.assume`, if that is installed beside it.
 What its parts said before is kept in `Redirect.said`, for the child to see whose they are.
 """
 
@@ -112,7 +112,7 @@ class Redirect:
     """The meta-path finder."""
 
     def __init__(self, identity=None):
-        self.identity = identity  # hasten.patch._identity, where it is installed
+        self.identity = identity  # hasten.patch._instancecheck, where it is installed
         self.originals = {}
         self.loaded = {}  # full name -> the hasten module for it, which has not taken its identity yet
         self.said = {}  # full name -> attribute of the hasten module -> the module it was defined in
@@ -211,7 +211,7 @@ def start():
     if not NAMES:
         return
     try:
-        from hasten.patch import _identity as identity
+        from hasten.patch import _instancecheck as identity
     except ImportError:  # copies of the standard library, or a single wheel of ours
         Redirect(None).install()
     else:

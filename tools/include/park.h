@@ -1,7 +1,7 @@
-/* park.h: how a thread sleeps until another wakes it.
+/* park.h: one thread on one word, and lists of waiters.  The words are packages/hasten/docs/waiting.md's.
  *
- * hs_park() sleeps while *word == 0; hs_unpark() is called after *word was set to 1.  On Linux that is
- * a futex.  Elsewhere (or with HASTEN_PORTABLE=1 in the environment) a small table of condition
+ * hs_word_wait() sleeps while *word == 0; hs_word_wake() is called after *word was set to 1.  On Linux that
+ * is a futex.  Elsewhere (or with HASTEN_PORTABLE=1 in the environment) a small table of condition
  * variables, hashed by the word's address, does the same; its sleeper looks up every 20 ms, because
  * pthread_cond_wait does not return when a signal arrives and Ctrl-C has to.
  *
@@ -106,7 +106,7 @@ static inline hs_bucket *hs_bucket_of(const int *word) {
 
 #define HS_LOOK_UP_EVERY 20000000  /* ns */
 
-static inline int hs_park_portable(int *word, int64_t deadline) {
+static inline int hs_word_wait_portable(int *word, int64_t deadline) {
     hs_bucket *bucket = hs_bucket_of(word);
     int64_t now = hs_now(), until = now + HS_LOOK_UP_EVERY;
     int status = HS_WOKEN;
@@ -132,8 +132,8 @@ static inline int hs_park_portable(int *word, int64_t deadline) {
 }
 
 /* Sleep until *word is not 0, the deadline has passed, or a signal came in.  Call it without the GIL. */
-static inline int hs_park(int *word, int64_t deadline) {
-    if (hs_portable) return hs_park_portable(word, deadline);
+static inline int hs_word_wait(int *word, int64_t deadline) {
+    if (hs_portable) return hs_word_wait_portable(word, deadline);
 #if defined(__linux__)
     struct timespec t, *until = NULL;
     if (deadline != HS_NEVER) {
@@ -171,22 +171,22 @@ static inline int hs_takes_signals(void) {
 #endif
 }
 
-/* hs_park() for a thread that has looked at the signals just before.  *period* is 0 at the first call of a
+/* hs_word_wait() for a thread that has looked at the signals just before.  *period* is 0 at the first call of a
  * wait, and the wait's own. */
-static inline int hs_park_alert(int *word, int64_t deadline, int64_t *period) {
+static inline int hs_word_wait_alert(int *word, int64_t deadline, int64_t *period) {
     int64_t until;
     int status;
     if (*period == 0) *period = !hs_portable && hs_takes_signals() ? HS_FIRST_LOOK_UP : HS_NEVER;
-    if (*period == HS_NEVER) return hs_park(word, deadline);
+    if (*period == HS_NEVER) return hs_word_wait(word, deadline);
     until = hs_now() + *period;
-    if (until >= deadline) return hs_park(word, deadline);
+    if (until >= deadline) return hs_word_wait(word, deadline);
     *period *= 2;
-    status = hs_park(word, until);
+    status = hs_word_wait(word, until);
     return status == HS_TIMEOUT ? HS_INTERRUPTED : status;
 }
 
 /* Wake whoever sleeps on *word*, which was set to 1 before.  The memory may be gone by now. */
-static inline void hs_unpark(int *word) {
+static inline void hs_word_wake(int *word) {
     if (hs_portable) {
         hs_bucket *bucket = hs_bucket_of(word);
         pthread_mutex_lock(&bucket->mutex);
@@ -248,7 +248,7 @@ static inline void hs_waitlist_remove(hs_waitlist *list, hs_waiter *w) {
 /* Whether the node was linked in the parent of this process: no list has it then. */
 static inline int hs_waiter_is_void(const hs_waiter *w) { return w->forks != hs_forks; }
 
-/* Unlink the longest sleeper and mark it woken.  Returns the address to hs_unpark(), or NULL. */
+/* Unlink the longest sleeper and mark it woken.  Returns the address to hs_word_wake(), or NULL. */
 static inline int *hs_waitlist_pop(hs_waitlist *list) {
     hs_waiter *w;
     hs_waitlist_sync(list);

@@ -18,9 +18,9 @@ cdef extern from "park.h" nogil:
         unsigned int forks
         bint pending
     int hs_park_init() noexcept
-    int hs_park(int *word, int64_t deadline) noexcept
-    int hs_park_alert(int *word, int64_t deadline, int64_t *period) noexcept
-    void hs_unpark(int *word) noexcept
+    int hs_word_wait(int *word, int64_t deadline) noexcept
+    int hs_word_wait_alert(int *word, int64_t deadline, int64_t *period) noexcept
+    void hs_word_wake(int *word) noexcept
     void hs_waitlist_sync(hs_waitlist *list) noexcept
     void hs_waitlist_append(hs_waitlist *list, hs_waiter *w) noexcept
     void hs_waitlist_remove(hs_waitlist *list, hs_waiter *w) noexcept

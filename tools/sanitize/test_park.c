@@ -12,17 +12,17 @@
 
 static void woken_before_it_sleeps(void) {
     int word = 1;
-    CHECK(hs_park(&word, HS_NEVER) == HS_WOKEN);
-    CHECK(hs_park(&word, hs_now() - 1) == HS_WOKEN);
+    CHECK(hs_word_wait(&word, HS_NEVER) == HS_WOKEN);
+    CHECK(hs_word_wait(&word, hs_now() - 1) == HS_WOKEN);
 }
 
 static void a_deadline_is_kept(void) {
     int word = 0;
     int64_t deadline = hs_deadline_after(0.03);
-    while (hs_park(&word, deadline) == HS_INTERRUPTED) CHECK(hs_now() < deadline + 1000000000);
+    while (hs_word_wait(&word, deadline) == HS_INTERRUPTED) CHECK(hs_now() < deadline + 1000000000);
     CHECK(hs_now() >= deadline);
-    CHECK(hs_park(&word, hs_now() - 1) == HS_TIMEOUT);
-    CHECK(hs_park(&word, 0) == HS_TIMEOUT);
+    CHECK(hs_word_wait(&word, hs_now() - 1) == HS_TIMEOUT);
+    CHECK(hs_word_wait(&word, 0) == HS_TIMEOUT);
 }
 
 /* ---- a list, and a lock for it as a queue has one ---- */
@@ -35,7 +35,7 @@ static void wake_one(void) {
     pthread_mutex_lock(&mutex);
     word = hs_waitlist_pop(&list);
     pthread_mutex_unlock(&mutex);
-    if (word) hs_unpark(word);
+    if (word) hs_word_wake(word);
 }
 
 /* Sleeps like the users of park.h do: linked under the lock, and under it once more before it returns. */
@@ -45,7 +45,7 @@ static int sleep_in_list(int64_t deadline, int *interrupted) {
     pthread_mutex_lock(&mutex);
     hs_waitlist_append(&list, &me);
     pthread_mutex_unlock(&mutex);
-    while ((status = hs_park(&me.word, deadline)) == HS_INTERRUPTED) {
+    while ((status = hs_word_wait(&me.word, deadline)) == HS_INTERRUPTED) {
         if (interrupted && __atomic_load_n(interrupted, __ATOMIC_ACQUIRE)) break;
     }
     pthread_mutex_lock(&mutex);
@@ -137,8 +137,8 @@ static void a_child_forgets_the_parents_sleepers(void) {
         hs_waitlist_append(&own, &mine);
         if (own.head != &mine || own.tail != &mine) _exit(2);
         if (hs_waitlist_pop(&own) != &mine.word) _exit(3);
-        hs_unpark(&mine.word);
-        _exit(hs_park(&mine.word, HS_NEVER) == HS_WOKEN ? 0 : 4);
+        hs_word_wake(&mine.word);
+        _exit(hs_word_wait(&mine.word, HS_NEVER) == HS_WOKEN ? 0 : 4);
     }
     CHECK(waitpid(child, &status, 0) == child);
     CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);

@@ -39,11 +39,11 @@ static int doze(int64_t deadline) {
     hs_waiter me;
     int result;
     hs_mutex_lock(&guard);
-    hs_enlist(&list, &me, NULL);
+    hs_enqueue_locked(&list, &me, NULL);
     hs_mutex_unlock(&guard);
-    result = hs_nap(&list, &guard, &me, deadline, NULL);
+    result = hs_park_enqueued(&list, &guard, &me, deadline, NULL);
     if (result < 0) {
-        result = hs_leave(&list, &guard, &me) ? -2 : -1;
+        result = hs_dequeue(&list, &guard, &me) ? -2 : -1;
     } else {
         hs_waitlist_remove(&list, &me);
         hs_mutex_unlock(&guard);
@@ -53,12 +53,12 @@ static int doze(int64_t deadline) {
 
 static int sleep_once(int64_t deadline) {
     hs_mutex_lock(&guard);
-    return hs_sleep(&list, &guard, deadline, NULL);
+    return hs_park(&list, &guard, deadline, NULL);
 }
 
 static void wake_one(void) {
     hs_mutex_lock(&guard);
-    hs_wake_one(&list, &guard);
+    hs_unpark_one(&list, &guard);
 }
 
 static void a_deadline_ends_it(void) {
@@ -109,7 +109,7 @@ static void a_wake_is_passed_on(void) {
     int result = -1;
     hs_waiter me;
     hs_mutex_lock(&guard);
-    hs_enlist(&list, &me, NULL); /* the first; the sleeping thread is the second */
+    hs_enqueue_locked(&list, &me, NULL); /* the first; the sleeping thread is the second */
     hs_mutex_unlock(&guard);
     CHECK(pthread_create(&thread, NULL, doze_in_a_thread, &result) == 0);
     for (int second = 0; !second; sched_yield()) {
@@ -118,10 +118,10 @@ static void a_wake_is_passed_on(void) {
         hs_mutex_unlock(&guard);
     }
     hs_mutex_lock(&guard);
-    CHECK(hs_wake_next(&list, &guard) == 1 && !list.pending && me.word == 1); /* it was not parked */
-    CHECK(hs_leave(&list, &guard, &me) == 1);
+    CHECK(hs_unpark_next(&list, &guard) == 1 && !list.pending && me.word == 1); /* it was not parked */
+    CHECK(hs_dequeue(&list, &guard, &me) == 1);
     hs_mutex_lock(&guard);
-    CHECK(hs_wake_next(&list, &guard) == 1);
+    CHECK(hs_unpark_next(&list, &guard) == 1);
     pthread_join(thread, NULL);
     CHECK(result == 1);
 }
@@ -148,7 +148,7 @@ static int fork_it(void) {
         CHECK(waitpid(child, &status, 0) == child);
         fork_status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
         hs_mutex_lock(&guard);
-        hs_wake_all(&list, &guard);
+        hs_unpark_all(&list, &guard);
     }
     return 0;
 }
@@ -156,7 +156,7 @@ static int fork_it(void) {
 static void a_child_of_a_handler_is_woken(void) {
     hs_waiter another; /* a thread that is gone in the child */
     hs_mutex_lock(&guard);
-    hs_enlist(&list, &another, NULL);
+    hs_enqueue_locked(&list, &another, NULL);
     hs_mutex_unlock(&guard);
     handler = fork_it;
     CHECK(doze(hs_deadline_after(60)) == 1);
@@ -221,7 +221,7 @@ static void *taker(void *unused) {
     for (int i = 0; i < ROUNDS; i++) {
         hs_mutex_lock(&guard);
         while (permits == 0) {
-            CHECK(hs_sleep(&list, &guard, i % 7 ? HS_NEVER : hs_now() + 1000, NULL) == 0);
+            CHECK(hs_park(&list, &guard, i % 7 ? HS_NEVER : hs_now() + 1000, NULL) == 0);
             hs_mutex_lock(&guard);
         }
         permits--;
@@ -236,9 +236,9 @@ static void *giver(void *number) {
         hs_mutex_lock(&guard);
         permits++;
         if ((uintptr_t)number % 2)
-            hs_wake_any(&list, &guard);
+            hs_unpark_any(&list, &guard);
         else
-            hs_wake_up_to(1, &list, &guard);
+            hs_unpark_up_to(1, &list, &guard);
         sched_yield();
     }
     return NULL;
@@ -271,7 +271,7 @@ static void all_are_woken(void) { /* more than fit into one hs_wakes */
     for (int i = 0; i < 40; i++) CHECK(pthread_create(&threads[i], NULL, doze_in_a_thread, &results[i]) == 0);
     while (!everybody()) sched_yield();
     hs_mutex_lock(&guard);
-    hs_wake_all(&list, &guard);
+    hs_unpark_all(&list, &guard);
     for (int i = 0; i < 40; i++) {
         pthread_join(threads[i], NULL);
         CHECK(results[i] == 1);

@@ -13,7 +13,7 @@ try:
 except ImportError:
     pass  # they are files of their own
 
-from hasten.futures import _elsewhere
+from hasten.futures import _subinterpreter
 from hasten.futures._base import (
     ALL_COMPLETED,
     FIRST_COMPLETED,

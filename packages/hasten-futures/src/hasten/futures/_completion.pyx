@@ -21,7 +21,7 @@ from park cimport hs_waitlist
 from sleep cimport hs_wakes
 from timeout cimport hs_deadline_of, hs_expired
 from hasten.futures._future cimport FutureState, is_ours, state_of, watch
-from hasten.futures._waiting cimport collect, sleep, wake
+from hasten.futures._waiting cimport dequeue_all_locked, park, wake
 
 from concurrent.futures import _base as stdlib
 
@@ -108,7 +108,7 @@ cdef class Collector:
             if self.arrived >= self.wanted or hs_expired(deadline):
                 hs_mutex_unlock(&self.guard)
                 return self.arrived >= self.wanted
-            sleep(&self.asleep, &self.guard, deadline, NULL)
+            park(&self.asleep, &self.guard, deadline, NULL)
 
     cdef object take(self):
         """One that has come in, in the order of arrival; None if there is none."""
@@ -191,7 +191,7 @@ cdef void append(Collector self, watch *w, bint failed, hs_wakes *due) noexcept:
     if failed and self.until_exception:
         self.wanted = 0
     if self.arrived >= self.wanted:
-        collect(&self.asleep, due)
+        dequeue_all_locked(&self.asleep, due)
 
 
 cdef bint has_ended(future) except -1:

@@ -56,7 +56,7 @@ from state cimport (
     hs_state_set,
 )
 from timeout cimport hs_deadline_of, hs_expired
-from hasten.futures._waiting cimport collect, sleep, wake
+from hasten.futures._waiting cimport dequeue_all_locked, park, wake
 
 from concurrent.futures import _base as stdlib
 from types import GenericAlias
@@ -169,7 +169,7 @@ cdef class FutureState:
             if hs_expired(deadline):
                 hs_mutex_unlock(&self.guard)
                 raise TimeoutError()
-            sleep(&self.asleep, &self.guard, deadline, NULL)
+            park(&self.asleep, &self.guard, deadline, NULL)
 
     cdef int let_it_be_complete(self) except -1:
         """Who sets the fields by itself, in whatever order, holds the condition until all are set."""
@@ -216,7 +216,7 @@ cdef class FutureState:
         hs_mutex_lock(&self.guard)
         store_state(&self.state, state)
         if state >= CANCELLED:
-            collect(&self.asleep, &due)
+            dequeue_all_locked(&self.asleep, &due)
         if state >= CANCELLED_AND_NOTIFIED:
             self.notice_end(&due)
         hs_mutex_unlock(&self.guard)
@@ -370,7 +370,7 @@ cdef bint settle(
     _value, _error = self.value, self.error  # the old ones: dropped when the guard is free
     self.value, self.error = value, error
     store_state(&self.state, state)
-    collect(&self.asleep, due)
+    dequeue_all_locked(&self.asleep, due)
     if state == FINISHED:
         self.notice_end(due)
     hs_mutex_unlock(&self.guard)

@@ -38,7 +38,7 @@ from state cimport (
 )
 from timeout cimport hs_deadline_of, hs_expired
 from hasten.futures._future cimport FutureState, show
-from hasten.futures._waiting cimport forks, sleep, wake, wake_all, wake_any
+from hasten.futures._waiting cimport fork_count, park, wake, unpark_all, unpark_any
 
 import weakref
 from queue import Empty
@@ -113,12 +113,12 @@ cdef class WorkQueue:
         cdef int64_t deadline = hs_deadline_of(timeout) if block else 0
         due.count = 0
         memset(&me, 0, sizeof(me))
-        me.forks = forks()
+        me.forks = fork_count()
         if block:
             try:
                 state = take(self, &me, deadline, &due)
             finally:
-                if me.idle and me.forks == forks():
+                if me.idle and me.forks == fork_count():
                     count_idle(self, -1)
             if state is None and not hs_expired(deadline):
                 return None
@@ -268,7 +268,7 @@ cdef class WorkQueue:
 
     def _wake_all(self):
         hs_mutex_lock(&self.guard)
-        wake_all(&self.asleep, &self.guard)
+        unpark_all(&self.asleep, &self.guard)
 
     @property
     def closed(self):
@@ -366,7 +366,7 @@ cdef bint append(WorkQueue self, future, FutureState state) except -1:
     self.last = <void *>state
     self.length += 1
     wanted = self.length > self.idle
-    wake_any(&self.asleep, &self.guard)
+    unpark_any(&self.asleep, &self.guard)
     return wanted
 
 
@@ -493,7 +493,7 @@ cdef FutureState take(WorkQueue self, worker *me, int64_t deadline, hs_wakes *du
         if not me.idle:
             me.idle = True
             self.idle += 1
-        sleep(&self.asleep, &self.guard, deadline, due)
+        park(&self.asleep, &self.guard, deadline, due)
         hs_mutex_lock(&self.guard)
     if me.idle:
         me.idle = False
@@ -501,7 +501,7 @@ cdef FutureState take(WorkQueue self, worker *me, int64_t deadline, hs_wakes *du
     state = pop(self)
     me.task, me.future = <void *>state, state.queued
     if self.first != NULL:
-        wake_any(&self.asleep, &self.guard)
+        unpark_any(&self.asleep, &self.guard)
     else:
         hs_mutex_unlock(&self.guard)
     wake(due)
@@ -515,7 +515,7 @@ cdef void count_idle(WorkQueue self, int change) noexcept:
 
 
 cdef bint is_over(WorkQueue self, worker *me) noexcept:
-    return self.closed or self.abandoned or exiting or self.broken is not None or me.forks != forks()
+    return self.closed or self.abandoned or exiting or self.broken is not None or me.forks != fork_count()
 
 
 cdef worker *enter(WorkQueue self, reference) except NULL:
@@ -525,7 +525,7 @@ cdef worker *enter(WorkQueue self, reference) except NULL:
     if me == NULL:
         raise MemoryError("no memory for a worker")
     reserved = self.reserved.pop(id(reference), False)
-    me.ident, me.forks = PyThread_get_thread_ident(), forks()
+    me.ident, me.forks = PyThread_get_thread_ident(), fork_count()
     me.idle = True
     hs_mutex_lock(&self.guard)
     if not reserved:

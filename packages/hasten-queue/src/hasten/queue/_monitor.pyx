@@ -38,8 +38,8 @@ from hasten._thread import allocate_lock
 from hasten.queue._items cimport OCCUPIED, SHARED
 from hasten.queue._names cimport replaced_threading
 from hasten.queue._ordered cimport Ordered
-from hasten.queue._waiting cimport (fork_count, seconds_until, sleep, sleep_deaf, wake_all, wake_first,
-                                    wake_held)
+from hasten.queue._waiting cimport (fork_count, park, park_uninterruptible, seconds_until,
+                                    unpark_all, unpark_all_locked, unpark_first)
 
 cdef extern from "Python.h":
     void PyErr_WriteUnraisable(object context)
@@ -78,16 +78,16 @@ cdef class Monitor(Ordered):
             hs_mutex_lock(&self.guard)
             if self.special & SHARED:
                 hs_mutex_unlock(&self.guard)
-            elif self.owner == 0 or self.owner_forks != fork_count[0] or hs_finalizing():
+            elif self.owner == 0 or self.owner_forks != fork_count() or hs_finalizing():
                 self.owner = hs_thread_number()
-                self.owner_forks = fork_count[0]
+                self.owner_forks = fork_count()
                 self.special |= OCCUPIED
                 hs_mutex_unlock(&self.guard)
                 return 0
             elif signals:
-                sleep(&self.entering, &self.guard, HS_NEVER)
+                park(&self.entering, &self.guard, HS_NEVER)
             else:
-                sleep_deaf(&self.entering, &self.guard, HS_NEVER)
+                park_uninterruptible(&self.entering, &self.guard, HS_NEVER)
 
     cdef void open_gate(self) noexcept:
         """With the guard held."""
@@ -106,7 +106,7 @@ cdef class Monitor(Ordered):
             finally:
                 hs_mutex_lock(&self.guard)
                 self.open_gate()
-                wake_first(&self.entering, &self.guard)
+                unpark_first(&self.entering, &self.guard)
         else:
             condition = self.entered
             self.entered = None
@@ -130,7 +130,7 @@ cdef class Monitor(Ordered):
             self.entered = self.not_full_
             hs_mutex_lock(&self.guard)
             self.open_gate()
-            wake_first(&self.entering, &self.guard)
+            unpark_first(&self.entering, &self.guard)
         if not self.inside():
             return self.wait_for_condition(list, deadline)
         # The gate opens and the node joins the list under one hold of the guard: no notify() between.
@@ -138,7 +138,7 @@ cdef class Monitor(Ordered):
         self.open_gate()
         try:
             try:
-                sleep(list, &self.guard, deadline, &self.entering)
+                park(list, &self.guard, deadline, &self.entering)
             finally:
                 self.enter(False)
             PyErr_CheckSignals()  # before an item is taken that the exception would take along
@@ -182,7 +182,7 @@ cdef class Monitor(Ordered):
                 raise
             return 0
         hs_mutex_lock(&self.guard)
-        wake_first(list, &self.guard)
+        unpark_first(list, &self.guard)
         return 0
 
     cdef int notify_all(self, hs_waitlist *list) except -1:
@@ -194,7 +194,7 @@ cdef class Monitor(Ordered):
                 raise
             return 0
         hs_mutex_lock(&self.guard)
-        wake_all(list, &self.guard)
+        unpark_all(list, &self.guard)
         return 0
 
     # ---- items ----
@@ -212,7 +212,7 @@ cdef class Monitor(Ordered):
             self.under_way -= 1
         hs_mutex_lock(&self.guard)
         self.unfinished += 1
-        wake_first(&self.getters, &self.guard)
+        unpark_first(&self.getters, &self.guard)
         return 0
 
     cdef object accept_late(self, queue):
@@ -275,10 +275,10 @@ cdef class Monitor(Ordered):
         return 0
 
     cdef void wake_everybody(self) noexcept:
-        wake_held(&self.getters)
-        wake_held(&self.putters)
-        wake_held(&self.joiners)
-        wake_held(&self.entering)
+        unpark_all_locked(&self.getters)
+        unpark_all_locked(&self.putters)
+        unpark_all_locked(&self.joiners)
+        unpark_all_locked(&self.entering)
 
     cdef object condition_of(self, hs_waitlist *list):
         if list == &self.getters:

@@ -8,7 +8,7 @@ from state cimport hs_state_slot
 from hasten.queue._items cimport UNTAGGED
 from hasten.queue._ring cimport hs_ring_pop, hs_ring_push
 from hasten.queue._tasks cimport Tasks
-from hasten.queue._waiting cimport wake_any
+from hasten.queue._waiting cimport unpark_any
 
 
 cdef class QueueState(Tasks):
@@ -64,7 +64,7 @@ cdef inline int push(QueueState self, item) except -1:
         Py_DECREF(item)
         raise MemoryError("no memory for another item in the queue")
     self.unfinished += 1
-    wake_any(&self.getters, &self.guard)
+    unpark_any(&self.getters, &self.guard)
     return 0
 
 
@@ -81,5 +81,5 @@ cdef inline PyObject *get_direct(QueueState self, queue) except? NULL:
 cdef inline PyObject *pop(QueueState self) noexcept:
     """Remove the next item of the ring and wake one putter.  The guard is held, and is let go of."""
     cdef PyObject *item = hs_ring_pop(&self.ring, self.lifo)
-    wake_any(&self.putters, &self.guard)
+    unpark_any(&self.putters, &self.guard)
     return item

@@ -23,7 +23,7 @@ from hasten.queue._names cimport empty, end_by_replaced_clock, full, shut_down, 
 from hasten.queue._ring cimport (hs_ring_count, hs_ring_pop, hs_ring_push,
                                  hs_ring_reserve, take_over)
 from hasten.queue._tasks cimport Tasks
-from hasten.queue._waiting cimport deadline_of, expired, seconds_until, sleep, wake_any, wake_up_to
+from hasten.queue._waiting cimport deadline_of, expired, seconds_until, park, unpark_any, unpark_up_to
 
 
 cdef extern from "Python.h":
@@ -66,7 +66,7 @@ cdef class QueueState(Tasks):
                     hs_mutex_unlock(&self.guard)
                     raise full()
                 else:
-                    sleep(&self.putters, &self.guard, until)
+                    park(&self.putters, &self.guard, until)
             return self.put_inside(queue, item, block, timeout, deadline, end)
         finally:  # however a thread that may have slept leaves
             self.pass_on(&self.putters, self.has_room())
@@ -78,7 +78,7 @@ cdef class QueueState(Tasks):
         """
         if more and list.head != NULL and not self.special & ~OCCUPIED:
             hs_mutex_lock(&self.guard)
-            wake_any(list, &self.guard)
+            unpark_any(list, &self.guard)
 
     cdef bint has_room(self) noexcept:
         return not 0 < self.limit <= hs_ring_count(&self.ring)
@@ -144,7 +144,7 @@ cdef class QueueState(Tasks):
                     hs_mutex_unlock(&self.guard)
                     raise empty()
                 else:
-                    sleep(&self.getters, &self.guard, until)
+                    park(&self.getters, &self.guard, until)
             return self.get_inside(queue, block, timeout, deadline, end)
         finally:
             self.pass_on(&self.getters, not self.is_empty())
@@ -211,7 +211,7 @@ cdef class QueueState(Tasks):
             Py_INCREF(<object>PyList_GET_ITEM(items, i))
             hs_ring_push(&self.ring, PyList_GET_ITEM(items, i))
         self.unfinished += room
-        wake_up_to(room, &self.getters, &self.guard)
+        unpark_up_to(room, &self.getters, &self.guard)
         return room
 
     cdef int take_more(self, queue, list taken, Py_ssize_t most) except -1:
@@ -242,7 +242,7 @@ cdef class QueueState(Tasks):
             for i in range(count):
                 item = hs_ring_pop(&self.ring, self.lifo)
                 PyList_SET_ITEM(taken, i, item)
-            wake_up_to(count, &self.putters, &self.guard)
+            unpark_up_to(count, &self.putters, &self.guard)
             return taken
         return []
 

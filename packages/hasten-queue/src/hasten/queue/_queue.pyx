@@ -20,7 +20,7 @@ from hasten.queue._names cimport replaced_threading
 from hasten.queue._monitor cimport ALL_TASKS_DONE, MUTEX, NOT_EMPTY, NOT_FULL
 from hasten.queue._operations cimport QueueState, get_direct, is_direct, put_direct
 from hasten.queue._ring cimport take_over
-from hasten.queue._waiting cimport deadline_of, wake_all
+from hasten.queue._waiting cimport deadline_of, unpark_all
 
 cdef extern from "Python.h":
     bint PyType_IsSubtype(PyTypeObject *type, PyTypeObject *base)
@@ -250,7 +250,7 @@ class Queue(stdlib.Queue):
         if state.special & SHARED:
             return
         hs_mutex_lock(&state.guard)
-        wake_all(&state.putters, &state.guard)
+        unpark_all(&state.putters, &state.guard)
 
     @property
     def unfinished_tasks(self):

@@ -19,7 +19,7 @@ from compat cimport hs_load, hs_mutex_lock, hs_mutex_unlock, hs_store, hs_type_r
 from park cimport hs_waitlist
 from hasten.queue._names cimport empty, end_by_replaced_clock, shut_down, sooner
 from hasten.queue._ring cimport Ring, hs_ring_count, hs_ring_pop, hs_ring_push, take_over
-from hasten.queue._waiting cimport deadline_of, expired, sleep, wake_all, wake_any
+from hasten.queue._waiting cimport deadline_of, expired, park, unpark_all, unpark_any
 
 
 cdef class SimpleQueue(Ring):
@@ -50,7 +50,7 @@ cdef class SimpleQueue(Ring):
         Py_INCREF(item)
         hs_mutex_lock(&self.guard)
         if not self.shut and hs_ring_push(&self.ring, <PyObject *>item) == 0:
-            wake_any(&self.getters, &self.guard)
+            unpark_any(&self.getters, &self.guard)
             return 0
         hs_mutex_unlock(&self.guard)
         Py_DECREF(item)
@@ -79,12 +79,12 @@ cdef class SimpleQueue(Ring):
                 if not block or expired(until):
                     hs_mutex_unlock(&self.guard)
                     raise empty()
-                sleep(&self.getters, &self.guard, until)
+                park(&self.getters, &self.guard, until)
         finally:
             # however a thread that may have slept leaves: wake the next one if there is more
             if self.getters.head != NULL and hs_ring_count(&self.ring) > 0:
                 hs_mutex_lock(&self.guard)
-                wake_any(&self.getters, &self.guard)
+                unpark_any(&self.getters, &self.guard)
 
     @cython.binding(False)
     def put(self, item, block=True, timeout=None):
@@ -139,7 +139,7 @@ cdef class SimpleQueue(Ring):
                 self.clear_ring()
         finally:
             hs_mutex_lock(&self.guard)
-            wake_all(&self.getters, &self.guard)
+            unpark_all(&self.getters, &self.guard)
 
     @property
     def is_shutdown(self):
@@ -176,7 +176,7 @@ cdef PyObject *put_usual(PyObject *self, PyObject **arguments, Py_ssize_t count,
     Py_INCREF(<object>arguments[0])
     hs_mutex_lock(&(<SimpleQueue>self).guard)
     if not (<SimpleQueue>self).shut and hs_ring_push(&(<SimpleQueue>self).ring, arguments[0]) == 0:
-        wake_any(&(<SimpleQueue>self).getters, &(<SimpleQueue>self).guard)
+        unpark_any(&(<SimpleQueue>self).getters, &(<SimpleQueue>self).guard)
         Py_INCREF(None)
         return <PyObject *>None
     hs_mutex_unlock(&(<SimpleQueue>self).guard)

@@ -6,7 +6,7 @@ from libc.stdint cimport int64_t
 from compat cimport hs_mutex_lock, hs_mutex_unlock
 from hasten.queue._items cimport SHARED
 from hasten.queue._monitor cimport Monitor
-from hasten.queue._waiting cimport deadline_of, expired, sleep, wake_all
+from hasten.queue._waiting cimport deadline_of, expired, park, unpark_all
 
 
 cdef class Tasks(Monitor):
@@ -22,7 +22,7 @@ cdef class Tasks(Monitor):
             raise ValueError("task_done() called too many times")
         self.unfinished -= 1
         if self.unfinished == 0 and self.joiners.head != NULL:
-            wake_all(&self.joiners, &self.guard)
+            unpark_all(&self.joiners, &self.guard)
         else:
             hs_mutex_unlock(&self.guard)
 
@@ -49,7 +49,7 @@ cdef class Tasks(Monitor):
             if done or expired(deadline):
                 hs_mutex_unlock(&self.guard)
                 return done
-            sleep(&self.joiners, &self.guard, deadline)
+            park(&self.joiners, &self.guard, deadline)
 
     cdef object join_inside(self, queue, int64_t deadline):
         self.enter()

@@ -21,7 +21,7 @@ from compat cimport hs_mutex_lock, hs_mutex_unlock
 from hasten.sched._names cimport heap
 from hasten.sched._pending cimport (Pending, hs_agenda, hs_agenda_detach, hs_agenda_free, hs_record,
                                     handed_over, hs_record_drop)
-from hasten.sched._waiting cimport forks_so_far
+from hasten.sched._waiting cimport fork_count
 
 
 cdef class Fallback(Pending):
@@ -32,17 +32,17 @@ cdef class Fallback(Pending):
 
     def __cinit__(self, *arguments, **options):
         self.lock = RLock()
-        self.forks = forks_so_far()
+        self.forks = fork_count()
 
     cdef object locked(self):
         """The list's lock, a new one in a forked child: a thread that is gone may have held the old one.
 
         It may also have stopped halfway through putting the list in order.
         """
-        if self.forks != forks_so_far() and not self.given:
+        if self.forks != fork_count() and not self.given:
             fresh = RLock()
-            if self.forks != forks_so_far():
-                self.forks = forks_so_far()
+            if self.forks != fork_count():
+                self.forks = fork_count()
                 if not self.lock._is_owned():
                     self.lock = fresh
                     if self.events is not None:

@@ -36,7 +36,7 @@ from hasten.sched._pending cimport (handed_over, hs_agenda_add, hs_agenda_cancel
                                     hs_agenda_first, hs_agenda_first_time, hs_agenda_on_top,
                                     hs_agenda_take_first, hs_next_number, hs_record, hs_record_drop,
                                     hs_record_incref, hs_records_find, take_over)
-from hasten.sched._waiting cimport sleep, wake_all
+from hasten.sched._waiting cimport park, unpark_all_locked
 
 cdef enum:
     PAUSE_EVERY = 1000000  # ns
@@ -76,7 +76,7 @@ cdef class SchedulerState(Fallback):
     cdef void tell_sleepers(self) noexcept:
         """Another event comes first now; the guard is held."""
         self.tops += 1
-        wake_all(&self.sleepers)
+        unpark_all_locked(&self.sleepers)
 
     # ---- entering ----
 
@@ -311,7 +311,7 @@ cdef class SchedulerState(Fallback):
         if self.tops != tops:
             hs_mutex_unlock(&self.guard)
             return 0
-        return sleep(&self.sleepers, &self.guard, deadline)
+        return park(&self.sleepers, &self.guard, deadline)
 
     # ---- looking ----
 
@@ -428,7 +428,7 @@ class scheduler(stdlib.scheduler):
         """Run the actions of all events when they are due, until there are no more.
 
         Until then wait with delayfunc(time that is left), and call delayfunc(0) after every action, which
-        lets other threads run.  (Where delayfunc is time.sleep, a real sleep(0) takes place once a
+        lets other threads run.  (Where delayfunc is time.sleep, a real park(0) takes place once a
         millisecond only.)  With a false *blocking* run the events that are due now, and return the time
         that is left until the next one, or None if there is none.
 

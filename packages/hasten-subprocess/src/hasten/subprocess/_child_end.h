@@ -91,7 +91,7 @@ static void *hs_watch_child(void *of) {
     siginfo_t info;
     while (waitid(P_PID, (id_t)child->pid, &info, WEXITED | WNOWAIT) < 0 && errno == EINTR) continue;
     __atomic_store_n(child->woken, 1, __ATOMIC_RELEASE);
-    hs_unpark(child->woken);
+    hs_word_wake(child->woken);
     return NULL;
 }
 
@@ -128,7 +128,7 @@ static inline int hs_wait_by_threads(hs_wait *w, int64_t deadline) {
     hs_alert_end(&w->alert);
     err = hs_watch_all(w->children, w->count, &woken);
     if (!err) {
-        status = hs_park(&woken, until);
+        status = hs_word_wait(&woken, until);
         status = status == HS_WOKEN ? HS_WAIT_ENDED : status == HS_TIMEOUT ? HS_WAIT_TIMEOUT : HS_WAIT_SIGNALS;
         if (status == HS_WAIT_TIMEOUT && until != deadline) status = HS_WAIT_SIGNALS;
     }

@@ -140,7 +140,7 @@ static inline int hs_feed(hs_exchange *x, size_t limit) {
 
 /* The output has bytes, or has come to its end.  If nobody has it open for writing any more (*hung_up*),
  * read() never sleeps, and the rest is taken without asking poll() in between. */
-static inline int hs_collect(hs_exchange *x, int which, int hung_up) {
+static inline int hs_dequeue_all_locked(hs_exchange *x, int which, int hung_up) {
     hs_output *out = &x->outputs[which];
     do {
         if (out->used == out->room) {
@@ -168,7 +168,7 @@ static inline int hs_pump_turn(hs_exchange *x, int64_t until, size_t limit) {
     x->restless = 1;
     if (fds[0].revents) status = hs_feed(x, limit);
     for (int i = 0; i < 2 && status == HS_PUMP_GO_ON; i++)
-        if (fds[i + 1].revents) status = hs_collect(x, i, fds[i + 1].revents & POLLHUP);
+        if (fds[i + 1].revents) status = hs_dequeue_all_locked(x, i, fds[i + 1].revents & POLLHUP);
     return status;
 }
 

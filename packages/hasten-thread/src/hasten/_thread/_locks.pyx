@@ -27,8 +27,8 @@ from compat cimport (
     hs_type_seal,
 )
 from lock_api cimport HS_LOCK_API_NAME, HS_LOCK_API_VERSION, hs_lock_api, hs_lock_saved
-from park cimport hs_park_init, hs_unpark, hs_waitlist, hs_waitlist_pop
-from sleep cimport hs_sleep, hs_sleep_deaf
+from park cimport hs_park_init, hs_word_wake, hs_waitlist, hs_waitlist_pop
+from sleep cimport hs_park, hs_park_uninterruptible
 from timeout cimport hs_expired
 from hasten._thread._timeouts cimport seconds_of
 
@@ -74,7 +74,7 @@ cdef inline bint give_back(lock_state *state) noexcept nogil:
         word = hs_waitlist_pop(&state.sleepers)
         hs_mutex_unlock(&state.mutex)
         if word != NULL:
-            hs_unpark(word)
+            hs_word_wake(word)
     else:
         hs_mutex_unlock(&state.mutex)
     return True
@@ -96,9 +96,9 @@ cdef bint wait_and_take(lock_state *state, int64_t deadline, bint signals) excep
             hs_mutex_unlock(&state.mutex)
             return False
         if signals:
-            hs_sleep(&state.sleepers, &state.mutex, deadline, NULL)
+            hs_park(&state.sleepers, &state.mutex, deadline, NULL)
         else:
-            hs_sleep_deaf(&state.sleepers, &state.mutex, deadline)
+            hs_park_uninterruptible(&state.sleepers, &state.mutex, deadline)
         late = hs_expired(deadline)
 
 

@@ -10,7 +10,7 @@
  *   PyThreadState_Clear()      destructors of thread-local objects run here, before anybody sees "done"
  *   done, first joiner unlinked
  *   PyThreadState_DeleteCurrent()  the interpreter forgets it, and the GIL is free
- *   hs_unpark()                of the joiner, who so never wakes into a held GIL; only the address is used
+ *   hs_word_wake()                of the joiner, who so never wakes into a held GIL; only the address is used
  *
  * The end of the interpreter and fork() wait for threads at either end of this way: see _transit.h.  With a GIL, fork()
  * need not wait for those that start: the list of thread states changes only while somebody holds the GIL.  Without
@@ -273,7 +273,7 @@ static void *hs_thread_main(void *arg) {
     joiner = hs_finish(t);
     PyThreadState_DeleteCurrent();
     hs_transit_out(HS_ENDING, turn);
-    if (joiner) hs_unpark(joiner);
+    if (joiner) hs_word_wake(joiner);
     hs_thread_unref(t);
     return NULL;
 }

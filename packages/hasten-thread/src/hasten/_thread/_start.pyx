@@ -26,9 +26,9 @@ from compat cimport (
 )
 from park cimport (
     HS_INTERRUPTED,
-    hs_park,
+    hs_word_wait,
     hs_park_init,
-    hs_unpark,
+    hs_word_wake,
     hs_waiter,
     hs_waitlist,
     hs_waitlist_append,
@@ -230,7 +230,7 @@ cdef void wake_next_joiner(hs_thread *t) noexcept:
         word = hs_waitlist_pop(&t.joiners)
     hs_mutex_unlock(&t.mutex)
     if word != NULL:
-        hs_unpark(word)
+        hs_word_wake(word)
 
 
 cdef bint is_over(hs_thread *t, hs_waiter *me) except -1:
@@ -266,7 +266,7 @@ cdef bint join_until(hs_thread *t, int64_t deadline) except -1:
         outcome = -1
         if not late:
             with nogil:
-                outcome = hs_park(&me.word, deadline)
+                outcome = hs_word_wait(&me.word, deadline)
         hs_mutex_lock(&t.mutex)
         hs_waitlist_remove(&t.joiners, &me)
         hs_mutex_unlock(&t.mutex)

@@ -13,7 +13,7 @@ and the thread finds that out when it comes back from the action.
 
 A program that asks for `_cond`, or sets `_cond`, `_count` or `_state`, means to use the standard library's
 way, which keeps a barrier's state there.  From then on the barrier is `shared`: its methods are the
-standard library's.  Who sleeps here already counts as arrived, and is let go when `_state` tells that the
+standard library's.  Who waits here already counts as arrived, and is unparked when `_state` tells that the
 generation is decided.
 """
 
@@ -30,14 +30,14 @@ from timeout cimport hs_deadline_of
 from hasten.threading._condition cimport private_condition
 from hasten.threading._waiting cimport (
     EVERYBODY,
-    enlist,
-    forget_the_dead,
-    forks,
-    nap,
-    release,
-    sleep,
+    enqueue_locked,
+    forget_dead_locked,
+    fork_count,
+    park_enqueued,
+    unpark,
+    park,
     sleepers,
-    step_out,
+    dequeue_locked,
 )
 
 import threading
@@ -53,7 +53,7 @@ cdef hs_state_class states
 cdef struct arrival:
     hs_waiter sleeper  # the first field: a pointer to it is one to the arrival
     Py_ssize_t index   # how many came before
-    bint passed        # what was decided, once the sleeper has been let go
+    bint passed        # what was decided, once the waiter has been unparked
 
 
 @cython.final
@@ -79,7 +79,7 @@ cdef class BarrierState:
         cdef int64_t deadline = hs_deadline_of(timeout)
         hs_mutex_lock(&self.guard)
         while self.acting():
-            sleep(&self.outside, &self.guard, &me.sleeper, NULL, HS_NEVER)
+            park(&self.outside, &self.guard, &me.sleeper, NULL, HS_NEVER)
             deadline = hs_deadline_of(timeout)
             hs_mutex_lock(&self.guard)
         if self.shared:
@@ -112,12 +112,12 @@ cdef class BarrierState:
 
     cdef inline bint acting(self) noexcept:
         """Whether an action runs.  The guard is held."""
-        return self.actor != NULL and self.actor_forks == forks()
+        return self.actor != NULL and self.actor_forks == fork_count()
 
     cdef inline Py_ssize_t arrived(self) noexcept:
         """How many sleep inside.  The guard is held."""
         if self.inside.waiting.head != NULL:
-            forget_the_dead(&self.inside)
+            forget_dead_locked(&self.inside)
             if self.inside.waiting.head != NULL:
                 return (<arrival *>self.inside.waiting.tail).index + 1
         return 0
@@ -125,17 +125,17 @@ cdef class BarrierState:
     cdef int wait_for_others(self, arrival *me, int64_t deadline) except -1:
         """Sleep until this generation is decided.  The guard is held before, and not held after."""
         me.passed = False
-        enlist(&self.inside, &me.sleeper, NULL)
+        enqueue_locked(&self.inside, &me.sleeper, NULL)
         hs_mutex_unlock(&self.guard)
         try:
-            while not nap(&self.inside, &self.guard, &me.sleeper, deadline) and self.acting():
+            while not park_enqueued(&self.inside, &self.guard, &me.sleeper, deadline) and self.acting():
                 hs_mutex_unlock(&self.guard)
                 deadline = HS_NEVER  # all have come
         except BaseException:
             self.give_up(me)
             raise
         if me.sleeper.word:
-            step_out(&self.inside, &self.guard, &me.sleeper)
+            dequeue_locked(&self.inside, &self.guard, &me.sleeper)
         else:
             hs_store(&self.is_broken, True)
             self.decide(False)  # for this thread too
@@ -152,12 +152,12 @@ cdef class BarrierState:
             while later != NULL:
                 (<arrival *>later).index -= 1
                 later = later.next
-        step_out(&self.inside, &self.guard, &me.sleeper)
+        dequeue_locked(&self.inside, &self.guard, &me.sleeper)
 
     cdef int act(self, arrival *me, action) except -1:
         """Run the action, then let the others go.  The guard is held before, and not held after."""
         self.actor = me
-        self.actor_forks = forks()
+        self.actor_forks = fork_count()
         hs_mutex_unlock(&self.guard)
         try:
             action()
@@ -185,17 +185,17 @@ cdef class BarrierState:
         cdef bint somebody_outside = self.outside.waiting.head != NULL
         self.actor = NULL
         if self.inside.waiting.head != NULL:
-            forget_the_dead(&self.inside)
+            forget_dead_locked(&self.inside)
             sleeper = self.inside.waiting.head
             while sleeper != NULL:
                 (<arrival *>sleeper).passed = passed
                 sleeper = sleeper.next
-            release(&self.inside, &self.guard, EVERYBODY)
+            unpark(&self.inside, &self.guard, EVERYBODY)
         else:
             hs_mutex_unlock(&self.guard)
         if somebody_outside:
             hs_mutex_lock(&self.guard)
-            release(&self.outside, &self.guard, EVERYBODY)
+            unpark(&self.outside, &self.guard, EVERYBODY)
 
 
 cdef BarrierState probe = BarrierState.__new__(BarrierState)

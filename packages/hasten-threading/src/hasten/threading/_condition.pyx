@@ -25,11 +25,11 @@ from state cimport (hs_state_class, hs_state_class_init, hs_state_forget, hs_sta
 from timeout cimport hs_deadline_of, hs_expired, hs_seconds_until
 from hasten.threading._waiting cimport (
     EVERYBODY,
-    count_asleep,
-    doze,
-    enlist,
-    leave,
-    release,
+    count_parked,
+    park_and_dequeue,
+    enqueue_locked,
+    dequeue,
+    unpark,
     sleepers,
     start_anew,
 )
@@ -119,33 +119,33 @@ cdef class ConditionState:
 
     cdef void join_sleepers(self, hs_waiter *me) noexcept:
         hs_mutex_lock(&self.guard)
-        enlist(&self.asleep, me, <void *>self)
+        enqueue_locked(&self.asleep, me, <void *>self)
         hs_mutex_unlock(&self.guard)
 
     cdef bint sleep_unlocked(self, hs_waiter *me, int64_t deadline) except -1:
         """The part of a wait without the lock."""
         if deadline == 0:
-            leave(&self.asleep, &self.guard, me)
+            dequeue(&self.asleep, &self.guard, me)
             return me.word
         try:
-            return doze(&self.asleep, &self.guard, me, deadline)
+            return park_and_dequeue(&self.asleep, &self.guard, me, deadline)
         except BaseException:
             self.pass_on(me)
             raise
 
     cdef void step_back(self, hs_waiter *me) noexcept:
-        leave(&self.asleep, &self.guard, me)
+        dequeue(&self.asleep, &self.guard, me)
         self.pass_on(me)
 
     cdef void pass_on(self, hs_waiter *me) noexcept:
         """Notify another thread if this one, which does not wait any more, has been notified."""
         if me.word:
-            self.let_go(1)
+            self.unpark_waiters(1)
 
-    cdef void let_go(self, Py_ssize_t most) noexcept:
+    cdef void unpark_waiters(self, Py_ssize_t most) noexcept:
         hs_mutex_lock(&self.guard)
         if self.asleep.waiting.head != NULL:
-            release(&self.asleep, &self.guard, most)
+            unpark(&self.asleep, &self.guard, most)
         else:
             hs_mutex_unlock(&self.guard)
 
@@ -370,7 +370,7 @@ class Condition(stdlib):
             most = n
         except OverflowError:
             most = EVERYBODY if n > 0 else 0
-        state.let_go(most)
+        state.unpark_waiters(most)
 
     def notify_all(self):
         """Wake all threads that wait, by notify().  RuntimeError without the lock."""
@@ -378,7 +378,7 @@ class Condition(stdlib):
         if hs_load(&state.outside):
             self.notify(len(self._waiters))
         else:
-            self.notify(count_asleep(&state.asleep, &state.guard))
+            self.notify(count_parked(&state.asleep, &state.guard))
 
     def notifyAll(self):
         """An old name of notify_all()."""
@@ -400,7 +400,7 @@ class Condition(stdlib):
         cdef ConditionState state = state_of(self)
         if hs_load(&state.outside):
             return vars(self)["_waiters"]
-        return [self] * count_asleep(&state.asleep, &state.guard)
+        return [self] * count_parked(&state.asleep, &state.guard)
 
     @_waiters.setter
     def _waiters(self, waiters):

@@ -5,7 +5,7 @@ set() decides who goes on: every thread that sleeps at that moment, also if clea
 
 A program that asks for `_cond`, or replaces it, means to use the flag together with that condition.  From
 then on the event is `shared`: its methods are the standard library's, which use `_cond` and `_flag`.  Who
-sleeps here already is let go by the setter of `_flag`.
+waits here already is unparked by the setter of `_flag`.
 """
 
 cimport cython
@@ -18,7 +18,7 @@ from state cimport (hs_state_class, hs_state_class_init, hs_state_forget, hs_sta
                     hs_state_slot)
 from timeout cimport hs_deadline_of
 from hasten.threading._condition cimport private_condition
-from hasten.threading._waiting cimport EVERYBODY, release, sleep, sleepers, start_anew
+from hasten.threading._waiting cimport EVERYBODY, unpark, park, sleepers, start_anew
 
 import threading
 
@@ -53,7 +53,7 @@ cdef class EventState:
         hs_store(&self.flag, flag)
         shared = self.shared
         if flag and self.asleep.waiting.head != NULL:
-            release(&self.asleep, &self.guard, EVERYBODY)
+            unpark(&self.asleep, &self.guard, EVERYBODY)
         else:
             hs_mutex_unlock(&self.guard)
         return shared
@@ -69,7 +69,7 @@ cdef class EventState:
         if self.flag:
             hs_mutex_unlock(&self.guard)
             return True
-        return sleep(&self.asleep, &self.guard, &me, NULL, deadline)
+        return park(&self.asleep, &self.guard, &me, NULL, deadline)
 
 
 cdef EventState probe = EventState.__new__(EventState)

@@ -2,13 +2,13 @@
 """Semaphore and BoundedSemaphore: a counter that does not go below zero.
 
 Each unit that is released lets one sleeper go, but does not belong to it: whoever comes first takes it, and
-who was let go and finds nothing sleeps again.  So whenever there is a unit and somebody sleeps, somebody
-is awake who has yet to look.  A thread that was let go and does not look, because a signal handler raised,
+who was unparked and finds nothing parks again.  So whenever there is a unit and somebody waits, somebody
+is awake who has yet to look.  A thread that was unparked and does not look, because a signal handler raised,
 lets another go in its place.
 
 A program that asks for `_cond`, or replaces it, means to use the counter together with that condition.
 From then on the semaphore is `shared`: its methods are the standard library's, which use `_cond` and
-`_value`.  Who sleeps here already is let go by the setter of `_value`, and goes on there.
+`_value`.  Who waits here already is unparked by the setter of `_value`, and goes on there.
 """
 
 cimport cython
@@ -22,7 +22,7 @@ from state cimport (hs_state_class, hs_state_class_init, hs_state_forget, hs_sta
                     hs_state_slot)
 from timeout cimport hs_deadline_of, hs_seconds_until
 from hasten.threading._condition cimport private_condition
-from hasten.threading._waiting cimport EVERYBODY, release, sleep, sleepers
+from hasten.threading._waiting cimport EVERYBODY, unpark, park, sleepers
 
 import threading
 from operator import index
@@ -109,7 +109,7 @@ cdef class SemaphoreState:
                 late = not self.sleep_on(&me, deadline)
             except BaseException:
                 if me.word:
-                    self.let_go(1)
+                    self.unpark_waiters(1)
                 raise
         return True
 
@@ -119,11 +119,11 @@ cdef class SemaphoreState:
         if self.value > 0 or self.shared:
             hs_mutex_unlock(&self.guard)
             return True
-        return sleep(&self.asleep, &self.guard, me, NULL, deadline)
+        return park(&self.asleep, &self.guard, me, NULL, deadline)
 
-    cdef void let_go(self, Py_ssize_t most) noexcept:
+    cdef void unpark_waiters(self, Py_ssize_t most) noexcept:
         hs_mutex_lock(&self.guard)
-        release(&self.asleep, &self.guard, most)
+        unpark(&self.asleep, &self.guard, most)
 
     cdef int give(self, int64_t count) except -1:
         """Add units.  1, or 0 if that is to be done by `_cond` now."""
@@ -139,7 +139,7 @@ cdef class SemaphoreState:
         if self.value != UNLIMITED:
             self.value += count
         if self.asleep.waiting.head != NULL:
-            release(&self.asleep, &self.guard, count)
+            unpark(&self.asleep, &self.guard, count)
         else:
             hs_mutex_unlock(&self.guard)
         return 1
@@ -157,7 +157,7 @@ cdef class SemaphoreState:
             hs_mutex_unlock(&self.guard)
         else:
             hs_store(&self.shared, True)
-            release(&self.asleep, &self.guard, EVERYBODY)
+            unpark(&self.asleep, &self.guard, EVERYBODY)
 
 
 cdef SemaphoreState probe = SemaphoreState.__new__(SemaphoreState)
@@ -252,7 +252,7 @@ class Semaphore(stdlib):
         cdef int64_t count = units(value)
         hs_mutex_lock(&state.guard)
         state.value = count
-        release(&state.asleep, &state.guard, max(count, 0))
+        unpark(&state.asleep, &state.guard, max(count, 0))
 
     @property
     def _cond(self):

@@ -26,7 +26,7 @@ from cpython.ref cimport Py_DECREF, Py_INCREF
 from clock cimport HS_NEVER, hs_deadline_after, hs_now
 from compat cimport hs_load, hs_mutex, hs_mutex_lock, hs_mutex_unlock, hs_store
 from park cimport hs_park_init, hs_waitlist
-from sleep cimport hs_sleep, hs_wake_all
+from sleep cimport hs_park, hs_unpark_all
 from hasten.threading._thread cimport claim, leave_limbo
 
 import os
@@ -115,7 +115,7 @@ cdef class Pending:
             if self.over or until == 0 or until != HS_NEVER and hs_now() >= until:
                 hs_mutex_unlock(&service.guard)
                 return self.is_over()
-            hs_sleep(&service.joining, &service.guard, until, NULL)
+            hs_park(&service.joining, &service.guard, until, NULL)
 
     def withdraw(self):
         """Take the timer out of the heap, so that it never fires; False if it has fired."""
@@ -139,7 +139,7 @@ cdef bint schedule(Pending pending) except -1:
     service.awaited += not pending.daemonic
     idle = service.threads == 0
     if hs_timers_first(&service.heap) == &pending.entry:
-        hs_wake_all(&service.watching, &service.guard)
+        hs_unpark_all(&service.watching, &service.guard)
     else:
         hs_mutex_unlock(&service.guard)
     return idle
@@ -151,7 +151,7 @@ cdef bint unschedule(Pending pending) except -1:
     hs_mutex_lock(&service.guard)
     removed = hs_timers_remove(&service.heap, &pending.entry)
     if removed and hs_timers_first(&service.heap) == NULL:
-        hs_wake_all(&service.watching, &service.guard)  # or it would stay until this timer is due
+        hs_unpark_all(&service.watching, &service.guard)  # or it would stay until this timer is due
     else:
         hs_mutex_unlock(&service.guard)
     if removed:
@@ -165,7 +165,7 @@ cdef void no_longer_awaited(Pending pending) noexcept:
         hs_mutex_lock(&service.guard)
         service.awaited -= 1
         if service.awaited == 0:
-            hs_wake_all(&service.leaving, &service.guard)
+            hs_unpark_all(&service.leaving, &service.guard)
         else:
             hs_mutex_unlock(&service.guard)
 
@@ -173,7 +173,7 @@ cdef void no_longer_awaited(Pending pending) noexcept:
 cdef void no_longer_pending(Pending pending) noexcept:
     hs_mutex_lock(&service.guard)
     hs_store(&pending.over, 1)
-    hs_wake_all(&service.joining, &service.guard)
+    hs_unpark_all(&service.joining, &service.guard)
     try:
         pending.timer._pending = None  # they refer to each other
     except BaseException as error:
@@ -209,7 +209,7 @@ cdef class Turn:
                 Py_DECREF(self.due)
                 return
             until = first.deadline if first != NULL else hs_deadline_after(LINGER)
-            hs_sleep(&service.watching, &service.guard, until, NULL)
+            hs_park(&service.watching, &service.guard, until, NULL)
             lingered = first == NULL and hs_now() >= until
 
 
@@ -355,7 +355,7 @@ def wait_for_timers():
             hs_mutex_unlock(&service.guard)
             return waited
         waited = True
-        hs_sleep(&service.leaving, &service.guard, HS_NEVER, NULL)
+        hs_park(&service.leaving, &service.guard, HS_NEVER, NULL)
 
 
 def forget_timers():

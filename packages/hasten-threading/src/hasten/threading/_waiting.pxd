@@ -10,20 +10,20 @@ cdef extern from *:
 
 
 cdef struct sleepers:
-    hs_waitlist waiting   # asleep until somebody lets them go
-    hs_waitlist released  # let go; each wakes the next one when it leaves
+    hs_waitlist waiting   # until somebody unparks them
+    hs_waitlist released  # unparked; each wakes the next one when it leaves
 
 
-cdef void enlist(sleepers *all, hs_waiter *me, const void *target) noexcept
-cdef bint nap(sleepers *all, hs_mutex *guard, hs_waiter *me, int64_t deadline) except -1
-cdef bint doze(sleepers *all, hs_mutex *guard, hs_waiter *me, int64_t deadline) except -1
-cdef bint sleep(
+cdef void enqueue_locked(sleepers *all, hs_waiter *me, const void *target) noexcept
+cdef bint park_enqueued(sleepers *all, hs_mutex *guard, hs_waiter *me, int64_t deadline) except -1
+cdef bint park_and_dequeue(sleepers *all, hs_mutex *guard, hs_waiter *me, int64_t deadline) except -1
+cdef bint park(
     sleepers *all, hs_mutex *guard, hs_waiter *me, const void *target, int64_t deadline
 ) except -1
-cdef void release(sleepers *all, hs_mutex *guard, Py_ssize_t most) noexcept
-cdef void leave(sleepers *all, hs_mutex *guard, hs_waiter *me) noexcept
-cdef void step_out(sleepers *all, hs_mutex *guard, hs_waiter *me) noexcept
-cdef void forget_the_dead(sleepers *all) noexcept
+cdef void unpark(sleepers *all, hs_mutex *guard, Py_ssize_t most) noexcept
+cdef void dequeue(sleepers *all, hs_mutex *guard, hs_waiter *me) noexcept
+cdef void dequeue_locked(sleepers *all, hs_mutex *guard, hs_waiter *me) noexcept
+cdef void forget_dead_locked(sleepers *all) noexcept
 cdef void start_anew(sleepers *all, hs_mutex *guard) noexcept
-cdef unsigned int forks() noexcept
-cdef Py_ssize_t count_asleep(sleepers *all, hs_mutex *guard) noexcept
+cdef unsigned int fork_count() noexcept
+cdef Py_ssize_t count_parked(sleepers *all, hs_mutex *guard) noexcept

@@ -1,29 +1,27 @@
 # cython: freethreading_compatible=True
-"""Sleeping and waking: the only module of this distribution that parks threads.
+"""Parking and unparking: the only module of this distribution that does it (packages/hasten/docs/waiting.md).
 
-A primitive has a hs_mutex (the guard; the GIL stands in for it where there is one) and its sleepers.  A
-thread enlists itself under the guard, lets go of the guard, and dozes on a word of its own C stack.
+A primitive has a guard and its sleepers: those who wait, and those who were unparked and have yet to be
+woken.
 
-release() lets threads go, those first that have slept longest: it marks them, all at once, and so decides
-who was meant.  Then they have to be woken.  Without a GIL release() does that.  With one, it wakes the
-first only, and each thread that leaves wakes the next: a crowd that is woken at once would do nothing but
-fight for the GIL (two at a time are slower already).  Three facts keep that chain from breaking:
+An unpark is a choice: unpark() sets the words of those who wait longest, all at once, and so decides who
+was meant.  Then they have to be woken.  Without a GIL unpark() does that.  With one, it wakes the first
+only, and each thread that leaves wakes the next: a crowd that is woken at once would do nothing but fight
+for the GIL (two at a time are slower already).  Three facts keep that chain from breaking:
 
 - The first in `released` has been woken, always: whoever changes the list sees to that.
-- A thread that is marked leaves, whatever ended its sleep: its word says that it was let go.
+- A thread whose word is set leaves, whatever ended its wait.
 - Only threads that are parked are chained.  One that runs a signal handler, or Python code that releases a
-  lock, may take long; it is marked and taken out at once, and finds its mark when it gets there.
-
-The sleep itself is sleep.h's.
+  lock, may take long; its word is set, it is taken out at once, and finds its word set when it gets there.
 """
 
 from libc.stdint cimport int64_t
 from libc.string cimport memset
 
 from compat cimport HS_FREE_THREADED, hs_mutex_lock, hs_mutex_unlock, hs_store
-from park cimport (hs_fork_count, hs_park_init, hs_unpark, hs_waitlist_append, hs_waitlist_remove,
+from park cimport (hs_fork_count, hs_park_init, hs_word_wake, hs_waitlist_append, hs_waitlist_remove,
                    hs_waitlist_sync)
-from sleep cimport hs_enlist, hs_nap
+from sleep cimport hs_enqueue_locked, hs_park_enqueued
 
 if hs_park_init() != 0:
     raise MemoryError("no memory for the handler that resets sleeping threads after fork()")
@@ -32,51 +30,51 @@ cdef enum:
     BATCH = 64  # without a GIL: how many are woken between two looks at the list
 
 
-cdef void enlist(sleepers *all, hs_waiter *me, const void *target) noexcept:
-    """Join those who wait for *target*, the object whose sleepers these are.  The guard is held."""
-    hs_enlist(&all.waiting, me, target)
+cdef void enqueue_locked(sleepers *all, hs_waiter *me, const void *target) noexcept:
+    """Put a waiter for *target*, whose sleepers these are, at the end of the list.  The guard is held."""
+    hs_enqueue_locked(&all.waiting, me, target)
 
 
-cdef bint nap(sleepers *all, hs_mutex *guard, hs_waiter *me, int64_t deadline) except -1:
-    """Sleep until let go (True) or the deadline (False).  The guard is not held before, but afterwards.
+cdef bint park_enqueued(sleepers *all, hs_mutex *guard, hs_waiter *me, int64_t deadline) except -1:
+    """Park until unparked (True) or the deadline (False).  The guard is not held before, but afterwards.
 
-    The thread stays enlisted: step_out() is the caller's.  When a signal handler raises, the guard is not
-    held, and leave() is the caller's.
+    The thread stays enqueued: dequeue_locked() is the caller's.  When a signal handler raises, the guard is
+    not held, and dequeue() is the caller's.
     """
-    return hs_nap(&all.waiting, guard, me, deadline, NULL)
+    return hs_park_enqueued(&all.waiting, guard, me, deadline, NULL)
 
 
-cdef bint doze(sleepers *all, hs_mutex *guard, hs_waiter *me, int64_t deadline) except -1:
-    """Sleep until let go (True) or the deadline (False).  The guard is not held, before and after.
+cdef bint park_and_dequeue(sleepers *all, hs_mutex *guard, hs_waiter *me, int64_t deadline) except -1:
+    """Park until unparked (True) or the deadline (False).  The guard is not held, before and after.
 
-    When a signal handler raises, the thread has left the list; me.word tells whether it had been let go.
+    When a signal handler raises, the thread has been dequeued; me.word tells whether it had been unparked.
     """
     try:
-        nap(all, guard, me, deadline)
+        park_enqueued(all, guard, me, deadline)
     except BaseException:
-        leave(all, guard, me)
+        dequeue(all, guard, me)
         raise
-    step_out(all, guard, me)
+    dequeue_locked(all, guard, me)
     return me.word
 
 
-cdef bint sleep(
+cdef bint park(
     sleepers *all, hs_mutex *guard, hs_waiter *me, const void *target, int64_t deadline
 ) except -1:
-    """enlist() and doze(): the guard is held before, and not held after."""
-    enlist(all, me, target)
+    """enqueue_locked() and park_and_dequeue(): the guard is held before, and not held after."""
+    enqueue_locked(all, me, target)
     hs_mutex_unlock(guard)
-    return doze(all, guard, me, deadline)
+    return park_and_dequeue(all, guard, me, deadline)
 
 
-cdef void leave(sleepers *all, hs_mutex *guard, hs_waiter *me) noexcept:
-    """Leave the list, whether let go or not.  The guard is not held, before and after."""
+cdef void dequeue(sleepers *all, hs_mutex *guard, hs_waiter *me) noexcept:
+    """Leave the list, whether unparked or not.  The guard is not held, before and after."""
     hs_mutex_lock(guard)
-    step_out(all, guard, me)
+    dequeue_locked(all, guard, me)
 
 
-cdef void step_out(sleepers *all, hs_mutex *guard, hs_waiter *me) noexcept:
-    """leave() with the guard held before."""
+cdef void dequeue_locked(sleepers *all, hs_mutex *guard, hs_waiter *me) noexcept:
+    """dequeue() with the guard held before."""
     if not me.word:
         hs_waitlist_remove(&all.waiting, me)
     elif me.linked:
@@ -84,16 +82,16 @@ cdef void step_out(sleepers *all, hs_mutex *guard, hs_waiter *me) noexcept:
     wake_released(all, guard)
 
 
-cdef void release(sleepers *all, hs_mutex *guard, Py_ssize_t most) noexcept:
-    """Let up to *most* threads go.  The guard is held before, and not held after."""
-    forget_the_dead(all)
+cdef void unpark(sleepers *all, hs_mutex *guard, Py_ssize_t most) noexcept:
+    """Unpark up to *most* threads.  The guard is held before, and not held after."""
+    forget_dead_locked(all)
     while most > 0 and all.waiting.head != NULL:
-        let_go(all, all.waiting.head)
+        unpark_locked(all, all.waiting.head)
         most -= 1
     wake_released(all, guard)
 
 
-cdef void forget_the_dead(sleepers *all) noexcept:
+cdef void forget_dead_locked(sleepers *all) noexcept:
     """Empty the lists if those who are in them were left behind by a fork().  The guard is held."""
     hs_waitlist_sync(&all.waiting)
     hs_waitlist_sync(&all.released)
@@ -105,13 +103,13 @@ cdef void start_anew(sleepers *all, hs_mutex *guard) noexcept:
     memset(guard, 0, sizeof(hs_mutex))
 
 
-cdef unsigned int forks() noexcept:
+cdef unsigned int fork_count() noexcept:
     """How many forks lie between this process and the one that imported this module."""
     return hs_fork_count()[0]
 
 
-cdef void let_go(sleepers *all, hs_waiter *waiter) noexcept:
-    """Mark one thread, and chain it if it is parked."""
+cdef void unpark_locked(sleepers *all, hs_waiter *waiter) noexcept:
+    """Set the word of one thread, and chain it if it is parked.  The guard is held."""
     cdef bint parked = waiter.parked
     cdef const void *target = waiter.target
     hs_waitlist_remove(&all.waiting, waiter)
@@ -123,7 +121,7 @@ cdef void let_go(sleepers *all, hs_waiter *waiter) noexcept:
 
 
 cdef inline void wake_released(sleepers *all, hs_mutex *guard) noexcept:
-    """Wake those who were let go.  The guard is held before, and not held after."""
+    """Wake those who were unparked.  The guard is held before, and not held after."""
     if all.released.head == NULL:
         hs_mutex_unlock(guard)
     elif HS_FREE_THREADED:
@@ -141,7 +139,7 @@ cdef void wake_first(sleepers *all, hs_mutex *guard) noexcept:
         word = &first.word
     hs_mutex_unlock(guard)
     if word != NULL:
-        hs_unpark(word)
+        hs_word_wake(word)
 
 
 cdef void wake_all(sleepers *all, hs_mutex *guard) noexcept:
@@ -156,13 +154,13 @@ cdef void wake_all(sleepers *all, hs_mutex *guard) noexcept:
             count += 1
         hs_mutex_unlock(guard)
         for i in range(count):
-            hs_unpark(words[i])
+            hs_word_wake(words[i])
         hs_mutex_lock(guard)
     hs_mutex_unlock(guard)
 
 
-cdef Py_ssize_t count_asleep(sleepers *all, hs_mutex *guard) noexcept:
-    """How many threads sleep now."""
+cdef Py_ssize_t count_parked(sleepers *all, hs_mutex *guard) noexcept:
+    """How many threads wait now."""
     cdef hs_waiter *waiter
     cdef Py_ssize_t count = 0
     hs_mutex_lock(guard)

@@ -30,7 +30,7 @@ from importlib import import_module
 from importlib.machinery import BuiltinImporter, FrozenImporter, ModuleSpec, PathFinder
 from importlib.util import module_from_spec
 
-from hasten.patch import _identity, _table
+from hasten.patch import _instancecheck, _table
 
 active: dict[str, str] = {}  # name in the table -> hasten module; what is replaced now
 originals: dict = {}  # full name -> the standard library's module, once there is one
@@ -227,7 +227,7 @@ class _AliasLoader:
     def exec_module(self, module):
         name = module.__spec__.name
         if self.spec is None:  # importlib.reload(): there is nothing that could be loaded anew
-            _identity.again(_table.owner(name), module)
+            _instancecheck.again(_table.owner(name), module)
             return
         module.__spec__ = self.spec  # importlib has just put the alias's there
         if name in _table.PACKAGES and name in active:
@@ -308,7 +308,7 @@ def _identify(name):
     owner = _table.owner(name) or name
     module, original = sys.modules.get(_table.target(name)), originals.get(name)
     if module is not None and original is not None and module is not original:
-        _identity.assume(owner, active[owner], module, original, _spec_of(name))
+        _instancecheck.assume(owner, active[owner], module, original, _spec_of(name))
 
 
 class _StdlibWorld:
@@ -428,7 +428,7 @@ def end(name) -> None:
     """Let *name* mean the standard library's module again."""
     with _identifying:
         del active[name]
-        _identity.drop(name)
+        _instancecheck.drop(name)
     if not active:
         sys.meta_path[:] = [other for other in sys.meta_path if other not in (finder, parts_finder)]
     mine = family(name)

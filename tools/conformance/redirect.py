@@ -20,7 +20,7 @@ enough: the next `import _thread` comes to the finder. `threading` rides on `_th
 imports it while it loads, that copy stands on the original `_thread` and is put aside with it.
 
 A module that has been loaded says that it is the standard library's, as it does in a program that runs under
-`python -m hasten`: by the same function, `hasten.patch._instancecheck.assume`, if that is installed beside it.
+`python -m hasten`: by the same function, `hasten.patch._instancecheck.assume`, if that is installed too.
 What its parts said before is kept in `Redirect.said`, for the child to see whose they are.
 """
 

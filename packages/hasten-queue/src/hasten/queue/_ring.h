@@ -116,7 +116,7 @@ typedef struct hs_ring_later {
     hs_ring ring;
 } hs_ring_later;
 
-static void hs_ring_free_nested(hs_ring *r) {
+static inline void hs_ring_free_nested(hs_ring *r) {
     static __thread int depth;
     static __thread hs_ring_later *later;
     hs_ring_later *one;

@@ -13,6 +13,8 @@ from unittest import mock
 import pytest
 from named_blocks import exists, until_gone
 
+from hasten.shared_memory import _owners
+
 HEAD = """
 import os, sys
 from multiprocessing import resource_tracker
@@ -174,3 +176,13 @@ def test_children_are_told_of_the_family(method: str) -> None:
     process.close()
     if method == "forkserver":
         multiprocessing.forkserver._forkserver._stop()  # type: ignore[attr-defined]
+
+
+def test_not_every_name_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    names: dict[str, tuple[int, bool]] = {}
+    monkeypatch.setattr(_owners, "_names", names)
+    for number in range(3 * _owners.KEPT):
+        _owners.note_name(f"/hasten-{number}", number, False)
+        assert len(names) <= _owners.KEPT
+    newest = range(3 * _owners.KEPT - _owners.KEPT // 2, 3 * _owners.KEPT)
+    assert all(names[f"/hasten-{number}"] == (number, False) for number in newest)

@@ -1,12 +1,6 @@
-cdef extern from "_pledges.h":
-    ctypedef struct hs_pledge:
-        pass
-
-
 cdef class Memory:
     cdef char *address
     cdef Py_ssize_t length
-    cdef hs_pledge pledge
 
 
 cdef class Mapping:
@@ -16,5 +10,4 @@ cdef class Mapping:
     cdef Memory opened(self)
 
 
-cdef Mapping map_block(int fd, Py_ssize_t size, bint pledged)
-cdef bint needs_reserving(int fd, Py_ssize_t size) except -1
+cdef Mapping map_block(int fd, Py_ssize_t size)

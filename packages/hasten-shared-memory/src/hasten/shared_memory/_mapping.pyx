@@ -16,12 +16,6 @@ cdef extern from "_block.h":
     void *hs_block_map(int fd, size_t size)
     int munmap(void *address, size_t length) nogil
 
-cdef extern from "_pledges.h":
-    void hs_pledge_add(hs_pledge *pledge, void *address, size_t size) noexcept
-    void hs_pledge_drop(hs_pledge *pledge) noexcept
-    bint hs_pledges_allow(int fd, size_t size) noexcept
-    int hs_pledges_keep() noexcept
-
 
 @cython.final
 cdef class Memory:
@@ -31,7 +25,6 @@ cdef class Memory:
         PyBuffer_FillInfo(view, self, self.address, self.length, False, flags)
 
     def __dealloc__(self):
-        hs_pledge_drop(&self.pledge)
         if self.address != NULL:
             munmap(self.address, self.length)
 
@@ -75,17 +68,8 @@ cdef class Mapping:
         memoryview(self)[index] = value
 
 
-cdef bint needs_reserving(int fd, Py_ssize_t size) except -1:
-    """Whether the space of a new block must be reserved at once; then that of earlier ones is, too."""
-    if hs_pledges_allow(fd, size):
-        return False
-    if hs_pledges_keep() < 0:
-        PyErr_SetFromErrno(OSError)
-    return True
-
-
-cdef Mapping map_block(int fd, Py_ssize_t size, bint pledged):
-    """Map it; *pledged* if its space was not reserved."""
+cdef Mapping map_block(int fd, Py_ssize_t size):
+    """Map the block of this descriptor."""
     cdef Mapping mapping = Mapping.__new__(Mapping)
     cdef Memory memory = Memory.__new__(Memory)
     if size == 0:
@@ -95,6 +79,4 @@ cdef Mapping map_block(int fd, Py_ssize_t size, bint pledged):
         PyErr_SetFromErrno(OSError)
     memory.length = mapping.length = size
     mapping.memory = memory
-    if pledged:
-        hs_pledge_add(&memory.pledge, memory.address, size)
     return mapping

@@ -25,19 +25,20 @@ if TYPE_CHECKING:
     from typing import Any
 
 KEY = "hasten.shared_memory"
-KEPT = 4096  # names that are remembered; a program unregisters soon after it has attached
+KEPT = 4096  # names that are remembered at most; a program unregisters soon after it has attached
 
 _names: dict[str, tuple[int, bool]] = {}  # name with its slash -> (inode, whether made here)
 
 
 def note_name(name: str, inode: int, made: bool) -> None:
-    """Remember that a block of ours has this name."""
+    """Remember that a block of ours has this name.
+
+    The older half goes at once: a dictionary looks for its first entry past all that were deleted before it.
+    """
     _names.pop(name, None)
-    while len(_names) >= KEPT:
-        try:
-            del _names[next(iter(_names))]
-        except (KeyError, RuntimeError, StopIteration):  # another thread was faster
-            break
+    if len(_names) >= KEPT:
+        for old in list(_names)[: KEPT // 2]:
+            _names.pop(old, None)  # another thread may have been faster
     _names[name] = (inode, made)
 
 

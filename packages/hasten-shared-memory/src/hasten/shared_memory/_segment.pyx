@@ -10,7 +10,7 @@ from libc.errno cimport EEXIST, EINTR, EOPNOTSUPP, errno
 from libc.stdint cimport int64_t, uint64_t
 
 from hasten.shared_memory cimport _family
-from hasten.shared_memory._mapping cimport Mapping, map_block, needs_reserving
+from hasten.shared_memory._mapping cimport Mapping, map_block
 from hasten.shared_memory._names cimport current, replaced, replaced_register, replaced_unregister
 from hasten.shared_memory._owners import note_name
 from hasten.shared_memory._passing import reduce_anonymous
@@ -26,7 +26,7 @@ cdef extern from "fcntl.h":
 
 cdef extern from "_block.h" nogil:
     bint hs_portable_only
-    const int HS_LARGE
+    const int HS_SMALL
     int hs_block_open(const char *name, int flags, unsigned int mode)
     int hs_block_unlink(const char *name)
     int hs_block_unnamed(unsigned int mode)
@@ -34,7 +34,6 @@ cdef extern from "_block.h" nogil:
     int hs_block_anonymous()
     int hs_block_fits(int fd, int64_t size, bint named)
     int hs_block_reserve(int fd, int64_t size, int64_t *done)
-    int hs_block_set_size(int fd, int64_t size)
     void hs_block_random(char *digits)
     int hs_block_identity(int fd, int64_t *size, uint64_t *inode)
     int close_fd "close" (int fd)
@@ -56,14 +55,14 @@ cdef bytes encoded(name):
     return PyUnicode_EncodeFSDefault(name)
 
 
-cdef int reserve(int fd, int64_t size, bint named) except -1:
-    """Give the new block its size, and see that the memory for it is there."""
+cdef int reserve(int fd, int64_t size) except -1:
+    """Give the new named block its size, and take the memory for it."""
     cdef int64_t done = 0
     cdef int result
-    if hs_block_fits(fd, size, named) < 0:
+    if hs_block_fits(fd, size, True) < 0:
         return failed()
     while True:
-        if size < HS_LARGE:
+        if size < HS_SMALL:
             result = hs_block_reserve(fd, size, &done)
         else:
             with nogil:
@@ -80,7 +79,7 @@ cdef class NewBlock:
 
     cdef int fd
     cdef uint64_t inode, intent  # what the family knows it by
-    cdef bint linked, pledged
+    cdef bint linked
     cdef bytes name
 
     def __cinit__(self):
@@ -135,13 +134,7 @@ cdef class NewBlock:
             else:
                 _family.note(inode)
         self.inode = inode
-        if needs_reserving(self.fd, size):
-            reserve(self.fd, size, True)
-        elif hs_block_set_size(self.fd, size) < 0:
-            failed()
-        else:
-            self.pledged = True
-        return 0
+        return reserve(self.fd, size)
 
     cdef int keep(self):
         """The descriptor, which is the caller's from now on, and so is the block."""
@@ -192,7 +185,7 @@ cdef int create_named(shm, name, int64_t size, bint track) except -1:
             break
         if name is not None:
             raise FileExistsError(EEXIST, os.strerror(EEXIST), name)
-    mapping = map_block(block.fd, size, block.pledged)
+    mapping = map_block(block.fd, size)
     shm._name = chosen
     note_name(chosen, block.inode, True)
     if register is not None:
@@ -210,7 +203,7 @@ cdef int attach(shm, name, bint track) except -1:
     try:
         if hs_block_identity(fd, &size, &inode) < 0:
             failed(name)
-        mapping = map_block(fd, size, False)
+        mapping = map_block(fd, size)
         register = replaced_register() if track else None
         shm._name = name
         note_name(name, inode, False)
@@ -232,7 +225,7 @@ cdef int take(shm, int fd) except -1:
         failed()
     shm._track = False
     shm._anonymous = True
-    return put(shm, fd, map_block(fd, size, False), inode)
+    return put(shm, fd, map_block(fd, size), inode)
 
 
 cdef int create_anonymous(shm, int64_t size) except -1:
@@ -262,8 +255,9 @@ class SharedMemory(StdlibSharedMemory):
     """A block of memory that processes share: made with *create*, or found by its *name*.
 
     create: make a block of *size* bytes; without a *name* it gets a random one.  FileExistsError if the name
-        is taken, OSError if there is not as much memory.  The space of a block of more than 1 MiB is reserved
-        at once, that of a smaller one when it is used.
+        is taken, OSError if there is not as much memory: the space of a named block is taken at once, which
+        takes time in proportion to its size (without the GIL from 128 KiB on); the pages of an anonymous one
+        come as they are used.
     name: attach to the block of this name; FileNotFoundError if there is none.
     track: whether a block that is made here is removed, without a word, when the last process is gone of the
         family that made it: its maker, the processes that started it or were started by it through fork or

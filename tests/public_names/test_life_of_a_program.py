@@ -115,6 +115,8 @@ def commands(kind: str, program: str, mode: str) -> Iterator[subprocess.Popen[st
 def test_it_ends(kind: str, program: str, mode: str) -> None:
     if "fork" in program and not hasattr(os, "fork"):
         pytest.skip("needs fork()")
+    if (kind, program, mode) == ("stdlib", "fork-while-starting", "tracemalloc"):
+        pytest.skip("hangs now and then with the standard library's threads (seen on 3.10)")
     told: list[str] = []
     running: list[subprocess.Popen[str]] = []
     for child in commands(kind, PROGRAMS[program], mode):

@@ -152,7 +152,6 @@ cdef class Monitor(Ordered):
         try:
             condition.wait(seconds_until(deadline))
         except BaseException:
-            self.entered = entered
             # It may have been notified, and passes that on.  To all: it may still be on the condition's list,
             # wherever it stands there, and would get what is meant for the next one.
             try:
@@ -161,6 +160,8 @@ cdef class Monitor(Ordered):
                 if not self.replaced:  # a user's condition may have another lock
                     condition.acquire()
                     condition.notify_all()
+            finally:
+                self.entered = entered  # not before the mutex is held: until then it is another thread's
             raise
         self.entered = entered
         return 0

@@ -329,3 +329,36 @@ while not q.empty(): q.get_nowait()
 print("done")
 """
     assert python(program) == "done\n"
+
+
+def test_interrupted_in_a_condition_while_another_thread_comes_in(monkeypatch, spawn, when_main_sleeps):
+    """wait() has released the mutex and is interrupted; until it is taken again it is the other thread's."""
+    inside, go_on, tasks = threading.Event(), threading.Event(), []
+
+    class Held(hasten.queue.Queue):
+        def _put(self, item):
+            inside.set()
+            assert go_on.wait(30)
+            super()._put(item)
+
+    def wait(condition, timeout=None):
+        condition.release()
+        raise Interrupt
+
+    def notify_all(condition):
+        monkeypatch.undo()
+        tasks.append(spawn(q.put, 1))
+        assert inside.wait(30)
+        tasks.append(when_main_sleeps(go_on.set))
+        raise RuntimeError("cannot notify on un-acquired lock")
+
+    q = Held()
+    assert q.mutex is not None
+    monkeypatch.setattr(threading.Condition, "wait", wait)
+    monkeypatch.setattr(threading.Condition, "notify_all", notify_all)
+    with pytest.raises(Interrupt):
+        q.get()
+    for task in tasks:
+        task.result()
+    assert q.get(timeout=30) == 1
+    assert not q.mutex.locked()

@@ -428,7 +428,7 @@ class scheduler(stdlib.scheduler):
         """Run the actions of all events when they are due, until there are no more.
 
         Until then wait with delayfunc(time that is left), and call delayfunc(0) after every action, which
-        lets other threads run.  (Where delayfunc is time.sleep, a real park(0) takes place once a
+        lets other threads run.  (Where delayfunc is time.sleep, a real sleep(0) takes place once a
         millisecond only.)  With a false *blocking* run the events that are due now, and return the time
         that is left until the next one, or None if there is none.
 

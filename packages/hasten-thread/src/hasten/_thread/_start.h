@@ -10,7 +10,7 @@
  *   PyThreadState_Clear()      destructors of thread-local objects run here, before anybody sees "done"
  *   done, first joiner unlinked
  *   PyThreadState_DeleteCurrent()  the interpreter forgets it, and the GIL is free
- *   hs_word_wake()                of the joiner, who so never wakes into a held GIL; only the address is used
+ *   hs_word_wake()             of the joiner, who so never wakes into a held GIL; only the address is used
  *
  * The end of the interpreter and fork() wait for threads at either end of this way: see _transit.h.  With a GIL, fork()
  * need not wait for those that start: the list of thread states changes only while somebody holds the GIL.  Without

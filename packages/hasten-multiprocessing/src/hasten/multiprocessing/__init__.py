@@ -1,3 +1,75 @@
-"""The standard library's `multiprocessing`, compiled: the API of CPython 3.15 on every supported version."""
+"""The standard library's `multiprocessing`, compiled: the API of CPython 3.15 on every supported version.
 
-__all__: list[str] = []
+Nothing is loaded before the program asks for it: a spawned child imports this module with the program's main
+module, and often needs no more of it than the name.
+"""
+
+from __future__ import annotations
+
+import sys
+
+__all__ = [
+    "Array",
+    "AuthenticationError",
+    "Barrier",
+    "BoundedSemaphore",
+    "BufferTooShort",
+    "Condition",
+    "Event",
+    "JoinableQueue",
+    "Lock",
+    "Manager",
+    "Pipe",
+    "Pool",
+    "Process",
+    "ProcessError",
+    "Queue",
+    "RLock",
+    "RawArray",
+    "RawValue",
+    "Semaphore",
+    "SimpleQueue",
+    "TimeoutError",
+    "Value",
+    "active_children",
+    "allow_connection_pickling",
+    "cpu_count",
+    "current_process",
+    "freeze_support",
+    "get_all_start_methods",
+    "get_context",
+    "get_logger",
+    "get_start_method",
+    "log_to_stderr",
+    "parent_process",
+    "reducer",
+    "set_executable",
+    "set_forkserver_preload",
+    "set_start_method",
+]
+
+SUBDEBUG = 5
+SUBWARNING = 25
+
+_PARTS = ("context", "process", "reduction")  # what `import multiprocessing` has loaded, under its name
+
+
+def __getattr__(name):
+    if name in _PARTS:
+        from importlib import import_module
+
+        return import_module(f"hasten.multiprocessing.{name}")
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from hasten.multiprocessing.context import _default_context
+
+    value = globals()[name] = getattr(_default_context, name)
+    return value
+
+
+def __dir__():
+    return sorted({*globals(), *__all__, *_PARTS})
+
+
+if "__main__" in sys.modules:
+    sys.modules.setdefault("__mp_main__", sys.modules["__main__"])

@@ -1,0 +1,409 @@
+"""The standard library's `multiprocessing.context`: the start methods, and all that is made for one of them.
+
+The state is the interpreter's: the default context, the contexts that programs have registered, the reducer
+and the Popen that is pickling.  What is ours are the classes.  Where the interpreter's state names one of its
+own three contexts, our context of that name stands for it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import MutableMapping
+
+from hasten.multiprocessing import _registries, process
+from hasten.multiprocessing._registries import context as _stdlib
+
+__all__ = ()
+
+ProcessError = _stdlib.ProcessError
+BufferTooShort = _stdlib.BufferTooShort
+TimeoutError = _stdlib.TimeoutError
+AuthenticationError = _stdlib.AuthenticationError
+
+
+class BaseContext(_stdlib.BaseContext):
+    """A start method, with constructors of everything that belongs to it."""
+
+    current_process = staticmethod(process.current_process)
+    parent_process = staticmethod(process.parent_process)
+    active_children = staticmethod(process.active_children)
+
+    def cpu_count(self):
+        """The number of CPUs of the machine; NotImplementedError where it is unknown."""
+        count = os.cpu_count()
+        if count is None:
+            raise NotImplementedError("cannot determine number of cpus")
+        return count
+
+    def Manager(self):
+        """A manager, with its server process running."""
+        from hasten.multiprocessing.managers import SyncManager
+
+        manager = SyncManager(ctx=self.get_context())
+        manager.start()
+        return manager
+
+    def Pipe(self, duplex=True):
+        """Two connected Connection objects; without *duplex*, the first one receives and the other sends."""
+        from hasten.multiprocessing.connection import Pipe
+
+        return Pipe(duplex)
+
+    def Lock(self):
+        """A lock that processes share."""
+        from hasten.multiprocessing.synchronize import Lock
+
+        return Lock(ctx=self.get_context())
+
+    def RLock(self):
+        """A lock that its owner may acquire again."""
+        from hasten.multiprocessing.synchronize import RLock
+
+        return RLock(ctx=self.get_context())
+
+    def Condition(self, lock=None):
+        """A condition variable; *lock*: a Lock or RLock of this context, by default a new RLock."""
+        from hasten.multiprocessing.synchronize import Condition
+
+        return Condition(lock, ctx=self.get_context())
+
+    def Semaphore(self, value=1):
+        """A semaphore that starts with *value*."""
+        from hasten.multiprocessing.synchronize import Semaphore
+
+        return Semaphore(value, ctx=self.get_context())
+
+    def BoundedSemaphore(self, value=1):
+        """A semaphore that never exceeds *value*."""
+        from hasten.multiprocessing.synchronize import BoundedSemaphore
+
+        return BoundedSemaphore(value, ctx=self.get_context())
+
+    def Event(self):
+        """A flag that processes wait for."""
+        from hasten.multiprocessing.synchronize import Event
+
+        return Event(ctx=self.get_context())
+
+    def Barrier(self, parties, action=None, timeout=None):
+        """A point where *parties* processes wait for each other."""
+        from hasten.multiprocessing.synchronize import Barrier
+
+        return Barrier(parties, action, timeout, ctx=self.get_context())
+
+    def Queue(self, maxsize=0):
+        """A queue that processes share; maxsize: items, 0 for no bound."""
+        from hasten.multiprocessing.queues import Queue
+
+        return Queue(maxsize, ctx=self.get_context())
+
+    def JoinableQueue(self, maxsize=0):
+        """A Queue with task_done() and join()."""
+        from hasten.multiprocessing.queues import JoinableQueue
+
+        return JoinableQueue(maxsize, ctx=self.get_context())
+
+    def SimpleQueue(self):
+        """A queue with little more than put() and get()."""
+        from hasten.multiprocessing.queues import SimpleQueue
+
+        return SimpleQueue(ctx=self.get_context())
+
+    def Pool(self, processes=None, initializer=None, initargs=(), maxtasksperchild=None):
+        """A pool of worker processes."""
+        from hasten.multiprocessing.pool import Pool
+
+        return Pool(processes, initializer, initargs, maxtasksperchild, context=self.get_context())
+
+    def RawValue(self, typecode_or_type, *args):
+        """A ctypes object in shared memory."""
+        from hasten.multiprocessing.sharedctypes import RawValue
+
+        return RawValue(typecode_or_type, *args)
+
+    def RawArray(self, typecode_or_type, size_or_initializer):
+        """A ctypes array in shared memory."""
+        from hasten.multiprocessing.sharedctypes import RawArray
+
+        return RawArray(typecode_or_type, size_or_initializer)
+
+    def Value(self, typecode_or_type, *args, lock=True):
+        """A ctypes object in shared memory, with a lock."""
+        from hasten.multiprocessing.sharedctypes import Value
+
+        return Value(typecode_or_type, *args, lock=lock, ctx=self.get_context())
+
+    def Array(self, typecode_or_type, size_or_initializer, *, lock=True):
+        """A ctypes array in shared memory, with a lock."""
+        from hasten.multiprocessing.sharedctypes import Array
+
+        return Array(typecode_or_type, size_or_initializer, lock=lock, ctx=self.get_context())
+
+    def freeze_support(self):
+        """In a frozen program: if it was started to be a child, be that child, and exit."""
+        if getattr(sys, "frozen", False) and self.get_start_method(allow_none=True) in ("spawn", None):
+            from hasten.multiprocessing.spawn import freeze_support
+
+            freeze_support()
+
+    def get_logger(self):
+        """The logger of multiprocessing; it is made at the first call."""
+        from hasten.multiprocessing.util import get_logger
+
+        return get_logger()
+
+    def log_to_stderr(self, level=None):
+        """Have the logger print to sys.stderr, from *level* on; returns the logger."""
+        from hasten.multiprocessing.util import log_to_stderr
+
+        return log_to_stderr(level)
+
+    def allow_connection_pickling(self):
+        """Let connections and sockets be sent to other processes."""
+        from hasten.multiprocessing import connection  # noqa: F401
+
+    def set_executable(self, executable):
+        """Set the Python to start children with, under spawn and forkserver: a str, bytes or path."""
+        from hasten.multiprocessing.spawn import set_executable
+
+        set_executable(executable)
+
+    def set_forkserver_preload(self, module_names, *, on_error="ignore"):
+        """Set the modules that the fork server imports before its first child: a list of str.
+
+        on_error: what happens when one cannot be imported: "ignore", "warn" or "fail".
+        """
+        from hasten.multiprocessing.forkserver import set_forkserver_preload
+
+        set_forkserver_preload(module_names, on_error=on_error)
+
+    def get_context(self, method=None):
+        """The context of a start method; this one for None.  ValueError if there is none of that name."""
+        if method is None:
+            return self
+        try:
+            found = _concrete_contexts[method]
+        except KeyError:
+            raise ValueError(f"cannot find context for {method!r}") from None
+        found._check_available()
+        return found
+
+    def get_start_method(self, allow_none=False):
+        """The name of the start method."""
+        return self._name
+
+    def set_start_method(self, method, force=False):
+        """ValueError: only the default context can be set."""
+        raise ValueError("cannot set start method of concrete context")
+
+    @property
+    def reducer(self):
+        """The module or AbstractReducer by which objects are pickled for other processes."""
+        return getattr(_stdlib, "reduction", None)
+
+    @reducer.setter
+    def reducer(self, reduction):
+        _stdlib.reduction = reduction
+
+    def _check_available(self):
+        pass
+
+
+class Process(process.BaseProcess, _stdlib.Process):
+    """A process that is started by the default start method."""
+
+    _start_method = None
+
+    @staticmethod
+    def _Popen(process_obj):
+        return _default_context.get_context().Process._Popen(process_obj)
+
+    @staticmethod
+    def _after_fork():
+        _default_context.get_context().Process._after_fork()
+
+
+class DefaultContext(BaseContext, _stdlib.DefaultContext):
+    """The context whose start method may be set, once; which one it is the interpreter's default context knows."""
+
+    Process = Process
+
+    def __init__(self, context=None):
+        if context is not None:
+            _registries.set_default(context)
+
+    @property
+    def _actual_context(self):
+        return ours(_stdlib._default_context._actual_context)
+
+    @_actual_context.setter
+    def _actual_context(self, context):
+        _stdlib._default_context._actual_context = theirs(context)
+
+    @property
+    def _default_context(self):
+        return ours(_stdlib._default_context._default_context)
+
+    @_default_context.setter
+    def _default_context(self, context):
+        _stdlib._default_context._default_context = theirs(context)
+
+    def get_context(self, method=None):
+        """The context of a start method; for None the default, which is settled by that."""
+        if method is not None:
+            return super().get_context(method)
+        if self._actual_context is None:
+            self._actual_context = self._default_context
+        return self._actual_context
+
+    def set_start_method(self, method, force=False):
+        """Set the default start method.  RuntimeError if it is settled already, unless *force*."""
+        if self._actual_context is not None and not force:
+            raise RuntimeError("context has already been set")
+        self._actual_context = None if method is None and force else self.get_context(method)
+
+    def get_start_method(self, allow_none=False):
+        """The default start method, which is settled by that; with *allow_none*, None if it is not yet."""
+        if self._actual_context is None and allow_none:
+            return None
+        return self.get_context()._name
+
+    def get_all_start_methods(self):
+        """The names of the start methods of this system, the default first."""
+        default = self._default_context._name
+        return [default, *(name for name in _concrete_contexts if name != default)]
+
+
+class ForkProcess(process.BaseProcess, _stdlib.ForkProcess):
+    """A process that is started by fork(): with all that its parent has."""
+
+    _start_method = "fork"
+
+    @staticmethod
+    def _Popen(process_obj):
+        from hasten.multiprocessing import popen_fork
+
+        return popen_fork.Popen(process_obj)
+
+
+class SpawnProcess(process.BaseProcess, _stdlib.SpawnProcess):
+    """A process that is a new interpreter."""
+
+    _start_method = "spawn"
+
+    @staticmethod
+    def _Popen(process_obj):
+        from hasten.multiprocessing import popen_spawn_posix
+
+        return popen_spawn_posix.Popen(process_obj)
+
+    @staticmethod
+    def _after_fork():
+        pass  # it was not forked
+
+
+class ForkServerProcess(process.BaseProcess, _stdlib.ForkServerProcess):
+    """A process that is forked by a server without threads."""
+
+    _start_method = "forkserver"
+
+    @staticmethod
+    def _Popen(process_obj):
+        from hasten.multiprocessing import popen_forkserver
+
+        return popen_forkserver.Popen(process_obj)
+
+
+class ForkContext(BaseContext, _stdlib.ForkContext):
+    """The start method "fork"."""
+
+    _name = "fork"
+    Process = ForkProcess
+
+
+class SpawnContext(BaseContext, _stdlib.SpawnContext):
+    """The start method "spawn"."""
+
+    _name = "spawn"
+    Process = SpawnProcess
+
+
+class ForkServerContext(BaseContext, _stdlib.ForkServerContext):
+    """The start method "forkserver"."""
+
+    _name = "forkserver"
+    Process = ForkServerProcess
+
+    def _check_available(self):
+        if not getattr(_registries.REDUCTION, "HAVE_SEND_HANDLE", True):
+            raise ValueError("forkserver start method not available")
+
+
+_OURS = {"fork": ForkContext(), "spawn": SpawnContext(), "forkserver": ForkServerContext()}
+_THEIRS = {name: _stdlib._concrete_contexts.get(name) for name in _OURS}
+
+
+def ours(context):
+    """Our context for one of the interpreter's three; any other context, and None, as it is."""
+    for name, theirs in _THEIRS.items():
+        if theirs is context is not None:
+            return _OURS[name]
+    return context
+
+
+def theirs(context):
+    """The interpreter's context for one of our three."""
+    for name, own in _OURS.items():
+        if own is context:
+            return _THEIRS[name]
+    return context
+
+
+class _Contexts(MutableMapping):
+    """The interpreter's contexts by name, with ours in the place of its three.  Setting one sets it for all."""
+
+    def __getitem__(self, name):
+        return ours(_stdlib._concrete_contexts[name])
+
+    def __setitem__(self, name, context):
+        _stdlib._concrete_contexts[name] = theirs(context)
+
+    def __delitem__(self, name):
+        del _stdlib._concrete_contexts[name]
+
+    def __iter__(self):
+        return iter(_stdlib._concrete_contexts)
+
+    def __len__(self):
+        return len(_stdlib._concrete_contexts)
+
+    def __repr__(self):
+        return repr(dict(self))
+
+
+_concrete_contexts = _Contexts()
+_default_context = DefaultContext()
+_force_start_method = _stdlib._force_start_method
+_tls = _stdlib._tls
+
+
+def get_spawning_popen():
+    """The Popen for whose child this thread is pickling now, or None."""
+    return getattr(_tls, "spawning_popen", None)
+
+
+def set_spawning_popen(popen):
+    """Say for which Popen this thread pickles; None at the end."""
+    _tls.spawning_popen = popen
+
+
+def assert_spawning(obj):
+    """RuntimeError unless this thread is pickling for a child that it starts."""
+    if get_spawning_popen() is None:
+        raise RuntimeError(
+            f"{type(obj).__name__} objects should only be shared between processes through inheritance"
+        )
+
+
+_registries.forward(__name__, _stdlib, "reduction")

@@ -1,0 +1,6 @@
+"""`multiprocessing.forkserver`: the standard library's own, over the processes and locks of the context it is given."""
+
+import multiprocessing.forkserver
+import sys
+
+sys.modules[__name__] = sys.modules["multiprocessing.forkserver"]

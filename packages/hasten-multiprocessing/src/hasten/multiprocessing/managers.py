@@ -1,0 +1,6 @@
+"""`multiprocessing.managers`: the standard library's own, over the processes and locks of the context it is given."""
+
+import multiprocessing.managers
+import sys
+
+sys.modules[__name__] = sys.modules["multiprocessing.managers"]

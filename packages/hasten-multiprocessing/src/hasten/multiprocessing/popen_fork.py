@@ -1,0 +1,139 @@
+"""The standard library's `multiprocessing.popen_fork`: a child by fork(), and what all kinds of children share."""
+
+from __future__ import annotations
+
+import atexit
+import multiprocessing.popen_fork
+import os
+import signal
+import sys
+
+from hasten.multiprocessing import _registries, util
+from hasten.multiprocessing._start import _child, _sentinel, _streams
+from hasten.multiprocessing.process import BaseProcess
+
+__all__ = ["Popen"]
+
+_stdlib = sys.modules["multiprocessing.popen_fork"]
+_LAUNCH = _stdlib.Popen._launch
+_BOOTSTRAP = BaseProcess._bootstrap
+_PIDFDS = _sentinel.has_pidfds()
+
+
+class Popen(_stdlib.Popen):
+    """A running child.  `pid`, `returncode` (None until it is known), and `sentinel`, a descriptor."""
+
+    method = "fork"
+    _starter = None  # the process whose child it is; in another one nobody knows how it goes
+
+    def __init__(self, process_obj):
+        util._flush_std_streams()
+        self.returncode = None
+        self.finalizer = None
+        self._launch(process_obj)
+
+    def duplicate_for_child(self, fd):
+        """The number by which the child will know the descriptor *fd*."""
+        return fd
+
+    def poll(self, flag=os.WNOHANG):
+        """The exit code, or None while the child runs.  flag: 0 to block until its end."""
+        if self.returncode is not None:
+            return self.returncode
+        if flag != os.WNOHANG:
+            return self.wait()
+        return _sentinel.poll(self)
+
+    def wait(self, timeout=None):
+        """The exit code; None if the child still runs after *timeout* seconds.  Blocks, without the GIL."""
+        if self.returncode is not None:
+            return self.returncode
+        if self._starter != os.getpid():
+            return None
+        if not _sentinel.wait_for_end(self.pid, timeout):
+            return None
+        return _sentinel.poll(self)
+
+    def interrupt(self):
+        self._send_signal(signal.SIGINT)
+
+    def terminate(self):
+        self._send_signal(signal.SIGTERM)
+
+    def kill(self):
+        self._send_signal(signal.SIGKILL)
+
+    def close(self):
+        """Close the descriptors."""
+        if self.finalizer is not None:
+            self.finalizer()
+
+    def _send_signal(self, sig):
+        if self.poll() is not None:
+            return
+        try:
+            os.kill(self.pid, sig)
+        except ProcessLookupError:
+            pass
+        except OSError:
+            if self.wait(timeout=0.1) is None:
+                raise
+
+    def _launch(self, process_obj):
+        self._starter = os.getpid()
+        if _stdlib.Popen._launch is not _LAUNCH or not _PIDFDS:
+            _stdlib.Popen._launch(self, process_obj)
+            return
+        standing_alone = _streams.only_thread()
+        with _keeping_tracker():
+            self.pid = os.fork()
+        if self.pid == 0:
+            _run_in_child(process_obj, standing_alone)
+        self._watch()
+
+    def _watch(self):
+        """Have a sentinel.  A child that cannot have one is ended: nobody would know of it."""
+        try:
+            self.sentinel = _sentinel.sentinel_of(self.pid)
+            self.finalizer = util.Finalize(self, util.close_fds, (self.sentinel,))
+        except BaseException:
+            self.kill()
+            self.wait()
+            raise
+
+
+class _keeping_tracker:
+    """While a process is forked by us: 3.15's resource tracker is to stay the child's, too."""
+
+    def __enter__(self):
+        tracker = sys.modules.get("multiprocessing.resource_tracker")
+        self.intent = getattr(tracker, "_fork_intent", None)
+        if self.intent is not None:
+            self.intent.preserve_fd = True
+
+    def __exit__(self, *exc_info):
+        if self.intent is not None:
+            self.intent.preserve_fd = False
+
+
+def _run_in_child(process_obj, standing_alone):
+    """Run *process_obj* in the child of a fork(), and end the child: nothing returns into the parent's frames."""
+    code = 1
+    try:
+        try:
+            if not standing_alone:
+                _streams.renew()
+            atexit._clear()
+            atexit.register(util._exit_function)
+            code = process_obj._bootstrap(parent_sentinel=_parent_sentinel(process_obj))
+        finally:
+            atexit._run_exitfuncs()
+    finally:
+        _child.leave(code)
+
+
+def _parent_sentinel(process_obj):
+    """None if _bootstrap() is ours, which opens a descriptor when it is needed."""
+    if type(process_obj)._bootstrap is _BOOTSTRAP and not _registries.is_replaced(_registries.BOOTSTRAP):
+        return None
+    return _sentinel.sentinel_of_parent(process_obj._parent_pid)

@@ -51,24 +51,34 @@ __all__ = [
 SUBDEBUG = 5
 SUBWARNING = 25
 
-_PARTS = ("context", "process", "reduction")  # what `import multiprocessing` has loaded, under its name
-
 
 def __getattr__(name):
-    if name in _PARTS:
-        from importlib import import_module
+    if name in __all__:
+        from hasten.multiprocessing.context import _default_context
 
-        return import_module(f"hasten.multiprocessing.{name}")
-    if name not in __all__:
+        value = globals()[name] = getattr(_default_context, name)
+        return value
+    module = None if name.startswith("__") else _submodule(name)
+    if module is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from hasten.multiprocessing.context import _default_context
+    return module
 
-    value = globals()[name] = getattr(_default_context, name)
-    return value
+
+def _submodule(name):
+    """The module below this one, or None.  `import multiprocessing` alone gives its users some of them."""
+    from importlib import import_module
+
+    fullname = f"hasten.multiprocessing.{name}"  # __name__ may be another one, see hasten.patch
+    try:
+        return import_module(fullname)
+    except ModuleNotFoundError as error:
+        if error.name != fullname:
+            raise
+        return None
 
 
 def __dir__():
-    return sorted({*globals(), *__all__, *_PARTS})
+    return sorted({*globals(), *__all__, "context", "process", "reduction"})
 
 
 if "__main__" in sys.modules:

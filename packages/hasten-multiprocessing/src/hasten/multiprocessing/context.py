@@ -407,3 +407,9 @@ def assert_spawning(obj):
 
 
 _registries.forward(__name__, _stdlib, "reduction")
+
+if type(_registries.process._current_process) in (_stdlib.Process, _stdlib.SpawnProcess):
+    # This process was spawned, and knew the interpreter's classes only.
+    _current = _registries.process._current_process
+    _current.__class__ = globals()[type(_current).__name__]
+    del _current

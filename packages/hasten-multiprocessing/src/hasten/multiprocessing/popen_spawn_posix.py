@@ -1,6 +1,66 @@
-"""`multiprocessing.popen_spawn_posix`: the standard library's own, over the processes and locks of the context it is given."""
+"""The standard library's `multiprocessing.popen_spawn_posix`: a child that is a new interpreter."""
+
+from __future__ import annotations
 
 import multiprocessing.popen_spawn_posix
+import os
 import sys
 
-sys.modules[__name__] = sys.modules["multiprocessing.popen_spawn_posix"]
+from hasten.multiprocessing import _registries, popen_fork, resource_tracker, spawn, util
+from hasten.multiprocessing._start import _blob, _command
+from hasten.multiprocessing.context import set_spawning_popen
+from hasten.multiprocessing.popen_fork import _BOOTSTRAP, _PIDFDS
+
+__all__ = ["Popen"]
+
+_stdlib = sys.modules["multiprocessing.popen_spawn_posix"]
+_LAUNCH = _stdlib.Popen._launch
+
+
+class Popen(popen_fork.Popen, _stdlib.Popen):
+    """A running child that was spawned."""
+
+    method = "spawn"
+    DupFd = _stdlib.Popen.DupFd
+
+    def __init__(self, process_obj):
+        self._fds = []
+        popen_fork.Popen.__init__(self, process_obj)
+
+    def duplicate_for_child(self, fd):
+        """Let the child have the descriptor *fd*, under the same number."""
+        self._fds.append(fd)
+        return fd
+
+    def _launch(self, process_obj):
+        self._starter = os.getpid()
+        if not (self._is_standard(process_obj) and self._launch_by_blob(process_obj)):
+            _stdlib.Popen._launch(self, process_obj)
+
+    @staticmethod
+    def _is_standard(process_obj):
+        """Whether the program has left alone what the standard library would call for this start."""
+        return (
+            _PIDFDS
+            and _stdlib.Popen._launch is _LAUNCH
+            and type(process_obj)._bootstrap is _BOOTSTRAP
+            and not _registries.is_replaced(_registries.BOOTSTRAP)
+            and _command.is_standard()
+        )
+
+    def _launch_by_blob(self, process_obj):
+        """Start the child by a blob; False if that cannot be packed, and nothing has happened."""
+        tracker_fd = resource_tracker.getfd()
+        preparation = spawn.get_preparation_data(process_obj._name)
+        set_spawning_popen(self)
+        try:
+            blob = _blob.pack(preparation, process_obj, tracker_fd)
+        finally:
+            set_spawning_popen(None)
+        if blob is None:
+            return False
+        with _command.file_with(_command.bootstrap(), blob) as fd:
+            words = _command.line(fd)
+            self.pid = util.spawnv_passfds(words[0], words, {*self._fds, fd, tracker_fd})
+        self._watch()
+        return True

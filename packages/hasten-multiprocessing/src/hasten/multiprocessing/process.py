@@ -305,3 +305,4 @@ _registries.forward(
     "_parent_process",
     "_process_counter",
 )
+_ORIGINALS = (BaseProcess._bootstrap, BaseProcess.run)  # what a child compares with, see _start/_bootstrap.py

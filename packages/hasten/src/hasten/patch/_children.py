@@ -46,6 +46,11 @@ def join(names: str) -> None:
         install(*here)
 
 
+def after_import(name, function) -> None:
+    """In a child: call *function* with the standard library's module *name* when that is loaded."""
+    _redirect.after_import(name, function)
+
+
 def inherit(environ) -> None:
     """Let every Python started with *environ* replace what is replaced here."""
     environ[VARIABLE] = ",".join(_redirect.active)

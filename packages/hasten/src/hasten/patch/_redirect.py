@@ -68,12 +68,7 @@ class Finder:
         if owner is None and parent in active and _exists(active[parent] + fullname[len(parent) :]):
             # `from hasten.queue import _x`, late, asks for queue._x: the package says that it is `queue`.
             return _alias(fullname, _load_part)
-        if fullname in _after_import:
-            spec = _others(fullname, path)
-            if spec is not None:
-                spec.loader = _HookedLoader(spec.loader)
-                return spec
-        return None
+        return _hooked(fullname, _others(fullname, path)) if fullname in _after_import else None
 
 
 class PartsFinder:
@@ -126,8 +121,15 @@ def _found(fullname, path):
         if own in _INTERPRETERS or type(own).__name__ == _BUNDLE_FINDER:
             spec = own.find_spec(fullname, path)
             if spec is not None:
-                return spec
-    return _others(fullname, path)
+                return _hooked(fullname, spec)
+    return _hooked(fullname, _others(fullname, path))
+
+
+def _hooked(fullname, spec):
+    """The spec of a part of the standard library, so that who waits for its import is called."""
+    if spec is not None and spec.loader is not None and fullname in _after_import:
+        spec.loader = _HookedLoader(spec.loader)
+    return spec
 
 
 def _others(fullname, path):
@@ -268,7 +270,9 @@ class _Wrapper:
 class _HookedLoader(_Wrapper):
     def exec_module(self, module):
         super().exec_module(module)
-        _after_import.pop(module.__name__)(module)
+        function = _after_import.pop(module.__name__, None)
+        if function is not None:  # it may have been found more than once
+            function(module)
 
 
 class _HastenLoader(_Wrapper):

@@ -1,0 +1,84 @@
+"""The command line of a spawned child, and the file that it reads."""
+
+from __future__ import annotations
+
+import marshal
+import os
+import sys
+import tempfile
+from contextlib import contextmanager
+
+from hasten.multiprocessing import _registries, spawn, util
+
+_SPAWN = ("get_command_line", "get_preparation_data", "get_executable", "spawn_main", "_main", "prepare")
+_SPAWN += ("_fixup_main_from_path", "_fixup_main_from_name")
+_code: bytes = b""
+
+
+def is_standard() -> bool:
+    """Whether a child would be started as the standard library does it in a program that has changed nothing.
+
+    Not so in a frozen program, with another executable, or where a program has replaced a part.
+    """
+    if getattr(sys, "frozen", False) or not sys.executable:
+        return False
+    executable = spawn.get_executable()
+    if executable is None or os.fsencode(executable) != os.fsencode(sys.executable):
+        return False
+    reduction = _registries.context.reduction
+    return (
+        all(_is_own(spawn, name) for name in _SPAWN)
+        and (_is_own(util, "spawnv_passfds") or getattr(util.spawnv_passfds, "hasten", False))
+        and _is_own(util, "_args_from_interpreter_flags", "subprocess")
+        and reduction is _registries.REDUCTION
+        and reduction.dump is _registries.DUMP
+    )
+
+
+def _is_own(module, name, where=None):
+    function = getattr(module, name, None)
+    home = getattr(function, "__globals__", {}).get("__name__")
+    return home in (module.__name__, where, "hasten.subprocess")
+
+
+def bootstrap() -> bytes:
+    """The code of _bootstrap.py, for marshal.loads()."""
+    global _code
+    if not _code:
+        from hasten.multiprocessing._start import _bootstrap
+
+        _code = marshal.dumps(_bootstrap.__spec__.loader.get_code(_bootstrap.__name__))
+    return _code
+
+
+def line(fd) -> list:
+    """The command line of a child that reads bootstrap() and its blob from the descriptor *fd*."""
+    size = len(bootstrap())
+    program = (
+        "import marshal, posix; names = {'__name__': '_bootstrap', '__builtins__': __builtins__}; "
+        f"exec(marshal.loads(posix.pread({fd}, {size}, 0)), names); names['main']({fd}, {size})"
+    )
+    options = util._args_from_interpreter_flags()
+    return [spawn.get_executable(), *options, "-c", program, "--multiprocessing-fork"]
+
+
+@contextmanager
+def file_with(*pieces):
+    """A file without a name that holds *pieces*: its descriptor, while the block runs."""
+    fd = _unnamed()
+    try:
+        for piece in pieces:
+            view = memoryview(piece)
+            while view:
+                view = view[os.write(fd, view[: 1 << 30]) :]
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def _unnamed():
+    try:
+        return os.memfd_create("hasten-child")
+    except (AttributeError, OSError):
+        with tempfile.TemporaryFile() as file:
+            return os.dup(file.fileno())

@@ -1,0 +1,7 @@
+from libc.stdint cimport int64_t
+
+cdef enum:
+    READABLE = 1
+    WRITABLE = 2
+
+cdef bint wait_for(int fd, int what, int64_t deadline) except -1

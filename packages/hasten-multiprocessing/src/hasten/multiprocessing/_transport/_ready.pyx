@@ -1,0 +1,121 @@
+# cython: freethreading_compatible=True
+"""Waiting until descriptors are ready: wait(), and wait_for() for one descriptor.
+
+A descriptor counts as ready when a read would not block: bytes, the end, a listener's client, an error, or that it is none
+at all.  Signal handlers run during a wait, which goes on afterwards unless one raises.
+"""
+
+from libc.errno cimport EINTR, errno
+from libc.stdint cimport int64_t
+from libc.stdlib cimport calloc, free
+from libc.string cimport memset
+
+from cpython.exc cimport PyErr_CheckSignals, PyErr_SetFromErrno
+
+from clock cimport HS_NEVER
+from park cimport hs_park_init
+from timeout cimport hs_deadline_of, hs_expired
+
+cdef extern from "polling.h":
+    short POLLIN
+    short POLLOUT
+    ctypedef unsigned long nfds_t
+    struct pollfd:
+        int fd
+        short events
+        short revents
+    ctypedef struct hs_alert:
+        pass
+    void hs_alert_begin(hs_alert *alert) noexcept nogil
+    void hs_alert_end(hs_alert *alert) noexcept nogil
+    int64_t hs_alert_until(hs_alert *alert, int64_t deadline, int64_t least) noexcept nogil
+    int hs_poll(pollfd *fds, nfds_t count, int64_t deadline, hs_alert *alert) noexcept nogil
+
+cdef extern from "Python.h":
+    int PyObject_AsFileDescriptor(object o) except -1
+
+cdef enum:
+    FEW = 16  # descriptors that need no memory of their own
+
+
+cdef int poll_until(pollfd *fds, nfds_t count, int64_t deadline) except -1:
+    """How many of them are ready; 0 if the deadline came first.  One that has passed only looks."""
+    cdef hs_alert alert
+    cdef int ready, error
+    cdef bint late
+    memset(&alert, 0, sizeof(alert))
+    if deadline == 0:
+        ready = hs_poll(fds, count, 0, &alert)
+        if ready >= 0:
+            return ready
+    while True:
+        PyErr_CheckSignals()
+        with nogil:
+            hs_alert_begin(&alert)
+            ready = hs_poll(fds, count, hs_alert_until(&alert, deadline, 0), &alert)
+            error = errno
+            late = hs_expired(deadline)
+        if ready > 0 or (ready == 0 and late):
+            return ready
+        if ready < 0 and error != EINTR:
+            errno = error
+            PyErr_SetFromErrno(OSError)
+
+
+cdef bint wait_for(int fd, int what, int64_t deadline) except -1:
+    """Whether a descriptor is ready before the deadline; OSError if it can't be waited for."""
+    cdef pollfd one
+    one.fd, one.events, one.revents = fd, POLLIN if what == READABLE else POLLOUT, 0
+    return poll_until(&one, 1, deadline) != 0
+
+
+cdef int descriptor_of(obj) except -1:
+    try:
+        return PyObject_AsFileDescriptor(obj)
+    except (AttributeError, TypeError) as error:
+        raise ValueError(f"Invalid file object: {obj!r}") from error
+
+
+def wait(object_list, timeout=None):
+    """Wait until an object is ready to be read from, and return a list of those that are, in the order given.
+
+    object_list: an iterable of connections, sockets, `Process.sentinel`s, integer descriptors, and other
+    objects with a fileno().  One that is at its end, or has failed, is ready.
+    timeout: seconds, any real number; None for as long as it takes; 0 or less does not block.  The list is
+    empty if nothing was ready in time.
+
+    Blocks, without the GIL.  May be called from any thread.  Raises ValueError for an object without a
+    descriptor and for a timeout that is NaN, and KeyError for a descriptor that is in it twice.
+    """
+    cdef list objects = list(object_list)
+    cdef int64_t deadline = hs_deadline_of(timeout)
+    cdef pollfd few[FEW]
+    cdef pollfd *fds = few
+    cdef Py_ssize_t count = len(objects)
+    if count > FEW:
+        fds = <pollfd *>calloc(count, sizeof(pollfd))
+        if fds == NULL:
+            raise MemoryError
+    try:
+        fill(fds, objects)
+        if poll_until(fds, count, deadline) == 0:
+            return []
+        return [objects[i] for i in range(count) if fds[i].revents]
+    finally:
+        if fds != few:
+            free(fds)
+
+
+cdef int fill(pollfd *fds, list objects) except -1:
+    cdef Py_ssize_t i
+    cdef set seen = set()
+    for i, obj in enumerate(objects):
+        fds[i].fd, fds[i].events, fds[i].revents = descriptor_of(obj), POLLIN, 0
+        if fds[i].fd in seen:
+            raise KeyError(f"{obj!r} (FD {fds[i].fd}) is already registered")
+        seen.add(fds[i].fd)
+    return 0
+
+
+if hs_park_init() != 0:
+    raise MemoryError("no memory for the handler that tells threads of a fork()")

@@ -1,0 +1,94 @@
+/* _wire.h: the bytes of messages on a descriptor.
+ *
+ * A message is its length, in 4 bytes, and then so many bytes; where 31 bits do not do for the length, 4 bytes that are all
+ * ones come first, and it has 8.  All lengths are big-endian.
+ *
+ * The functions stop at any error, EINTR and EAGAIN included, and go on from there when they are called again: the
+ * caller has signals to look after.  No Python API; to be called without the GIL, for they may block.
+ */
+#ifndef HASTEN_WIRE_H
+#define HASTEN_WIRE_H
+
+#include <errno.h>
+#include <limits.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#define HS_SHORT_HEADER 4
+#define HS_LONG_HEADER 12
+#define HS_LONGEST_SHORT 0x7fffffff
+#define HS_END_OF_FILE (-1)
+#define HS_READ_MOST 0x7ffff000 /* what Linux reads or writes at a time; other systems refuse more */
+
+#ifndef IOV_MAX
+#  define IOV_MAX 16
+#endif
+
+/* What is left of a message to be written: *next* and those after it are consumed as they go. */
+typedef struct {
+    struct iovec *next;
+    int count;
+    size_t sent;
+} hs_outgoing;
+
+/* Write a header; its length. */
+static inline size_t hs_wire_header(unsigned char *header, uint64_t size) {
+    int width = HS_SHORT_HEADER;
+    if (size > HS_LONGEST_SHORT) {
+        memset(header, 0xff, HS_SHORT_HEADER);
+        header += HS_SHORT_HEADER;
+        width = HS_LONG_HEADER - HS_SHORT_HEADER;
+    }
+    for (int i = 0; i < width; i++) header[i] = (unsigned char)(size >> (8 * (width - 1 - i)));
+    return size > HS_LONGEST_SHORT ? HS_LONG_HEADER : HS_SHORT_HEADER;
+}
+
+static inline uint64_t hs_wire_number(const unsigned char *bytes, int width) {
+    uint64_t number = 0;
+    for (int i = 0; i < width; i++) number = number << 8 | bytes[i];
+    return number;
+}
+
+/* Forget what has been written. */
+static inline void hs_wire_consume(hs_outgoing *out, size_t written) {
+    out->sent += written;
+    while (out->count > 0 && written >= out->next->iov_len) {
+        written -= out->next->iov_len;
+        out->next++;
+        out->count--;
+    }
+    if (out->count > 0) {
+        out->next->iov_base = (char *)out->next->iov_base + written;
+        out->next->iov_len -= written;
+    }
+}
+
+/* Write it all.  0, or an errno. */
+static inline int hs_wire_write(int fd, hs_outgoing *out) {
+    while (out->count > 0) {
+        ssize_t written = writev(fd, out->next, out->count < IOV_MAX ? out->count : IOV_MAX);
+        if (written < 0) return errno;
+        hs_wire_consume(out, (size_t)written);
+    }
+    return 0;
+}
+
+/* Read until *got* is *size*, and not a byte more: others may read from the descriptor, or poll it.  0,
+ * HS_END_OF_FILE, or an errno. */
+static inline int hs_wire_read(int fd, char *into, size_t size, size_t *got) {
+    while (*got < size) {
+        size_t left = size - *got;
+        ssize_t count = read(fd, into + *got, left < HS_READ_MOST ? left : HS_READ_MOST);
+        if (count < 0) return errno;
+        if (count == 0) return HS_END_OF_FILE;
+        *got += (size_t)count;
+    }
+    return 0;
+}
+
+/* Take a descriptor out of where it is kept, once. */
+static inline int hs_take_fd(int *fd) { return __atomic_exchange_n(fd, -1, __ATOMIC_ACQ_REL); }
+
+#endif

@@ -1,0 +1,620 @@
+# cython: freethreading_compatible=True
+"""Connection: messages on a descriptor.
+
+What holds:
+
+- A message goes out as one writev(), header, pickle and large bytes objects alike, where the kernel takes it whole.
+- No byte is read that does not belong to the message: poll(), select() and others who read from the descriptor
+  see what is there.
+- The bytes of a message are read to where they stay.  Memory is taken as they arrive, once a message is longer than ROOM: a
+  header may say anything.
+- A signal handler runs in the middle of a message, which goes on afterwards; when one raises there, what was read of the
+  message is lost, as it is in the standard library.
+- On a non-blocking descriptor BlockingIOError means that nothing was sent or received; a message that has begun is
+  waited for.
+
+A class that overrides a step (HOOKS) has all its messages go through the steps as methods of Python; where none is
+overridden they are not called.  A class is looked at again when it or a base has changed.
+"""
+
+import io
+import operator
+
+from os import close as os_close
+
+from multiprocessing import BufferTooShort
+from multiprocessing.reduction import ForkingPickler
+
+from libc.errno cimport EAGAIN, EINTR, errno
+from libc.stdint cimport int64_t, uint64_t
+from libc.stdlib cimport free, malloc
+
+from cpython.exc cimport PyErr_CheckSignals, PyErr_SetFromErrno
+from cpython.object cimport PyObject, PyTypeObject
+from cpython.ref cimport Py_XDECREF
+
+from clock cimport HS_NEVER
+from compat cimport hs_type_tag
+from timeout cimport hs_deadline_of
+from hasten.multiprocessing._transport._pickler cimport dump_pieces, loads
+from hasten.multiprocessing._transport._ready cimport READABLE, WRITABLE, wait_for
+
+cdef extern from "_wire.h" nogil:
+    enum:
+        HS_SHORT_HEADER
+        HS_LONG_HEADER
+        HS_END_OF_FILE
+    struct iovec:
+        void *iov_base
+        size_t iov_len
+    ctypedef struct hs_outgoing:
+        iovec *next
+        int count
+        size_t sent
+    size_t hs_wire_header(unsigned char *header, uint64_t size) noexcept
+    uint64_t hs_wire_number(const unsigned char *bytes, int width) noexcept
+    int hs_wire_write(int fd, hs_outgoing *out) noexcept
+    int hs_wire_read(int fd, char *into, size_t size, size_t *got) noexcept
+    int hs_take_fd(int *fd) noexcept
+    int close_fd "close"(int fd) noexcept
+
+cdef extern from "Python.h":
+    PyObject *new_bytes "PyBytes_FromStringAndSize"(const char *text, Py_ssize_t size) except NULL
+    char *text_of "PyBytes_AS_STRING"(PyObject *buffer) noexcept
+    int resize "_PyBytes_Resize"(PyObject **buffer, Py_ssize_t size) except -1
+    Py_buffer *buffer_of "PyMemoryView_GET_BUFFER"(object view) noexcept
+    PyTypeObject *type_of "Py_TYPE"(object o) noexcept
+    const Py_ssize_t PY_SSIZE_T_MAX
+
+cdef enum:
+    FEW = 8        # pieces of a message that need no memory of their own
+    ROOM = 1 << 24  # bytes that are taken for a message before any of it has arrived
+
+HOOKS = ("_send", "_recv", "_send_bytes", "_recv_bytes", "_poll", "_close", "_check_closed", "_check_readable",
+         "_check_writable", "_bad_message_length", "_handle", "_readable", "_writable")
+
+
+# ---- the bytes of a message ----
+
+cdef int failed(int error) except -1:
+    errno = error
+    PyErr_SetFromErrno(OSError)
+    return 0
+
+
+cdef int send_message(Connection self, list pieces, uint64_t size) except -1:
+    """Write a message whose pieces are bytes or contiguous memoryviews, *size* bytes together."""
+    cdef iovec few[FEW + 1]
+    cdef iovec *all = few
+    cdef unsigned char header[HS_LONG_HEADER]
+    cdef hs_outgoing out
+    cdef Py_ssize_t i, count = len(pieces)
+    if count > FEW:
+        all = <iovec *>malloc((count + 1) * sizeof(iovec))
+        if all == NULL:
+            raise MemoryError
+    try:
+        all[0].iov_base, all[0].iov_len = header, hs_wire_header(header, size)
+        for i in range(count):
+            piece = pieces[i]
+            if type(piece) is bytes:
+                all[i + 1].iov_base, all[i + 1].iov_len = text_of(<PyObject *>piece), len(<bytes>piece)
+            else:
+                all[i + 1].iov_base, all[i + 1].iov_len = buffer_of(piece).buf, buffer_of(piece).len
+        out.next, out.count, out.sent = all, <int>(count + 1), 0
+        write_all(self, &out)
+    finally:
+        if all != few:
+            free(all)
+    return 0
+
+
+cdef int write_all(Connection self, hs_outgoing *out) except -1:
+    cdef int error, fd
+    while True:
+        fd = self.descriptor()
+        with nogil:
+            error = hs_wire_write(fd, out)
+        if error == 0:
+            return 0
+        if error == EINTR:
+            PyErr_CheckSignals()
+        elif out.sent and error == EAGAIN:
+            wait_for(fd, WRITABLE, HS_NEVER)
+        else:
+            failed(error)
+
+
+cdef int read_all(Connection self, char *into, size_t size, size_t before) except -1:
+    """Read so many bytes, *before* of the message having been read already (of the same part of it)."""
+    cdef int error, fd
+    cdef size_t got = 0
+    cdef bint begun
+    while True:
+        fd = self.descriptor()
+        with nogil:
+            error = hs_wire_read(fd, into, size, &got)
+        if error == 0:
+            return 0
+        begun = got or before
+        if error == EINTR:
+            PyErr_CheckSignals()
+        elif error == HS_END_OF_FILE:
+            if begun:
+                raise OSError("got end of file during message")
+            raise EOFError
+        elif (begun or self.in_message) and error == EAGAIN:
+            wait_for(fd, READABLE, HS_NEVER)
+        else:
+            failed(error)
+
+
+cdef uint64_t read_size(Connection self) except? 1:
+    """The length that a message begins with, whatever it is."""
+    cdef char header[8]
+    cdef uint64_t size
+    read_all(self, header, HS_SHORT_HEADER, 0)
+    size = hs_wire_number(<unsigned char *>header, HS_SHORT_HEADER)
+    if size == 0xffffffff:
+        self.in_message = True
+        try:
+            read_all(self, header, 8, 0)
+        finally:
+            self.in_message = False
+        return hs_wire_number(<unsigned char *>header, 8)
+    if size > 0x7fffffff:
+        self.bad_length(f": {<int64_t>size - (1 << 32)}")
+    return size
+
+
+cdef object read_body(Connection self, uint64_t size):
+    """So many bytes, as a bytes object."""
+    cdef PyObject *buffer
+    cdef size_t got = 0, room = min(size, <uint64_t>ROOM)
+    if size > PY_SSIZE_T_MAX - 64:
+        self.bad_length(f": {size}")
+    buffer = new_bytes(NULL, room)
+    self.in_message = True
+    try:
+        while True:
+            read_all(self, text_of(buffer) + got, room - got, got)
+            if room == size:
+                return <object>buffer
+            got, room = room, min(size, <uint64_t>room * 2)
+            resize(&buffer, room)
+    finally:
+        self.in_message = False
+        Py_XDECREF(buffer)
+
+
+# ---- the class ----
+
+cdef class Connection:
+    """What `multiprocessing.connection.Connection` is compiled from."""
+
+    cdef int fd            # -1 when closed
+    cdef bint can_read, can_write
+    cdef bint in_message   # its header, or a part of that, has been read
+    cdef unsigned int plain_tag, own_tag  # of the class when it was found to have no steps of its own, or some
+
+    def __cinit__(self):
+        self.fd = -1
+
+    def __init__(self, handle, readable=True, writable=True):
+        """Messages over the descriptor *handle*, an int, which belongs to the connection from now on.
+
+        *readable* and *writable* tell which ways it may be used.  ValueError if it is negative, or neither way.
+        """
+        cdef int fd = operator.index(handle)
+        if fd < 0:
+            raise ValueError("invalid handle")
+        if not readable and not writable:
+            raise ValueError("at least one of `readable` and `writable` must be True")
+        self.fd, self.can_read, self.can_write = fd, readable, writable
+
+    def __del__(self):
+        if self.fd >= 0:
+            self._close() if not is_plain(self) else close_now(self)
+
+    # ---- state ----
+
+    cdef int descriptor(self) except -1:
+        """The descriptor, or OSError.  Looked at anew after Python code has run, which may have closed it."""
+        if self.fd < 0:
+            raise OSError("handle is closed")
+        return self.fd
+
+    cdef int to_be_read(self) except -1:
+        if self.fd < 0:
+            raise OSError("handle is closed")
+        if not self.can_read:
+            raise OSError("connection is write-only")
+        return 0
+
+    cdef int to_be_written(self) except -1:
+        if self.fd < 0:
+            raise OSError("handle is closed")
+        if not self.can_write:
+            raise OSError("connection is read-only")
+        return 0
+
+    cdef int bad_length(self, str what) except -1:
+        """A header that can't be: nothing after it has a meaning."""
+        if is_plain(self):
+            if self.can_write:
+                self.can_read = False
+            else:
+                close_now(self)
+            raise OSError("bad message length" + what)
+        self._bad_message_length()
+        raise OSError("bad message length" + what)
+
+    @property
+    def _handle(self):
+        return self.fd if self.fd >= 0 else None
+
+    @_handle.setter
+    def _handle(self, handle):
+        self.fd = -1 if handle is None else operator.index(handle)
+
+    @property
+    def _readable(self):
+        return self.can_read
+
+    @_readable.setter
+    def _readable(self, value):
+        self.can_read = value
+
+    @property
+    def _writable(self):
+        return self.can_write
+
+    @_writable.setter
+    def _writable(self, value):
+        self.can_write = value
+
+    @property
+    def closed(self):
+        """Whether the connection is closed."""
+        return self._handle is None
+
+    @property
+    def readable(self):
+        """Whether messages can be received."""
+        return self._readable
+
+    @property
+    def writable(self):
+        """Whether messages can be sent."""
+        return self._writable
+
+    def fileno(self):
+        """The descriptor, an int.  OSError if the connection is closed."""
+        self._check_closed()
+        return self._handle
+
+    def close(self):
+        """Close the connection.  May be called again.
+
+        A thread that is sending or receiving meanwhile is not woken.
+        """
+        if is_plain(self):
+            close_now(self)
+        elif self._handle is not None:
+            try:
+                self._close()
+            finally:
+                self._handle = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, exc_type, exc_value, exc_tb):
+        self.close()
+
+    # ---- messages ----
+
+    def send(self, obj):
+        """Send an object, pickled; the other end gets it from recv().
+
+        Blocks while the other end has no room; signal handlers run meanwhile.  OSError if the connection is
+        closed, read-only, or broken (BrokenPipeError: nobody reads at the other end).  What pickling raises
+        comes before anything is sent.  Two threads that send large messages at a time mix them up.
+        """
+        cdef list pieces
+        if not is_plain(self):
+            self._check_closed()
+            self._check_writable()
+            pieces = pickled(obj)
+            self._send_bytes(memoryview(pieces[0] if len(pieces) == 1 else b"".join(pieces)))
+            return
+        self.to_be_written()
+        pieces = pickled(obj)
+        send_message(self, pieces, size_of(pieces))
+
+    def send_bytes(self, buf, offset=0, size=None):
+        """Send bytes; the other end gets them from recv_bytes() as one message.
+
+        buf: a bytes-like object.  offset, size: which bytes of it; all from the offset on if size is None.
+        Blocks and raises as send() does; ValueError for an offset or size that is negative or too large.
+        """
+        cdef bint plain = is_plain(self)
+        if plain:
+            self.to_be_written()
+        else:
+            self._check_closed()
+            self._check_writable()
+        if type(buf) is not bytes or offset != 0 or size is not None or not plain:
+            buf = part_of(buf, offset, size)
+            if not plain:
+                self._send_bytes(buf)
+                return
+        send_message(self, [buf], len(buf))
+
+    def recv(self):
+        """Receive an object that the other end has sent by send().
+
+        Blocks until there is one; signal handlers run meanwhile.  EOFError if the other end was closed and
+        nothing is left; OSError if the connection is closed, write-only, or broken.  Unpickling calls what the
+        sender says: only for a sender that is trusted.
+        """
+        if not is_plain(self):
+            self._check_closed()
+            self._check_readable()
+            return loads(self._recv_bytes().getbuffer())
+        self.to_be_read()
+        return unpickled(read_body(self, read_size(self)))
+
+    def recv_bytes(self, maxlength=None):
+        """Receive a message as bytes.
+
+        A message of more than *maxlength* bytes, if that is given, raises OSError, and the connection can't be
+        read from any more.  Blocks and raises as recv() does; ValueError if maxlength is negative.
+        """
+        cdef uint64_t size
+        cdef bint plain = is_plain(self)
+        if plain:
+            self.to_be_read()
+        else:
+            self._check_closed()
+            self._check_readable()
+        if maxlength is not None and maxlength < 0:
+            raise ValueError("negative maxlength")
+        if not plain:
+            buf = self._recv_bytes(maxlength)
+            if buf is None:
+                self._bad_message_length()
+            return buf.getvalue()
+        size = read_size(self)
+        if maxlength is not None and size > maxlength:
+            self.bad_length(f": {size} bytes, and maxlength is {maxlength}")
+        return read_body(self, size)
+
+    def recv_bytes_into(self, buf, offset=0):
+        """Receive a message into a writable bytes-like object, and return its length.
+
+        offset: where in *buf* to put it, in bytes.  BufferTooShort, whose first argument is the message, if
+        there is not the room.  Blocks and raises as recv() does; ValueError for an offset that is negative or
+        larger than the buffer; TypeError if that can't be written to or is not contiguous.
+        """
+        cdef uint64_t size
+        cdef size_t room
+        cdef bint plain = is_plain(self)
+        if plain:
+            self.to_be_read()
+        else:
+            self._check_closed()
+            self._check_readable()
+        with memoryview(buf) as view:
+            if offset < 0:
+                raise ValueError("negative offset")
+            if offset > view.nbytes:
+                raise ValueError("offset too large")
+            if view.readonly or not view.c_contiguous:
+                raise TypeError("recv_bytes_into() needs a read-write bytes-like object in one block, "
+                                f"not {type(buf).__name__!r}")
+            room = view.nbytes - offset
+            if not plain:
+                return copied(self._recv_bytes(), view, offset, room)
+            size = read_size(self)
+            if size > room:
+                raise BufferTooShort(read_body(self, size))
+            self.in_message = True
+            try:
+                read_all(self, <char *>buffer_of(view).buf + <size_t>offset, size, 0)
+            finally:
+                self.in_message = False
+            return size
+
+    def poll(self, timeout=0.0):
+        """Whether there is something to be received; at the end of the connection, too.
+
+        timeout: seconds to wait for it, any real number; None for as long as it takes.  Signal handlers run
+        meanwhile.  OSError if the connection is closed or write-only; ValueError if the timeout is NaN.
+        """
+        if not is_plain(self):
+            self._check_closed()
+            self._check_readable()
+            return self._poll(timeout)
+        self.to_be_read()
+        return wait_for(self.fd, READABLE, hs_deadline_of(timeout))
+
+    # ---- the steps, for classes that override one ----
+
+    def _check_closed(self):
+        if self._handle is None:
+            raise OSError("handle is closed")
+
+    def _check_readable(self):
+        if not self._readable:
+            raise OSError("connection is write-only")
+
+    def _check_writable(self):
+        if not self._writable:
+            raise OSError("connection is read-only")
+
+    def _bad_message_length(self):
+        if self._writable:
+            self._readable = False
+        else:
+            self.close()
+        raise OSError("bad message length")
+
+    def _detach(self):
+        """Let go of the descriptor without closing it."""
+        self._handle = None
+
+    def _close(self):
+        os_close(self._handle)
+
+    def _poll(self, timeout):
+        return wait_for(operator.index(self._handle), READABLE, hs_deadline_of(timeout))
+
+    def _send(self, buf, write=None):
+        """Write all of a bytes-like object, by *write* (as os.write()) if that is given."""
+        with memoryview(buf) as view, view.cast("B") as rest:
+            if write is None:
+                write_view(self, rest)
+                return
+            while len(rest):
+                rest = rest[write(self._handle, rest):]
+
+    def _recv(self, size, read=None):
+        """So many bytes in an io.BytesIO, by *read* (as os.read()) if that is given."""
+        received = io.BytesIO()
+        if read is None:
+            received.write(read_body(self, size))
+        while received.tell() < size:
+            chunk = read(self._handle, min(1 << 16, size - received.tell()))
+            if not chunk:
+                if received.tell():
+                    raise OSError("got end of file during message")
+                raise EOFError
+            received.write(chunk)
+        return received
+
+    def _send_bytes(self, buf):
+        """Write a message; *buf* is a bytes-like object."""
+        cdef unsigned char header[HS_LONG_HEADER]
+        cdef size_t width = hs_wire_header(header, len(buf))
+        if len(buf) > 16384:
+            self._send(header[:width])
+            self._send(buf)
+        else:
+            self._send(header[:width] + bytes(buf))
+
+    def _recv_bytes(self, maxsize=None):
+        """Read a message into an io.BytesIO; None if it is longer than *maxsize*."""
+        size = int.from_bytes(self._recv(HS_SHORT_HEADER).getvalue(), "big", signed=True)
+        if size == -1:
+            size = int.from_bytes(self._recv(8).getvalue(), "big")
+        if size < 0 or (maxsize is not None and size > maxsize):
+            return None
+        return self._recv(size)
+
+
+cdef int close_now(Connection self) except -1:
+    cdef int fd = hs_take_fd(&self.fd)
+    if fd >= 0 and close_fd(fd) < 0 and errno != EINTR:
+        failed(errno)
+    return 0
+
+
+cdef int write_view(Connection self, view) except -1:
+    cdef iovec one
+    cdef hs_outgoing out
+    one.iov_base, one.iov_len = buffer_of(view).buf, buffer_of(view).len
+    out.next, out.count, out.sent = &one, 1 if one.iov_len else 0, 0
+    return write_all(self, &out)
+
+
+cdef object copied(received, view, size_t offset, size_t room):
+    """Put what a class of its own has received, an io.BytesIO, where it belongs."""
+    data = received.getvalue()
+    if len(data) > room:
+        raise BufferTooShort(data)
+    with view.cast("B") as target:
+        target[offset:offset + len(data)] = data
+    return len(data)
+
+
+cdef object part_of(buf, offset, size):
+    """The bytes of *buf* that are meant, as a contiguous memoryview."""
+    view = memoryview(buf)
+    if view.itemsize > 1 or view.ndim != 1:
+        view = view.cast("B")
+    length = view.nbytes
+    if offset < 0:
+        raise ValueError("offset is negative")
+    if length < offset:
+        raise ValueError("buffer length < offset")
+    if size is None:
+        size = length - offset
+    elif size < 0:
+        raise ValueError("size is negative")
+    elif offset + size > length:
+        raise ValueError("buffer length < offset + size")
+    view = view[offset:offset + size]
+    return view if view.c_contiguous else view.tobytes()
+
+
+# ---- objects ----
+
+cdef dict public = {}  # the namespace of `hasten.multiprocessing.connection`
+cdef object usual_pickler = ForkingPickler
+
+
+def look_in(namespace):
+    """Which namespace a program may have put another `_ForkingPickler` in."""
+    global public
+    public = namespace
+
+
+cdef list pickled(obj):
+    """The pickle of an object, in bytes and contiguous memoryviews."""
+    cls = public.get("_ForkingPickler", usual_pickler)
+    cdef list pieces = dump_pieces(obj) if cls is usual_pickler else [cls.dumps(obj)]
+    if type(pieces[0]) is not bytes:
+        pieces = [memoryview(pieces[0]).cast("B")]
+    return pieces
+
+
+cdef object unpickled(data):
+    cls = public.get("_ForkingPickler", usual_pickler)
+    return loads(data) if cls is usual_pickler else cls.loads(data)
+
+
+cdef Py_ssize_t size_of(list pieces) except -1:
+    cdef Py_ssize_t size = 0
+    for piece in pieces:
+        size += len(piece)
+    return size
+
+
+# ---- whether a class has steps of its own ----
+
+cdef dict steps = {name: Connection.__dict__[name] for name in HOOKS}
+
+
+cdef inline bint is_plain(Connection self) except -1:
+    """Whether all the steps are ours.  A tag is of one class, and changes with it and its bases."""
+    cdef unsigned int tag = hs_type_tag(type_of(self))
+    if tag == 0 or tag != self.plain_tag:
+        return tag != 0 and tag != self.own_tag and look_at_class(self, tag)
+    return True
+
+
+cdef bint look_at_class(Connection self, unsigned int tag) except -1:
+    cdef type cls = type(self)
+    if all(found_in(cls, name) is steps[name] for name in HOOKS):
+        self.plain_tag = tag
+        return True
+    self.own_tag = tag
+    return False
+
+
+cdef object found_in(type cls, str name):
+    for base in cls.__mro__:
+        if name in base.__dict__:
+            return base.__dict__[name]
+    return None

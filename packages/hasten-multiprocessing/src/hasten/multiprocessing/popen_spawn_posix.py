@@ -8,11 +8,13 @@ import sys
 
 from hasten.multiprocessing import _registries, popen_fork, resource_tracker, spawn, util
 from hasten.multiprocessing._start import _blob, _command
+from hasten.multiprocessing._start._inherited import Inherited
 from hasten.multiprocessing.context import set_spawning_popen
 from hasten.multiprocessing.popen_fork import _BOOTSTRAP, _PIDFDS
 
 __all__ = ["Popen"]
 
+_DupFd = Inherited
 _stdlib = sys.modules["multiprocessing.popen_spawn_posix"]
 _LAUNCH = _stdlib.Popen._launch
 
@@ -21,7 +23,7 @@ class Popen(popen_fork.Popen, _stdlib.Popen):
     """A running child that was spawned."""
 
     method = "spawn"
-    DupFd = _stdlib.Popen.DupFd
+    DupFd = Inherited
 
     def __init__(self, process_obj):
         self._fds = []

@@ -125,6 +125,7 @@ def _run_in_child(process_obj, standing_alone):
                 _streams.renew()
             atexit._clear()
             atexit.register(util._exit_function)
+            _child.by_atexit = True
             code = process_obj._bootstrap(parent_sentinel=_parent_sentinel(process_obj))
         finally:
             atexit._run_exitfuncs()

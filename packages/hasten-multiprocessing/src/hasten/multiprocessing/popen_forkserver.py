@@ -1,6 +1,102 @@
-"""`multiprocessing.popen_forkserver`: the standard library's own, over the processes and locks of the context it is given."""
+"""The standard library's `multiprocessing.popen_forkserver`: a child that a server without threads forks."""
 
+from __future__ import annotations
+
+import io
 import multiprocessing.popen_forkserver
+import os
 import sys
+import threading
 
-sys.modules[__name__] = sys.modules["multiprocessing.popen_forkserver"]
+from hasten.multiprocessing import _registries, popen_fork, spawn, util
+from hasten.multiprocessing._start import _command, _requests
+from hasten.multiprocessing._start._inherited import Sent
+from hasten.multiprocessing.context import set_spawning_popen
+from hasten.multiprocessing.popen_fork import _PIDFDS
+
+__all__ = ["Popen"]
+
+_DupFd = Sent
+_stdlib = sys.modules["multiprocessing.popen_forkserver"]
+_LAUNCH = _stdlib.Popen._launch
+_UNKNOWN = 255  # the exit code of a child whose server has been killed
+
+
+class Popen(popen_fork.Popen, _stdlib.Popen):
+    """A running child that the server has forked.  It is no child of this process: the server tells its end."""
+
+    method = "forkserver"
+    DupFd = Sent
+
+    def __init__(self, process_obj):
+        self._fds = []
+        self._reading = threading.Lock()  # held while the exit code is read from the pipe
+        popen_fork.Popen.__init__(self, process_obj)
+
+    def duplicate_for_child(self, fd):
+        """Send the descriptor *fd* to the child; returns its place in the row."""
+        self._fds.append(fd)
+        return len(self._fds) - 1
+
+    def poll(self, flag=os.WNOHANG):
+        """The exit code, or None while the child runs.  flag: 0 to block until its end."""
+        return self.wait(0 if flag == os.WNOHANG else None)
+
+    def wait(self, timeout=None):
+        """The exit code; None if the child still runs after *timeout* seconds.  Blocks, without the GIL."""
+        from hasten.multiprocessing.connection import wait
+
+        if self.returncode is not None:
+            return self.returncode
+        if self._starter != os.getpid() or not wait([self.sentinel], timeout):
+            return None
+        with self._reading:
+            if self.returncode is None:
+                self.returncode = _exit_code(self.sentinel)
+        return self.returncode
+
+    def _launch(self, process_obj):
+        self._starter = os.getpid()
+        if not self._is_standard() or not self._launch_by_zygote(process_obj):
+            _stdlib.Popen._launch(self, process_obj)
+
+    @staticmethod
+    def _is_standard():
+        return _PIDFDS and _stdlib.Popen._launch is _LAUNCH and _command.is_standard()
+
+    def _launch_by_zygote(self, process_obj):
+        """Have the child forked by the zygote; False if there is none."""
+        preparation = spawn.get_preparation_data(process_obj._name)
+        buffer = io.BytesIO()
+        set_spawning_popen(self)
+        try:
+            _registries.context.reduction.dump(preparation, buffer)
+            _registries.context.reduction.dump(process_obj, buffer)
+        finally:
+            set_spawning_popen(None)
+        if len(self._fds) > _requests.MAX_DESCRIPTORS:
+            raise ValueError(f"too many fds: {len(self._fds)}, at most {_requests.MAX_DESCRIPTORS}")
+        reader, writer = os.pipe()
+        try:
+            with _command.file_with(buffer.getbuffer()) as blob:
+                self.pid = _requests.start_child([blob, writer, *self._fds])
+        except _requests.Gone:
+            os.close(reader)
+            return False
+        except BaseException:
+            os.close(reader)
+            raise
+        finally:
+            os.close(writer)
+        self.sentinel = reader
+        self.finalizer = util.Finalize(self, util.close_fds, (reader,))
+        return True
+
+
+def _exit_code(fd):
+    """What the server has written to the pipe *fd* at the end of the child."""
+    try:
+        answer = os.read(fd, _requests.ANSWER.size)
+    except OSError:
+        answer = b""
+    return _requests.ANSWER.unpack(answer)[0] if len(answer) == _requests.ANSWER.size else _UNKNOWN

@@ -8,6 +8,8 @@ import threading
 
 from hasten.multiprocessing import _registries, util
 
+by_atexit = False  # whether this process runs what atexit knows after run(); finalizers are among that
+
 
 def run(process, parent_sentinel) -> int:
     """Run *process*, the object that this process was started for, and return the exit code.
@@ -27,6 +29,8 @@ def run(process, parent_sentinel) -> int:
         report(process)
     finally:
         threading._shutdown()
+        if not by_atexit:
+            util._exit_function()
         util.info("process exiting with exitcode %d", code)
         util._flush_std_streams()
     return code

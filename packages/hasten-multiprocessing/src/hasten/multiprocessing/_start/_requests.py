@@ -1,0 +1,134 @@
+"""How a process asks its zygote for children: the parent's side of _zygote.py.
+
+One connection, for as long as both live: a pair of sockets of which the zygote was given one end when the fork
+server forked it, so nobody else can ask.  A request is one byte with the child's descriptors; the answer is
+the child's number.  Whatever goes wrong in between ends the connection, and the next start begins a new one.
+"""
+
+from __future__ import annotations
+
+import array
+import os
+import socket
+import struct
+import threading
+
+from hasten.multiprocessing import _registries, forkserver, resource_tracker
+
+ANSWER = struct.Struct("q")  # a process ID, and later the exit code
+MAX_DESCRIPTORS = 250  # the kernel takes 253 at once
+
+
+class Gone(Exception):
+    """There is no zygote that would answer."""
+
+
+class Zygote:
+    """A process that forks children for this one."""
+
+    def __init__(self):
+        server = forkserver._forkserver
+        self.server_pid, self.owner = server._forkserver_pid, os.getpid()
+        ours, theirs = socket.socketpair()
+        try:
+            _start(theirs.fileno())
+        except BaseException:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
+        self.socket = ours
+
+    def child(self, fds) -> int:
+        """Have a child forked that gets the descriptors *fds*; returns its process ID.  Gone if that fails."""
+        try:
+            rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))
+            self.socket.sendmsg([b"+"], [rights])
+            answer = b""
+            while len(answer) < ANSWER.size:
+                piece = self.socket.recv(ANSWER.size - len(answer))
+                if not piece:
+                    raise Gone
+                answer += piece
+        except OSError as error:
+            raise Gone from error
+        (pid,) = ANSWER.unpack(answer)
+        if pid < 0:
+            raise OSError(-pid, os.strerror(-pid))
+        return pid
+
+    def close(self):
+        """Let it end, when its children have."""
+        self.socket.close()
+
+
+_lock = threading.Lock()
+_zygote: Zygote | None = None
+
+
+def start_child(fds) -> int:
+    """Fork a child that gets *fds*; returns its process ID.  Blocks until it is forked.  Gone if nobody can.
+
+    May be called from any thread.
+    """
+    global _zygote
+    with _lock:
+        forkserver.ensure_running()
+        zygote = _zygote
+        if zygote is None or zygote.server_pid != forkserver._forkserver._forkserver_pid:
+            drop()
+            zygote = _zygote = Zygote()
+        try:
+            return zygote.child([*fds[:2], resource_tracker.getfd(), *fds[2:]])
+        except BaseException:
+            drop()
+            raise
+
+
+def held() -> set:
+    """The descriptors that this process keeps for starting children."""
+    return set() if _zygote is None else {_zygote.socket.fileno()}
+
+
+def drop():
+    """Let the zygote end, when its children have."""
+    global _zygote
+    zygote, _zygote = _zygote, None
+    if zygote is not None:
+        zygote.close()
+
+
+def _start(fd):
+    """Have the fork server fork a zygote that answers at the socket *fd*."""
+    from hasten.multiprocessing._start import _zygote as zygote
+    from hasten.multiprocessing.context import ForkServerProcess
+    from hasten.multiprocessing.popen_forkserver import _stdlib
+
+    current = _registries.process._current_process
+    process = ForkServerProcess.__new__(ForkServerProcess)  # without a number: the program does not count it
+    vars(process).update(
+        _identity=current._identity,
+        _config=dict(current._config),
+        _parent_pid=os.getpid(),
+        _parent_name=current.name,
+        _popen=None,
+        _closed=False,
+        _target=zygote.serve,
+        _args=(),
+        _kwargs={},
+        _name="Zygote",
+    )
+    popen = _stdlib.Popen.__new__(_stdlib.Popen)
+    vars(popen).update(_fds=[fd], returncode=None, finalizer=None)
+    popen._launch(process)
+    popen.close()  # its end shows at the socket
+
+
+def _forget():
+    """In a forked child: the connection is the parent's."""
+    global _lock
+    _lock = threading.Lock()
+    drop()
+
+
+os.register_at_fork(after_in_child=_forget)

@@ -1,12 +1,12 @@
 """The handshake by which both ends of a connection show that they know the authkey.
 
-Each end challenges the other: it sends random bytes, and gets an HMAC of them.  What the two say is written here
-without the connection: a conversation is a generator that yields Say(message, reply=...) and is sent the replies.  So one
-function serves a connection that blocks, and a listener many clients at once.
+Each end challenges the other: it sends random bytes, and gets an HMAC of them.  What the two say is written
+here without the connection: a conversation is a generator that yields Say(message, reply=...) and is sent
+the replies.  So one function serves a connection that blocks, and a listener many clients at once.
 
-Interpreters up to 3.11 know MD5 alone, and show it by lengths: their challenge has 20 bytes, their answer 16, and
-neither names a digest.  Later ones write `{sha256}` before both.  The HMAC is of the challenge with that name, so a man in
-the middle can't have a weaker digest chosen.
+Interpreters up to 3.11 know MD5 alone, and show it by lengths: their challenge has 20 bytes, their answer
+16, and neither names a digest.  Later ones write `{sha256}` before both.  The HMAC is of the challenge with
+that name, so a man in the middle can't have a weaker digest chosen.
 """
 
 import os
@@ -22,7 +22,7 @@ DIGESTS = frozenset({b"md5", b"sha256", b"sha384", b"sha3_256", b"sha3_384"})
 OLD_CHALLENGE = 20  # bytes; of interpreters up to 3.11
 OLD_ANSWER = 16
 
-Say = namedtuple("Say", "message reply")  # message: bytes, or None for nothing; reply: whether one is waited for
+Say = namedtuple("Say", "message reply")  # message: bytes or None; reply: whether one is waited for
 
 
 def check_authkey(authkey):

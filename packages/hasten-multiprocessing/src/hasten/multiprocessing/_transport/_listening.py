@@ -2,19 +2,19 @@
 
 What holds:
 
-- Clients shake hands at the same time, without threads: whoever calls accept() goes on with all of them, as their
-  bytes come.  A client that says nothing keeps nobody out, and is dropped after HANDSHAKE_TIMEOUT.
+- Clients shake hands at the same time, without threads: whoever calls accept() goes on with all of them, as
+  their bytes come.  A client that says nothing keeps nobody out, and is dropped after HANDSHAKE_TIMEOUT.
 - A handshake belongs to one call of accept() at a time.  A call that ends, for whatever reason, leaves the
   unfinished ones to the other calls, which it wakes, or to the next.
-- Nothing blocks but the one wait for everything: not the listening socket, since another process that has it too
-  after a fork may take the client first, and not the clients.
+- Nothing blocks but the one wait for everything: not the listening socket, since another process that has
+  it too after a fork may take the client first, and not the clients.
 - close() wakes all who wait, by closing its end of a pipe.
 - After a fork the handshakes are the parent's; the child closes what it has of them.
 """
 
 import os
 import time
-from _thread import allocate_lock
+from _thread import RLock
 from multiprocessing import util
 
 from hasten.multiprocessing._transport import _auth, _wire
@@ -104,7 +104,7 @@ class Acceptor:
 
     def _begin(self):
         self._pid = os.getpid()
-        self._lock = allocate_lock()  # guards what follows
+        self._lock = RLock()  # guards what follows; a signal handler may close the listener under it
         self._handshakes = []  # those that no call has
         self._calls = 0
         self._wakeup = None  # two connections: the ends of a pipe, while somebody calls
@@ -150,6 +150,9 @@ class Acceptor:
                     finished = self._accept_one(mine)
                 if finished is not None:
                     return finished
+        except (OSError, ValueError):
+            self._check_open()  # closed meanwhile: that is the reason
+            raise
         finally:
             self._leave(mine)
 

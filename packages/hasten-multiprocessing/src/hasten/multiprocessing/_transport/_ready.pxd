@@ -5,3 +5,4 @@ cdef enum:
     WRITABLE = 2
 
 cdef bint wait_for(int fd, int what, int64_t deadline) except -1
+cdef int failed(int error) except -1

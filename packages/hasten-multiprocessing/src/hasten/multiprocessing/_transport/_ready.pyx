@@ -1,8 +1,8 @@
 # cython: freethreading_compatible=True
 """Waiting until descriptors are ready: wait(), and wait_for() for one descriptor.
 
-A descriptor counts as ready when a read would not block: bytes, the end, a listener's client, an error, or that it is none
-at all.  Signal handlers run during a wait, which goes on afterwards unless one raises.
+A descriptor counts as ready when a read would not block: bytes, the end, a listener's client, an error, or
+that it is none at all.  Signal handlers run during a wait, which goes on afterwards unless one raises.
 """
 
 from libc.errno cimport EINTR, errno
@@ -10,9 +10,8 @@ from libc.stdint cimport int64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
-from cpython.exc cimport PyErr_CheckSignals, PyErr_SetFromErrno
+from cpython.exc cimport PyErr_CheckSignals
 
-from clock cimport HS_NEVER
 from park cimport hs_park_init
 from timeout cimport hs_deadline_of, hs_expired
 
@@ -31,11 +30,26 @@ cdef extern from "polling.h":
     int64_t hs_alert_until(hs_alert *alert, int64_t deadline, int64_t least) noexcept nogil
     int hs_poll(pollfd *fds, nfds_t count, int64_t deadline, hs_alert *alert) noexcept nogil
 
+cdef extern from *:
+    """
+    static inline PyObject *hs_os_error(int error) {
+        errno = error;
+        return PyErr_SetFromErrno(PyExc_OSError);
+    }
+    """
+    object hs_os_error(int error)
+
 cdef extern from "Python.h":
     int PyObject_AsFileDescriptor(object o) except -1
 
 cdef enum:
     FEW = 16  # descriptors that need no memory of their own
+
+
+cdef int failed(int error) except -1:
+    """Raise the OSError of an errno."""
+    hs_os_error(error)
+    return 0
 
 
 cdef int poll_until(pollfd *fds, nfds_t count, int64_t deadline) except -1:
@@ -44,22 +58,20 @@ cdef int poll_until(pollfd *fds, nfds_t count, int64_t deadline) except -1:
     cdef int ready, error
     cdef bint late
     memset(&alert, 0, sizeof(alert))
-    if deadline == 0:
-        ready = hs_poll(fds, count, 0, &alert)
-        if ready >= 0:
-            return ready
+    ready = hs_poll(fds, count, 0, &alert)  # a look, for which the GIL is not worth to be released
+    if ready > 0 or (ready == 0 and deadline == 0):
+        return ready
     while True:
         PyErr_CheckSignals()
+        hs_alert_begin(&alert)
         with nogil:
-            hs_alert_begin(&alert)
             ready = hs_poll(fds, count, hs_alert_until(&alert, deadline, 0), &alert)
             error = errno
             late = hs_expired(deadline)
         if ready > 0 or (ready == 0 and late):
             return ready
         if ready < 0 and error != EINTR:
-            errno = error
-            PyErr_SetFromErrno(OSError)
+            failed(error)
 
 
 cdef bint wait_for(int fd, int what, int64_t deadline) except -1:

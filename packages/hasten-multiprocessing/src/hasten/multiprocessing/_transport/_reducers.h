@@ -1,8 +1,8 @@
 /* _reducers.h: the dispatch_table of a Pickler, a view of two dictionaries.
  *
- * A Pickler asks it for the reducer of every class that is not built in, and a KeyError is the usual answer.  A method
- * written in Cython would make a traceback for each of them; this takes 30 ns.  What is registered later is found, since
- * nothing is copied.
+ * A Pickler asks it for the reducer of every class that is not built in, and a KeyError is the usual
+ * answer.  A method written in Cython would make a traceback for each of them; this takes 30 ns.  What is
+ * registered later is found, since nothing is copied.
  *
  * Needs an attached thread state.
  */

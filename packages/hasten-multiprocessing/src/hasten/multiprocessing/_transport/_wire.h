@@ -1,10 +1,11 @@
 /* _wire.h: the bytes of messages on a descriptor.
  *
- * A message is its length, in 4 bytes, and then so many bytes; where 31 bits do not do for the length, 4 bytes that are all
- * ones come first, and it has 8.  All lengths are big-endian.
+ * A message is its length, in 4 bytes, and then so many bytes; where 31 bits do not do for the length, 4
+ * bytes that are all ones come first, and it has 8.  All lengths are big-endian.
  *
- * The functions stop at any error, EINTR and EAGAIN included, and go on from there when they are called again: the
- * caller has signals to look after.  No Python API; to be called without the GIL, for they may block.
+ * The functions stop at any error, EINTR and EAGAIN included, and go on from there when they are called
+ * again: the caller has signals to look after.  No Python API; to be called without the GIL, for they may
+ * block.
  */
 #ifndef HASTEN_WIRE_H
 #define HASTEN_WIRE_H

@@ -3,18 +3,19 @@
 
 What holds:
 
-- A message goes out as one writev(), header, pickle and large bytes objects alike, where the kernel takes it whole.
-- No byte is read that does not belong to the message: poll(), select() and others who read from the descriptor
-  see what is there.
-- The bytes of a message are read to where they stay.  Memory is taken as they arrive, once a message is longer than ROOM: a
-  header may say anything.
-- A signal handler runs in the middle of a message, which goes on afterwards; when one raises there, what was read of the
-  message is lost, as it is in the standard library.
-- On a non-blocking descriptor BlockingIOError means that nothing was sent or received; a message that has begun is
-  waited for.
+- A message goes out as one writev(), header, pickle and large bytes objects alike, where the kernel takes
+  it whole.
+- No byte is read that does not belong to the message: poll(), select() and others who read from the
+  descriptor see what is there.
+- The bytes of a message are read to where they stay.  Memory is taken as they arrive, once a message is
+  longer than ROOM: a header may say anything.
+- A signal handler runs in the middle of a message, which goes on afterwards; when one raises there, what
+  was read of the message is lost, as it is in the standard library.
+- On a non-blocking descriptor BlockingIOError means that nothing was sent or received; a message that has
+  begun is waited for.
 
-A class that overrides a step (HOOKS) has all its messages go through the steps as methods of Python; where none is
-overridden they are not called.  A class is looked at again when it or a base has changed.
+A class that overrides a step (HOOKS) has all its messages go through the steps as methods of Python; where
+none is overridden they are not called.  A class is looked at again when it or a base has changed.
 """
 
 import io
@@ -29,7 +30,7 @@ from libc.errno cimport EAGAIN, EINTR, errno
 from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport free, malloc
 
-from cpython.exc cimport PyErr_CheckSignals, PyErr_SetFromErrno
+from cpython.exc cimport PyErr_CheckSignals
 from cpython.object cimport PyObject, PyTypeObject
 from cpython.ref cimport Py_XDECREF
 
@@ -37,7 +38,7 @@ from clock cimport HS_NEVER
 from compat cimport hs_type_tag
 from timeout cimport hs_deadline_of
 from hasten.multiprocessing._transport._pickler cimport dump_pieces, loads
-from hasten.multiprocessing._transport._ready cimport READABLE, WRITABLE, wait_for
+from hasten.multiprocessing._transport._ready cimport READABLE, WRITABLE, failed, wait_for
 
 cdef extern from "_wire.h" nogil:
     enum:
@@ -70,17 +71,11 @@ cdef enum:
     FEW = 8        # pieces of a message that need no memory of their own
     ROOM = 1 << 24  # bytes that are taken for a message before any of it has arrived
 
-HOOKS = ("_send", "_recv", "_send_bytes", "_recv_bytes", "_poll", "_close", "_check_closed", "_check_readable",
-         "_check_writable", "_bad_message_length", "_handle", "_readable", "_writable")
+HOOKS = ("_send", "_recv", "_send_bytes", "_recv_bytes", "_poll", "_close",
+         "_check_closed", "_check_readable", "_check_writable", "_bad_message_length", "_handle", "_readable", "_writable")
 
 
 # ---- the bytes of a message ----
-
-cdef int failed(int error) except -1:
-    errno = error
-    PyErr_SetFromErrno(OSError)
-    return 0
-
 
 cdef int send_message(Connection self, list pieces, uint64_t size) except -1:
     """Write a message whose pieces are bytes or contiguous memoryviews, *size* bytes together."""
@@ -195,7 +190,7 @@ cdef class Connection:
     cdef int fd            # -1 when closed
     cdef bint can_read, can_write
     cdef bint in_message   # its header, or a part of that, has been read
-    cdef unsigned int plain_tag, own_tag  # of the class when it was found to have no steps of its own, or some
+    cdef unsigned int plain_tag, own_tag  # of the class when it was seen to have no steps of its own, or some
 
     def __cinit__(self):
         self.fd = -1
@@ -203,7 +198,8 @@ cdef class Connection:
     def __init__(self, handle, readable=True, writable=True):
         """Messages over the descriptor *handle*, an int, which belongs to the connection from now on.
 
-        *readable* and *writable* tell which ways it may be used.  ValueError if it is negative, or neither way.
+        *readable* and *writable* tell which ways it may be used.  ValueError if it is negative, or neither
+        way.
         """
         cdef int fd = operator.index(handle)
         if fd < 0:
@@ -355,8 +351,8 @@ cdef class Connection:
         """Receive an object that the other end has sent by send().
 
         Blocks until there is one; signal handlers run meanwhile.  EOFError if the other end was closed and
-        nothing is left; OSError if the connection is closed, write-only, or broken.  Unpickling calls what the
-        sender says: only for a sender that is trusted.
+        nothing is left; OSError if the connection is closed, write-only, or broken.  Unpickling calls what
+        the sender says: only for a sender that is trusted.
         """
         if not is_plain(self):
             self._check_closed()
@@ -368,8 +364,8 @@ cdef class Connection:
     def recv_bytes(self, maxlength=None):
         """Receive a message as bytes.
 
-        A message of more than *maxlength* bytes, if that is given, raises OSError, and the connection can't be
-        read from any more.  Blocks and raises as recv() does; ValueError if maxlength is negative.
+        A message of more than *maxlength* bytes, if that is given, raises OSError, and the connection can't
+        be read from any more.  Blocks and raises as recv() does; ValueError if maxlength is negative.
         """
         cdef uint64_t size
         cdef bint plain = is_plain(self)

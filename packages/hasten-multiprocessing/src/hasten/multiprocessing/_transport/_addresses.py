@@ -1,0 +1,87 @@
+"""Addresses of listeners: families, free ones, and paths that are too long for a socket.
+
+The kernel takes paths of about a hundred bytes.  A longer one is reached through the directory's descriptor:
+/proc/self/fd/N/name.
+"""
+
+import itertools
+import os
+import socket
+import tempfile
+from contextlib import contextmanager
+from multiprocessing import util
+
+LONGEST_PATH = 107 if os.path.exists("/proc/self/fd") else 103  # bytes, less the null at the end
+
+families = ["AF_INET", "AF_UNIX"]
+default_family = "AF_UNIX"
+
+_numbers = itertools.count()
+_short_directory = None  # (pid, path) of one that is made where the usual one is too deep
+
+
+def is_abstract(address):
+    """Whether it is a name in Linux's abstract namespace, which is no file."""
+    if isinstance(address, bytes):
+        return address[:1] == b"\0"
+    return isinstance(address, str) and address[:1] == "\0"
+
+
+def address_type(address):
+    """'AF_INET' for a tuple, 'AF_UNIX' for a path or an abstract name, 'AF_PIPE' for one of Windows."""
+    if type(address) is tuple:
+        return "AF_INET"
+    if type(address) is str and address.startswith("\\\\"):
+        return "AF_PIPE"
+    if type(address) is str or is_abstract(address):
+        return "AF_UNIX"
+    raise ValueError(f"address type of {address!r} unrecognized")
+
+
+def check_family(family):
+    """ValueError for a family that this system does not have."""
+    if family == "AF_PIPE" or not hasattr(socket, str(family)):
+        raise ValueError(f"Family {family} is not recognized.")
+
+
+def arbitrary_address(family):
+    """A free address: ('localhost', 0), or a path in a directory that is private to the user."""
+    if family == "AF_INET":
+        return "localhost", 0
+    if family != "AF_UNIX":
+        raise ValueError("unrecognized family")
+    name = f"listener-{next(_numbers)}-{os.urandom(4).hex()}"
+    path = os.path.join(util.get_temp_dir(), name)
+    if len(os.fsencode(path)) <= LONGEST_PATH:
+        return path
+    return os.path.join(_short_temp_dir(), name)
+
+
+def _short_temp_dir():
+    """One a peer can reach that knows nothing but the path: any interpreter's."""
+    global _short_directory
+    if _short_directory is None or _short_directory[0] != os.getpid():
+        path = tempfile.mkdtemp(prefix="pymp-", dir="/tmp")
+        util.Finalize(None, _remove, args=(path,), exitpriority=-100)
+        _short_directory = os.getpid(), path
+    return _short_directory[1]
+
+
+def _remove(path):
+    import shutil
+
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@contextmanager
+def reachable(address, family):
+    """The address, or what to give bind() or connect() in its place."""
+    if family != "AF_UNIX" or is_abstract(address) or len(os.fsencode(address)) <= LONGEST_PATH:
+        yield address
+        return
+    directory, name = os.path.split(os.path.abspath(address))
+    descriptor = os.open(directory, getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{descriptor}/{name}"
+    finally:
+        os.close(descriptor)

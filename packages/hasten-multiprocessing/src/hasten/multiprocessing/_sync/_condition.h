@@ -29,7 +29,7 @@ typedef struct {
     int64_t notified;  /* when */
 } hs_condition;
 
-#define hs_state_of(sleepers, notes) ((uint64_t)(sleepers) << 32 | (uint32_t)(notes))
+#define hs_counts(sleepers, notes) ((uint64_t)(sleepers) << 32 | (uint32_t)(notes))
 #define hs_sleepers(state) ((uint32_t)((state) >> 32))
 #define hs_notes(state) ((uint32_t)(state))
 #define hs_has_come(now, round) ((int32_t)((now) - (round)) >= 0)
@@ -37,7 +37,7 @@ typedef struct {
 static inline uint32_t hs_condition_enter(hs_condition *c) {
     uint32_t round = hs_word_load(&c->round) + 1;
     hs_word_store(&c->newest, round);
-    __atomic_add_fetch(&c->state, hs_state_of(1, 0), __ATOMIC_SEQ_CST);
+    __atomic_add_fetch(&c->state, hs_counts(1, 0), __ATOMIC_SEQ_CST);
     return round;
 }
 
@@ -55,7 +55,7 @@ static inline void hs_condition_leave(hs_condition *c) {
     uint64_t state = hs_word_load(&c->state), less;
     do {
         if (state == 0) return;
-        less = hs_sleepers(state) ? state - hs_state_of(1, 0) : state - 1;
+        less = hs_sleepers(state) ? state - hs_counts(1, 0) : state - 1;
     } while (!hs_word_cas(&c->state, &state, less));
 }
 
@@ -88,7 +88,7 @@ static inline void hs_condition_settle(hs_head *head, hs_condition *c) {
     uint64_t state = hs_word_load(&c->state);
     if (hs_now() - c->notified > HS_STALE) {
         hs_word_store(&c->dropped, c->ended);
-        while (!hs_word_cas(&c->state, &state, hs_state_of(hs_sleepers(state), 0))) {}
+        while (!hs_word_cas(&c->state, &state, hs_counts(hs_sleepers(state), 0))) {}
         hs_shared_wake(head, hs_low_half(&c->state), HS_WAKE_ALL);
         return;
     }
@@ -113,7 +113,7 @@ static inline uint32_t hs_condition_notify(hs_head *head, hs_condition *c, uint6
     hs_word_store(&c->ended, c->round);
     do {
         count = hs_sleepers(state) < most ? hs_sleepers(state) : (uint32_t)most;
-        now = hs_state_of(hs_sleepers(state) - count, hs_notes(state) + count);
+        now = hs_counts(hs_sleepers(state) - count, hs_notes(state) + count);
     } while (!hs_word_cas(&c->state, &state, now));
     return count;
 }

@@ -5,7 +5,7 @@ As in the standard library, an object has a `_semlock`, and `acquire` and `relea
 """
 
 from clock cimport HS_NEVER
-from state cimport hs_state_class, hs_state_class_init, hs_state_of
+from state cimport hs_state_class, hs_state_class_init, hs_state_of, hs_state_set
 from hasten.multiprocessing._sync._semlock cimport COUNTED, EXCLUSIVE, RECURSIVE, new_semlock
 from hasten.multiprocessing._sync._semlock cimport SemLock as State
 
@@ -52,7 +52,7 @@ def check_sendable(thing):
 
 cdef int begin(lock, State semlock, ctx) except -1:
     lock._is_fork_ctx = is_fork(ctx)
-    lock._semlock = semlock
+    hs_state_set(&states, lock, semlock)
     lock._make_methods()
     return 0
 
@@ -115,7 +115,7 @@ class SemLock(synchronize.SemLock):
         return state_of(self)._state()
 
     def __setstate__(self, state):
-        self._semlock = State._rebuild(*state)
+        hs_state_set(&states, self, State._rebuild(*state))
         self._is_fork_ctx = False
         self._make_methods()
 

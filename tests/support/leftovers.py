@@ -93,6 +93,8 @@ def descriptors_of_kept_processes() -> set[int | None]:
         kept.add(getattr(tracker._resource_tracker, "_fd", None))
     family = sys.modules.get("hasten.shared_memory._family")  # kept from the first block, or fork, on
     kept.update(family.held() if family is not None else ())
+    arenas = sys.modules.get("hasten.multiprocessing._arena._arena")  # kept from the first lock on
+    kept.update(arenas.held() if arenas is not None else ())
     if server is not None:
         kept.add(getattr(server._forkserver, "_forkserver_alive_fd", None))
     return kept

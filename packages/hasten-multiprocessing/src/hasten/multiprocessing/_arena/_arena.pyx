@@ -220,7 +220,7 @@ cdef Slot new_slot():
 
 def held():
     """The descriptors that this process keeps open for the locks it has, or may make."""
-    return [arena.fd for arena in list(mapped.values())]
+    return [(<Arena>arena).fd for arena in list(mapped.values())]
 
 
 if hs_process_watch_forks() != 0:

@@ -95,6 +95,8 @@ def descriptors_of_kept_processes() -> set[int | None]:
     kept.update(family.held() if family is not None else ())
     requests = sys.modules.get("hasten.multiprocessing._start._requests")
     kept.update(requests.held() if requests is not None else ())
+    arenas = sys.modules.get("hasten.multiprocessing._arena._arena")  # kept from the first lock on
+    kept.update(arenas.held() if arenas is not None else ())
     if server is not None:
         kept.add(getattr(server._forkserver, "_forkserver_alive_fd", None))
     return kept

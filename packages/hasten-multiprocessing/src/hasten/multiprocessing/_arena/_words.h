@@ -1,0 +1,137 @@
+/* _words.h: sleeping on a 32-bit word that several processes have mapped.
+ *
+ * hs_nap() sleeps as long as the word has the value that the caller has seen, and never for long: it returns when it is
+ * woken, when a signal comes in, and after a while by itself, and the caller looks again.  "A while" is 5 ms at first
+ * and doubles up to half a second.  So whatever a killed process has not done any more is made good by those who
+ * sleep: a wake-up that it owed or was given, a lock that it held.
+ *
+ * On Linux the word is a futex.  Elsewhere, and with HASTEN_PORTABLE=1, the arena has a few semaphores (POSIX, unnamed);
+ * a sleeper takes that of its word, and looks up every 20 ms.  Where there are none it only looks up.  Which way it is
+ * belongs to the arena, not to the process: all who map it do the same.
+ */
+#ifndef HASTEN_WORDS_H
+#define HASTEN_WORDS_H
+
+#include <Python.h>
+
+#include <semaphore.h>
+
+#include "clock.h"
+#include "../_arena/_process.h"
+
+#if defined(__linux__)
+#  include <linux/futex.h>
+#endif
+
+#define HS_NAP_FIRST 5000000    /* ns */
+#define HS_NAP_LONGEST 500000000
+#define HS_NAP_PORTABLE 20000000
+#define HS_WAKE_ALL INT32_MAX
+
+#define HS_BEDS 16
+typedef struct { sem_t semaphore; uint32_t asleep; } hs_bed;
+
+/* The start of an arena.  The slots come after it. */
+typedef struct {
+    uint32_t magic, bytes;
+    uint32_t portable;  /* 0: futexes; 1: the semaphores below; 2: there are none */
+    hs_bed beds[HS_BEDS];
+} hs_head;
+
+/* A wait's own record.  {0} at its start. */
+typedef struct {
+    int64_t length;  /* of the next nap */
+    int overslept;   /* the last one ended by itself */
+} hs_naps;
+
+#define hs_word_load(word) __atomic_load_n(word, __ATOMIC_SEQ_CST)
+#define hs_word_store(word, value) __atomic_store_n(word, value, __ATOMIC_SEQ_CST)
+#define hs_word_swap(word, value) __atomic_exchange_n(word, value, __ATOMIC_SEQ_CST)
+#define hs_word_cas(word, expected, value) \
+    __atomic_compare_exchange_n(word, expected, value, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)
+
+/* The half of a 64-bit word that has its low bits. */
+static inline uint32_t *hs_low_half(uint64_t *word) {
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    return (uint32_t *)word + 1;
+#else
+    return (uint32_t *)word;
+#endif
+}
+
+static inline hs_bed *hs_bed_of(hs_head *head, uint32_t *word) {
+    return &head->beds[((uintptr_t)((char *)word - (char *)head) >> 6) % HS_BEDS];
+}
+
+static inline void hs_sleep_portable(hs_head *head, uint32_t *word, uint32_t seen, int64_t length) {
+    hs_bed *bed = hs_bed_of(head, word);
+    struct timespec until;
+    if (length > HS_NAP_PORTABLE) length = HS_NAP_PORTABLE;
+    __atomic_add_fetch(&bed->asleep, 1, __ATOMIC_SEQ_CST);
+    if (hs_word_load(word) == seen) {
+#if !defined(__APPLE__)
+        if (head->portable == 1) {
+            clock_gettime(CLOCK_REALTIME, &until);
+            length += until.tv_nsec;
+            until.tv_sec += length / 1000000000;
+            until.tv_nsec = length % 1000000000;
+            sem_timedwait(&bed->semaphore, &until);
+        } else
+#endif
+        {
+            until = hs_timespec(length > 1000000 ? 1000000 : length);
+            nanosleep(&until, NULL);
+        }
+    }
+    __atomic_sub_fetch(&bed->asleep, 1, __ATOMIC_SEQ_CST);
+}
+
+/* All who sleep in the bed look again; a killed sleeper is counted for ever, and costs spare looks. */
+static inline void hs_wake_portable(hs_head *head, uint32_t *word) {
+    hs_bed *bed = hs_bed_of(head, word);
+    int there = (int)hs_word_load(&bed->asleep), posted = 0;
+    if (head->portable != 1) return;
+    while (there-- > 0 && sem_getvalue(&bed->semaphore, &posted) == 0 && posted <= there) sem_post(&bed->semaphore);
+}
+
+/* Wake up to *most* of those who sleep on the word; how many there were, if that can be known, else 1. */
+static inline int hs_shared_wake(hs_head *head, uint32_t *word, int most) {
+#if defined(__linux__)
+    if (!head->portable) return (int)syscall(SYS_futex, word, FUTEX_WAKE, most, NULL, NULL, 0);
+#endif
+    (void)most;
+    hs_wake_portable(head, word);
+    return 1;
+}
+
+/* Sleep *length* ns at most; whether it lasted that long. */
+static inline int hs_sleep_shared(hs_head *head, uint32_t *word, uint32_t seen, int64_t length) {
+#if defined(__linux__)
+    if (!head->portable) {
+        struct timespec t = hs_timespec(length);
+        return syscall(SYS_futex, word, FUTEX_WAIT, seen, &t, NULL, 0) < 0 && errno == ETIMEDOUT;
+    }
+#endif
+    int64_t before = hs_now();
+    hs_sleep_portable(head, word, seen, length);
+    return hs_now() - before >= (length < HS_NAP_PORTABLE ? length : HS_NAP_PORTABLE);
+}
+
+/* Sleep while *word == seen, for a while.  1 if the deadline has passed; 0: look again; -1 with what a signal handler has
+ * raised.  A deadline of 0 has always passed.  Needs an attached thread state, which is given up meanwhile. */
+static inline int hs_nap(hs_head *head, uint32_t *word, uint32_t seen, int64_t deadline, hs_naps *naps) {
+    int64_t length = naps->length ? naps->length : HS_NAP_FIRST;
+    if (deadline == 0) return 1;
+    if (deadline != HS_NEVER) {
+        int64_t left = deadline - hs_now();
+        if (left <= 0) return 1;
+        if (left < length) length = left;
+    }
+    naps->length = length * 2 < HS_NAP_LONGEST ? length * 2 : HS_NAP_LONGEST;
+    Py_BEGIN_ALLOW_THREADS
+    naps->overslept = hs_sleep_shared(head, word, seen, length);
+    Py_END_ALLOW_THREADS
+    return PyErr_CheckSignals() < 0 ? -1 : 0;
+}
+
+#endif

@@ -1,0 +1,121 @@
+/* _condition.h: a condition in a slot.
+ *
+ * *state* counts those who wait and were not notified (high half) and the notifications that nobody has taken yet (low half,
+ * on which they sleep).  notify() moves as many as it may from one to the other in one instruction, so that it counts
+ * sleepers, whether they are awake or killed or just late.
+ *
+ * A notification is for those who waited when it was made, and not for those who came later and are faster.
+ * So waits and notifications have a number, the *round*: notify() ends a round, and a waiter takes a notification only
+ * if its round has ended.  As long as there are untaken ones and later waiters too, notify() gives the former time;
+ * they need no lock for it.  If a killed waiter has left one, it takes HS_GRACE at most; then both may take either.
+ * What is older than HS_STALE is taken away, and who still waits of that time goes on, in case it was his.
+ *
+ * Registration and notification are done by whoever holds the condition's lock; nothing here relies on it but fairness.
+ */
+#ifndef HASTEN_CONDITION_H
+#define HASTEN_CONDITION_H
+
+#include "../_arena/_words.h"
+
+#define HS_GRACE 20000000    /* ns */
+#define HS_STALE 2000000000
+
+typedef struct {
+    uint64_t state;
+    uint32_t round;    /* in which waits begin now */
+    uint32_t ended;    /* the last round that was notified; rounds begin with 1 */
+    uint32_t newest;   /* the round of the latest wait */
+    uint32_t dropped;  /* the last round of which notifications were taken away */
+    int64_t notified;  /* when */
+} hs_condition;
+
+#define hs_counts(sleepers, notes) ((uint64_t)(sleepers) << 32 | (uint32_t)(notes))
+#define hs_sleepers(state) ((uint32_t)((state) >> 32))
+#define hs_notes(state) ((uint32_t)(state))
+#define hs_has_come(now, round) ((int32_t)((now) - (round)) >= 0)
+
+static inline uint32_t hs_condition_enter(hs_condition *c) {
+    uint32_t round = hs_word_load(&c->round) + 1;
+    hs_word_store(&c->newest, round);
+    __atomic_add_fetch(&c->state, hs_counts(1, 0), __ATOMIC_SEQ_CST);
+    return round;
+}
+
+/* Take a notification, if there is one for a wait of that round. */
+static inline int hs_condition_take(hs_condition *c, uint32_t round) {
+    uint64_t state = hs_word_load(&c->state);
+    if (!hs_has_come(hs_word_load(&c->ended), round)) return 0;
+    while (hs_notes(state))
+        if (hs_word_cas(&c->state, &state, state - 1)) return 1;
+    return 0;
+}
+
+/* Wait no longer: not to be counted any more.  Who finds that all were notified takes what was meant for him. */
+static inline void hs_condition_leave(hs_condition *c) {
+    uint64_t state = hs_word_load(&c->state), less;
+    do {
+        if (state == 0) return;
+        less = hs_sleepers(state) ? state - hs_counts(1, 0) : state - 1;
+    } while (!hs_word_cas(&c->state, &state, less));
+}
+
+/* 1 if notified, 0 if the deadline has passed, -1 with what a signal handler has raised. */
+static inline int hs_condition_sleep(hs_head *head, hs_condition *c, uint32_t round, int64_t deadline) {
+    hs_naps naps = {0, 0};
+    for (;;) {
+        uint64_t state = hs_word_load(&c->state);
+        int late;
+        if (hs_condition_take(c, round)) return 1;
+        if (hs_word_load(&c->dropped) != 0 && hs_has_come(hs_word_load(&c->dropped), round)) {
+            hs_condition_leave(c);
+            return 1;
+        }
+        if (hs_notes(state) && hs_has_come(hs_word_load(&c->ended), round)) continue;
+        if (hs_notes(state) && naps.length && !naps.overslept)
+            hs_shared_wake(head, hs_low_half(&c->state), 1);  /* woken in the place of another */
+        late = hs_nap(head, hs_low_half(&c->state), hs_notes(state), deadline, &naps);
+        if (late) {
+            if (late > 0 && hs_condition_take(c, round)) return 1;
+            hs_condition_leave(c);
+            return late < 0 ? -1 : 0;
+        }
+    }
+}
+
+/* Let those who were notified earlier take what is theirs, before there is more.  Needs an attached thread state. */
+static inline void hs_condition_settle(hs_head *head, hs_condition *c) {
+    int64_t until = hs_now() + HS_GRACE;
+    uint64_t state = hs_word_load(&c->state);
+    if (hs_now() - c->notified > HS_STALE) {
+        hs_word_store(&c->dropped, c->ended);
+        while (!hs_word_cas(&c->state, &state, hs_counts(hs_sleepers(state), 0))) {}
+        hs_shared_wake(head, hs_low_half(&c->state), HS_WAKE_ALL);
+        return;
+    }
+    hs_shared_wake(head, hs_low_half(&c->state), HS_WAKE_ALL);  /* the wake-up may be due yet: see _condition.pyx */
+    Py_BEGIN_ALLOW_THREADS
+    struct timespec pause = {0, 50000};
+    while (hs_notes(hs_word_load(&c->state)) && hs_now() < until) nanosleep(&pause, NULL);
+    Py_END_ALLOW_THREADS
+}
+
+/* Notify up to *most* of those who wait: how many.  They are still to be woken, on the low half of the state. */
+static inline uint32_t hs_condition_notify(hs_head *head, hs_condition *c, uint64_t most) {
+    uint64_t state = hs_word_load(&c->state), now;
+    uint32_t count;
+    if (hs_sleepers(state) == 0 || most == 0) return 0;
+    if (hs_notes(state) && !hs_has_come(c->ended, c->newest)) {
+        hs_condition_settle(head, c);
+        state = hs_word_load(&c->state);
+    }
+    c->notified = hs_now();
+    hs_word_store(&c->round, c->round + 1);
+    hs_word_store(&c->ended, c->round);
+    do {
+        count = hs_sleepers(state) < most ? hs_sleepers(state) : (uint32_t)most;
+        now = hs_counts(hs_sleepers(state) - count, hs_notes(state) + count);
+    } while (!hs_word_cas(&c->state, &state, now));
+    return count;
+}
+
+#endif

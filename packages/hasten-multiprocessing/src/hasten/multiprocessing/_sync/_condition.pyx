@@ -1,0 +1,218 @@
+# cython: freethreading_compatible=True
+"""Condition: its state is in a slot of the arena (see _condition.h), its lock is an object of its own.
+
+With a lock of ours, notify() leaves waking to the lock's release: who is woken finds the lock free.  With any other lock, or a
+semaphore, release() and acquire() of that are called, as often as it counts.
+"""
+
+cimport cython
+from cpython.object cimport PyObject
+from libc.stdint cimport INT32_MAX, UINT64_MAX, int64_t, uint32_t, uint64_t
+
+from clock cimport HS_NEVER
+from state cimport hs_state_class, hs_state_class_init, hs_state_forget, hs_state_of, hs_state_set, hs_state_slot
+from timeout cimport hs_deadline_of, hs_expired, hs_seconds_until
+from hasten.multiprocessing._arena._arena cimport Slot, hs_head, new_slot
+from hasten.multiprocessing._sync._semlock cimport COUNTED, SemLock
+from hasten.multiprocessing._sync._words cimport (
+    hs_condition,
+    hs_condition_enter,
+    hs_condition_leave,
+    hs_condition_notify,
+    hs_condition_sleep,
+    hs_load64,
+    hs_low_half,
+    hs_notes,
+    hs_shared_wake,
+    hs_sleepers,
+)
+
+from multiprocessing import context, synchronize
+
+from hasten.multiprocessing._sync._locks import RLock
+from hasten.multiprocessing._sync._published import published
+
+cdef hs_state_class states
+
+
+@cython.final
+@cython.no_gc
+cdef class ConditionState:
+    cdef hs_state_slot *place
+    cdef Slot slot
+    cdef hs_head *head
+    cdef hs_condition *words
+
+    def __dealloc__(self):
+        hs_state_forget(self.place, <PyObject *>self)
+
+    def __reduce__(self):
+        raise TypeError("cannot pickle 'ConditionState' object: pickle the condition it belongs to")
+
+    cdef bint sleep(self, uint32_t round, int64_t deadline) except -1:
+        return hs_condition_sleep(self.head, self.words, round, deadline)
+
+    cdef bint wait(self, SemLock lock, int64_t deadline) except -1:
+        cdef uint32_t round = hs_condition_enter(self.words)
+        cdef int depth = lock.give_all()
+        try:
+            return self.sleep(round, deadline)
+        finally:
+            lock.take_back(depth)
+
+    cdef bint wait_by(self, lock, int64_t deadline) except -1:
+        """The same with a lock of which only the methods are known."""
+        cdef int given = 0, depth = lock._semlock._count()
+        cdef uint32_t round = hs_condition_enter(self.words)
+        cdef bint entered = True
+        try:
+            while given < depth:
+                lock.release()
+                given += 1
+            entered = False
+            return self.sleep(round, deadline)
+        finally:
+            if entered:
+                hs_condition_leave(self.words)
+            while given > 0:
+                given -= 1
+                lock.acquire()
+
+    cdef int notify(self, lock, uint64_t most) except -1:
+        cdef uint32_t count = hs_condition_notify(self.head, self.words, most)
+        if count == 0:
+            return 0
+        count = min(count, INT32_MAX)
+        if type(lock) is SemLock and (<SemLock>lock).mode != COUNTED:
+            (<SemLock>lock).wake_later(self.slot, count)
+        else:
+            hs_shared_wake(self.head, hs_low_half(&self.words.state), count)
+        return 0
+
+
+cdef ConditionState probe = ConditionState.__new__(ConditionState)
+hs_state_class_init(&states, "_condition_state", probe, &probe.place)
+
+
+cdef inline ConditionState state_of(condition):
+    return <ConditionState>hs_state_of(&states, condition)
+
+
+cdef int begin(condition, lock, Slot slot) except -1:
+    cdef ConditionState state = ConditionState.__new__(ConditionState)
+    state.slot = slot
+    state.head = slot.arena.head
+    state.words = <hs_condition *>slot.address
+    hs_state_set(&states, condition, state)
+    condition._lock = lock
+    condition._make_methods()
+    return 0
+
+
+cdef object owned(lock, words):
+    """The lock's `_semlock`, if this thread has it; else AssertionError with these words."""
+    semlock = lock._semlock
+    mine = (<SemLock>semlock).is_mine() if type(semlock) is SemLock else semlock._is_mine()
+    if not mine:
+        raise AssertionError(words)
+    return semlock
+
+
+class Count:
+    """What a condition has in place of one of the standard library's semaphores: a number to be looked at."""
+
+    def __init__(self, count):
+        self._count = count
+
+    def get_value(self):
+        """The number now."""
+        return self._count()
+
+    def __repr__(self):
+        return f"<Semaphore(value={self.get_value()})>"
+
+
+@published
+class Condition(synchronize.Condition):
+    """A condition that processes share.  A process that is killed while it waits keeps nobody else from going on.
+
+    lock: a Lock or an RLock of the same context; None makes an RLock.  ctx: the context that it belongs to.
+    """
+
+    def __init__(self, lock=None, *, ctx):
+        begin(self, lock or RLock(ctx=ctx), new_slot())
+
+    def __getstate__(self):
+        context.assert_spawning(self)
+        return self._lock, state_of(self).slot
+
+    def __setstate__(self, state):
+        lock, slot = state
+        begin(self, lock, slot)
+
+    def _make_methods(self):
+        self.acquire = self._lock.acquire
+        self.release = self._lock.release
+
+    def __enter__(self):
+        return self._lock.__enter__()
+
+    def __exit__(self, exc_type=None, exc_value=None, exc_tb=None):
+        return self._lock.__exit__(exc_type, exc_value, exc_tb)
+
+    def __repr__(self):
+        return f"<{type(self).__name__}({self._lock}, {self._sleeping_count.get_value()})>"
+
+    def wait(self, timeout=None):
+        """Give the lock back, wait to be notified, and take the lock again; whether it was notified.
+
+        timeout: seconds to wait at most, any real number; None waits for ever.  There are no spurious wake-ups.
+        AssertionError if this thread does not have the lock; ValueError for NaN.  A signal handler that raises ends
+        the wait, when the lock has been taken again.
+        """
+        cdef ConditionState state = state_of(self)
+        cdef int64_t deadline = hs_deadline_of(timeout)
+        lock = self._lock
+        semlock = owned(lock, "must acquire() condition before using wait()")
+        if type(semlock) is SemLock and (<SemLock>semlock).mode != COUNTED:
+            return state.wait(<SemLock>semlock, deadline)
+        return state.wait_by(lock, deadline)
+
+    def wait_for(self, predicate, timeout=None):
+        """Wait until the predicate is true, and return what it has returned last.
+
+        predicate: a callable without arguments, called with the lock held.  timeout: as for wait().
+        """
+        cdef int64_t deadline = hs_deadline_of(timeout)
+        result = predicate()
+        while not result and deadline != 0 and not hs_expired(deadline):
+            self.wait(hs_seconds_until(deadline))
+            result = predicate()
+        return result
+
+    def notify(self, n=1):
+        """Let up to *n* of those who wait go on.  Does not block.  AssertionError if this thread does not have the lock."""
+        semlock = owned(self._lock, "lock is not owned")
+        if n > 0:
+            state_of(self).notify(semlock, min(n, UINT64_MAX))
+
+    def notify_all(self):
+        """Let all who wait go on."""
+        state_of(self).notify(owned(self._lock, "lock is not owned"), UINT64_MAX)
+
+    @property
+    def _sleeping_count(self):
+        """How many wait and were not notified."""
+        cdef ConditionState state = state_of(self)
+        return Count(lambda: hs_sleepers(hs_load64(&state.words.state)))
+
+    @property
+    def _woken_count(self):
+        """Who has been notified is not counted among those who wait any more."""
+        return Count(int)
+
+    @property
+    def _wait_semaphore(self):
+        """How many were notified and have not noticed yet."""
+        cdef ConditionState state = state_of(self)
+        return Count(lambda: hs_notes(hs_load64(&state.words.state)))

@@ -1,0 +1,1 @@
+cdef bint is_fork(ctx) except -1

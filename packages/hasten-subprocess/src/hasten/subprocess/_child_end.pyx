@@ -16,9 +16,8 @@ from cpython.exc cimport PyErr_CheckSignals
 from clock cimport HS_NEVER, hs_deadline_after
 from park cimport hs_park_init
 from timeout cimport hs_seconds
-from hasten.subprocess._child_end cimport (HS_WAIT_ENDED, HS_WAIT_ERROR, HS_WAIT_SIGNALS, HS_WAIT_TIMEOUT,
-                                           hs_alert_begin, hs_child, hs_unwatch, hs_wait, hs_wait_any,
-                                           hs_wait_init, hs_wait_look)
+from child_end cimport (HS_WAIT_ENDED, HS_WAIT_ERROR, HS_WAIT_SIGNALS, HS_WAIT_TIMEOUT, hs_alert_begin,
+                        hs_child, hs_unwatch, hs_wait, hs_wait_any, hs_wait_init, hs_wait_look)
 
 from libc.errno cimport ECHILD, EINTR, errno
 

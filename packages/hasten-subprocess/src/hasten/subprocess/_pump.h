@@ -16,12 +16,12 @@
  * Signals.  One that arrives while hs_pump() sleeps ends the sleep with EINTR.  One that arrives while it
  * copies data does not, and must not be slept over.  So the first sleep after any work is short; when it
  * ends without an event, and at least every HS_SIGNALS_EVERY while data flows, hs_pump() lets the caller
- * look for signals.  After such a look it sleeps as long as it takes: see _poll.h.
+ * look for signals.  After such a look it sleeps as long as it takes: see polling.h.
  */
 #ifndef HASTEN_SUBPROCESS_PUMP_H
 #define HASTEN_SUBPROCESS_PUMP_H
 
-#include "_poll.h"  /* first, for what it defines */
+#include "polling.h"  /* first, for what it defines */
 
 #include <fcntl.h>
 #include <limits.h>

@@ -1,4 +1,4 @@
-/* _poll.h: poll() with a deadline, and without the EINTR loop: the caller has signals to look after.
+/* polling.h: poll() with a deadline, and without the EINTR loop: the caller has signals to look after.
  *
  * Signals.  One that arrives after the caller's last look at them, and before the kernel sleeps, does not end
  * the sleep, and must not be slept over.  So the thread that gets the process's signals holds them back as soon
@@ -8,8 +8,8 @@
  * Another thread may get a signal meanwhile, and nothing wakes this one then.  So little is done in between, and
  * the thread looks up now and then, as in park.h: after HS_LATE_LOOK_UP, and whenever it has slept twice as long.
  */
-#ifndef HASTEN_SUBPROCESS_POLL_H
-#define HASTEN_SUBPROCESS_POLL_H
+#ifndef HASTEN_POLLING_H
+#define HASTEN_POLLING_H
 
 #ifndef _GNU_SOURCE
 #  define _GNU_SOURCE  /* ppoll */

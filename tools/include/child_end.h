@@ -1,4 +1,4 @@
-/* _child_end.h: sleeping until one of some children has ended, without reaping it.  No Python API, no GIL.
+/* child_end.h: sleeping until one of some children has ended, without reaping it.  No Python API, no GIL.
  *
  * There are three ways, of which none looks again and again:
  *   - Linux: a pidfd for each child, and one poll() over all of them.
@@ -12,10 +12,10 @@
  * that waitid() does not know has been reaped by somebody else, or by the kernel because SIGCHLD is ignored;
  * it counts as ended.
  */
-#ifndef HASTEN_SUBPROCESS_CHILD_END_H
-#define HASTEN_SUBPROCESS_CHILD_END_H
+#ifndef HASTEN_CHILD_END_H
+#define HASTEN_CHILD_END_H
 
-#include "_poll.h"  /* first, for what it defines */
+#include "polling.h"  /* first, for what it defines */
 
 #include <dlfcn.h>
 #include <stdlib.h>

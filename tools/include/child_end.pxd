@@ -1,6 +1,6 @@
 from libc.stdint cimport int64_t
 
-cdef extern from "_child_end.h" nogil:
+cdef extern from "child_end.h" nogil:
     ctypedef struct hs_child:
         int pid
         bint ended

@@ -1,0 +1,214 @@
+# cython: freethreading_compatible=True
+"""Objects to bytes and back, as `multiprocessing.reduction.ForkingPickler` does it, by a pickler per thread.
+
+What the standard library pays for with every object is a new pickler, a copy of its table of reducers, and
+a file to write to.  Here a thread keeps a `_pickle.Pickler`; what that forgets between two objects is its
+memo.  The bytes are the same: any interpreter reads them.
+
+For other modules of this package, to be cimported or called from Python:
+
+- dumps(obj): bytes, or another bytes-like object where the program has put something in place of a part.
+- dump_pieces(obj): the same in a list of bytes-like objects, to be written one after the other; large bytes
+  objects are in it themselves, not copied.
+- dumps_out_of_band(obj, buffers, least): protocol 5; buffers of at least *least* bytes are appended to the
+  list *buffers*, as pickle.PickleBuffer objects, and are not in the result.  None where the program has put
+  something in place of a part: then dumps() has to do.
+- loads(data, buffers=None): the object.
+
+What holds:
+
+- Reducers registered at any time, by ForkingPickler.register() or copyreg.pickle(), count from then on: the
+  pickler's dispatch_table is a view of both registries.
+- A program may replace ForkingPickler in multiprocessing.reduction (or in ours), a method of it, or the
+  `reducer` of the contexts.  Then its ForkingPickler.dumps() and loads() are called.  It is looked up for
+  every object.
+- Reducers may pickle objects themselves, and so may a signal handler, or a destructor that runs as the memo
+  is cleared: a pickler in use is left alone, and another one is made.
+- An exception, of whatever kind, costs the pickler, and so does a large object, whose memo would be kept.
+
+Thread-safety: all functions, from any thread.  They do not block.
+"""
+
+from multiprocessing import context as standard_context, reduction as standard_reduction
+from pickle import Pickler, loads as unpickle
+
+from cpython.object cimport PyObject, PyTypeObject
+
+from compat cimport hs_type_tag
+
+cdef extern from "Python.h":
+    PyObject *PyThreadState_GetDict() noexcept
+    PyObject *dict_get "PyDict_GetItemWithError"(object dictionary, object key) except? NULL
+
+cdef extern from "_reducers.h":
+    object hs_reducers_new(object first, object second)
+
+cdef enum:
+    LARGE = 1 << 16  # bytes of an object after which the pickler is not kept
+
+
+# ---- whether the program has put something in place of a part ----
+
+cdef object original = standard_reduction.AbstractReducer.__dict__["ForkingPickler"]
+cdef dict standard = standard_reduction.__dict__
+cdef dict contexts = standard_context.__dict__
+cdef dict ours = standard  # or the namespace of hasten.multiprocessing.reduction, once there is one
+cdef object our_reduction = standard_reduction
+cdef object reducers = None  # the view of the registries
+cdef unsigned int seen_tag = 0  # of the class when it was looked at; 0 if it has to be looked at anew
+cdef bint usual_dumps = False, usual_loads = False
+cdef str CLASS = "ForkingPickler", REDUCTION = "reduction"
+
+
+def follow(module):
+    """Look for a replaced ForkingPickler in *module* too, which is `hasten.multiprocessing.reduction`."""
+    global ours, our_reduction
+    ours, our_reduction = module.__dict__, module
+
+
+cdef int look_at_class() except -1:
+    """Whether ForkingPickler is as it was made, and which dictionaries are its registries."""
+    global reducers, usual_dumps, usual_loads, seen_tag
+    cdef unsigned int tag = hs_type_tag(<PyTypeObject *>original)
+    cdef dict own = dict(original.__dict__)
+    usual_loads = own.get("loads") is unpickle
+    usual_dumps = (
+        is_of_module(own.get("__init__")) and is_of_module(getattr(own.get("dumps"), "__func__", None))
+        and not {"dump", "persistent_id", "reducer_override", "dispatch_table"}.intersection(own)
+    )
+    if usual_dumps:
+        reducers = hs_reducers_new(own["_extra_reducers"], own["_copyreg_dispatch_table"])
+    seen_tag = tag
+    return 0
+
+
+cdef bint is_of_module(function) except -1:
+    return getattr(function, "__globals__", None) is standard
+
+
+cdef object replacement():
+    """The ForkingPickler that the program uses, or None if that is the usual one in all that counts here."""
+    cdef PyObject *found = dict_get(contexts, REDUCTION)
+    if found != <PyObject *>standard_reduction and found != <PyObject *>our_reduction and found != NULL:
+        cls = (<object>found).ForkingPickler
+        if cls is not original:
+            return cls
+    found = dict_get(ours, CLASS)
+    if found == <PyObject *>original:
+        found = dict_get(standard, CLASS)
+    if found != <PyObject *>original and found != NULL:
+        return <object>found
+    if seen_tag == 0 or seen_tag != hs_type_tag(<PyTypeObject *>original):
+        look_at_class()
+    return None
+
+
+# ---- one pickler of one thread ----
+
+cdef class Sink:
+    """What a pickler writes to."""
+
+    cdef list pieces      # what was written
+    cdef list buffers     # where buffers of at least `least` bytes go
+    cdef Py_ssize_t least
+
+    def write(self, data):
+        """Called by the pickler.  Bytes are kept as they are; what may change is copied."""
+        self.pieces.append(data if type(data) is bytes else bytes(data))
+
+    def is_small(self, buffer):
+        """Called by the pickler, with a PickleBuffer: whether it is to be part of the pickle."""
+        if memoryview(buffer).nbytes < self.least:
+            return True
+        self.buffers.append(buffer)
+        return False
+
+
+cdef class Encoder:
+    """A pickler and its sink.  (One object for both would be a cycle, and stay until the next collection.)"""
+
+    cdef object dump, clear_memo, table
+    cdef Sink sink
+    cdef bint busy
+
+    def __cinit__(self, bint out_of_band):
+        cdef Sink sink = Sink()
+        pickler = Pickler(sink, 5, buffer_callback=sink.is_small) if out_of_band else Pickler(sink)
+        pickler.dispatch_table = self.table = reducers
+        self.sink, self.dump, self.clear_memo = sink, pickler.dump, pickler.clear_memo
+
+    cdef list encode(self, object obj, list buffers, Py_ssize_t least):
+        """The pickle, in pieces.  After an exception this encoder is of no use any more."""
+        cdef Sink sink = self.sink
+        cdef list pieces = []
+        sink.pieces, sink.buffers, sink.least = pieces, buffers, least
+        self.dump(obj)
+        sink.pieces = sink.buffers = None
+        self.clear_memo()
+        return pieces
+
+
+cdef str IN_BAND = "hasten.multiprocessing: pickler"  # keys in the dictionary of a thread
+cdef str OUT_OF_BAND = "hasten.multiprocessing: pickler of protocol 5"
+
+
+cdef list encode(object obj, str key, list buffers, Py_ssize_t least):
+    """The pickle of an object, in pieces, by the pickler of the thread or by one that is made for it."""
+    cdef PyObject *thread = PyThreadState_GetDict()
+    cdef PyObject *found = dict_get(<object>thread, key) if thread != NULL else NULL
+    cdef Encoder encoder
+    cdef list pieces
+    if found != NULL and not (<Encoder>found).busy and (<Encoder>found).table is reducers:
+        encoder = <Encoder>found
+    else:
+        encoder, found = Encoder(key is OUT_OF_BAND), NULL
+    encoder.busy = True
+    pieces = encoder.encode(obj, buffers, least)  # an exception leaves it busy: the next object gets another
+    if len(pieces) == 1 and len(<bytes>pieces[0]) <= LARGE:
+        encoder.busy = False
+        if found == NULL and thread != NULL:
+            (<dict>thread)[key] = encoder
+    return pieces
+
+
+cdef object joined(list pieces):
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+# ---- what other modules use ----
+
+cpdef object dumps(object obj):
+    """The pickle of *obj*: bytes, or another bytes-like object if a program's own ForkingPickler made it."""
+    return joined(dump_pieces(obj))
+
+
+cpdef list dump_pieces(object obj):
+    """The same in bytes-like objects to be written one after the other; large bytes are in it themselves."""
+    cls = replacement()
+    if cls is None:
+        if usual_dumps:
+            return encode(obj, IN_BAND, None, 0)
+        cls = original
+    return [cls.dumps(obj)]
+
+
+cpdef object dumps_out_of_band(object obj, list buffers, Py_ssize_t least=0):
+    """The pickle without its buffers of *least* bytes or more, which are appended to *buffers*.
+
+    Protocol 5.  None where a program has its own ForkingPickler: dumps() has to do then.
+    """
+    if replacement() is not None or not usual_dumps:
+        return None
+    return joined(encode(obj, OUT_OF_BAND, buffers, least))
+
+
+cpdef object loads(object data, object buffers=None):
+    """The object of a pickle in a bytes-like object; *buffers*: those that were left out of it, in order."""
+    if buffers is not None:
+        return unpickle(data, buffers=buffers)
+    cls = replacement()
+    if cls is None:
+        if usual_loads:
+            return unpickle(data)
+        cls = original
+    return cls.loads(data)

@@ -1,0 +1,294 @@
+# cython: freethreading_compatible=True
+"""put() and get() of the queues, on a ring.
+
+A queue without a ring goes the standard library's way: each method calls that of the standard library's class,
+on a pipe and with a feeder thread.  See queues.py for when.
+"""
+
+from queue import Empty, Full
+
+try:
+    from queue import ShutDown
+except ImportError:
+    from hasten.queue import ShutDown
+
+from libc.stdint cimport int64_t, uint64_t
+
+from clock cimport HS_NEVER
+from shm_ring cimport HS_RING_DONE, HS_RING_EMPTY, HS_RING_FULL, HS_RING_SHUT, hs_ring_count
+from timeout cimport hs_deadline_of
+from hasten.multiprocessing._transport._records cimport NotPicklable, object_of, put_object
+from hasten.multiprocessing._transport._ring cimport Record, Ring
+
+cdef enum:
+    NO_LIMIT = 0x7fffffff  # `maxsize` that means none: SEM_VALUE_MAX, which the standard library puts there
+
+
+cdef int64_t deadline_of(block, timeout) except -1:
+    if not block:
+        return 0
+    return HS_NEVER if timeout is None else hs_deadline_of(timeout)
+
+
+cdef object take(Ring ring, bint block, int64_t deadline):
+    """The next object; Empty or ShutDown."""
+    cdef Record record
+    cdef int status = ring.get(block, deadline, &record)
+    if status == HS_RING_DONE:
+        return object_of(&record)
+    raise Empty if status == HS_RING_EMPTY else ShutDown
+
+
+cdef class RingQueue:
+    """What Queue and JoinableQueue share."""
+
+    cdef readonly Ring _ring          # None: the standard library's way
+    cdef object standard              # its class
+    cdef uint64_t limit               # records; 0: none
+    cdef object maxsize
+    cdef readonly bint _strict
+    cdef public bint _closed, _ignore_epipe, _joincancelled
+    cdef public object _opid
+
+    def _use_ring(self, Ring ring, maxsize, bint strict):
+        """Begin, or go on in another process."""
+        self._ring, self._maxsize, self._strict = ring, maxsize, strict
+
+    def _use_standard(self, cls):
+        """Go the standard library's way."""
+        self.standard = cls
+
+    @property
+    def _maxsize(self):
+        return self.maxsize
+
+    @_maxsize.setter
+    def _maxsize(self, value):
+        self.maxsize = value
+        self.limit = value if 0 < value < NO_LIMIT else 0
+
+    cdef int look(self) except -1:
+        if self._closed:
+            raise ValueError(f"Queue {self!r} is closed")
+        return 0
+
+    # ---- put ----
+
+    def put(self, obj, block=True, timeout=None):
+        """Put an object, as it is now: later changes of it are not seen by who gets it.
+
+        If the queue has a maxsize and is full, waits for a free place: for ever, or *timeout* seconds, or, if *block*
+        is false, not at all; then Full is raised.  Without a maxsize it does not wait for anybody.
+
+        An object that can't be pickled is reported by _on_queue_feeder_error(), and put() returns; a
+        queue that is `strict` raises what the pickler did.  ShutDown is raised after shutdown(), ValueError after
+        close(), OSError where no memory is left.  Thread-safe, in signal handlers too.
+        """
+        if self._ring is None:
+            return self.standard_class().put(self, obj, block, timeout)
+        self.put_until(obj, block, deadline_of(block, timeout))
+
+    cdef int put_until(self, obj, bint block, int64_t deadline) except -1:
+        cdef int status
+        self.look()
+        if self._ring.writer_closed:
+            raise OSError("handle is closed")
+        if self.limit and not block and self._ring.count() >= self.limit:
+            status = HS_RING_SHUT if self._ring.is_shut() else HS_RING_FULL
+        else:
+            try:
+                status = put_object(self._ring, obj, self.limit, block, deadline)
+            except NotPicklable as carrier:
+                error = (<NotPicklable>carrier).error
+                status = -1
+        if status == HS_RING_DONE:
+            return 0
+        if status == HS_RING_FULL:
+            raise Full
+        if status == HS_RING_SHUT:
+            raise ShutDown
+        if self._strict:
+            raise error
+        try:
+            raise error
+        except Exception as caught:  # hooks look at sys.exc_info() too
+            self._on_queue_feeder_error(caught, obj)
+        return 0
+
+    def put_nowait(self, obj):
+        """The same as put(obj, False)."""
+        return self.put(obj, False)
+
+    def put_many(self, items, block=True, timeout=None):
+        """Put all *items*, an iterable, in order, and return how many they were.
+
+        Like one put() after the other; other processes may put between.  *timeout* holds for the whole call.
+        If this raises, the items that were not put are in the attribute `remaining` of the exception, a list.
+        """
+        cdef list todo = list(items)
+        cdef Py_ssize_t done = 0
+        cdef int64_t deadline = deadline_of(block, timeout)
+        try:
+            for item in todo:
+                if self._ring is None:
+                    self.put(item, block, timeout)
+                else:
+                    self.put_until(item, block, deadline)
+                done += 1
+        except BaseException as error:
+            error.remaining = todo[done:]
+            raise
+        return done
+
+    # ---- get ----
+
+    def get(self, block=True, timeout=None):
+        """Remove an object and return it.
+
+        If there is none, waits for it: for ever, or *timeout* seconds, or, if *block* is false, not at all; then Empty
+        is raised.  Waiting takes no CPU time.  ShutDown is raised after shutdown(), once the queue is empty;
+        ValueError after close(); what unpickling the object raises.  Thread-safe, in signal handlers too.
+        """
+        if self._ring is None:
+            return self.standard_class().get(self, block, timeout)
+        self.look()
+        if self._ring.reader_closed:
+            raise OSError("handle is closed")
+        return take(self._ring, block, deadline_of(block, timeout))
+
+    def get_nowait(self):
+        """The same as get(False)."""
+        return self.get(False)
+
+    def get_many(self, max, block=True, timeout=None):
+        """Remove and return up to *max* objects as a list, in order.
+
+        Waits for the first one as get() does (with the same errors), never for the others.  If one can't be
+        unpickled, those before it are in the attribute `taken` of the exception.
+        """
+        cdef Py_ssize_t most = max
+        if most < 1:
+            raise ValueError(f"max must be at least 1, not {max!r}")
+        cdef list taken = [self.get(block, timeout)]
+        try:
+            while len(taken) < most:
+                taken.append(self.get(False))
+        except (Empty, ShutDown):
+            pass
+        except BaseException as error:
+            error.taken = taken
+            raise
+        return taken
+
+    # ---- looking ----
+
+    def qsize(self):
+        """How many objects there are at this moment."""
+        return self.standard_class().qsize(self) if self._ring is None else self._ring.count()
+
+    def empty(self):
+        """Whether there is none at this moment.  Right after put() it is False."""
+        return self.standard_class().empty(self) if self._ring is None else self._ring.count() == 0
+
+    def full(self):
+        """Whether there are `maxsize` objects at this moment."""
+        if self._ring is None:
+            return self.standard_class().full(self)
+        return self._ring.count() >= self.limit > 0
+
+    # ---- the end ----
+
+    def shutdown(self, immediate=False):
+        """Make put() raise ShutDown from now on, in all processes, and get() as soon as the queue is empty.
+
+        With *immediate* the queue is emptied first, and its objects count as done.  All who are blocked in put(),
+        get() or join() look again.
+        """
+        if self._ring is None:
+            raise NotImplementedError(f"{type(self).__name__} goes the standard library's way, which has no shutdown()")
+        self._ring.shut(immediate)
+
+    cdef object standard_class(self):
+        if self.standard is None:
+            raise RuntimeError(f"{type(self).__name__}.__init__() was not called")
+        return self.standard
+
+
+cdef class JoinableRingQueue(RingQueue):
+    """What JoinableQueue adds."""
+
+    def task_done(self):
+        """Tell that an object which was got has been dealt with; ValueError if all that were put have been."""
+        if self._ring is None:
+            self.standard_class().task_done(self)
+        elif not self._ring.task_done():
+            raise ValueError("task_done() called too many times")
+
+    def join(self, timeout=None):
+        """Wait until task_done() was called for every object that was put.
+
+        Returns True; or False if that did not happen within *timeout* seconds.
+        """
+        if self._ring is not None:
+            return self._ring.join(timeout)
+        if timeout is not None:
+            raise NotImplementedError(f"{type(self).__name__} goes the standard library's way: join() has no timeout")
+        self.standard_class().join(self)
+        return True
+
+
+cdef class SimpleRingQueue:
+    """What SimpleQueue is on a ring."""
+
+    cdef readonly Ring _ring
+    cdef object standard
+
+    def _use_ring(self, Ring ring):
+        """Begin, or go on in another process."""
+        self._ring = ring
+
+    def _use_standard(self, cls):
+        """Go the standard library's way."""
+        self.standard = cls
+
+    def put(self, obj):
+        """Put an object, as it is now; raises what its pickling raises.  Does not wait.  Thread-safe."""
+        cdef int status
+        if self._ring is None:
+            return self.standard_class().put(self, obj)
+        if self._ring.writer_closed:
+            raise OSError("handle is closed")
+        try:
+            status = put_object(self._ring, obj, 0, True, HS_NEVER)
+        except NotPicklable as carrier:
+            error = (<NotPicklable>carrier).error
+        else:
+            if status != HS_RING_DONE:
+                raise ShutDown
+            return None
+        raise error
+
+    def get(self):
+        """Remove an object and return it; waits for it if there is none.  Thread-safe."""
+        if self._ring is None:
+            return self.standard_class().get(self)
+        if self._ring.reader_closed:
+            raise OSError("handle is closed")
+        return take(self._ring, True, HS_NEVER)
+
+    def empty(self):
+        """Whether there is no object at this moment."""
+        return self.standard_class().empty(self) if self._ring is None else self._ring.count() == 0
+
+    def close(self):
+        """Let this process have no part in the queue any more; every use is an OSError from now on."""
+        if self._ring is None:
+            self.standard_class().close(self)
+        else:
+            self._ring.reader_closed = self._ring.writer_closed = True
+            self._ring.close()
+
+    cdef object standard_class(self):
+        if self.standard is None:
+            raise RuntimeError(f"{type(self).__name__}.__init__() was not called")
+        return self.standard

@@ -1,0 +1,204 @@
+# cython: freethreading_compatible=True
+"""Python objects to records of a ring, and back.
+
+What a record holds, by its kind:
+
+- NONE, TRUE, FALSE: nothing.  INTEGER: 8 bytes.  FLOAT: a double.  BYTES: they themselves.  TEXT: UTF-8.
+- PICKLE: a pickle, as ForkingPickler makes it.
+- OUT_OF_BAND: a pickle of protocol 5 without its large buffers, and these.  First words: the number of
+  buffers, the length of the pickle, the lengths of the buffers.  Each buffer starts at a multiple of ALIGNMENT.
+  They are copied twice, into the ring and out of it; the objects that come out are views of what was copied.
+
+Kinds other than PICKLE need no pickler.  They are of exact types only, which no reducer can be registered for.
+Nobody but the processes of one program reads a record, so the format may change with every version.
+"""
+
+from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.float cimport PyFloat_AS_DOUBLE
+from cpython.object cimport PyObject
+from cpython.ref cimport Py_DECREF
+from libc.stdint cimport int64_t, uint64_t
+from libc.stdlib cimport calloc, free
+
+from shm_ring cimport hs_piece
+from hasten.multiprocessing._transport._pickler cimport dumps, dumps_out_of_band, loads
+from hasten.multiprocessing._transport._ring cimport (
+    ARRAY, BYTES, FALSE, FLOAT, INTEGER, NONE, OUT_OF_BAND, PICKLE, TEXT, TRUE, Record, Ring,
+)
+
+cdef extern from "Python.h":
+    long long PyLong_AsLongLongAndOverflow(object number, int *overflow) except? -1
+    const char *PyUnicode_AsUTF8AndSize(object text, Py_ssize_t *size) except NULL
+    object PyUnicode_DecodeUTF8(const char *data, Py_ssize_t size, const char *errors)
+    char *PyByteArray_AS_STRING(PyObject *object) noexcept
+
+cdef enum:
+    LEAST = 1 << 14      # bytes from which on a buffer is not part of the pickle
+    ALIGNMENT = 16
+    WORD = 8
+
+cdef char padding[ALIGNMENT]
+
+
+cdef class NotPicklable(Exception):
+    """Carries what a pickler raised: an error of the object, not of the queue."""
+
+    def __cinit__(self, error):
+        self.error = error
+
+
+# ---- to a record ----
+
+cdef int put_object(Ring ring, object obj, uint64_t limit, bint block, int64_t deadline) except -1:
+    """HS_RING_DONE, _FULL or _SHUT; NotPicklable if that is what the object is."""
+    cdef hs_piece piece
+    cdef int64_t number
+    cdef double real
+    cdef int overflow = 0
+    cdef Py_ssize_t size
+    cdef type kind = type(obj)
+    if kind is int:
+        number = PyLong_AsLongLongAndOverflow(obj, &overflow)
+        if not overflow:
+            piece.data, piece.size = &number, sizeof(number)
+            return ring.put(INTEGER, &piece, 1, piece.size, limit, block, deadline)
+    elif kind is bytes:
+        piece.data, piece.size = PyBytes_AS_STRING(obj), PyBytes_GET_SIZE(obj)
+        return ring.put(BYTES, &piece, 1, piece.size, limit, block, deadline)
+    elif kind is str:
+        try:
+            piece.data = PyUnicode_AsUTF8AndSize(obj, &size)
+        except UnicodeEncodeError:
+            return put_pickled(ring, obj, limit, block, deadline)
+        piece.size = size
+        return ring.put(TEXT, &piece, 1, piece.size, limit, block, deadline)
+    elif obj is None or kind is bool:
+        return ring.put(NONE if obj is None else TRUE if obj else FALSE, NULL, 0, 0, limit, block, deadline)
+    elif kind is float:
+        real = PyFloat_AS_DOUBLE(obj)
+        piece.data, piece.size = &real, sizeof(real)
+        return ring.put(FLOAT, &piece, 1, piece.size, limit, block, deadline)
+    return put_pickled(ring, obj, limit, block, deadline)
+
+
+cdef int put_pickled(Ring ring, object obj, uint64_t limit, bint block, int64_t deadline) except -1:
+    cdef list buffers = []
+    cdef object data
+    try:
+        data = dumps_out_of_band(obj, buffers, LEAST)
+        if data is None:
+            data = dumps(obj)
+            buffers = []
+    except Exception as error:
+        raise NotPicklable(error)
+    if buffers:
+        return put_buffers(ring, data, buffers, limit, block, deadline)
+    return put_pickle(ring, data, limit, block, deadline)
+
+
+cdef int put_pickle(Ring ring, object data, uint64_t limit, bint block, int64_t deadline) except -1:
+    """Put an object whose pickle is given."""
+    cdef hs_piece piece
+    cdef Py_buffer view
+    if type(data) is bytes:
+        piece.data, piece.size = PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data)
+        return ring.put(PICKLE, &piece, 1, piece.size, limit, block, deadline)
+    PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
+    try:
+        piece.data, piece.size = view.buf, view.len
+        return ring.put(PICKLE, &piece, 1, piece.size, limit, block, deadline)
+    finally:
+        PyBuffer_Release(&view)
+
+
+cdef uint64_t gap(uint64_t size) noexcept:
+    """How many bytes there are from *size* to where the next buffer starts."""
+    return (ALIGNMENT - size % ALIGNMENT) % ALIGNMENT
+
+
+cdef int put_buffers(
+    Ring ring, bytes data, list buffers, uint64_t limit, bint block, int64_t deadline
+) except -1:
+    """Put a pickle and its buffers, in order: the words, the pickle, and a gap before each buffer."""
+    cdef Py_ssize_t n = len(buffers), held = 0, i
+    cdef uint64_t length = (2 + n) * WORD + PyBytes_GET_SIZE(data)
+    cdef uint64_t *words = <uint64_t *>calloc(2 + n, WORD)
+    cdef hs_piece *pieces = <hs_piece *>calloc(2 + 2 * n, sizeof(hs_piece))
+    cdef Py_buffer *views = <Py_buffer *>calloc(n, sizeof(Py_buffer))
+    try:
+        if words == NULL or pieces == NULL or views == NULL:
+            raise MemoryError
+        words[0], words[1] = n, PyBytes_GET_SIZE(data)
+        pieces[0].data, pieces[0].size = words, (2 + n) * WORD
+        pieces[1].data, pieces[1].size = PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data)
+        for i in range(n):
+            raw = buffers[i].raw()
+            PyObject_GetBuffer(raw, &views[i], PyBUF_SIMPLE)
+            held += 1
+            words[2 + i] = views[i].len
+            pieces[2 + 2 * i].data, pieces[2 + 2 * i].size = padding, gap(length)
+            length += gap(length)
+            pieces[3 + 2 * i].data, pieces[3 + 2 * i].size = views[i].buf, views[i].len
+            length += views[i].len
+        return ring.put(OUT_OF_BAND, pieces, 2 + 2 * n, length, limit, block, deadline)
+    finally:
+        while held:
+            held -= 1
+            PyBuffer_Release(&views[held])
+        free(words)
+        free(pieces)
+        free(views)
+
+
+# ---- and back ----
+
+cdef object object_of(Record *record):
+    """The object of a record; what the record holds is given up."""
+    cdef object large = None
+    cdef const char *data = record.small
+    if record.large != NULL:
+        large = <object>record.large
+        Py_DECREF(large)  # the record's
+        record.large = NULL
+        data = PyBytes_AS_STRING(large) if type(large) is bytes else PyByteArray_AS_STRING(<PyObject *>large)
+    if record.kind == PICKLE:
+        return loads(PyBytes_FromStringAndSize(data, record.length) if large is None else large)
+    if record.kind == INTEGER:
+        return (<int64_t *>data)[0]
+    if record.kind == BYTES:
+        return PyBytes_FromStringAndSize(data, record.length) if large is None else large
+    if record.kind == TEXT:
+        return PyUnicode_DecodeUTF8(data, record.length, NULL)
+    if record.kind == OUT_OF_BAND:
+        return with_buffers(bytearray(data[:record.length]) if large is None else large)
+    if record.kind == FLOAT:
+        return (<double *>data)[0]
+    return None if record.kind == NONE else record.kind == TRUE
+
+
+cdef object with_buffers(bytearray whole):
+    """The object of a pickle with buffers; those are views of *whole*, which nobody else has."""
+    cdef uint64_t *words = <uint64_t *>PyByteArray_AS_STRING(<PyObject *>whole)
+    cdef uint64_t n = words[0], at = (2 + n) * WORD, i
+    cdef list buffers = []
+    view = memoryview(whole)
+    data = view[at:at + words[1]]
+    at += words[1]
+    for i in range(n):
+        at += gap(at)
+        buffers.append(view[at:at + words[2 + i]])
+        at += words[2 + i]
+    return loads(data, buffers)
+
+
+cdef object pickle_of(Record *record):
+    """The same as a pickle that any interpreter reads."""
+    if record.kind == PICKLE:
+        if record.large == NULL:
+            return PyBytes_FromStringAndSize(record.small, record.length)
+        data = <object>record.large
+        Py_DECREF(data)
+        record.large = NULL
+        return data
+    return bytes(dumps(object_of(record)))

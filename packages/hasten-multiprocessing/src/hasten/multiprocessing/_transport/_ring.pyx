@@ -1,0 +1,290 @@
+# cython: freethreading_compatible=True
+"""The ring of shm_ring.h for threads of Python: waiting, signals, the GIL, and memory for what comes out.
+
+The locks of the ring are held in C only: no signal handler and no destructor runs meanwhile, so any of these may use
+the same queue.  A small record is copied with the GIL, where the locks are free; otherwise without it.
+
+A ring that is closed while other threads are inside is unmapped by the last one to leave.
+"""
+
+import os
+from errno import EINTR
+
+from cpython.bytearray cimport PyByteArray_FromStringAndSize
+from cpython.bytes cimport PyBytes_FromStringAndSize
+from cpython.exc cimport PyErr_CheckSignals, PyErr_SetFromErrno
+from cpython.object cimport PyObject
+from cpython.ref cimport Py_INCREF, Py_DECREF
+from libc.errno cimport errno
+from libc.stdint cimport int64_t, uint32_t, uint64_t
+
+from clock cimport HS_NEVER, hs_now
+from shm_ring cimport *
+from timeout cimport hs_deadline_of, hs_expired
+
+cdef extern from "_in_use.h" nogil:
+    bint hs_use(uint32_t *users) noexcept
+    bint hs_unuse(uint32_t *users) noexcept
+    bint hs_use_no_more(uint32_t *users) noexcept
+    bint hs_swap(uint32_t *word, uint32_t old, uint32_t now) noexcept
+
+cdef extern from "Python.h":
+    char *PyBytes_AS_STRING(PyObject *object) noexcept
+    char *PyByteArray_AS_STRING(PyObject *object) noexcept
+
+cdef enum:
+    FIRST_SLICE = 5000000   # ns; doubled each time, so that a signal that came before the sleep is soon seen
+    LAST_SLICE = 500000000
+
+
+cdef class Ring:
+    """A queue of records between processes.
+
+    Ring() makes one, Ring(fd, event) maps one that another process has made, and takes the descriptors over.
+    """
+
+    def __cinit__(self, int fd=-1, int event=-1):
+        cdef int status
+        with nogil:
+            status = hs_ring_make(&self.ring) if fd < 0 else hs_ring_attach(&self.ring, fd, event)
+        if status < 0:
+            PyErr_SetFromErrno(OSError)
+        self.open = True
+
+    def __dealloc__(self):
+        if self.ring.page != NULL:
+            hs_ring_close(&self.ring)
+
+    cdef int enter(self) except -1:
+        if not hs_use(&self.users):
+            raise OSError("handle is closed")
+        return 0
+
+    cdef void leave(self) noexcept:
+        if hs_unuse(&self.users):
+            hs_ring_close(&self.ring)
+            self.ring.page = NULL
+
+    def close(self):
+        """Unmap the ring, as soon as no other thread is inside; every use from now on is an OSError."""
+        self.open = False
+        if hs_use_no_more(&self.users):
+            hs_ring_close(&self.ring)
+            self.ring.page = NULL
+
+    # ---- putting ----
+
+    cdef int put(
+        self, int kind, hs_piece *pieces, int n, uint64_t length, uint64_t limit, bint block, int64_t deadline
+    ) except -1:
+        """HS_RING_DONE, _FULL or _SHUT."""
+        cdef int status
+        self.enter()
+        if length <= LARGE:
+            status = hs_ring_put(&self.ring, kind, pieces, n, limit, False, True)
+            if status == HS_RING_DONE:
+                self.leave()
+                return status
+        try:
+            return self.put_inside(kind, pieces, n, length, limit, block, deadline)
+        finally:
+            self.leave()
+
+    cdef int put_inside(
+        self, int kind, hs_piece *pieces, int n, uint64_t length, uint64_t limit, bint block, int64_t deadline
+    ) except -1:
+        cdef int status
+        cdef bint patient = True
+        cdef int64_t slice_ = FIRST_SLICE
+        while True:
+            with nogil:
+                status = hs_ring_put(&self.ring, kind, pieces, n, limit, True, patient)
+            if status == HS_RING_FULL and block and not hs_expired(deadline):
+                with nogil:
+                    hs_ring_wait_space(&self.ring, limit, sooner(deadline, &slice_))
+            elif status == HS_RING_AHEAD:
+                with nogil:
+                    hs_ring_let_read(&self.ring, length)
+                patient = False
+            elif status == HS_RING_ERROR and errno != EINTR:
+                PyErr_SetFromErrno(OSError)
+            elif status != HS_RING_BUSY and status != HS_RING_ERROR:
+                return status
+            PyErr_CheckSignals()
+
+    # ---- getting ----
+
+    cdef int get(self, bint block, int64_t deadline, Record *record) except -1:
+        """HS_RING_DONE, _EMPTY or _SHUT."""
+        cdef int status
+        cdef hs_record got
+        record.large = NULL
+        self.enter()
+        status = hs_ring_get(&self.ring, &got, record.small, SMALL, False)
+        if status == HS_RING_DONE:
+            record.kind, record.length = got.kind, got.length
+            self.leave()
+            return status
+        try:
+            return self.get_inside(block, deadline, record)
+        finally:
+            self.leave()
+
+    cdef int get_inside(self, bint block, int64_t deadline, Record *record) except -1:
+        cdef int status
+        cdef hs_record got
+        cdef int64_t slice_ = FIRST_SLICE
+        while True:
+            with nogil:
+                status = hs_ring_get(&self.ring, &got, record.small, SMALL, True)
+            if status == HS_RING_SMALL:
+                status = self.get_large(record, got.length, got.kind)
+            elif status == HS_RING_DONE:
+                record.kind, record.length = got.kind, got.length
+            if status == HS_RING_EMPTY and block and not hs_expired(deadline):
+                with nogil:
+                    hs_ring_wait_data(&self.ring, sooner(deadline, &slice_))
+            elif status == HS_RING_ERROR:
+                PyErr_SetFromErrno(OSError)
+            elif status != HS_RING_BUSY and status != HS_RING_SMALL:
+                return status
+            PyErr_CheckSignals()
+
+    cdef int get_large(self, Record *record, uint64_t length, int kind) except -1:
+        """Take a record into an object that is made for it; if somebody else has taken it, what comes next fits or not."""
+        cdef hs_record got
+        cdef int status
+        cdef bint writable = kind == OUT_OF_BAND or kind == ARRAY
+        cdef object room
+        cdef char *to
+        if writable:
+            room = PyByteArray_FromStringAndSize(NULL, length)
+            to = PyByteArray_AS_STRING(<PyObject *>room)
+        else:
+            room = PyBytes_FromStringAndSize(NULL, length)
+            to = PyBytes_AS_STRING(<PyObject *>room)
+        with nogil:
+            status = hs_ring_get(&self.ring, &got, to, length, True)
+        if status == HS_RING_DONE:
+            if got.length != length or writable != (got.kind == OUT_OF_BAND or got.kind == ARRAY):
+                room = (bytearray if got.kind == OUT_OF_BAND or got.kind == ARRAY else bytes)(room[:got.length])
+            record.kind, record.length = got.kind, got.length
+            Py_INCREF(room)
+            record.large = <void *>room
+        return status
+
+    # ---- the rest ----
+
+    def count(self):
+        """How many records there are."""
+        self.enter()
+        cdef uint64_t found = hs_ring_count(&self.ring)
+        self.leave()
+        return found
+
+    def poll(self, timeout):
+        """Whether there is a record, or the ring is shut down; waits for it until the timeout."""
+        cdef int64_t deadline = hs_deadline_of(timeout), slice_ = FIRST_SLICE
+        self.enter()
+        try:
+            while not hs_ring_count(&self.ring) and not hs_ring_is_shut(&self.ring):
+                if hs_expired(deadline):
+                    return False
+                with nogil:
+                    hs_ring_wait_data(&self.ring, sooner(deadline, &slice_))
+                PyErr_CheckSignals()
+            return True
+        finally:
+            self.leave()
+
+    def shut(self, bint immediate):
+        """Allow no put from now on, and no get either once the ring is empty or, if *immediate*, at once."""
+        cdef int status = HS_RING_BUSY
+        self.enter()
+        try:
+            while status == HS_RING_BUSY:
+                with nogil:
+                    status = hs_ring_shut(&self.ring, immediate)
+                PyErr_CheckSignals()
+        finally:
+            self.leave()
+
+    def is_shut(self):
+        self.enter()
+        cdef bint shut = hs_ring_is_shut(&self.ring)
+        self.leave()
+        return shut
+
+    def unfinished(self):
+        """How many records were put for which task_done() was not called."""
+        self.enter()
+        cdef uint64_t found = hs_ring_unfinished(&self.ring)
+        self.leave()
+        return found
+
+    def task_done(self):
+        """Whether there was a record left to be called done."""
+        self.enter()
+        cdef bint done = hs_ring_task_done(&self.ring)
+        self.leave()
+        return done
+
+    def join(self, timeout):
+        """Whether all records have been called done before the timeout."""
+        cdef int64_t deadline = hs_deadline_of(timeout), slice_ = FIRST_SLICE
+        self.enter()
+        try:
+            while hs_ring_unfinished(&self.ring):
+                if hs_expired(deadline):
+                    return False
+                with nogil:
+                    hs_ring_wait_done(&self.ring, sooner(deadline, &slice_))
+                PyErr_CheckSignals()
+            return True
+        finally:
+            self.leave()
+
+    def gate(self, int which, uint32_t old, uint32_t now):
+        """Change the pid in one of two words from *old* to *now*; whether it was *old*."""
+        self.enter()
+        cdef bint changed = hs_swap(&self.ring.page.gates[which != 0], old, now)
+        self.leave()
+        return changed
+
+    def gatekeeper(self, int which):
+        """The pid in one of the two words."""
+        self.enter()
+        cdef uint32_t pid = self.ring.page.gates[which != 0]
+        self.leave()
+        return pid
+
+    # ---- descriptors ----
+
+    def arm(self):
+        """An eventfd that is readable while there is something to get; from now on it is kept so."""
+        self.enter()
+        cdef int event = hs_ring_arm(&self.ring)
+        self.leave()
+        return event
+
+    def descriptors(self):
+        """Of the memory and of the eventfd, for another process."""
+        self.enter()
+        cdef tuple found = (self.ring.units.fd, self.ring.event)
+        self.leave()
+        return found
+
+
+cdef int64_t sooner(int64_t deadline, int64_t *slice_) noexcept nogil:
+    """The deadline, or the end of a slice, which is longer each time."""
+    cdef int64_t until = hs_now() + slice_[0]
+    if slice_[0] < LAST_SLICE:
+        slice_[0] *= 2
+    return until if until < deadline else deadline
+
+
+def attach(fd, event):
+    """The ring behind descriptors that a process has been given at its start; they are not passed on by accident."""
+    os.set_inheritable(fd, False)
+    os.set_inheritable(event, False)
+    return Ring(fd, event)

@@ -1,0 +1,51 @@
+"""Which subclasses of a queue go the standard library's way: those that work on its pipe, its locks or its feeder thread.
+
+A subclass does if it defines one of HOOKS, or if the code of one of its methods names one of PARTS.  That is
+looked up once for each class.  What such a subclass finds then is what the standard library's class makes.
+"""
+
+from __future__ import annotations
+
+import weakref
+from types import CodeType, FunctionType
+from typing import Any
+
+PARTS = frozenset(
+    "_reader _writer _rlock _wlock _sem _buffer _notempty _thread _send_bytes _recv_bytes _send _recv _poll _feed"
+    " _start_thread _finalize_join _finalize_close".split()
+)
+HOOKS = PARTS | frozenset(["__getstate__", "__setstate__", "__reduce__", "__reduce_ex__", "_reset", "_after_fork"])
+
+_known: weakref.WeakKeyDictionary[type, bool] = weakref.WeakKeyDictionary()
+
+
+def goes_standard_way(cls: type, ours: tuple[type, ...]) -> bool:
+    """Whether *cls* has, above the classes *ours*, something that the ring does not have."""
+    if cls in ours:
+        return False
+    if cls not in _known:
+        _known[cls] = any(_needs_parts(base) for base in cls.__mro__ if not _is_above(base, ours))
+    return _known[cls]
+
+
+def _is_above(base: type, ours: tuple[type, ...]) -> bool:
+    """Whether *base* is one of *ours* or one of their bases."""
+    return any(issubclass(our, base) for our in ours)
+
+
+def _needs_parts(cls: type) -> bool:
+    names = vars(cls)
+    return not HOOKS.isdisjoint(names) or any(map(_names_parts, names.values()))
+
+
+def _names_parts(value: Any) -> bool:
+    if isinstance(value, (staticmethod, classmethod)):
+        value = value.__func__
+    if isinstance(value, property):
+        return any(map(_names_parts, (value.fget, value.fset)))
+    return isinstance(value, FunctionType) and _code_names_parts(value.__code__)
+
+
+def _code_names_parts(code: CodeType) -> bool:
+    inner = (constant for constant in code.co_consts if isinstance(constant, CodeType))
+    return not PARTS.isdisjoint(code.co_names) or any(map(_code_names_parts, inner))

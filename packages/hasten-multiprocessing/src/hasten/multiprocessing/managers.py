@@ -1,6 +1,6 @@
-"""`multiprocessing.managers`: the standard library's own, over the processes and locks of the context it is given."""
+"""`multiprocessing.managers`: the standard library's own, over the context that it is given."""
 
-import multiprocessing.managers
+import multiprocessing.managers as _stdlib
 import sys
 
-sys.modules[__name__] = sys.modules["multiprocessing.managers"]
+sys.modules[__name__] = _stdlib

@@ -73,6 +73,7 @@ class Popen(popen_fork.Popen, _stdlib.Popen):
         """Start a child that may lack hasten: by the standard library's command line and pickles."""
         from hasten.multiprocessing import _plain
 
+        self.DupFd = _stdlib.Popen.DupFd
         tracker_fd = resource_tracker.getfd()
         preparation = spawn.get_preparation_data(process_obj._name)
         set_spawning_popen(self)

@@ -114,7 +114,7 @@ def test_many_kills(our_event: synchronize.Event) -> None:
             our_event.wait(0.001)
 
     pids = [forked(work) for _ in range(3)]
-    for number in range(100):
+    for number in range(80):
         time.sleep(0.0007)
         killed(pids[number % 3])
         pids[number % 3] = forked(work)

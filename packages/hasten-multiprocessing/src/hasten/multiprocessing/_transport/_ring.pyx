@@ -154,7 +154,7 @@ cdef class Ring:
         """Take a record into an object that is made for it; if somebody else has taken it, what comes next fits or not."""
         cdef hs_record got
         cdef int status
-        cdef bint writable = kind == OUT_OF_BAND or kind == ARRAY
+        cdef bint writable = kind >= BYTEARRAY
         cdef object room
         cdef char *to
         if writable:
@@ -166,8 +166,8 @@ cdef class Ring:
         with nogil:
             status = hs_ring_get(&self.ring, &got, to, length, True)
         if status == HS_RING_DONE:
-            if got.length != length or writable != (got.kind == OUT_OF_BAND or got.kind == ARRAY):
-                room = (bytearray if got.kind == OUT_OF_BAND or got.kind == ARRAY else bytes)(room[:got.length])
+            if got.length != length or writable != (got.kind >= BYTEARRAY):
+                room = (bytearray if got.kind >= BYTEARRAY else bytes)(room[:got.length])
             record.kind, record.length = got.kind, got.length
             Py_INCREF(room)
             record.large = <void *>room

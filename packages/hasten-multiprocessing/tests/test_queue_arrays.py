@@ -27,9 +27,11 @@ def arrays() -> list[Any]:
     plain = numpy.arange(60.0)
     letters = "?bBhHiIlLqQefdgFDG"
     found = [numpy.arange(50).astype(letter) for letter in letters]
-    found += [plain.reshape(3, 4, 5), numpy.asfortranarray(plain.reshape(6, 10)), plain.reshape(1, 60), numpy.array(7)]
-    found += [plain[::2], plain.reshape(6, 10).T, plain.reshape(6, 10)[:, 2:4], numpy.empty((0, 3)), numpy.empty(0)]
-    found += [plain.astype(">f8"), numpy.array(["a", "bc"]), numpy.array([1, None], object), numpy.arange(5).astype("M8[s]")]
+    table = plain.reshape(6, 10)
+    found += [plain.reshape(3, 4, 5), numpy.asfortranarray(table), plain.reshape(1, 60), numpy.array(7)]
+    found += [plain[::2], table.T, table[:, 2:4], numpy.empty((0, 3)), numpy.empty(0)]
+    found += [plain.astype(">f8"), numpy.array(["a", "bc"]), numpy.array([1, None], object)]
+    found += [numpy.arange(5).astype("M8[s]")]
     found += [numpy.zeros(3, [("x", "i4"), ("y", "f8")]), numpy.ma.masked_array([1, 2], [True, False])]
     found += [numpy.random.default_rng(1).random(n) for n in (1, 500, 2000, 10_000, 300_000)]
     return found
@@ -53,7 +55,7 @@ def test_what_came_out_is_nobody_elses() -> None:
         array[:] = number
         q.put(array)
     got = [q.get() for _ in range(5)]
-    for number in range(5):
+    for _ in range(5):
         q.put(array)
     assert [(one == number).all() for number, one in enumerate(got)] == [True] * 5
 

@@ -1,11 +1,12 @@
 # cython: freethreading_compatible=True
-"""numpy arrays to records of a ring and back, without a pickler: for small ones that takes longer than the copying.
+"""numpy arrays to records of a ring and back, without a pickler: for small ones that takes longer than the
+copying.
 
-Only exact ndarrays of the plain number types, contiguous and writable, for which no reducer is registered.  All others
-go through the pickler, their buffers out of band.
+Only exact ndarrays of the plain number types, contiguous and writable, for which no reducer is registered.
+All others go through the pickler, their buffers out of band.
 
-What a record holds: a Shape, the dimensions, and at the next multiple of ALIGNMENT the numbers.  What comes out is a
-view of the bytearray that the record was copied to, aligned and writable.
+What a record holds: a Shape, the dimensions, and at the next multiple of ALIGNMENT the numbers.  What comes
+out is a view of the bytearray that the record was copied to, aligned and writable.
 
 numpy is never imported by put(): who puts an array has it.
 """
@@ -15,9 +16,11 @@ import sys
 from multiprocessing.reduction import ForkingPickler
 
 from cpython.bytearray cimport PyByteArray_AS_STRING
-from cpython.buffer cimport PyBUF_ANY_CONTIGUOUS, PyBUF_FORMAT, PyBUF_WRITABLE, PyBuffer_IsContiguous, PyBuffer_Release
-from cpython.buffer cimport PyObject_GetBuffer
-from cpython.object cimport PyObject, PyTypeObject
+from cpython.buffer cimport (
+    PyBUF_ANY_CONTIGUOUS, PyBUF_FORMAT, PyBUF_WRITABLE, PyBuffer_IsContiguous, PyBuffer_Release,
+    PyObject_GetBuffer,
+)
+from cpython.object cimport PyTypeObject
 from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memset, strcmp, strlen, strncpy
 

@@ -7,11 +7,12 @@ What a record holds, by its kind:
 - BYTEARRAY: its bytes.  ARRAY: a numpy array, see _arrays.pyx.
 - PICKLE: a pickle, as ForkingPickler makes it.
 - OUT_OF_BAND: a pickle of protocol 5 without its large buffers, and these.  First words: the number of
-  buffers, the length of the pickle, the lengths of the buffers.  Each buffer starts at a multiple of ALIGNMENT.
-  They are copied twice, into the ring and out of it; the objects that come out are views of what was copied.
+  buffers, the length of the pickle, the lengths of the buffers.  Each buffer starts at a multiple of
+  ALIGNMENT. They are copied twice, into the ring and out of it; the objects that come out are views of what
+  was copied.
 
-Kinds other than PICKLE and OUT_OF_BAND need no pickler.  They are of exact types only, and but for ARRAY of types for
-which picklers ask no reducer.
+Kinds other than PICKLE and OUT_OF_BAND need no pickler.  They are of exact types only, and but for ARRAY of
+types for which picklers ask no reducer.
 Nobody but the processes of one program reads a record, so the format may change with every version.
 """
 

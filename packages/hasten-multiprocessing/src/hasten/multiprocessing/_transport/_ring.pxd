@@ -39,8 +39,8 @@ cdef class Ring:
 cdef enum:
     SMALL = 4096
 
-# What get() has taken: its bytes are in `small`, or in `large` if that is not NULL (bytes, or a bytearray for the kinds
-# whose buffers are to be written to; a new reference).
+# What get() has taken: its bytes are in `small`, or in `large` if that is not NULL (bytes, or a bytearray
+# for the kinds whose buffers are to be written to; a new reference).
 ctypedef struct Record:
     int kind
     uint64_t length

@@ -21,7 +21,7 @@ from hasten.multiprocessing import queues as hasten_queues
 FORK = multiprocessing.get_context("fork")
 
 ITEMS = [
-    None, True, False, 0, -1, 2**63 - 1, -(2**63), 2**63, 2**200, 1.5, float("inf"), "", "a", "\u00e9\U0001f600",
+    None, True, False, 0, -1, 2**63 - 1, -(2**63), 2**63, 2**200, 1.5, float("inf"), "", "\u00e9\U0001f600",
     "\udc80", b"", b"x" * 10, b"y" * 5000, "z" * 5000, bytearray(b"q" * 70000), (1, "abc", 2.5), [1] * 1000,
     {"a": {1, 2}}, b"w" * 1_000_000, list(range(50000)), Ellipsis, int, complex(1, 2),
 ]  # fmt: skip

@@ -120,7 +120,7 @@ def _stand_first():
         sys.meta_path.insert(0, parts_finder)
 
 
-def afterimport_module(fullname, function) -> None:
+def after_import(fullname, function) -> None:
     """Call *function* with the module *fullname*: now if it is imported, else when it is."""
     module = sys.modules.get(fullname)
     if module is not None:

@@ -52,6 +52,8 @@ def run_module(name, args):
     """Run the module or package *name*, found on sys.path."""
     sys.argv[:] = ["-m", *args]
     _blank()
+    if launcher_folder is not None:
+        _put_path0(_cwd())
     _run_by_runpy(name, True)
 
 

@@ -17,16 +17,25 @@ import subprocess
 import sys
 import sysconfig
 from dataclasses import dataclass
+from pathlib import Path
 
 MATRIX = ("3.9", "3.10", "3.11", "3.12", "3.13", "3.13t", "3.14", "3.14t", "3.15", "3.15t")
 FULLY_TESTED = ("3.9", "3.13t", "3.15")
 
+# A folder of an editable install is one whose name a .pth file of ours has.
 PROBE = """
-import json, sys, sysconfig
+import importlib.util, json, os, site, sys, sysconfig
+tests = importlib.util.find_spec("test")
 print(json.dumps({
     "label": "%d.%d" % sys.version_info[:2] + ("t" if sysconfig.get_config_var("Py_GIL_DISABLED") else ""),
+    "version": sys.version.split()[0],
     "identity": [sys.version, sys.base_prefix, sysconfig.get_config_var("EXT_SUFFIX")],
     "in_env": sys.prefix != sys.base_prefix,
+    "lib": os.path.dirname(os.__file__),
+    "tests": tests and tests.origin and os.path.dirname(tests.origin),
+    "homes": [p for p in sys.path if os.path.isdir(os.path.join(p, "hasten"))]
+        + [p for p in site.getsitepackages() if os.path.isdir(p)
+           and any("hasten" in n and n.endswith(".pth") for n in os.listdir(p))],
 }))
 """
 
@@ -41,6 +50,17 @@ class Interpreter:
     label: str  # 3.13t
     key: str  # the label and a digest of what makes it this interpreter and no other
     in_env: bool
+    version: str  # 3.13.5
+    lib: Path  # the standard library
+    tests: Path | None  # its `test` package, where that is installed
+    homes: tuple[str, ...]  # folders on its path where hasten modules are installed
+
+    @property
+    def free_threaded(self) -> bool:
+        return self.label.endswith("t")
+
+    def __str__(self) -> str:
+        return f"py{self.label}"
 
 
 def on_path(name: str) -> str | None:
@@ -52,13 +72,25 @@ def probe(command: str) -> Interpreter:
     path = on_path(command)
     if path is None:
         raise NotFound(f"no interpreter {command!r} found; give a path or a name on PATH")
-    told = subprocess.run([path, "-c", PROBE], capture_output=True, text=True)
+    try:
+        told = subprocess.run([path, "-I", "-c", PROBE], capture_output=True, text=True, timeout=60)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise NotFound(f"{command} does not run: {error}") from error
     if told.returncode:
         raise NotFound(f"{command} does not run: {told.stderr.strip() or told.returncode}")
     facts = json.loads(told.stdout)
     identity = hashlib.sha256(json.dumps(facts["identity"], sort_keys=True).encode()).hexdigest()
     key = f"{facts['label']}-{identity[:8]}"
-    return Interpreter(os.path.abspath(path), facts["label"], key, facts["in_env"])
+    return Interpreter(
+        os.path.abspath(path),
+        facts["label"],
+        key,
+        facts["in_env"],
+        facts["version"],
+        Path(facts["lib"]),
+        Path(facts["tests"]) if facts["tests"] else None,
+        tuple(dict.fromkeys(facts["homes"])),
+    )
 
 
 def own_label() -> str:

@@ -6,8 +6,9 @@ import dataclasses
 import sys
 from pathlib import Path
 
+import interpreters
 import pytest
-from conformance import environments, interpreters
+from conformance import environments
 from conformance.suites import SUITES
 
 pytestmark = pytest.mark.timeout(120)
@@ -20,7 +21,7 @@ def bare(tmp_path):
     tests = tmp_path / "tests"
     tests.mkdir()
     (tests / "_test_multiprocessing.py").symlink_to(real.tests / "_test_multiprocessing.py")
-    return dataclasses.replace(real, tests=tests, tag="0.0")
+    return dataclasses.replace(real, tests=tests, label="0.0")
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ def test_borrowed_tests_are_linked_from_another_version(bare, env, tmp_path, mon
     (giver / "test_concurrent_futures").mkdir(parents=True)
     (giver / "test_concurrent_futures" / "test_one.py").write_text("from .util import NUMBER\n")
     (giver / "test_concurrent_futures" / "util.py").write_text("NUMBER = 1\n")
-    other = dataclasses.replace(bare, tests=giver, full="9.9.9")
+    other = dataclasses.replace(bare, tests=giver, version="9.9.9")
     monkeypatch.setattr(environments, "donor", lambda folder, but_not: other)
     modules, note = environments.supply_tests(bare, SUITES["concurrent_futures"], [env])
     assert modules == ["conformance_generated.test_concurrent_futures.test_one"] and "9.9.9" in note

@@ -6,8 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import interpreters
 import pytest
-from conformance import environments, interpreters
+from conformance import environments
 from planting import FAITHFUL, needs_driver
 
 pytestmark = pytest.mark.timeout(120)

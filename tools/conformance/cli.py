@@ -15,8 +15,10 @@ import tempfile
 import time
 from pathlib import Path
 
+from interpreters import Interpreter, NotFound
+
+from .cpython_tests import find, find_all
 from .engine import Engine, Settings, Skipped
-from .interpreters import Interpreter, Unusable, find, find_all
 from .judge import Verdict
 from .known import BadEntry, Exemptions, load
 from .screen import Screen, open_screen, summary
@@ -175,7 +177,7 @@ def main(argv: list[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return run(args)
-    except (Unusable, BadEntry) as error:
+    except (NotFound, BadEntry) as error:
         print(f"conformance: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

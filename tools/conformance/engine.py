@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flaky_tests import AGAIN, LIMIT, Forgiven
+from interpreters import Interpreter, NotFound
 
 from . import standins
+from .cpython_tests import find
 from .environments import Environment, create, supply_tests, unpack_wheels
-from .interpreters import Interpreter, Unusable, find
 from .judge import ABSENT, Loss, Verdict, compare, second_look
 from .kept import Kept
 from .known import Exemptions
@@ -67,7 +68,7 @@ class Engine:
 
     def hasten_homes(self, python: Interpreter, suites: list[Suite]) -> list[str]:
         """The folders that hasten's modules are imported from on this interpreter."""
-        home = self.workspace / f"home-{python.tag}-{abs(hash(python.exe))}"
+        home = self.workspace / f"home-{python.label}-{abs(hash(python.command))}"
         if self.settings.calibrate:
             for suite in suites:
                 lib = find(f"python{suite.tests_from}").lib if suite.tests_from else python.lib
@@ -82,12 +83,12 @@ class Engine:
         began = time.monotonic()
         try:
             sides = self.prepare(python, suite, homes)
-        except Unusable as error:
+        except NotFound as error:
             return self.skip(suite, python, str(error))
         if isinstance(sides, Skipped):
             return sides
         plain, ours, modules, note = sides
-        verdict = Verdict(suite.name, python.tag, python.full, notes=[note] if note else [])
+        verdict = Verdict(suite.name, python.label, python.version, notes=[note] if note else [])
         wrong = ours.not_redirected()
         if wrong:
             verdict.refused = f"NOT REDIRECTED: {wrong.splitlines()[-1]}"
@@ -95,19 +96,19 @@ class Engine:
         else:
             self.run_both(verdict, suite, plain, ours, modules)
         if stopping.is_set():  # processes were cut: there is nothing to say of their tests
-            return Skipped(suite.name, python.tag, "interrupted")
+            return Skipped(suite.name, python.label, "interrupted")
         verdict.seconds = round(time.monotonic() - began, 1)
         self.screen.verdict(verdict)
         return verdict
 
     def skip(self, suite: Suite, python: Interpreter, reason: str) -> Skipped:
-        skipped = Skipped(suite.name, python.tag, reason)
+        skipped = Skipped(suite.name, python.label, reason)
         self.screen.line(str(skipped))
         return skipped
 
     def prepare(self, python: Interpreter, suite: Suite, homes: list[str]):
         """Both environments, the test modules and a note about them; or why there is nothing to run."""
-        folder = self.workspace / f"{suite.name}-{python.tag}-{abs(hash(python.exe))}"
+        folder = self.workspace / f"{suite.name}-{python.label}-{abs(hash(python.command))}"
         baseline = find(f"python{suite.tests_from}") if suite.tests_from else python
         bare = create(folder / "bare", python, homes, {})
         wanted = suite.needs | suite.also

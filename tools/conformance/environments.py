@@ -14,7 +14,9 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from .interpreters import Interpreter, Unusable, donor, find, test_modules
+from interpreters import Interpreter
+
+from .cpython_tests import Unusable, donor, find, test_modules
 
 HERE = Path(__file__).resolve().parent
 GENERATED = "conformance_generated"  # test modules that the interpreter's own install lacks
@@ -66,10 +68,12 @@ class Environment:
 def create(folder: Path, python: Interpreter, homes: list[str], names: dict[str, str]) -> Environment:
     """Make an environment whose interpreter finds hasten in `homes` and redirects `names`."""
     made = subprocess.run(
-        [python.exe, "-m", "venv", "--without-pip", str(folder)], capture_output=True, text=True
+        [python.command, "-m", "venv", "--without-pip", str(folder)], capture_output=True, text=True
     )
     if made.returncode:
-        raise Unusable(f"{python.exe}: cannot make an environment: {(made.stderr or made.stdout).strip()}")
+        raise Unusable(
+            f"{python.command}: cannot make an environment: {(made.stderr or made.stdout).strip()}"
+        )
     site = next(folder.glob("lib/python*/site-packages"))
     (site / "_conformance_names.py").write_text(f"NAMES = {names!r}\nSITES = {homes!r}\n")
     shutil.copyfile(HERE / "redirect.py", site / "_conformance_redirect.py")
@@ -84,7 +88,7 @@ def create(folder: Path, python: Interpreter, homes: list[str], names: dict[str,
 
 def unpack_wheels(wheels: Path, python: Interpreter, home: Path) -> list[str]:
     """Unpack the wheels that fit the interpreter; returns the distributions found."""
-    digits = re.sub(r"\D", "", python.tag)
+    digits = re.sub(r"\D", "", python.label)
     fits = re.compile(rf"(?:cp{digits}-cp{digits}{'t' if python.free_threaded else ''}|py3-none)-[^-]+\.whl$")
     found: dict[str, Path] = {}
     for wheel in sorted(wheels.rglob("hasten*.whl"), key=lambda file: file.stat().st_mtime):
@@ -100,7 +104,7 @@ def supply_tests(python: Interpreter, suite, envs: list[Environment]) -> tuple[l
     """The full names of a suite's test modules, and a note when they had to be made or borrowed."""
     if suite.tests_from:
         giver = find(f"python{suite.tests_from}")
-        return borrow(giver.tests, suite.module, envs), f"tests and baseline from {giver.full}"
+        return borrow(giver.tests, suite.module, envs), f"tests and baseline from {giver.version}"
     own = test_modules(python.tests, suite.module)
     if own:
         return [f"test.{name}" for name in own], ""
@@ -111,7 +115,7 @@ def supply_tests(python: Interpreter, suite, envs: list[Environment]) -> tuple[l
     if other is None:
         return [], f"{python} lacks test.{suite.module}"
     modules = borrow(other.tests, suite.module, envs)
-    return modules, f"{python} lacks test.{suite.module}: borrowed from {other.full}"
+    return modules, f"{python} lacks test.{suite.module}: borrowed from {other.version}"
 
 
 def generate(env: Environment, suite) -> list[str]:

@@ -15,8 +15,8 @@ import threading
 from dataclasses import asdict
 from pathlib import Path
 
+from .cpython_tests import Unusable
 from .environments import GENERATED, Environment
-from .interpreters import Unusable
 from .process import EXIT, Job, ModuleRun, Outcome
 
 HERE = Path(__file__).resolve().parent

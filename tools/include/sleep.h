@@ -189,7 +189,15 @@ static inline void hs_unpark_up_to(Py_ssize_t count, hs_waitlist *list, hs_mutex
     }
 }
 
-/* Unpark every thread of the list.  The guard is held before, and not held after. */
+/* Unpark every thread of the list.  The guard is held, and kept. */
+static inline void hs_unpark_all_locked(hs_waitlist *list) {
+    hs_wakes due;
+    due.count = 0;
+    hs_dequeue_all_locked(list, &due);
+    hs_wake(&due);
+}
+
+/* The same.  The guard is held before, and not held after: the threads are woken when they can have it. */
 static inline void hs_unpark_all(hs_waitlist *list, hs_mutex *guard) {
     hs_wakes due;
     due.count = 0;

@@ -20,6 +20,7 @@ cdef extern from "sleep.h":
     bint hs_unpark_next(hs_waitlist *list, hs_mutex *guard) noexcept
     void hs_unpark_any(hs_waitlist *list, hs_mutex *guard) noexcept
     void hs_unpark_up_to(Py_ssize_t count, hs_waitlist *list, hs_mutex *guard) noexcept
+    void hs_unpark_all_locked(hs_waitlist *list) noexcept
     void hs_unpark_all(hs_waitlist *list, hs_mutex *guard) noexcept
     int hs_park(hs_waitlist *list, hs_mutex *guard, int64_t deadline, hs_wakes *due) except -1
     void hs_park_uninterruptible(hs_waitlist *list, hs_mutex *guard, int64_t deadline) noexcept

@@ -27,8 +27,8 @@ from libc.stdint cimport int64_t
 
 from compat cimport hs_mutex
 from park cimport hs_fork_count, hs_park_init, hs_waitlist
-from sleep cimport (hs_dequeue_all_locked, hs_dequeue_some_locked, hs_park, hs_park_uninterruptible,
-                    hs_unpark_all, hs_unpark_next, hs_unpark_one, hs_unpark_up_to, hs_wake, hs_wakes)
+from sleep cimport (hs_dequeue_some_locked, hs_park, hs_park_uninterruptible, hs_unpark_all,
+                    hs_unpark_all_locked, hs_unpark_next, hs_unpark_one, hs_unpark_up_to, hs_wakes)
 
 
 cdef int park(hs_waitlist *list, hs_mutex *guard, int64_t deadline, hs_waitlist *first=NULL) except -1:
@@ -66,10 +66,7 @@ cdef void unpark_all(hs_waitlist *list, hs_mutex *guard) noexcept:
 
 cdef void unpark_all_locked(hs_waitlist *list) noexcept:
     """The same with the guard kept."""
-    cdef hs_wakes due
-    due.count = 0
-    hs_dequeue_all_locked(list, &due)
-    hs_wake(&due)
+    hs_unpark_all_locked(list)
 
 
 cdef void unpark_as_many(Py_ssize_t count, hs_waitlist *list, hs_mutex *guard) noexcept:

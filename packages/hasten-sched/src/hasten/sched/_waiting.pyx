@@ -10,7 +10,7 @@ from libc.stdint cimport int64_t
 
 from compat cimport hs_mutex
 from park cimport hs_fork_count, hs_park_init, hs_waitlist
-from sleep cimport hs_dequeue_all_locked, hs_park, hs_wake, hs_wakes
+from sleep cimport hs_park, hs_unpark_all_locked
 
 
 cdef int park(hs_waitlist *list, hs_mutex *guard, int64_t deadline) except -1:
@@ -23,10 +23,7 @@ cdef int park(hs_waitlist *list, hs_mutex *guard, int64_t deadline) except -1:
 
 cdef void unpark_all_locked(hs_waitlist *list) noexcept:
     """Unpark every thread; the guard is held, and kept."""
-    cdef hs_wakes due
-    due.count = 0
-    hs_dequeue_all_locked(list, &due)
-    hs_wake(&due)
+    hs_unpark_all_locked(list)
 
 
 cdef unsigned int fork_count() noexcept:

@@ -13,6 +13,7 @@ cdef extern from "_family.h":
         int line
         int table
         uint64_t *entries
+        bint passed_on
     int hs_family_ensure(hs_family *f)
     int hs_family_join(hs_family *f, int line, int table)
     void hs_family_leave(hs_family *f)
@@ -32,14 +33,10 @@ cdef bint forked = os.environ.get("HASTEN_PORTABLE", "") == "1"
 cdef int note(uint64_t inode) except -1:
     """Have the block removed when the family's last process is gone; starts the watcher if there is none."""
     global used
-    cdef int result
     if not used and look_for_parents is not None:
         look_for_parents()
     with cython.critical_section(guard):
-        result = hs_family_ensure(&family)
-        if result == 0:
-            result = hs_family_watch(&family, forked)
-        if result < 0:
+        if hs_family_watch(&family, forked) < 0:
             PyErr_SetFromErrno(OSError)
         used = True
     return note_again(inode)
@@ -82,9 +79,18 @@ def forget_inode(inode):
 
 
 def ensure():
-    """See that there is a family.  Before a fork, so that blocks of a child outlive the child."""
+    """See that there is a family."""
     with cython.critical_section(guard):
         hs_family_ensure(&family)
+
+
+def pass_on():
+    """See that there is a family, and that it stays as it is.  Before a fork, so that blocks of a child outlive
+    the child.
+    """
+    with cython.critical_section(guard):
+        hs_family_ensure(&family)
+        family.passed_on = True
 
 
 def held():
@@ -97,7 +103,10 @@ def descriptors():
     if not HS_WATCHED:
         return None
     with cython.critical_section(guard):
-        return None if hs_family_ensure(&family) < 0 else (family.line, family.table)
+        if hs_family_ensure(&family) < 0:
+            return None
+        family.passed_on = True
+        return family.line, family.table
 
 
 def join(int line, int table):
@@ -112,4 +121,4 @@ def join(int line, int table):
 
 
 if HS_WATCHED:
-    os.register_at_fork(before=ensure)
+    os.register_at_fork(before=pass_on)

@@ -12,11 +12,12 @@ cdef extern from "_family.h":
     ctypedef struct hs_family:
         int line
         int table
+        int reader
         uint64_t *entries
-        bint passed_on
     int hs_family_ensure(hs_family *f)
     int hs_family_join(hs_family *f, int line, int table)
     void hs_family_leave(hs_family *f)
+    void hs_family_drop_reader(hs_family *f)
     int hs_family_watch(hs_family *f, bint forked)
     bint hs_family_note(hs_family *f, uint64_t inode)
     bint hs_family_notes(hs_family *f, uint64_t inode)
@@ -85,17 +86,17 @@ def ensure():
 
 
 def pass_on():
-    """See that there is a family, and that it stays as it is.  Before a fork, so that blocks of a child outlive
-    the child.
-    """
+    """See that there is a family that others can be of.  Before a fork, so that blocks of a child outlive it."""
     with cython.critical_section(guard):
         hs_family_ensure(&family)
-        family.passed_on = True
+        hs_family_drop_reader(&family)
 
 
 def held():
     """The descriptors that this process keeps open for its family, if it is of one."""
-    return (family.line, family.table) if HS_WATCHED and family.entries != NULL else ()
+    if not HS_WATCHED or family.entries == NULL:
+        return ()
+    return (family.line, family.table) if family.reader < 0 else (family.line, family.table, family.reader)
 
 
 def descriptors():
@@ -105,7 +106,7 @@ def descriptors():
     with cython.critical_section(guard):
         if hs_family_ensure(&family) < 0:
             return None
-        family.passed_on = True
+        hs_family_drop_reader(&family)
         return family.line, family.table
 
 

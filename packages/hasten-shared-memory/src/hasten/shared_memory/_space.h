@@ -31,7 +31,8 @@
 #define HS_PATIENCE 100           /* blocks that are made before the directory is looked at again to no avail */
 
 static int64_t hs_untaken;   /* bytes mapped in this process of blocks made here without their space */
-static int64_t hs_allowance; /* bytes that may still be promised before looking again; threads may disagree by a block */
+/* Bytes that may still be promised before looking again; threads may disagree by a block.  A first MiB needs no look. */
+static int64_t hs_allowance = 1 << 20;
 static int hs_refused;       /* blocks for which not to look at the directory */
 
 /* How much the files in the directory may still take; -1 if that can't be told. */

@@ -32,7 +32,7 @@ cdef bint forked = os.environ.get("HASTEN_PORTABLE", "") == "1"
 
 
 cdef int note(uint64_t inode) except -1:
-    """Have the block removed when the family's last process is gone; starts the watcher if there is none."""
+    """Have the new block removed when the family's last process is gone; starts the watcher if there is none."""
     global used
     if not used and look_for_parents is not None:
         look_for_parents()
@@ -40,12 +40,17 @@ cdef int note(uint64_t inode) except -1:
         if hs_family_watch(&family, forked) < 0:
             PyErr_SetFromErrno(OSError)
         used = True
-    return note_again(inode)
+    return note_new(inode)
 
 
 cdef int note_again(uint64_t inode) except -1:
     """For a block that has got its name: a sweep by another process may have taken it for gone before."""
-    if hs_family_notes(&family, inode) or hs_family_note(&family, inode):
+    return 0 if hs_family_notes(&family, inode) else note_new(inode)
+
+
+cdef int note_new(uint64_t inode) except -1:
+    """For a number that is not in the table, and a family with a watcher."""
+    if hs_family_note(&family, inode):
         return 0
     hs_family_sweep(&family)
     if not hs_family_note(&family, inode):
@@ -70,8 +75,9 @@ def is_noted(inode):
 
 
 def note_inode(inode):
-    """note(), for Python."""
-    note(inode)
+    """note() for Python, and for any block."""
+    if not is_noted(inode):
+        note(inode)
 
 
 def forget_inode(inode):
@@ -96,7 +102,7 @@ def held():
     """The descriptors that this process keeps open for its family, if it is of one."""
     if not HS_WATCHED or family.entries == NULL:
         return ()
-    return (family.line, family.table) if family.reader < 0 else (family.line, family.table, family.reader)
+    return [fd for fd in (family.line, family.table, family.reader) if fd >= 0]
 
 
 def descriptors():

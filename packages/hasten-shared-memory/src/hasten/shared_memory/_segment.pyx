@@ -10,14 +10,15 @@ from libc.errno cimport EEXIST, EINTR, EOPNOTSUPP, errno
 from libc.stdint cimport int64_t, uint64_t
 
 from hasten.shared_memory cimport _family
+from hasten.shared_memory._known cimport know
 from hasten.shared_memory._mapping cimport Mapping, leave_untaken, map_block, room_abounds
 from hasten.shared_memory._names cimport current, replaced, replaced_register, replaced_unregister
-from hasten.shared_memory._owners import note_name
 from hasten.shared_memory._passing import reduce_anonymous
 from hasten.shared_memory._published import published
 
 cdef extern from "Python.h":
     bytes PyUnicode_EncodeFSDefault(object text)
+    object PyUnicode_FromStringAndSize(const char *text, Py_ssize_t size)
 
 cdef extern from "fcntl.h":
     const int O_CREAT
@@ -134,7 +135,7 @@ cdef class NewBlock:
             failed()
         if noted:
             if self.intent:
-                _family.note_again(inode)
+                _family.note_new(inode)
             else:
                 _family.note(inode)
         self.inode = inode
@@ -159,12 +160,12 @@ cdef class NewBlock:
 
 
 cdef object make_filename():
-    cdef char digits[9]
+    cdef char digits[8]
     replacement = replaced("_make_filename")
     if replacement is not None:
         return replacement()
     hs_block_random(digits)
-    return current("_SHM_NAME_PREFIX") + digits[:8].decode("ascii")
+    return current("_SHM_NAME_PREFIX") + PyUnicode_FromStringAndSize(digits, 8)
 
 
 cdef int put(shm, int fd, Mapping mapping, uint64_t inode) except -1:
@@ -194,7 +195,7 @@ cdef int create_named(shm, name, int64_t size, bint track) except -1:
     if block.untaken:
         leave_untaken(mapping)
     shm._name = chosen
-    note_name(chosen, block.inode, True)
+    know(chosen, block.inode, True)
     if register is not None:
         register(chosen, "shared_memory")
     return put(shm, block.keep(), mapping, block.inode)
@@ -213,7 +214,7 @@ cdef int attach(shm, name, bint track) except -1:
         mapping = map_block(fd, size)
         register = replaced_register() if track else None
         shm._name = name
-        note_name(name, inode, False)
+        know(name, inode, False)
         if register is not None:
             register(name, "shared_memory")
         put(shm, fd, mapping, inode)

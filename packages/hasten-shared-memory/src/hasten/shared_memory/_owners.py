@@ -85,13 +85,13 @@ def _keep_ours_from_the_tracker() -> None:
     @functools.wraps(send)
     def _send(self: Any, cmd: str, name: Any, rtype: str) -> None:
         # programs give it SharedMemory.name too, without the slash
-        known = (known(name) or known(f"/{name}")) if rtype == "shared_memory" else None
-        if known is None:
+        ours = (known(name) or known(f"/{name}")) if rtype == "shared_memory" else None
+        if ours is None:
             send(self, cmd, name, rtype)
         elif cmd == "UNREGISTER":
-            _family.forget_inode(known[0])
-        elif cmd == "REGISTER" and known[1]:
-            _family.note_inode(known[0])
+            _family.forget_inode(ours[0])
+        elif cmd == "REGISTER" and ours[1]:
+            _family.note_inode(ours[0])
 
     _send._hasten = True
     resource_tracker.ResourceTracker._send = _send

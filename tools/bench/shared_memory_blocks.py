@@ -12,6 +12,8 @@ from typing import Any
 from bench.cases import Case, NotOffered, expect
 
 SIZE = 64 * 1024
+PAGE = 4096
+PROCESSES = 5  # in one sample of a first create: each takes a hundred times longer than what is timed in it
 DIRECTORY = "/dev/shm"
 
 
@@ -28,8 +30,9 @@ def warm(module: Any) -> None:
 
 @dataclass
 class Create(Case):
-    """Make a block of 64 KiB, write to it, close and unlink it; the stdlib's are always named."""
+    """Make a block, write to it, close and unlink it; the stdlib's are always named."""
 
+    size: int = SIZE
     anonymous: bool = False
     whole: bool = False  # write to every page
 
@@ -40,12 +43,13 @@ class Create(Case):
     def run(self, state: Any, n: int) -> tuple[int, Any]:
         ours = state.__module__.startswith("hasten")
         options = {"anonymous": True} if self.anonymous and ours else {}
-        step = 4096 if self.whole else SIZE
-        pages = bytes(SIZE // step)
+        size = self.size
+        step = PAGE if self.whole else size
+        pages = bytes(size // step)
         read = 0
         begin = perf_counter_ns()
         for i in range(n):
-            block = state(create=True, size=SIZE, **options)
+            block = state(create=True, size=size, **options)
             block.buf[::step] = pages
             block.buf[0] = i & 255
             read += block.buf[0]
@@ -121,14 +125,17 @@ class First(Case):
         anonymous = self.anonymous and state.startswith("hasten")
         command = [sys.executable, "-c", FIRST, state, str(anonymous)]
         total = 0
-        for _ in range(n):
+        runs = min(n, PROCESSES)
+        for _ in range(runs):
             done = subprocess.run(command, capture_output=True, text=True, check=True)
             expect(not done.stderr, f"the program said {done.stderr!r}")
-            total += int(done.stdout)
-        return total, n
+            elapsed = int(done.stdout)
+            expect(elapsed > 0, "a process has made no block")
+            total += elapsed
+        return total * n // runs, None
 
     def verify(self, state: Any, n: int, outcome: Any) -> None:
-        expect(outcome == n, "a process has made no block")
+        pass  # each process told that it has made one
 
 
 @dataclass

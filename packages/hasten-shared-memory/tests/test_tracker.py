@@ -13,7 +13,7 @@ from unittest import mock
 import pytest
 from named_blocks import exists, until_gone
 
-from hasten.shared_memory import _owners
+from hasten.shared_memory._known import known
 
 HEAD = """
 import os, sys
@@ -178,11 +178,18 @@ def test_children_are_told_of_the_family(method: str) -> None:
         multiprocessing.forkserver._forkserver._stop()  # type: ignore[attr-defined]
 
 
-def test_not_every_name_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    names: dict[str, tuple[int, bool]] = {}
-    monkeypatch.setattr(_owners, "_names", names)
-    for number in range(3 * _owners.KEPT):
-        _owners.note_name(f"/hasten-{number}", number, False)
-        assert len(names) <= _owners.KEPT
-    newest = range(3 * _owners.KEPT - _owners.KEPT // 2, 3 * _owners.KEPT)
-    assert all(names[f"/hasten-{number}"] == (number, False) for number in newest)
+def test_not_every_name_is_remembered(ours: Any, made: list[Any]) -> None:
+    """The latest are: a program unregisters soon after it has attached."""
+    block = ours.SharedMemory(create=True, size=1)
+    made.append(block)
+    names = [f"{block.name}-{number}" for number in range(10_000)]
+    for name in names:
+        os.link(f"/dev/shm/{block.name}", f"/dev/shm/{name}")
+        try:
+            ours.SharedMemory(name).close()
+        finally:
+            os.unlink(f"/dev/shm/{name}")
+    remembered = [name for name in names if known(f"/{name}")]
+    assert 2000 < len(remembered) <= 4096
+    assert remembered == names[-len(remembered) :]
+    assert known(f"/{names[-1]}") == (block._inode, False)

@@ -16,7 +16,10 @@ SUITE = Suite(
     ),
     cases=(
         Create("create, touch, close, unlink"),
+        Create("create, touch, close, unlink; 4 KiB", size=4 << 10),
+        Create("create, touch, close, unlink; 1 MiB", size=1 << 20),
         Create("create, touch all, close, unlink", whole=True),
+        Create("create, touch all, close, unlink; 1 MiB", size=1 << 20, whole=True),
         Create("create, touch, close, unlink; anonymous", anonymous=True),
         Attach("attach, close"),
         First("first create in a process", most_rounds=40),

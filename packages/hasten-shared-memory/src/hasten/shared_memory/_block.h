@@ -49,8 +49,10 @@ typedef struct { char text[sizeof "/dev/shm/" + 256]; } hs_path;
 static int hs_path_of(hs_path *path, const char *name) {
     while (*name == '/') name++;
     if (*name == 0 || strchr(name, '/') != NULL) return hs_out_of(EINVAL);
-    if (strlen(name) > 255) return hs_out_of(ENAMETOOLONG);
-    snprintf(path->text, sizeof path->text, HS_SHM_DIRECTORY "/%s", name);
+    size_t length = strlen(name);
+    if (length > 255) return hs_out_of(ENAMETOOLONG);
+    memcpy(path->text, HS_SHM_DIRECTORY "/", sizeof HS_SHM_DIRECTORY);
+    memcpy(path->text + sizeof HS_SHM_DIRECTORY, name, length + 1);
     return 0;
 }
 
@@ -152,7 +154,7 @@ static void hs_block_random(char *digits) {
     if (getrandom(&number, sizeof number, 0) != (ssize_t)sizeof number)
 #endif
         number = (uint32_t)random() ^ ((uint32_t)getpid() << 16);
-    snprintf(digits, 9, "%08x", number);
+    for (int i = 0; i < 8; i++, number >>= 4) digits[i] = "0123456789abcdef"[number & 15];
 }
 
 static int hs_block_identity(int fd, int64_t *size, uint64_t *inode) {

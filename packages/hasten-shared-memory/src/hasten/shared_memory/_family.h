@@ -21,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <dirent.h>
+#include <time.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -33,7 +34,16 @@ typedef struct {
     int line, table;
     ino_t line_inode, table_inode;
     uint64_t *entries; /* NULL: no family yet */
+    int reader;        /* the reading end, as long as no other process can have the line and no watcher has read it, or -1 */
+    int64_t looked;    /* the tick at which line and watcher were last looked at */
 } hs_family;
+
+/* The kernel's clock, which advances every few milliseconds and costs no system call. */
+static int64_t hs_tick(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
 
 static int hs_is_still(int fd, ino_t inode) {
     struct stat st;
@@ -57,13 +67,21 @@ static int hs_family_join(hs_family *f, int line, int table) {
     if (entries == MAP_FAILED) return -1;
     fcntl(line, F_SETFD, FD_CLOEXEC);
     fcntl(table, F_SETFD, FD_CLOEXEC);
-    *f = (hs_family){line, table, of_line.st_ino, of_table.st_ino, entries};
+    *f = (hs_family){line, table, of_line.st_ino, of_table.st_ino, entries, -1, 0};
     return 0;
+}
+
+/* The reading end is given up: to the watcher, or because another process gets the line, which must see whether somebody
+ * else reads it. */
+static void hs_family_drop_reader(hs_family *f) {
+    if (f->reader >= 0 && hs_is_still(f->reader, f->line_inode)) close(f->reader);
+    f->reader = -1;
 }
 
 /* Be of no family.  Its descriptors may have been closed, and their numbers be others'. */
 static void hs_family_leave(hs_family *f) {
     if (f->entries == NULL) return;
+    hs_family_drop_reader(f);
     if (hs_is_still(f->line, f->line_inode)) close(f->line);
     if (hs_is_still(f->table, f->table_inode)) close(f->table);
     munmap(f->entries, HS_TABLE_BYTES);
@@ -82,11 +100,14 @@ static int hs_moved_up(int fd) {
 static int hs_family_found(hs_family *f) {
     int ends[2], error;
     if (pipe2(ends, O_CLOEXEC) < 0) return -1;
-    close(ends[0]);
-    int line = hs_moved_up(ends[1]), table = -1;
+    int reader = hs_moved_up(ends[0]), line = hs_moved_up(ends[1]), table = -1;
     if (line >= 0) table = hs_moved_up(memfd_create("hasten.blocks", MFD_CLOEXEC | MFD_ALLOW_SEALING));
-    if (table >= 0 && ftruncate(table, HS_TABLE_BYTES) == 0 && hs_family_join(f, line, table) == 0) return 0;
+    if (table >= 0 && ftruncate(table, HS_TABLE_BYTES) == 0 && hs_family_join(f, line, table) == 0) {
+        f->reader = reader;
+        return 0;
+    }
     error = errno;
+    if (reader >= 0) close(reader);
     if (line >= 0) close(line);
     if (table >= 0) close(table);
     errno = error;
@@ -96,16 +117,25 @@ static int hs_family_found(hs_family *f) {
 /* See that there is a family, and that its descriptors are what they were. */
 static int hs_family_ensure(hs_family *f) { return hs_family_is_whole(f) ? 0 : hs_family_found(f); }
 
-/* See that somebody reads the line. */
+/* See that there is a family, and that somebody reads its line.  Both are looked at once a tick: a process that has lost
+ * the line since still has the table mapped, and counts. */
 static int hs_family_watch(hs_family *f, int forked) {
+    int64_t now = hs_tick();
+    if (f->entries != NULL && f->looked == now) return 0;
+    if (hs_family_ensure(f) < 0) return -1;
     struct pollfd line = {f->line, 0, 0};
     char own[32];
-    if (poll(&line, 1, 0) == 0) return 0;
-    snprintf(own, sizeof own, "/proc/self/fd/%d", f->line);
-    int reader = open(own, O_RDONLY | O_CLOEXEC);
-    if (reader < 0) return -1;
-    int error = hs_watch_start_for(reader, f->table, f->entries, forked);
-    close(reader);
+    if (f->reader >= 0 && !hs_is_still(f->reader, f->line_inode)) f->reader = -1;
+    if (f->reader < 0) {
+        f->looked = now;
+        if (poll(&line, 1, 0) == 0) return 0;
+        f->looked = 0;
+        snprintf(own, sizeof own, "/proc/self/fd/%d", f->line);
+        f->reader = open(own, O_RDONLY | O_CLOEXEC);
+        if (f->reader < 0) return -1;
+    }
+    int error = hs_watch_start_for(f->reader, f->table, f->entries, forked);
+    hs_family_drop_reader(f);
     errno = error;
     return error ? -1 : 0;
 }
@@ -150,10 +180,11 @@ done:
 
 #else /* elsewhere a block lives until it is unlinked */
 #  define HS_WATCHED 0
-typedef struct { int line, table; uint64_t *entries; } hs_family;
+typedef struct { int line, table, reader; uint64_t *entries; } hs_family;
 static int hs_family_ensure(hs_family *f) { (void)f; return 0; }
 static int hs_family_join(hs_family *f, int line, int table) { (void)f, (void)line, (void)table; return 0; }
 static void hs_family_leave(hs_family *f) { (void)f; }
+static void hs_family_drop_reader(hs_family *f) { (void)f; }
 static int hs_family_watch(hs_family *f, int forked) { (void)f, (void)forked; return 0; }
 static int hs_family_note(hs_family *f, uint64_t inode) { (void)f, (void)inode; return 1; }
 static int hs_family_notes(hs_family *f, uint64_t inode) { (void)f, (void)inode; return 1; }

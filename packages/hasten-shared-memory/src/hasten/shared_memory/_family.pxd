@@ -5,4 +5,5 @@ cdef extern from "_table.h":
 
 cdef int note(uint64_t inode) except -1
 cdef int note_again(uint64_t inode) except -1
+cdef int note_new(uint64_t inode) except -1
 cdef int forget(uint64_t inode) except -1

@@ -12,10 +12,12 @@ cdef extern from "_family.h":
     ctypedef struct hs_family:
         int line
         int table
+        int reader
         uint64_t *entries
     int hs_family_ensure(hs_family *f)
     int hs_family_join(hs_family *f, int line, int table)
     void hs_family_leave(hs_family *f)
+    void hs_family_drop_reader(hs_family *f)
     int hs_family_watch(hs_family *f, bint forked)
     bint hs_family_note(hs_family *f, uint64_t inode)
     bint hs_family_notes(hs_family *f, uint64_t inode)
@@ -30,24 +32,25 @@ cdef bint forked = os.environ.get("HASTEN_PORTABLE", "") == "1"
 
 
 cdef int note(uint64_t inode) except -1:
-    """Have the block removed when the family's last process is gone; starts the watcher if there is none."""
+    """Have the new block removed when the family's last process is gone; starts the watcher if there is none."""
     global used
-    cdef int result
     if not used and look_for_parents is not None:
         look_for_parents()
     with cython.critical_section(guard):
-        result = hs_family_ensure(&family)
-        if result == 0:
-            result = hs_family_watch(&family, forked)
-        if result < 0:
+        if hs_family_watch(&family, forked) < 0:
             PyErr_SetFromErrno(OSError)
         used = True
-    return note_again(inode)
+    return note_new(inode)
 
 
 cdef int note_again(uint64_t inode) except -1:
     """For a block that has got its name: a sweep by another process may have taken it for gone before."""
-    if hs_family_notes(&family, inode) or hs_family_note(&family, inode):
+    return 0 if hs_family_notes(&family, inode) else note_new(inode)
+
+
+cdef int note_new(uint64_t inode) except -1:
+    """For a number that is not in the table, and a family with a watcher."""
+    if hs_family_note(&family, inode):
         return 0
     hs_family_sweep(&family)
     if not hs_family_note(&family, inode):
@@ -72,8 +75,9 @@ def is_noted(inode):
 
 
 def note_inode(inode):
-    """note(), for Python."""
-    note(inode)
+    """note() for Python, and for any block."""
+    if not is_noted(inode):
+        note(inode)
 
 
 def forget_inode(inode):
@@ -82,14 +86,23 @@ def forget_inode(inode):
 
 
 def ensure():
-    """See that there is a family.  Before a fork, so that blocks of a child outlive the child."""
+    """See that there is a family."""
     with cython.critical_section(guard):
         hs_family_ensure(&family)
 
 
+def pass_on():
+    """See that there is a family that others can be of.  Before a fork, so that blocks of a child outlive it."""
+    with cython.critical_section(guard):
+        hs_family_ensure(&family)
+        hs_family_drop_reader(&family)
+
+
 def held():
     """The descriptors that this process keeps open for its family, if it is of one."""
-    return (family.line, family.table) if HS_WATCHED and family.entries != NULL else ()
+    if not HS_WATCHED or family.entries == NULL:
+        return ()
+    return [fd for fd in (family.line, family.table, family.reader) if fd >= 0]
 
 
 def descriptors():
@@ -97,7 +110,10 @@ def descriptors():
     if not HS_WATCHED:
         return None
     with cython.critical_section(guard):
-        return None if hs_family_ensure(&family) < 0 else (family.line, family.table)
+        if hs_family_ensure(&family) < 0:
+            return None
+        hs_family_drop_reader(&family)
+        return family.line, family.table
 
 
 def join(int line, int table):
@@ -112,4 +128,4 @@ def join(int line, int table):
 
 
 if HS_WATCHED:
-    os.register_at_fork(before=ensure)
+    os.register_at_fork(before=pass_on)

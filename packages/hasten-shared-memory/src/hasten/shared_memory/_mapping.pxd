@@ -1,6 +1,7 @@
 cdef class Memory:
     cdef char *address
     cdef Py_ssize_t length
+    cdef Py_ssize_t untaken  # bytes, see _space.h
 
 
 cdef class Mapping:
@@ -11,3 +12,5 @@ cdef class Mapping:
 
 
 cdef Mapping map_block(int fd, Py_ssize_t size)
+cdef bint room_abounds(int fd, Py_ssize_t size)
+cdef int leave_untaken(Mapping mapping) except -1

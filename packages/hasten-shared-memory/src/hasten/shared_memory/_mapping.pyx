@@ -11,10 +11,16 @@ Mapping is what an open block refers to it by, and so do lists: closing it for o
 cimport cython
 from cpython.buffer cimport PyBuffer_FillInfo, PyObject_GetBuffer
 from cpython.exc cimport PyErr_SetFromErrno
+from libc.stdint cimport int64_t
 
 cdef extern from "_block.h":
     void *hs_block_map(int fd, size_t size)
     int munmap(void *address, size_t length) nogil
+
+cdef extern from "_space.h" nogil:
+    int hs_space_abounds(int fd, int64_t size, int64_t *share)
+    int hs_space_look(int64_t size, int64_t share)
+    void hs_space_leave(int64_t size)
 
 
 @cython.final
@@ -27,6 +33,7 @@ cdef class Memory:
     def __dealloc__(self):
         if self.address != NULL:
             munmap(self.address, self.length)
+        hs_space_leave(-self.untaken)
 
 
 @cython.final
@@ -80,3 +87,21 @@ cdef Mapping map_block(int fd, Py_ssize_t size):
     memory.length = mapping.length = size
     mapping.memory = memory
     return mapping
+
+
+cdef bint room_abounds(int fd, Py_ssize_t size):
+    """Whether a new block of this size may be left without its space, for now."""
+    cdef int64_t share
+    cdef int answer = hs_space_abounds(fd, size, &share)
+    if answer < 0:
+        with nogil:
+            answer = hs_space_look(size, share)
+    return answer
+
+
+cdef int leave_untaken(Mapping mapping) except -1:
+    """Count the mapped block, which was made without its space, as long as it is mapped here."""
+    memory = mapping.opened()
+    memory.untaken = memory.length
+    hs_space_leave(memory.untaken)
+    return 0

@@ -19,27 +19,13 @@ import os
 from multiprocessing import process, resource_tracker
 
 from hasten.shared_memory import _family
+from hasten.shared_memory._known import known
 
 TYPE_CHECKING = False  # as typing has it, without the cost of importing typing
 if TYPE_CHECKING:
     from typing import Any
 
 KEY = "hasten.shared_memory"
-KEPT = 4096  # names that are remembered at most; a program unregisters soon after it has attached
-
-_names: dict[str, tuple[int, bool]] = {}  # name with its slash -> (inode, whether made here)
-
-
-def note_name(name: str, inode: int, made: bool) -> None:
-    """Remember that a block of ours has this name.
-
-    The older half goes at once: a dictionary looks for its first entry past all that were deleted before it.
-    """
-    _names.pop(name, None)
-    if len(_names) >= KEPT:
-        for old in list(_names)[: KEPT // 2]:
-            _names.pop(old, None)  # another thread may have been faster
-    _names[name] = (inode, made)
 
 
 class Membership:
@@ -99,13 +85,13 @@ def _keep_ours_from_the_tracker() -> None:
     @functools.wraps(send)
     def _send(self: Any, cmd: str, name: Any, rtype: str) -> None:
         # programs give it SharedMemory.name too, without the slash
-        known = (_names.get(name) or _names.get(f"/{name}")) if rtype == "shared_memory" else None
-        if known is None:
+        ours = (known(name) or known(f"/{name}")) if rtype == "shared_memory" else None
+        if ours is None:
             send(self, cmd, name, rtype)
         elif cmd == "UNREGISTER":
-            _family.forget_inode(known[0])
-        elif cmd == "REGISTER" and known[1]:
-            _family.note_inode(known[0])
+            _family.forget_inode(ours[0])
+        elif cmd == "REGISTER" and ours[1]:
+            _family.note_inode(ours[0])
 
     _send._hasten = True
     resource_tracker.ResourceTracker._send = _send

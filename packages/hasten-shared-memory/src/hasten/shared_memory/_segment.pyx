@@ -10,14 +10,15 @@ from libc.errno cimport EEXIST, EINTR, EOPNOTSUPP, errno
 from libc.stdint cimport int64_t, uint64_t
 
 from hasten.shared_memory cimport _family
-from hasten.shared_memory._mapping cimport Mapping, map_block
+from hasten.shared_memory._known cimport know
+from hasten.shared_memory._mapping cimport Mapping, leave_untaken, map_block, room_abounds
 from hasten.shared_memory._names cimport current, replaced, replaced_register, replaced_unregister
-from hasten.shared_memory._owners import note_name
 from hasten.shared_memory._passing import reduce_anonymous
 from hasten.shared_memory._published import published
 
 cdef extern from "Python.h":
     bytes PyUnicode_EncodeFSDefault(object text)
+    object PyUnicode_FromStringAndSize(const char *text, Py_ssize_t size)
 
 cdef extern from "fcntl.h":
     const int O_CREAT
@@ -37,6 +38,7 @@ cdef extern from "_block.h" nogil:
     void hs_block_random(char *digits)
     int hs_block_identity(int fd, int64_t *size, uint64_t *inode)
     int close_fd "close" (int fd)
+    int ftruncate(int fd, int64_t length)
 
 hs_portable_only = os.environ.get("HASTEN_PORTABLE", "") == "1"
 
@@ -55,12 +57,14 @@ cdef bytes encoded(name):
     return PyUnicode_EncodeFSDefault(name)
 
 
-cdef int reserve(int fd, int64_t size) except -1:
-    """Give the new named block its size, and take the memory for it."""
+cdef int reserve(int fd, int64_t size, bint untaken) except -1:
+    """Give the new named block its size, and take the memory for it unless it is to be left *untaken*."""
     cdef int64_t done = 0
     cdef int result
     if hs_block_fits(fd, size, True) < 0:
         return failed()
+    if untaken:
+        return 0 if ftruncate(fd, size) == 0 else failed()
     while True:
         if size < HS_SMALL:
             result = hs_block_reserve(fd, size, &done)
@@ -80,6 +84,7 @@ cdef class NewBlock:
     cdef int fd
     cdef uint64_t inode, intent  # what the family knows it by
     cdef bint linked
+    cdef bint untaken  # it has its size, and not its space
     cdef bytes name
 
     def __cinit__(self):
@@ -130,11 +135,12 @@ cdef class NewBlock:
             failed()
         if noted:
             if self.intent:
-                _family.note_again(inode)
+                _family.note_new(inode)
             else:
                 _family.note(inode)
         self.inode = inode
-        return reserve(self.fd, size)
+        self.untaken = room_abounds(self.fd, size)
+        return reserve(self.fd, size, self.untaken)
 
     cdef int keep(self):
         """The descriptor, which is the caller's from now on, and so is the block."""
@@ -154,12 +160,12 @@ cdef class NewBlock:
 
 
 cdef object make_filename():
-    cdef char digits[9]
+    cdef char digits[8]
     replacement = replaced("_make_filename")
     if replacement is not None:
         return replacement()
     hs_block_random(digits)
-    return current("_SHM_NAME_PREFIX") + digits[:8].decode("ascii")
+    return current("_SHM_NAME_PREFIX") + PyUnicode_FromStringAndSize(digits, 8)
 
 
 cdef int put(shm, int fd, Mapping mapping, uint64_t inode) except -1:
@@ -186,8 +192,10 @@ cdef int create_named(shm, name, int64_t size, bint track) except -1:
         if name is not None:
             raise FileExistsError(EEXIST, os.strerror(EEXIST), name)
     mapping = map_block(block.fd, size)
+    if block.untaken:
+        leave_untaken(mapping)
     shm._name = chosen
-    note_name(chosen, block.inode, True)
+    know(chosen, block.inode, True)
     if register is not None:
         register(chosen, "shared_memory")
     return put(shm, block.keep(), mapping, block.inode)
@@ -206,7 +214,7 @@ cdef int attach(shm, name, bint track) except -1:
         mapping = map_block(fd, size)
         register = replaced_register() if track else None
         shm._name = name
-        note_name(name, inode, False)
+        know(name, inode, False)
         if register is not None:
             register(name, "shared_memory")
         put(shm, fd, mapping, inode)

@@ -4,8 +4,8 @@
  * the first without an exit signal, so that the program neither gets a SIGCHLD nor meets it; a session of its own, with
  * every signal blocked; no descriptor of the program's but the two; no working directory of the program's.
  *
- * Both generations share the program's memory, as after vfork(), while the calling thread waits: nothing is copied,
- * however large the program is.  All they do are system calls.
+ * Both generations share the program's memory, as after vfork(): nothing is copied, however large the program is.  All
+ * they do are system calls.  The calling thread waits for the first, and not until the second executes its file.
  */
 #ifndef HASTEN_START_WATCH_H
 #define HASTEN_START_WATCH_H
@@ -28,12 +28,16 @@
 #endif
 #define HS_WATCH_STACK 16384
 
+/* In memory of its own, as the maker does not wait for the end of the second generation. */
 typedef struct {
     int line, table;
     void *mapped;            /* the table, in this process */
     const char *program;     /* NULL: the watcher is forked, with a copy of the program's memory */
-    char *second_stack;
+    const char *words[2];    /* argv, and after the first of them an empty environment */
     int error;               /* errno of what has failed, 0 if nothing has */
+    pid_t busy;              /* the second generation, as long as it shares this memory; the kernel sets it to 0 */
+    char first_stack[HS_WATCH_STACK] __attribute__((aligned(16)));
+    char second_stack[HS_WATCH_STACK] __attribute__((aligned(16)));
 } hs_watch_start;
 
 #if HS_WATCH_PROGRAM
@@ -53,70 +57,73 @@ static const char *hs_watch_file(void) {
 #endif
 }
 
-HS_ALONE static void hs_close_from(int first) {
-    if (hs_raw(SYS_close_range, first, -1, 0, 0) == 0) return;
-    struct rlimit limit;
-    int end = getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < 65536 ? (int)limit.rlim_cur : 65536;
-    for (int fd = first; fd < end; fd++) close(fd);
-}
-
-/* The two descriptors to their places, the null device to 0, 1 and 2, nothing else. */
-HS_ALONE static int hs_watch_descriptors(int line, int table) {
-    int above = HS_WATCH_TABLE + 1;
-    if ((line = fcntl(line, F_DUPFD, above)) < 0 || (table = fcntl(table, F_DUPFD, above)) < 0) return -1;
-    if (dup2(line, HS_WATCH_LINE) < 0 || dup2(table, HS_WATCH_TABLE) < 0) return -1;
-    int null = open("/dev/null", O_RDWR);
-    for (int fd = 0; fd < 3; fd++) {
-        if (null >= 0 && null != fd) dup2(null, fd);
-        else if (null < 0) close(fd);
+/* The two descriptors to their places, the null device to 0, 1 and 2, nothing else.  0 or an error's number, negative. */
+HS_ALONE static long hs_watch_descriptors(long line, long table) {
+    long above = HS_WATCH_TABLE + 1, fd, null, limit[2];
+    if ((line = hs_raw(SYS_fcntl, line, F_DUPFD, above, 0)) < 0) return line;
+    if ((table = hs_raw(SYS_fcntl, table, F_DUPFD, above, 0)) < 0) return table;
+    if ((fd = hs_raw(SYS_dup3, line, HS_WATCH_LINE, 0, 0)) < 0) return fd;
+    if ((fd = hs_raw(SYS_dup3, table, HS_WATCH_TABLE, 0, 0)) < 0) return fd;
+    null = hs_raw(SYS_openat, AT_FDCWD, (long)"/dev/null", O_RDWR, 0);
+    for (fd = 0; fd < 3; fd++) {
+        if (null >= 0 && null != fd) hs_raw(SYS_dup3, null, fd, 0, 0);
+        else if (null < 0) hs_raw(SYS_close, fd, 0, 0, 0);
     }
-    hs_close_from(above);
+    if (hs_raw(SYS_close_range, above, UINT32_MAX, 0, 0) == 0) return 0;
+    if (hs_raw(SYS_prlimit64, 0, RLIMIT_NOFILE, 0, (long)limit) < 0 || limit[0] < 0 || limit[0] > 65536) limit[0] = 65536;
+    for (fd = above; fd < limit[0]; fd++) hs_raw(SYS_close, fd, 0, 0, 0);
     return 0;
 }
 
-HS_ALONE static int hs_watch_second(void *argument) {
-    hs_watch_start *start = argument;
-    setsid();
-    if (hs_watch_descriptors(start->line, start->table) < 0 || chdir("/") < 0) {
-        start->error = errno;
-        _exit(1);
-    }
-    if (start->program == NULL) {
-        munmap(start->mapped, HS_TABLE_BYTES); /* who has it mapped is of the family */
-        hs_watch(HS_WATCH_LINE, HS_WATCH_TABLE);
-        _exit(0);
-    }
-    char *words[] = {HS_WATCH_NAME, NULL}, *nothing[] = {NULL};
-    execve(start->program, words, nothing);
-    start->error = errno;
-    _exit(1);
+/* The watcher as a copy of this process. */
+HS_ALONE static void hs_watch_here(hs_watch_start *start) {
+    hs_raw(SYS_munmap, (long)start->mapped, HS_TABLE_BYTES, 0, 0); /* who has it mapped is of the family */
+    hs_watch(HS_WATCH_LINE, HS_WATCH_TABLE);
+    hs_raw(SYS_exit_group, 0, 0, 0, 0);
 }
 
+/* The maker goes on meanwhile, in the same memory unless there is no program, and with the same errno: hence nothing of
+ * libc here, which would set that. */
+HS_ALONE static int hs_watch_second(void *argument) {
+    hs_watch_start *start = argument;
+    hs_raw(SYS_setsid, 0, 0, 0, 0);
+    if (hs_watch_descriptors(start->line, start->table) < 0) hs_raw(SYS_exit_group, 1, 0, 0, 0);
+    hs_raw(SYS_chdir, (long)"/", 0, 0, 0);
+    if (start->program != NULL) {
+        start->words[0] = HS_WATCH_NAME;
+        hs_raw(SYS_execve, (long)start->program, (long)start->words, (long)(start->words + 1), 0);
+        /* the file can't be executed: a mode, or a mount's options */
+        if (hs_raw(SYS_clone, 0, 0, 0, 0) != 0) hs_raw(SYS_exit_group, 0, 0, 0, 0);
+    }
+    hs_watch_here(start);
+    return 0;
+}
+
+/* Its own session before the maker goes on: whoever kills the maker's process group must not meet the watcher in it. */
 HS_ALONE static int hs_watch_first(void *argument) {
     hs_watch_start *start = argument;
+    long pid;
+    hs_raw(SYS_setsid, 0, 0, 0, 0);
     if (start->program == NULL) {
-        setsid(); /* before the maker goes on: whoever kills its process group must not meet the watcher in it */
-        long pid = syscall(SYS_clone, 0L, 0L, 0L, 0L, 0L);
+        pid = hs_raw(SYS_clone, 0, 0, 0, 0);
         if (pid == 0) hs_watch_second(start);
-        _exit(pid < 0);
+    } else {
+        int flags = CLONE_VM | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID;
+        pid = clone(hs_watch_second, start->second_stack + HS_WATCH_STACK, flags, start, &start->busy, NULL, &start->busy);
+        if (pid < 0) start->error = errno;
     }
-    int flags = CLONE_VM | CLONE_VFORK;
-    if (clone(hs_watch_second, start->second_stack + HS_WATCH_STACK, flags, start) < 0) start->error = errno;
-    _exit(0);
+    hs_raw(SYS_exit_group, pid < 0, 0, 0, 0);
+    return 0;
 }
 
 /* Returns 0 or an errno.  Signals are blocked: a handler must not run in a process that shares our memory. */
 static int hs_watch_begin(hs_watch_start *start) {
     sigset_t all, before;
     int status, pid;
-    char *stacks = mmap(NULL, 2 * HS_WATCH_STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (stacks == MAP_FAILED) return errno;
-    start->second_stack = stacks + HS_WATCH_STACK;
-    start->error = 0;
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, &before);
     if (start->program != NULL) {
-        pid = clone(hs_watch_first, stacks + HS_WATCH_STACK, CLONE_VM | CLONE_VFORK, start);
+        pid = clone(hs_watch_first, start->first_stack + HS_WATCH_STACK, CLONE_VM | CLONE_VFORK, start);
     } else {
         pid = (int)syscall(SYS_clone, 0L, 0L, 0L, 0L, 0L);
         if (pid == 0) hs_watch_first(start);
@@ -124,19 +131,25 @@ static int hs_watch_begin(hs_watch_start *start) {
     int error = pid < 0 ? errno : 0;
     if (pid > 0) {
         while (waitpid(pid, &status, __WALL) < 0 && errno == EINTR) {}
-        error = start->error;
+        error = start->error != 0 ? start->error : WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : EAGAIN;
     }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    munmap(stacks, 2 * HS_WATCH_STACK);
     return error;
 }
 
-/* *forked*: a copy of this process even where the file can be executed. */
+/* *forked*: a copy of this process even where the file can be executed.  One thread at a time. */
 static int hs_watch_start_for(int line, int table, void *mapped, int forked) {
-    hs_watch_start start = {line, table, mapped, forked ? NULL : hs_watch_file(), NULL, 0};
-    if (start.program != NULL && hs_watch_begin(&start) == 0) return 0;
-    start.program = NULL; /* the file can't be executed: a mode, or a mount's options */
-    return hs_watch_begin(&start);
+    static hs_watch_start *last; /* its memory is in use until the second generation has left it: for microseconds */
+    if (last != NULL && __atomic_load_n(&last->busy, __ATOMIC_ACQUIRE) == 0) munmap(last, sizeof *last);
+    hs_watch_start *start = mmap(NULL, sizeof *start, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    last = NULL;
+    if (start == MAP_FAILED) return errno;
+    start->line = line;
+    start->table = table;
+    start->mapped = mapped;
+    start->program = forked ? NULL : hs_watch_file();
+    last = start;
+    return hs_watch_begin(start);
 }
 
 #endif

@@ -183,4 +183,5 @@ class build_ext(setuptools_build_ext.build_ext):
         )
 
 
-setup(ext_modules=extensions(), cmdclass={"build_ext": build_ext})
+if __name__ == "__main__":  # Cython's processes import this file where they are not forks (3.14+)
+    setup(ext_modules=extensions(), cmdclass={"build_ext": build_ext})

@@ -27,7 +27,7 @@ try:
 except ImportError:
     pass  # they are files of their own
 
-from hasten.shared_memory import _names, _owners, _published  # noqa: F401 (_owners connects with multiprocessing)
+from hasten.shared_memory import _names, _owners, _published  # noqa: F401 (_owners connects us)
 from hasten.shared_memory._array import ArrayHandle, shared_array
 from hasten.shared_memory._filename import _make_filename
 from hasten.shared_memory._list import ShareableList

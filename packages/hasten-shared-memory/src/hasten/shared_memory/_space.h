@@ -1,16 +1,17 @@
 /* _space.h: whether a named block can do without its space for now.
  *
- * A page that /dev/shm has no room for is a SIGBUS for whoever first writes to it.  So a block's pages are taken when it
- * is made (hs_block_reserve), and a lack of them is an error there.  That costs as much as a program saves by it that
- * writes to all of the block, but one that writes to a few pages of many pays for all.
+ * A page that /dev/shm has no room for is a SIGBUS for whoever first writes to it.  So a block's pages are taken when
+ * it is made (hs_block_reserve), and a lack of them is an error there.  That costs as much as a program saves by it
+ * that writes to all of the block, but one that writes to a few pages of many pays for all.
  *
  * Where room abounds, pages may come as they are used, as all other memory does.  It abounds as long as everything that
  * has been promised and not taken, with the new block, is a small share of what is free.  Promised is
  *   - what files in the directory lack, whoever made them: their sizes less what they occupy;
  *   - what blocks lack that were made here and have no name any more: at most what is mapped of them.
- * The first takes a system call for each file, so it is looked up for many blocks in advance: an allowance.
+ * The first takes a system call for each file: it is looked up for many blocks in advance, which is an allowance.
  *
- * What may still go wrong: other programs take nearly all of what is free, HS_PLENTY at least, before the block is used.
+ * What may still go wrong: other programs take nearly all of what is free, HS_PLENTY at least, before the block is
+ * used; or 64 processes, without a look at one another's blocks between theirs, promise all of it.
  */
 #ifndef HASTEN_SPACE_H
 #define HASTEN_SPACE_H

@@ -25,7 +25,6 @@
 #  include <sys/statfs.h>
 #  include "_table.h"
 
-#define HS_PAGE 4096              /* bytes for which taking them costs nothing more than not to */
 #define HS_PLENTY (1ull << 30)    /* bytes: with fewer free, all that is promised is taken at once */
 #define HS_SHARE 64               /* the part of what is free that may be promised */
 #define HS_MOST_FILES 4096        /* in the directory: looking at more takes too long */
@@ -75,7 +74,7 @@ static int hs_space_look(int64_t size, int64_t share) {
 /* Whether a new block of this descriptor need not take its *size* bytes: 1, 0, or -1 for hs_space_look(). */
 static int hs_space_abounds(int fd, int64_t size, int64_t *share) {
     struct statfs fs;
-    if (size <= HS_PAGE || fstatfs(fd, &fs) < 0) return 0;
+    if (fstatfs(fd, &fs) < 0) return 0;
     uint64_t available = (uint64_t)fs.f_bavail * (uint64_t)fs.f_bsize;
     if (available < HS_PLENTY) return 0;
     *share = (int64_t)(available / HS_SHARE);

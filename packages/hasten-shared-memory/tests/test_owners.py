@@ -358,7 +358,7 @@ def test_without_executing(start: Run) -> None:
 
 
 def test_a_file_that_may_not_be_executed(start: Run, tmp_path: Path, ours: Any) -> None:
-    """The watcher is a copy of the program too, and has nothing of it open or mapped that keeps the family alive."""
+    """There too the watcher is a copy of the program, with nothing open or mapped that is the family's."""
     copy = tmp_path / "hasten" / "shared_memory"
     shutil.copytree(Path(ours.__file__).parent, copy)
     for file in copy.glob("*.so"):

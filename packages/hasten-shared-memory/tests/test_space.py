@@ -1,6 +1,7 @@
 """A full /dev/shm is an OSError where a block is made, and never a SIGBUS where it is used.
 
-The programs mount a small /dev/shm that they alone see.
+The programs mount a /dev/shm that they alone see: a small one, or one where space abounds and need not be
+taken at once.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import ctypes, errno, os, sys
 libc = ctypes.CDLL(None)
 private = 0x4000 | 0x40000
 if libc.unshare(0x20000) or libc.mount(b"none", b"/", None, private, None) or (
-    libc.mount(b"tmpfs", b"/dev/shm", b"tmpfs", 0, b"mode=1777,size=16m")
+    libc.mount(b"tmpfs", b"/dev/shm", b"tmpfs", 0, os.environb[b"HASTEN_TEST_TMPFS"])
 ):
     print("may not mount")
     sys.exit()
@@ -47,9 +48,9 @@ NAMES = pytest.mark.parametrize("name", [None, "hasten-space"], ids=["random nam
 
 
 @pytest.fixture
-def in_small_directory(python: Callable[..., str]) -> Callable[[str], str]:
-    def run(program: str) -> str:
-        printed = python(SMALL_DIRECTORY + program)
+def in_small_directory(python: Callable[..., str]) -> Callable[..., str]:
+    def run(program: str, size: str = "16m") -> str:
+        printed = python(SMALL_DIRECTORY + program, env={"HASTEN_TEST_TMPFS": f"mode=1777,size={size}"})
         if printed == "may not mount\n":
             pytest.skip("may not mount a tmpfs")
         return printed
@@ -60,7 +61,7 @@ def in_small_directory(python: Callable[..., str]) -> Callable[[str], str]:
 @NAMES
 @pytest.mark.parametrize("size", SIZES)
 def test_no_block_where_it_is_full(
-    in_small_directory: Callable[[str], str], size: int, name: str | None
+    in_small_directory: Callable[..., str], size: int, name: str | None
 ) -> None:
     program = f"""
 fill()
@@ -83,7 +84,7 @@ print(os.listdir("/dev/shm"))
 @NAMES
 @pytest.mark.parametrize("size", SIZES)
 def test_others_fill_it_before_the_block_is_used(
-    in_small_directory: Callable[[str], str], size: int, name: str | None
+    in_small_directory: Callable[..., str], size: int, name: str | None
 ) -> None:
     """What was free when the block was made tells nothing about when it is used."""
     program = f"""
@@ -100,7 +101,7 @@ print(os.listdir("/dev/shm"))
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_one_page_too_few(in_small_directory: Callable[[str], str], size: int) -> None:
+def test_one_page_too_few(in_small_directory: Callable[..., str], size: int) -> None:
     """A block that fails takes nothing; one that just fits has all its pages."""
     program = f"""
 fill()
@@ -120,7 +121,7 @@ end(block)
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_anonymous_blocks_take_none_of_it(in_small_directory: Callable[[str], str], size: int) -> None:
+def test_anonymous_blocks_take_none_of_it(in_small_directory: Callable[..., str], size: int) -> None:
     program = f"""
 fill()
 block = SharedMemory(anonymous=True, size={size})
@@ -129,3 +130,61 @@ end(block)
 print(os.listdir("/dev/shm"))
 """
     assert in_small_directory(program) == "['filler']\n"
+
+
+LARGE = """
+MiB = 1 << 20
+SHARE = 64 * MiB  # of 4 GiB that are free
+
+def taken(block):
+    return os.fstat(block._fd).st_blocks * 512
+"""
+
+
+@NAMES
+def test_it_is_not_taken_where_it_abounds(in_small_directory: Callable[..., str], name: str | None) -> None:
+    program = f"""
+block = SharedMemory({name!r}, create=True, size=MiB)
+print(taken(block), block.size == MiB, len(block.buf) == MiB)
+touch(block)
+print(taken(block) == MiB)
+end(block)
+"""
+    assert in_small_directory(LARGE + program, "4g") == "0 True True\nTrue\n"
+
+
+def test_a_large_part_of_what_is_free_is_taken(in_small_directory: Callable[..., str]) -> None:
+    program = """
+block = SharedMemory(create=True, size=SHARE + MiB)
+print(taken(block) == block.size)
+"""
+    assert in_small_directory(LARGE + program, "4g") == "True\n"
+
+
+@pytest.mark.parametrize("what", ["kept", "unlinked", "closed"])
+def test_promises_are_a_small_part_of_what_is_free(in_small_directory: Callable[..., str], what: str) -> None:
+    """Those of this process's blocks, whatever became of them; from then on it is taken."""
+    program = f"""
+blocks = []
+for _ in range(100):
+    block = SharedMemory(create=True, size=MiB)
+    blocks.append((block, taken(block)))
+    if {what!r} == "unlinked":
+        block.unlink()
+    if {what!r} == "closed":
+        block.close()
+without = sum(1 for _, bytes in blocks if bytes == 0)
+print(without, {{bytes // MiB for _, bytes in blocks}})
+"""
+    assert in_small_directory(LARGE + program, "4g") == "64 {0, 1}\n"
+
+
+def test_promises_to_others_count(in_small_directory: Callable[..., str]) -> None:
+    """A file of any program's is as good as full."""
+    program = """
+with open("/dev/shm/other", "wb") as file:
+    file.truncate(SHARE - 4 * MiB)
+blocks = [SharedMemory(create=True, size=2 * MiB) for _ in range(4)]
+print([taken(block) // MiB for block in blocks])
+"""
+    assert in_small_directory(LARGE + program, "4g") == "[0, 0, 2, 2]\n"

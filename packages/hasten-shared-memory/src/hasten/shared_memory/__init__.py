@@ -29,7 +29,7 @@ except ImportError:
 else:
     _bundle.load("_names", "_published", "_mapping", "_family", "_segment", "_filename", "_list")
 
-from hasten.shared_memory import _names, _owners, _published  # noqa: F401 (_owners connects with multiprocessing)
+from hasten.shared_memory import _names, _owners, _published  # noqa: F401 (_owners connects us)
 from hasten.shared_memory._array import ArrayHandle, shared_array
 from hasten.shared_memory._filename import _make_filename
 from hasten.shared_memory._list import ShareableList

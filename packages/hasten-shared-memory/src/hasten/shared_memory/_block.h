@@ -113,7 +113,7 @@ static int hs_block_fits(int fd, int64_t size, int named) {
 /* Take the pages from *done* on, so that none is missing when it is written to (SIGBUS).  EINTR: call again.
  *
  * fallocate() is the cheapest way there is: half of what MADV_POPULATE_WRITE, MAP_POPULATE or writing zeros cost.
- * Nothing may put it off: what statfs() says is free can be gone before the block is used. */
+ * When it need not be done: see _space.h. */
 static int hs_block_reserve(int fd, int64_t size, int64_t *done) {
     while (*done < size) {
         int64_t step = size - *done < HS_STEP ? size - *done : HS_STEP;

@@ -4,8 +4,8 @@
  * table (see _watch.h), and by multiprocessing's other start methods, which pass them on (see _owners.py).  Programs
  * that are executed are none of it: both descriptors close on exec.
  *
- * The family holds writing ends of the line only.  So the line has no reader as long as there is no watcher, and poll()
- * on it tells.  Two processes may both find none and both start one: they do the same work at the end, and only once
+ * A family of more than one process holds writing ends of the line only.  So the line has no reader as long as there is
+ * no watcher, and poll() on it tells.  Two processes may both find none and both start one: they do the same work at the end, and only once
  * is there any.
  *
  * A process that has closed all its descriptors, or given their numbers to others, has lost line and table; it notices
@@ -34,7 +34,7 @@ typedef struct {
     int line, table;
     ino_t line_inode, table_inode;
     uint64_t *entries; /* NULL: no family yet */
-    int reader;        /* the reading end, as long as no other process can have the line and no watcher has read it, or -1 */
+    int reader;        /* the reading end, until another process may have the line or a watcher reads it; or -1 */
     int64_t looked;    /* the tick at which line and watcher were last looked at */
 } hs_family;
 
@@ -71,8 +71,8 @@ static int hs_family_join(hs_family *f, int line, int table) {
     return 0;
 }
 
-/* The reading end is given up: to the watcher, or because another process gets the line, which must see whether somebody
- * else reads it. */
+/* Give up the reading end: a watcher has it, or another process gets the line, and is to see whether somebody else
+ * reads it. */
 static void hs_family_drop_reader(hs_family *f) {
     if (f->reader >= 0 && hs_is_still(f->reader, f->line_inode)) close(f->reader);
     f->reader = -1;
@@ -117,8 +117,8 @@ static int hs_family_found(hs_family *f) {
 /* See that there is a family, and that its descriptors are what they were. */
 static int hs_family_ensure(hs_family *f) { return hs_family_is_whole(f) ? 0 : hs_family_found(f); }
 
-/* See that there is a family, and that somebody reads its line.  Both are looked at once a tick: a process that has lost
- * the line since still has the table mapped, and counts. */
+/* See that there is a family, and that somebody reads its line.  Both are looked at once a tick: a process that has
+ * lost the line since still has the table mapped, and counts. */
 static int hs_family_watch(hs_family *f, int forked) {
     int64_t now = hs_tick();
     if (f->entries != NULL && f->looked == now) return 0;

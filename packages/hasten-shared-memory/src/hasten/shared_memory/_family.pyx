@@ -32,7 +32,7 @@ cdef bint forked = os.environ.get("HASTEN_PORTABLE", "") == "1"
 
 
 cdef int note(uint64_t inode) except -1:
-    """Have the new block removed when the family's last process is gone; starts the watcher if there is none."""
+    """Have the new block removed when the family's last process is gone; see that there is a watcher."""
     global used
     if not used and look_for_parents is not None:
         look_for_parents()
@@ -92,7 +92,7 @@ def ensure():
 
 
 def pass_on():
-    """See that there is a family that others can be of.  Before a fork, so that blocks of a child outlive it."""
+    """See that there is a family that others can be of.  Before a fork: a child's blocks are to outlive it."""
     with cython.critical_section(guard):
         hs_family_ensure(&family)
         hs_family_drop_reader(&family)

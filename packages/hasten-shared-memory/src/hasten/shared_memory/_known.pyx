@@ -1,5 +1,7 @@
 # cython: freethreading_compatible=True
-"""The names of blocks that this process has made or attached to, for the standard library's tracker: see _owners.py."""
+"""The names of blocks that this process has made or attached to, for those who talk to the tracker of the
+standard library: see _owners.py.
+"""
 
 from cpython.dict cimport PyDict_Contains
 from libc.stdint cimport int64_t, uint64_t

@@ -263,9 +263,9 @@ class SharedMemory(StdlibSharedMemory):
     """A block of memory that processes share: made with *create*, or found by its *name*.
 
     create: make a block of *size* bytes; without a *name* it gets a random one.  FileExistsError if the name
-        is taken, OSError if there is not as much memory: the space of a named block is taken at once, which
-        takes time in proportion to its size (without the GIL from 128 KiB on); the pages of an anonymous one
-        come as they are used.
+        is taken, OSError if there is not as much memory: the space of a named block is taken at once unless
+        the block is small against what is free, which takes time in proportion to its size (without the GIL
+        from 128 KiB on); the pages of an anonymous one come as they are used.
     name: attach to the block of this name; FileNotFoundError if there is none.
     track: whether a block that is made here is removed, without a word, when the last process is gone of the
         family that made it: its maker, the processes that started it or were started by it through fork or

@@ -1,16 +1,17 @@
 /* _space.h: whether a named block can do without its space for now.
  *
- * A page that /dev/shm has no room for is a SIGBUS for whoever first writes to it.  So a block's pages are taken when it
- * is made (hs_block_reserve), and a lack of them is an error there.  That costs as much as a program saves by it that
- * writes to all of the block, but one that writes to a few pages of many pays for all.
+ * A page that /dev/shm has no room for is a SIGBUS for whoever first writes to it.  So a block's pages are taken when
+ * it is made (hs_block_reserve), and a lack of them is an error there.  That costs as much as a program saves by it
+ * that writes to all of the block, but one that writes to a few pages of many pays for all.
  *
  * Where room abounds, pages may come as they are used, as all other memory does.  It abounds as long as everything that
  * has been promised and not taken, with the new block, is a small share of what is free.  Promised is
  *   - what files in the directory lack, whoever made them: their sizes less what they occupy;
  *   - what blocks lack that were made here and have no name any more: at most what is mapped of them.
- * The first takes a system call for each file, so it is looked up for many blocks in advance: an allowance.
+ * The first takes a system call for each file: it is looked up for many blocks in advance, which is an allowance.
  *
- * What may still go wrong: other programs take nearly all of what is free, HS_PLENTY at least, before the block is used.
+ * What may still go wrong: other programs take nearly all of what is free, HS_PLENTY at least, before the block is
+ * used; or 64 processes, without a look at one another's blocks between theirs, promise all of it.
  */
 #ifndef HASTEN_SPACE_H
 #define HASTEN_SPACE_H
@@ -24,7 +25,6 @@
 #  include <sys/statfs.h>
 #  include "_table.h"
 
-#define HS_PAGE 4096              /* bytes for which taking them costs nothing more than not to */
 #define HS_PLENTY (1ull << 30)    /* bytes: with fewer free, all that is promised is taken at once */
 #define HS_SHARE 64               /* the part of what is free that may be promised */
 #define HS_MOST_FILES 4096        /* in the directory: looking at more takes too long */
@@ -74,7 +74,7 @@ static int hs_space_look(int64_t size, int64_t share) {
 /* Whether a new block of this descriptor need not take its *size* bytes: 1, 0, or -1 for hs_space_look(). */
 static int hs_space_abounds(int fd, int64_t size, int64_t *share) {
     struct statfs fs;
-    if (size <= HS_PAGE || fstatfs(fd, &fs) < 0) return 0;
+    if (fstatfs(fd, &fs) < 0) return 0;
     uint64_t available = (uint64_t)fs.f_bavail * (uint64_t)fs.f_bsize;
     if (available < HS_PLENTY) return 0;
     *share = (int64_t)(available / HS_SHARE);

@@ -57,7 +57,7 @@ static const char *hs_watch_file(void) {
 #endif
 }
 
-/* The two descriptors to their places, the null device to 0, 1 and 2, nothing else.  0 or an error's number, negative. */
+/* The two descriptors to their places, the null device to 0, 1 and 2, nothing else.  0, or -errno. */
 HS_ALONE static long hs_watch_descriptors(long line, long table) {
     long above = HS_WATCH_TABLE + 1, fd, null, limit[2];
     if ((line = hs_raw(SYS_fcntl, line, F_DUPFD, above, 0)) < 0) return line;
@@ -70,7 +70,8 @@ HS_ALONE static long hs_watch_descriptors(long line, long table) {
         else if (null < 0) hs_raw(SYS_close, fd, 0, 0, 0);
     }
     if (hs_raw(SYS_close_range, above, UINT32_MAX, 0, 0) == 0) return 0;
-    if (hs_raw(SYS_prlimit64, 0, RLIMIT_NOFILE, 0, (long)limit) < 0 || limit[0] < 0 || limit[0] > 65536) limit[0] = 65536;
+    if (hs_raw(SYS_prlimit64, 0, RLIMIT_NOFILE, 0, (long)limit) < 0 || limit[0] < 0) limit[0] = 65536;
+    if (limit[0] > 65536) limit[0] = 65536;
     for (fd = above; fd < limit[0]; fd++) hs_raw(SYS_close, fd, 0, 0, 0);
     return 0;
 }
@@ -109,7 +110,8 @@ HS_ALONE static int hs_watch_first(void *argument) {
         if (pid == 0) hs_watch_second(start);
     } else {
         int flags = CLONE_VM | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID;
-        pid = clone(hs_watch_second, start->second_stack + HS_WATCH_STACK, flags, start, &start->busy, NULL, &start->busy);
+        pid_t *busy = &start->busy;
+        pid = clone(hs_watch_second, start->second_stack + HS_WATCH_STACK, flags, start, busy, NULL, busy);
         if (pid < 0) start->error = errno;
     }
     hs_raw(SYS_exit_group, pid < 0, 0, 0, 0);

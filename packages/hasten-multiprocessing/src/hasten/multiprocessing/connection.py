@@ -11,7 +11,7 @@ from hasten.multiprocessing._transport._addresses import (
     address_type,
     arbitrary_address,
     default_family,
-    families,
+    families,  # noqa: F401 (a name of the standard library's)
 )
 from hasten.multiprocessing._transport._ready import wait
 

@@ -16,7 +16,9 @@ from hasten.multiprocessing._transport import _pickler
 __all__ = ["DupFd", "ForkingPickler", "dump", "recv_handle", "recvfds", "register", "send_handle", "sendfds"]
 
 HAVE_SEND_HANDLE = _stdlib.HAVE_SEND_HANDLE
-ACKNOWLEDGE = getattr(_stdlib, "ACKNOWLEDGE", True)  # whether this version confirms descriptors: both ends have to
+ACKNOWLEDGE = getattr(
+    _stdlib, "ACKNOWLEDGE", True
+)  # whether descriptors are confirmed: by both ends, or neither
 
 ForkingPickler = _stdlib.ForkingPickler
 register = _stdlib.register
@@ -92,7 +94,7 @@ def recv_handle(conn):
 
 
 def DupFd(fd):
-    """An object that can be pickled, and whose detach() gives a duplicate of a descriptor in the process that reads it.
+    """What can be pickled, and by its detach() gives a duplicate of a descriptor to the process that reads it.
 
     While a child is being started, that child inherits it; at other times it is fetched over a socket, once.
     ValueError where sockets can't pass descriptors.
@@ -143,7 +145,7 @@ def for_child_of_ours():
 
 
 def named_as_in_stdlib(module, name):
-    """What any interpreter has under this name: the standard library's, or ours while that is in its place."""
+    """What any interpreter has under this name: the standard library's, or ours if that is in its place."""
     return getattr(sys.modules[f"multiprocessing.{module}"], name)
 
 

@@ -72,7 +72,7 @@ class _ResourceSharer(_stdlib._ResourceSharer):
         self._listener = self._address = self._thread = None
 
     def register(self, send, close):
-        """Keep something: send(connection, pid) will give it away, and close() end it.  What identifies it."""
+        """Keep what send(connection, pid) will give away and close() end.  Returns what identifies it."""
         self._check_process()
         with self._lock:
             if self._address is None:

@@ -21,10 +21,12 @@ _short_directory = None  # (pid, path) of one that is made where the usual one i
 
 
 def is_abstract(address):
-    """Whether it is a name in Linux's abstract namespace, which is no file."""
+    """Whether it is a name in Linux's abstract namespace, which is no file.  TypeError for other types."""
     if isinstance(address, bytes):
         return address[:1] == b"\0"
-    return isinstance(address, str) and address[:1] == "\0"
+    if isinstance(address, str):
+        return address[:1] == "\0"
+    raise TypeError(f"address type of {address!r} unrecognized")
 
 
 def address_type(address):

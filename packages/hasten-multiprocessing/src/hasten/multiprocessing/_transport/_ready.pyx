@@ -28,15 +28,22 @@ cdef extern from "polling.h":
     void hs_alert_begin(hs_alert *alert) noexcept nogil
     void hs_alert_end(hs_alert *alert) noexcept nogil
     int64_t hs_alert_until(hs_alert *alert, int64_t deadline, int64_t least) noexcept nogil
+    bint hs_takes_signals() noexcept nogil
     int hs_poll(pollfd *fds, nfds_t count, int64_t deadline, hs_alert *alert) noexcept nogil
 
 cdef extern from *:
     """
+    #if defined(__linux__)
+    #  define HS_IS_LINUX 1
+    #else
+    #  define HS_IS_LINUX 0
+    #endif
     static inline PyObject *hs_os_error(int error) {
         errno = error;
         return PyErr_SetFromErrno(PyExc_OSError);
     }
     """
+    const bint IS_LINUX "HS_IS_LINUX"
     object hs_os_error(int error)
 
 cdef extern from "Python.h":
@@ -44,6 +51,11 @@ cdef extern from "Python.h":
 
 cdef enum:
     FEW = 16  # descriptors that need no memory of their own
+
+
+cdef bint gets_signals() noexcept nogil:
+    """Whether a sleep of the calling thread may be ended by a signal that has a handler."""
+    return not IS_LINUX or hs_takes_signals()
 
 
 cdef int failed(int error) except -1:
@@ -84,8 +96,9 @@ cdef bint wait_for(int fd, int what, int64_t deadline) except -1:
 cdef int descriptor_of(obj) except -1:
     try:
         return PyObject_AsFileDescriptor(obj)
-    except (AttributeError, TypeError) as error:
-        raise ValueError(f"Invalid file object: {obj!r}") from error
+    except (AttributeError, TypeError, ValueError) as error:
+        what = "descriptor" if isinstance(obj, int) else "object"
+        raise ValueError(f"Invalid file {what}: {obj!r}") from error
 
 
 def wait(object_list, timeout=None):

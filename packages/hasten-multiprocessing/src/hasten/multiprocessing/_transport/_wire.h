@@ -66,25 +66,28 @@ static inline void hs_wire_consume(hs_outgoing *out, size_t written) {
     }
 }
 
-/* Write it all.  0, or an errno. */
-static inline int hs_wire_write(int fd, hs_outgoing *out) {
+/* Write it all.  0, or an errno.  A signal that ends a sleep with some bytes written is no error to the kernel: for the
+ * thread that gets signals, EINTR stands for any short write. */
+static inline int hs_wire_write(int fd, hs_outgoing *out, int alert) {
     while (out->count > 0) {
         ssize_t written = writev(fd, out->next, out->count < IOV_MAX ? out->count : IOV_MAX);
         if (written < 0) return errno;
         hs_wire_consume(out, (size_t)written);
+        if (alert && out->count > 0) return EINTR;
     }
     return 0;
 }
 
 /* Read until *got* is *size*, and not a byte more: others may read from the descriptor, or poll it.  0,
- * HS_END_OF_FILE, or an errno. */
-static inline int hs_wire_read(int fd, char *into, size_t size, size_t *got) {
+ * HS_END_OF_FILE, or an errno; EINTR for any short read, as above. */
+static inline int hs_wire_read(int fd, char *into, size_t size, size_t *got, int alert) {
     while (*got < size) {
         size_t left = size - *got;
         ssize_t count = read(fd, into + *got, left < HS_READ_MOST ? left : HS_READ_MOST);
         if (count < 0) return errno;
         if (count == 0) return HS_END_OF_FILE;
         *got += (size_t)count;
+        if (alert && *got < size) return EINTR;
     }
     return 0;
 }

@@ -38,7 +38,7 @@ from clock cimport HS_NEVER
 from compat cimport hs_type_tag
 from timeout cimport hs_deadline_of
 from hasten.multiprocessing._transport._pickler cimport dump_pieces, loads
-from hasten.multiprocessing._transport._ready cimport READABLE, WRITABLE, failed, wait_for
+from hasten.multiprocessing._transport._ready cimport READABLE, WRITABLE, failed, gets_signals, wait_for
 
 cdef extern from "_wire.h" nogil:
     enum:
@@ -54,8 +54,8 @@ cdef extern from "_wire.h" nogil:
         size_t sent
     size_t hs_wire_header(unsigned char *header, uint64_t size) noexcept
     uint64_t hs_wire_number(const unsigned char *bytes, int width) noexcept
-    int hs_wire_write(int fd, hs_outgoing *out) noexcept
-    int hs_wire_read(int fd, char *into, size_t size, size_t *got) noexcept
+    int hs_wire_write(int fd, hs_outgoing *out, bint alert) noexcept
+    int hs_wire_read(int fd, char *into, size_t size, size_t *got, bint alert) noexcept
     int hs_take_fd(int *fd) noexcept
     int close_fd "close"(int fd) noexcept
 
@@ -72,7 +72,8 @@ cdef enum:
     ROOM = 1 << 24  # bytes that are taken for a message before any of it has arrived
 
 HOOKS = ("_send", "_recv", "_send_bytes", "_recv_bytes", "_poll", "_close",
-         "_check_closed", "_check_readable", "_check_writable", "_bad_message_length", "_handle", "_readable", "_writable")
+         "_check_closed", "_check_readable", "_check_writable", "_bad_message_length",
+         "_handle", "_readable", "_writable")
 
 
 # ---- the bytes of a message ----
@@ -109,7 +110,7 @@ cdef int write_all(Connection self, hs_outgoing *out) except -1:
     while True:
         fd = self.descriptor()
         with nogil:
-            error = hs_wire_write(fd, out)
+            error = hs_wire_write(fd, out, gets_signals())
         if error == 0:
             return 0
         if error == EINTR:
@@ -128,7 +129,7 @@ cdef int read_all(Connection self, char *into, size_t size, size_t before) excep
     while True:
         fd = self.descriptor()
         with nogil:
-            error = hs_wire_read(fd, into, size, &got)
+            error = hs_wire_read(fd, into, size, &got, gets_signals())
         if error == 0:
             return 0
         begun = got or before

@@ -1,6 +1,57 @@
-"""`multiprocessing.managers`: the standard library's own, over the processes and locks of the context it is given."""
+"""Managers: objects that a server process holds, for any number of processes, also on other machines.
 
-import multiprocessing.managers
-import sys
+The standard library's `multiprocessing.managers`; servers and clients of it may be at the other end.
+"""
 
-sys.modules[__name__] = sys.modules["multiprocessing.managers"]
+from __future__ import annotations
+
+
+from hasten.multiprocessing._managers import _protocol
+from hasten.multiprocessing._managers._kinds import (
+    AcquirerProxy,
+    Array,
+    ArrayProxy,
+    BarrierProxy,
+    BaseListProxy,
+    BasePoolProxy,
+    ConditionProxy,
+    DictProxy,
+    EventProxy,
+    IteratorProxy,
+    ListProxy,
+    Namespace,
+    NamespaceProxy,
+    PoolProxy,
+    SetProxy,
+    Value,
+    ValueProxy,
+    _BaseDictProxy,
+    _BaseSetProxy,
+)
+from hasten.multiprocessing._managers._manager import BaseManager
+from hasten.multiprocessing._managers._protocol import (
+    RemoteError,
+    State,
+    Token,
+    all_methods,
+    convert_to_error,
+    dispatch,
+    public_methods,
+)
+from hasten.multiprocessing._managers._proxies import AutoProxy, BaseProxy, MakeProxyType, RebuildProxy
+from hasten.multiprocessing._managers._server import Server, listener_client
+from hasten.multiprocessing._managers._shared_memory import (
+    SharedMemoryManager,
+    SharedMemoryServer,
+    _SharedMemoryTracker,
+)
+from hasten.multiprocessing._managers._sync import SyncManager
+
+__all__ = ["BaseManager", "BaseProxy", "SharedMemoryManager", "SyncManager", "Token"]
+
+HAS_SHMEM = True
+ProcessLocalSet = _protocol._stdlib.ProcessLocalSet
+
+# The standard library's module, which is loaded, has registered how arrays and views of dictionaries are pickled.
+reduce_array = _protocol._stdlib.reduce_array
+rebuild_as_list = _protocol._stdlib.rebuild_as_list

@@ -14,7 +14,6 @@ What holds:
 from __future__ import annotations
 
 import os
-import sys
 from multiprocessing.context import get_spawning_popen
 
 from hasten.multiprocessing import process, util
@@ -130,7 +129,9 @@ class BaseProxy(_stdlib.BaseProxy):
             else:
                 self._registry = {**(self._registry or {}), typeid: (found,)}
                 return found
-        known = sys.modules[PUBLIC].SyncManager._registry.get(typeid)
+        from hasten.multiprocessing._managers._sync import SyncManager
+
+        known = SyncManager._registry.get(typeid)
         return known[-1] if known else AutoProxy
 
     def _getvalue(self):
@@ -311,17 +312,18 @@ def RebuildProxy(func, token, serializer, kwds):
 
 def _reduced_for_stdlib(proxy, func, kwds):
     """A pickle that an interpreter without this package can read."""
-    module = sys.modules["multiprocessing.managers"]
-    name = getattr(func, "__name__", "")
-    if func.__module__ == PUBLIC:
-        if hasattr(module, name):
-            func = getattr(module, name)
-        else:  # a type that this version of Python lacks
-            func, kwds["exposed"] = module.AutoProxy, proxy._exposed_
+    rebuild = _stdlib.RebuildProxy
+    if RebuildProxy.__module__ == _stdlib.__name__:  # this package is in its place, and goes by its name
+        rebuild = RebuildProxy
+    elif func.__module__ == RebuildProxy.__module__:
+        found = getattr(_stdlib, func.__name__, None)
+        if found is None:  # a type that this version of Python lacks
+            found, kwds["exposed"] = _stdlib.AutoProxy, proxy._exposed_
+        func = found
     server = own_server(proxy._token.address)
     if server is not None:  # held for good: who reads the pickle can't tell when it has arrived
         server.keep(proxy._id)
-    return module.RebuildProxy, (func, proxy._token, proxy._serializer, kwds)
+    return rebuild, (func, proxy._token, proxy._serializer, kwds)
 
 
 # ---- types of proxies ----

@@ -8,6 +8,11 @@ from hasten.multiprocessing._managers._manager import BaseManager
 from hasten.multiprocessing._managers._protocol import _stdlib, published
 
 
+def Lock():
+    """A lock.  Its class has no name that a pickle for a spawned server could give."""
+    return threading.Lock()
+
+
 def Pool(*args, **kwds):
     """A pool of the server's children; the module is not loaded before somebody wants one."""
     from hasten.multiprocessing import pool
@@ -24,7 +29,7 @@ for _typeid, _callable, _proxytype in [
     ("Queue", queue.Queue, None),
     ("JoinableQueue", queue.Queue, None),
     ("Event", threading.Event, kinds.EventProxy),
-    ("Lock", threading.Lock, kinds.AcquirerProxy),
+    ("Lock", Lock, kinds.AcquirerProxy),
     ("RLock", threading.RLock, kinds.AcquirerProxy),
     ("Semaphore", threading.Semaphore, kinds.AcquirerProxy),
     ("BoundedSemaphore", threading.BoundedSemaphore, kinds.AcquirerProxy),

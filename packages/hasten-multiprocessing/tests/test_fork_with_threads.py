@@ -68,7 +68,7 @@ def test_a_stream_that_another_thread_writes_to(
 ) -> None:
     stream, reader = held
 
-    # This process would wait for the thread before it forks, and so would never fork in the middle of its write.
+    # This process would wait for the thread before it forks, and never fork in the middle of its write.
     monkeypatch.setattr("multiprocessing.util._flush_std_streams", lambda: None)
     monkeypatch.setattr(sys, name, stream)
 

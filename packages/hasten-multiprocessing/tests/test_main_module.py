@@ -7,7 +7,6 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -21,8 +20,9 @@ class Mine:
 
 def tell(connection, mine):
     main = sys.modules["__main__"]
-    connection.send((__name__, main.__name__, type(mine) is Mine, getattr(main, "Mine", None) is Mine, sys.argv[1:],
-                     "/here" in sys.path, sys.stdin.read(), mp.current_process().name))
+    same = type(mine) is Mine, getattr(main, "Mine", None) is Mine
+    connection.send((__name__, main.__name__, *same, sys.argv[1:], "/here" in sys.path, sys.stdin.read(),
+                     mp.current_process().name))
 
 def run(method):
     sys.path.append("/here")
@@ -54,12 +54,11 @@ def method(request: pytest.FixtureRequest) -> str:
     return request.param
 
 
-def outcome(command: list[str], folder: Path, **options: Any) -> tuple[int, str, str]:
+def outcome(command: list[str], folder: Path) -> tuple[int, str, str]:
     path = os.pathsep.join([str(folder), *sys.path])
     environment = {**os.environ, "PYTHONPATH": path}
-    done = subprocess.run(
-        [sys.executable, *command], capture_output=True, text=True, timeout=50, env=environment, cwd=folder, **options
-    )
+    command = [sys.executable, *command]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=50, env=environment, cwd=folder)
     return done.returncode, done.stdout, done.stderr
 
 
@@ -142,12 +141,9 @@ def test_a_main_module_that_raises(tmp_path: Path, module: str) -> None:
 
 def test_a_main_module_that_was_changed_is_read_again(tmp_path: Path, module: str) -> None:
     source = SOURCE.format(module=module, method="spawn")
-    source += "    \n".join(["", "print('loaded')\n"])
-    program = tmp_path / "program.py"
-    program.write_text(source.replace("sys.exit(child.exitcode)", "open(__file__, 'a').write('print(1)\\n')"))
-    (tmp_path / "twice.py").write_text("")
-    changed = source.replace("run('spawn')", "run('spawn'); run('spawn')")
-    program.write_text(changed.replace("sys.exit(child.exitcode)", "open(__file__, 'a').write('print(1)\\n')"))
+    source = source.replace("run('spawn')", "run('spawn'); run('spawn')") + "print('loaded')\n"
+    more = "open(__file__, 'a').write('print(1)\\n')"
+    (tmp_path / "program.py").write_text(source.replace("sys.exit(child.exitcode)", more))
     status, told, error = outcome(["program.py"], tmp_path)
     assert (status, error) == (0, "")
     assert told.splitlines().count("1") == 1  # in the second child alone; this process has read it before

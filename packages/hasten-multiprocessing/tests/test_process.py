@@ -84,7 +84,7 @@ def test_exit_code(context: Any, target: Any, args: Any, code: int) -> None:
 
 @pytest.fixture(params=["fork", "spawn"])
 def heard(request: pytest.FixtureRequest, impl: ModuleType) -> Any:
-    """A context whose children write where this process does; the fork server's have what it had at its start."""
+    """A context whose children write where this process does: the fork server's do where that did."""
     return impl.get_context(request.param)
 
 

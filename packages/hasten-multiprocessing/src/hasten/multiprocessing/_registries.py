@@ -14,7 +14,6 @@ import multiprocessing.process as process
 import sys
 from types import ModuleType
 
-
 # The parts of the standard library's process that programs replace; what they put there is called.
 BOOTSTRAP = process.BaseProcess._bootstrap
 DUMP = context.reduction.dump

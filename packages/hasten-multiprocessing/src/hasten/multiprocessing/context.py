@@ -225,7 +225,7 @@ class Process(process.BaseProcess, _stdlib.Process):
 
 
 class DefaultContext(BaseContext, _stdlib.DefaultContext):
-    """The context whose start method may be set, once; which one it is the interpreter's default context knows."""
+    """The context whose start method may be set, once; the interpreter's default context keeps it."""
 
     Process = Process
 
@@ -361,7 +361,7 @@ def theirs(context):
 
 
 class _Contexts(MutableMapping):
-    """The interpreter's contexts by name, with ours in the place of its three.  Setting one sets it for all."""
+    """The interpreter's contexts by name, ours in the place of its three.  Setting one sets it for all."""
 
     def __getitem__(self, name):
         return ours(_stdlib._concrete_contexts[name])

@@ -4,7 +4,7 @@ It is the interpreter's own module: the server, its process and its settings are
 Children are forked by a process that this server has forked for us, see _start/_zygote.py.
 """
 
-import multiprocessing.forkserver
+import multiprocessing.forkserver as _stdlib
 import sys
 
-sys.modules[__name__] = sys.modules["multiprocessing.forkserver"]
+sys.modules[__name__] = _stdlib

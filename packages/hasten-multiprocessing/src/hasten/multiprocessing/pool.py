@@ -1,6 +1,6 @@
-"""`multiprocessing.pool`: the standard library's own, over the processes and locks of the context it is given."""
+"""`multiprocessing.pool`: the standard library's own, over the context that it is given."""
 
-import multiprocessing.pool
+import multiprocessing.pool as _stdlib
 import sys
 
-sys.modules[__name__] = sys.modules["multiprocessing.pool"]
+sys.modules[__name__] = _stdlib

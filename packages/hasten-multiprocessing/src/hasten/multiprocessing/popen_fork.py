@@ -1,9 +1,9 @@
-"""The standard library's `multiprocessing.popen_fork`: a child by fork(), and what all kinds of children share."""
+"""The standard library's `multiprocessing.popen_fork`: children by fork(), and what all children have."""
 
 from __future__ import annotations
 
 import atexit
-import multiprocessing.popen_fork
+import multiprocessing.popen_fork as _stdlib
 import os
 import signal
 import sys
@@ -14,7 +14,6 @@ from hasten.multiprocessing.process import BaseProcess
 
 __all__ = ["Popen"]
 
-_stdlib = sys.modules["multiprocessing.popen_fork"]
 _LAUNCH = _stdlib.Popen._launch
 _BOOTSTRAP = BaseProcess._bootstrap
 _PIDFDS = _sentinel.has_pidfds()
@@ -117,7 +116,7 @@ class _keeping_tracker:
 
 
 def _run_in_child(process_obj, standing_alone):
-    """Run *process_obj* in the child of a fork(), and end the child: nothing returns into the parent's frames."""
+    """Run *process_obj* in the child of a fork(), and end it: nothing returns into the parent's frames."""
     code = 1
     try:
         try:

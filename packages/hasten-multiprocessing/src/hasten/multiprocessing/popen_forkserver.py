@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import io
-import multiprocessing.popen_forkserver
+import multiprocessing.popen_forkserver as _stdlib
 import os
-import sys
 import threading
 
 from hasten.multiprocessing import _registries, popen_fork, spawn, util
@@ -17,13 +16,12 @@ from hasten.multiprocessing.popen_fork import _PIDFDS
 __all__ = ["Popen"]
 
 _DupFd = Sent
-_stdlib = sys.modules["multiprocessing.popen_forkserver"]
 _LAUNCH = _stdlib.Popen._launch
 _UNKNOWN = 255  # the exit code of a child whose server has been killed
 
 
 class Popen(popen_fork.Popen, _stdlib.Popen):
-    """A running child that the server has forked.  It is no child of this process: the server tells its end."""
+    """A running child that a server has forked, and which is no child of this process."""
 
     method = "forkserver"
     DupFd = Sent

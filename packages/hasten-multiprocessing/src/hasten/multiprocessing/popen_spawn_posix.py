@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import multiprocessing.popen_spawn_posix
+import multiprocessing.popen_spawn_posix as _stdlib
 import os
-import sys
 
 from hasten.multiprocessing import _registries, popen_fork, resource_tracker, spawn, util
 from hasten.multiprocessing._start import _blob, _command
@@ -15,7 +14,6 @@ from hasten.multiprocessing.popen_fork import _BOOTSTRAP, _PIDFDS
 __all__ = ["Popen"]
 
 _DupFd = Inherited
-_stdlib = sys.modules["multiprocessing.popen_spawn_posix"]
 _LAUNCH = _stdlib.Popen._launch
 
 

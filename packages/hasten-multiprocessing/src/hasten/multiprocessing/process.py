@@ -56,8 +56,8 @@ class BaseProcess(_stdlib.BaseProcess):
     name: a str; by default "Process-N", with the numbers of all parents.
     daemon: whether it is ended when this process ends; None for what this process is itself.
 
-    Methods may be called from any thread of the process that has made the object.  AssertionError in any other
-    process, and for a second start(); ValueError after close().
+    Methods may be called from any thread of the process that has made the object.  AssertionError in any
+    other process, and for a second start(); ValueError after close().
     """
 
     def __init__(self, group=None, target=None, name=None, args=(), kwargs=None, *, daemon=None):
@@ -83,7 +83,7 @@ class BaseProcess(_stdlib.BaseProcess):
             self._target(*self._args, **self._kwargs)
 
     def start(self):
-        """Start the child.  Once for an object; what cannot be pickled raises here, under spawn and forkserver."""
+        """Start the child, once.  What cannot be pickled raises here, unless the child is forked."""
         self._check_closed()
         _require(self._popen is None, "cannot start a process twice")
         ours = self._parent_pid == os.getpid()
@@ -116,7 +116,7 @@ class BaseProcess(_stdlib.BaseProcess):
         """Wait until the child has ended, for *timeout* seconds at most; None for as long as it takes.
 
         Returns None either way.  Blocks, without the GIL; any number of threads may wait for the same child.
-        Signal handlers run, and what they raise ends the call.  0 or less does not block; ValueError for a NaN.
+        Signal handlers run, and what they raise ends the call.  0 or less does not block; ValueError for NaN.
         """
         self._check_closed()
         _require(self._parent_pid == os.getpid(), "can only join a child process")

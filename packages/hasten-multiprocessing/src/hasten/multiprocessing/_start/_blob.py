@@ -26,8 +26,8 @@ _main: tuple = (None, None)  # the main module's code, and which file it was com
 def pack(preparation, process, tracker_fd) -> bytes | None:
     """The blob of *process*; None if something in it is too special.
 
-    preparation: what spawn.get_preparation_data() says.  tracker_fd: the resource tracker's pipe.  Raises what
-    the process raises when it is pickled; the caller has said for whom, by set_spawning_popen().
+    preparation: what spawn.get_preparation_data() says.  tracker_fd: the resource tracker's pipe.
+    Raises what the process raises when it is pickled; the caller has said for whom, by set_spawning_popen().
     """
     if set(preparation) - _PREPARED or preparation["log_to_stderr"] or "log_level" in preparation:
         return None
@@ -65,7 +65,7 @@ _PREPARED = {
 
 
 def is_plain(process) -> bool:
-    """Whether *process* is no more than a call with a name: of our class, without attributes of the user's."""
+    """Whether *process* is a call with a name and no more: of our class, with no attributes of the user's."""
     from hasten.multiprocessing import context
     from hasten.multiprocessing.process import BaseProcess
 

@@ -48,7 +48,8 @@ class Child:
         this = kind.__new__(kind)
         vars(this).update(fields, _popen=None, _closed=False)
         this._target, this._args, this._kwargs = self.call
-        parent = process._ParentProcess(this._parent_name, this._parent_pid, parent_sentinel(this._parent_pid))
+        sentinel = parent_sentinel(this._parent_pid)
+        parent = process._ParentProcess(this._parent_name, this._parent_pid, sentinel)
         process._process_counter = type(process._process_counter)(1)
         process._children = set()
         process._current_process = self.process = this
@@ -146,8 +147,8 @@ class Finder:
 
     def __init__(self, functions):
         self.functions = functions
-        places = [i for i, finder in enumerate(sys.meta_path) if getattr(finder, "__name__", "") == "BuiltinImporter"]
-        sys.meta_path.insert(places[0] if places else 0, self)
+        names = [getattr(finder, "__name__", "") for finder in sys.meta_path]
+        sys.meta_path.insert(names.index("BuiltinImporter") if "BuiltinImporter" in names else 0, self)
 
     def find_spec(self, name, path=None, target=None):
         if name not in self.functions:

@@ -1,8 +1,8 @@
 """How a process asks its zygote for children: the parent's side of _zygote.py.
 
-One connection, for as long as both live: a pair of sockets of which the zygote was given one end when the fork
-server forked it, so nobody else can ask.  A request is one byte with the child's descriptors; the answer is
-the child's number.  Whatever goes wrong in between ends the connection, and the next start begins a new one.
+One connection, for as long as both live: a pair of sockets of which the zygote was given one end when the
+fork server forked it, so nobody else can ask.  A request is one byte with the child's descriptors; the answer
+is the child's number.  Whatever goes wrong in between ends the connection, and the next start begins anew.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Zygote:
         self.socket = ours
 
     def child(self, fds) -> int:
-        """Have a child forked that gets the descriptors *fds*; returns its process ID.  Gone if that fails."""
+        """Have a child forked that gets the descriptors *fds*; returns its number.  Gone if that fails."""
         try:
             rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))
             self.socket.sendmsg([b"+"], [rights])

@@ -1,9 +1,9 @@
 # cython: freethreading_compatible=True
 """Waiting for a child of this process, and its exit status.
 
-Reaping and keeping the status are one step that no other thread sees half of: whoever asks after join() gets a
-number.  A thread that blocks sleeps until the child has ended, without reaping it, so that as many as want may
-wait for the same child.
+Reaping and keeping the status are one step that no other thread sees half of: whoever asks after join() gets
+a number.  A thread that blocks sleeps until the child has ended, without reaping it, so that as many as want
+may wait for the same child.
 """
 
 from libc.errno cimport errno
@@ -57,7 +57,7 @@ def sentinel_of(int pid):
 
 
 def sentinel_of_parent(int pid):
-    """sentinel_of() for the process that has started this one; it may be gone, and its number in use again."""
+    """sentinel_of() for the process that has started this one; its number may be another's by now."""
     fd = sentinel_of(pid)
     if getppid() == pid:
         return fd

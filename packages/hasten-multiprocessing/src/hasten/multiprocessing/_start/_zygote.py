@@ -1,9 +1,9 @@
 """The process that forks a parent's children, with the main module and what was preloaded in it.
 
 The fork server has forked it as it forks any child, and so it is what a child would be.  It has no threads.
-For each request it forks once and answers with the number; when the child has ended it writes the exit code to
-the pipe that came with the request.  When the parent has closed the connection, or is gone, it ends after the
-last of its children.
+For each request it forks once and answers with the number; when the child has ended it writes the exit code
+to the pipe that came with the request.  When the parent has closed the connection, or is gone, it ends after
+the last of its children.
 """
 
 from __future__ import annotations
@@ -135,7 +135,8 @@ def _received(connection):
     """The descriptors of a request, or None at the end of the connection."""
     size = _requests.MAX_DESCRIPTORS + 3
     fds = array.array("i")
-    data, ancillary, _, _ = connection.recvmsg(1, socket.CMSG_SPACE(size * fds.itemsize), socket.MSG_CMSG_CLOEXEC)
+    space = socket.CMSG_SPACE(size * fds.itemsize)
+    data, ancillary, _, _ = connection.recvmsg(1, space, socket.MSG_CMSG_CLOEXEC)
     for level, kind, content in ancillary:
         if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
             fds.frombytes(content[: len(content) - len(content) % fds.itemsize])

@@ -40,11 +40,6 @@ from hasten.multiprocessing._managers._protocol import (
 )
 from hasten.multiprocessing._managers._proxies import AutoProxy, BaseProxy, MakeProxyType, RebuildProxy
 from hasten.multiprocessing._managers._server import Server, listener_client
-from hasten.multiprocessing._managers._shared_memory import (
-    SharedMemoryManager,
-    SharedMemoryServer,
-    _SharedMemoryTracker,
-)
 from hasten.multiprocessing._managers._sync import SyncManager
 
 __all__ = ["BaseManager", "BaseProxy", "SharedMemoryManager", "SyncManager", "Token"]
@@ -55,3 +50,19 @@ ProcessLocalSet = _protocol._stdlib.ProcessLocalSet
 # The standard library's module, which is loaded, has registered how arrays and views of dictionaries are pickled.
 reduce_array = _protocol._stdlib.reduce_array
 rebuild_as_list = _protocol._stdlib.rebuild_as_list
+
+_LATER = ("SharedMemoryManager", "SharedMemoryServer", "_SharedMemoryTracker")
+
+
+def __getattr__(name):
+    """What needs `hasten.shared_memory`, which other managers do without."""
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from hasten.multiprocessing._managers import _shared_memory
+
+    value = globals()[name] = getattr(_shared_memory, name)
+    return value
+
+
+def __dir__():
+    return sorted({*globals(), *_LATER})

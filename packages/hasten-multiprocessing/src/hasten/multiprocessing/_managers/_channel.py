@@ -251,10 +251,18 @@ class Peer:
             self.call_apart("decref", (ident,))
 
     def leave(self):
-        """Close this thread's channel."""
-        channel = self.tls.__dict__.pop("channel", None)
+        """Close this thread's channel, after the server has had all that was sent."""
+        channel = getattr(self.tls, "channel", None)
+        if channel is None or channel.busy:
+            return
+        del self.tls.channel
         self.tls.__dict__.pop("connection", None)
-        if channel is not None and not channel.busy:
+        try:
+            if channel.ours and channel.is_open():
+                channel.ask((None, "dummy", (), {}))
+        except (EOFError, OSError):
+            pass
+        finally:
             channel.close()
 
 

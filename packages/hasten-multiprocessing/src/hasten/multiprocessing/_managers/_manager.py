@@ -163,7 +163,9 @@ class BaseManager(_stdlib.BaseManager):
                 harder()
             process.join()
         state.value = State.SHUTDOWN
-        peer.leave()
+        channel = getattr(peer.tls, "channel", None)
+        if channel is not None:
+            channel.close()
         BaseProxy._address_to_local.pop(address, None)
         authkeys.pop(address, None)
 

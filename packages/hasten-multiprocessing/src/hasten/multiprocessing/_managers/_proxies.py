@@ -73,6 +73,7 @@ class BaseProxy(_stdlib.BaseProxy):
         self._tls, self._idset = self._peer.tls, self._peer.idset
         self._all_serials = self._idset
         self._registry = None if manager is None else manager._registry
+        self._pid = None
         if incref:
             self._incref()
         util.register_after_fork(self, BaseProxy._after_fork)
@@ -143,24 +144,24 @@ class BaseProxy(_stdlib.BaseProxy):
         server = own_server(self._token.address) if self._owned_by_manager else None
         if server is not None:
             server.incref(None, self._id)
-            self._close = util.Finalize(self, server.drop_later, args=(self._id,), exitpriority=None)
+            self._pid = os.getpid()
+            self._close = util.Finalize(self, server.drop_later, args=(self._id,))
             return
         if not _adopt(self._token):
             self._peer.call("incref", (self._id,))
         util.debug("INCREF %r", self._token.id)
+        self._own()
+
+    def _own(self):
+        """This process has the reference: it is given back when the proxy ends, or the interpreter does."""
+        self._pid = os.getpid()
         self._idset.add(self._serial)
+        state = self._manager and self._manager._state
+        where = self._tls, self._idset
         self._close = util.Finalize(
             self,
             BaseProxy._decref,
-            args=(
-                self._token,
-                self._serial,
-                self._authkey,
-                self._manager and self._manager._state,
-                self._tls,
-                self._idset,
-                self._Client,
-            ),
+            args=(self._token, self._serial, self._authkey, state, *where, self._Client),
             exitpriority=10,
         )
 
@@ -181,19 +182,15 @@ class BaseProxy(_stdlib.BaseProxy):
             peer.leave()  # no manager here that would need it again
 
     def _after_fork(self):
-        """In the child: it has a reference of its own."""
+        """In the child: it has a reference of its own, unless it has been unpickled here."""
         self._manager = None
         try:
-            self._incref()
+            if self._pid != os.getpid():
+                self._incref()
+            elif not self._close.still_active():  # unpickled before the new process forgot its finalizers
+                self._own()
         except Exception as error:  # of a manager that is shut down, perhaps
             util.info("incref failed: %s", error)
-        self._arrived()
-
-    def _arrived(self):
-        """Give back the reference that the pickle has held."""
-        key = self.__dict__.pop("_held", None)
-        if key is not None:
-            _let_go(self._peer, key)
 
     def __reduce__(self):
         func, kwds = type(self), {}
@@ -301,12 +298,9 @@ def RebuildProxy(func, token, serializer, kwds):
     if server is not None:
         kwds["manager_owned"] = True
         kwds["authkey"] = server.authkey
-    incref = kwds.pop("incref", True) and not getattr(process.current_process(), "_inheriting", False)
-    proxy = func(token, serializer, incref=incref, **kwds)
+    proxy = func(token, serializer, incref=kwds.pop("incref", True), **kwds)
     if key is not None:
-        proxy._held = key
-        if incref:
-            proxy._arrived()
+        _let_go(proxy._peer, key)
     return proxy
 
 

@@ -201,14 +201,14 @@ class Peer:
         finally:
             channel.close()
 
-    def call(self, function, args=(), kwds={}):  # noqa: B006 (not changed)
+    def call(self, function, args=(), kwds={}):
         """The result of one of the server's functions."""
         channel = self.fresh()
         if channel.ours and not channel.busy:
             return self.result(channel.ask((None, function, args, kwds)))
         return self.call_apart(function, args, kwds)
 
-    def call_apart(self, function, args=(), kwds={}):  # noqa: B006 (not changed)
+    def call_apart(self, function, args=(), kwds={}):
         """The same, by a connection for this one call, as any server knows it."""
         connection = self.client(self.address, authkey=self.authkey)
         try:

@@ -7,7 +7,8 @@ import signal
 from hasten.multiprocessing import connection, context, process, util
 from hasten.multiprocessing._managers._channel import Peer
 from hasten.multiprocessing._managers._protocol import State, Token, _stdlib, dispatch, published, state_error
-from hasten.multiprocessing._managers._proxies import AutoProxy, BaseProxy, adopting, authkeys
+from hasten.multiprocessing._managers._proxies import AutoProxy, BaseProxy
+from hasten.multiprocessing._managers._references import adopting, authkeys
 from hasten.multiprocessing._managers._server import Server, listener_client
 
 
@@ -178,7 +179,7 @@ class BaseManager(_stdlib.BaseManager):
     def register(
         cls,
         typeid,
-        callable=None,  # noqa: A002 (the standard library's signature)
+        callable=None,
         proxytype=None,
         exposed=None,
         method_to_typeid=None,

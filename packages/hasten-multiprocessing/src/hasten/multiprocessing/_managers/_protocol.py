@@ -16,7 +16,8 @@ ident, and three messages more; those that are not answered are marked *:
 
 - HELLO*: the client is one of ours.
 - DROP* (ident, ...): references that the client gives back.
-- HOLD (ident, key): a reference for a proxy that is under way, pickled; LET_GO* (key): it has arrived.
+- HOLD ((ident, ...), key): references for proxies that are under way, pickled or in a fork;
+  LET_GO* (key): they have arrived.
 - PROXY_TYPE (typeid): the class or function that makes proxies of this type.
 """
 
@@ -46,7 +47,7 @@ def published(obj):
 
 
 @published
-def dispatch(c, id, methodname, args=(), kwds={}):  # noqa: A002, B006 (the standard library's signature)
+def dispatch(c, id, methodname, args=(), kwds={}):
     """Send a request over the connection *c*, and return the result, or raise what went wrong.
 
     Blocks until the answer is there.  EOFError or OSError if the server is gone.

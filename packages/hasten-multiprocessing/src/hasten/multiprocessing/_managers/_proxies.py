@@ -19,8 +19,6 @@ from multiprocessing.context import get_spawning_popen
 from hasten.multiprocessing import process, util
 from hasten.multiprocessing._managers._channel import Peer, sending
 from hasten.multiprocessing._managers._protocol import (
-    HOLD,
-    LET_GO,
     PROXY_TYPE,
     PUBLIC,
     State,
@@ -29,16 +27,15 @@ from hasten.multiprocessing._managers._protocol import (
     convert_to_error,
     published,
 )
-
-authkeys = {}  # of the servers that this process has to do with, by address
-adopted = []  # (ident, address) of references that threads have, and the next proxy takes over
-os.register_at_fork(after_in_child=adopted.clear)
-
-
-def own_server(address):
-    """The server that this process runs at the address, or None."""
-    server = getattr(process.current_process(), "_manager_server", None)
-    return server if server is not None and server.address == address else None
+from hasten.multiprocessing._managers._references import (
+    adopt,
+    adopting,
+    authkeys,
+    hold,
+    let_go,
+    own_server,
+    references,
+)
 
 
 @published
@@ -82,7 +79,7 @@ class BaseProxy(_stdlib.BaseProxy):
         """Open this thread's connection to the server."""
         self._peer.channel()
 
-    def _callmethod(self, methodname, args=(), kwds={}):  # noqa: B006 (the standard library's signature)
+    def _callmethod(self, methodname, args=(), kwds={}):
         """The result of a method of the object: a copy of it, or a proxy.
 
         Blocks until the server has answered.  Raises what the method raises, or RemoteError for what went
@@ -147,7 +144,7 @@ class BaseProxy(_stdlib.BaseProxy):
             self._pid = os.getpid()
             self._close = util.Finalize(self, server.drop_later, args=(self._id,))
             return
-        if not _adopt(self._token):
+        if not adopt(self._token):
             self._peer.call("incref", (self._id,))
         util.debug("INCREF %r", self._token.id)
         self._own()
@@ -156,6 +153,7 @@ class BaseProxy(_stdlib.BaseProxy):
         """This process has the reference: it is given back when the proxy ends, or the interpreter does."""
         self._pid = os.getpid()
         self._idset.add(self._serial)
+        references[self._serial] = self._peer, self._id
         state = self._manager and self._manager._state
         where = self._tls, self._idset
         self._close = util.Finalize(
@@ -169,6 +167,7 @@ class BaseProxy(_stdlib.BaseProxy):
     def _decref(token, serial, authkey, state, tls, idset, _Client):
         """Give a reference back, unless the manager is shut down."""
         idset.discard(serial)
+        references.pop(serial, None)
         if state is not None and state.value != State.STARTED:
             util.debug("DECREF %r -- manager already shutdown", token.id)
             return
@@ -200,7 +199,7 @@ class BaseProxy(_stdlib.BaseProxy):
             func, kwds["exposed"] = AutoProxy, self._exposed_
         if sending.plain:
             return _reduced_for_stdlib(self, func, kwds)
-        key = _hold(self)
+        key = hold(self)
         if key is not None:
             kwds["held"] = key
         return RebuildProxy, (func, self._token, self._serializer, kwds)
@@ -226,67 +225,7 @@ def _next_serial():
     return serial
 
 
-# ---- references that change hands ----
-
-
-class adopting:
-    """`with adopting(token, peer)`: a reference that the server has counted for the proxy that is made inside.
-
-    If no proxy takes it, it is given back.
-    """
-
-    def __init__(self, token, peer):
-        self.mark, self.peer = (token.id, token.address), peer
-
-    def __enter__(self):
-        adopted.append(self.mark)
-
-    def __exit__(self, *exc):
-        if _take_mark(self.mark):
-            self.peer.drop(self.mark[0])
-
-
-def _adopt(token):
-    return bool(adopted) and _take_mark((token.id, token.address))
-
-
-def _take_mark(mark):
-    try:
-        adopted.remove(mark)
-    except ValueError:
-        return False
-    return True
-
-
-def _hold(proxy):
-    """Have the server hold a reference for a pickle; the key of it, or None where that is not needed."""
-    address = proxy._token.address
-    if sending.address == address:
-        return None  # the caller has the proxy until the server has answered
-    key = os.urandom(8).hex()
-    try:
-        server = own_server(address)
-        if server is not None:
-            server.hold(None, proxy._id, key)
-        elif proxy._peer.channel().ours:
-            proxy._peer.call(HOLD, (proxy._id, key))
-        else:
-            return None
-    except Exception as error:  # pickling needs no server
-        util.debug("no reference for a pickled proxy: %s", error)
-        return None
-    return key
-
-
-def _let_go(peer, key):
-    try:
-        server = own_server(peer.address)
-        if server is not None:
-            server.let_go(None, key)
-        else:
-            peer.tell(LET_GO, (key,))
-    except Exception as error:
-        util.debug("reference of a pickled proxy not given back: %s", error)
+# ---- pickles ----
 
 
 @published
@@ -300,7 +239,7 @@ def RebuildProxy(func, token, serializer, kwds):
         kwds["authkey"] = server.authkey
     proxy = func(token, serializer, incref=kwds.pop("incref", True), **kwds)
     if key is not None:
-        _let_go(proxy._peer, key)
+        let_go(proxy._peer, key)
     return proxy
 
 
@@ -343,7 +282,7 @@ def proxy_type(name, exposed, *also):
 
 
 @published
-def MakeProxyType(name, exposed, _cache={}):  # noqa: B006 (the standard library's signature)
+def MakeProxyType(name, exposed, _cache={}):
     """A class of proxies; exposed: the names of the methods.  For the same arguments it is the same."""
     key = name, tuple(exposed)
     if key not in _cache:

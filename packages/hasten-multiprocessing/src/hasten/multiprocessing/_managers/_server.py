@@ -84,7 +84,7 @@ class Server(_stdlib.Server):
         self._connections = set()
         self._ours = set()  # connections to clients of ours
         self._dropped = deque()  # references to give back, from proxies in here
-        self._held = {}  # key: [ident, the connection that has asked for it, when that was closed]
+        self._held = {}  # key: [idents, the connection that has asked for it, when that was closed]
         util.register_after_fork(self, Server._after_fork)
 
     def _is_overridden(self):
@@ -409,19 +409,20 @@ class Server(_stdlib.Server):
             if ident in self.id_to_obj:
                 self.id_to_local_proxy_obj[ident] = self.id_to_obj[ident]
 
-    def hold(self, c, ident, key):
-        """Count a reference for a pickle."""
-        self.incref(c, ident)
+    def hold(self, c, idents, key):
+        """Count references for proxies that are under way."""
+        for ident in idents:
+            self.incref(c, ident)
         with self.mutex:
-            self._held[key] = [ident, c, None]
+            self._held[key] = [idents, c, None]
         self._forget_lost()
 
     def let_go(self, c, key):
-        """Give back the reference of a pickle; the second time it is unpickled there is none."""
+        """Give them back; a pickle that is unpickled a second time has none."""
         with self.mutex:
-            held = self._held.pop(key, None)
-        if held is not None:
-            self.decref(c, held[0])
+            idents = self._held.pop(key, ((),))[0]
+        for ident in idents:
+            self.decref(c, ident)
 
     def _sender_is_gone(self, c):
         with self.mutex:

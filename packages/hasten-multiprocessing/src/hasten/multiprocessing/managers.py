@@ -42,12 +42,12 @@ from hasten.multiprocessing._managers._proxies import AutoProxy, BaseProxy, Make
 from hasten.multiprocessing._managers._server import Server, listener_client
 from hasten.multiprocessing._managers._sync import SyncManager
 
-__all__ = ["BaseManager", "BaseProxy", "SharedMemoryManager", "SyncManager", "Token"]
+__all__ = ["BaseManager", "BaseProxy", "SharedMemoryManager", "SyncManager", "Token"]  # noqa: F822
 
 HAS_SHMEM = True
 ProcessLocalSet = _protocol._stdlib.ProcessLocalSet
 
-# The standard library's module, which is loaded, has registered how arrays and views of dictionaries are pickled.
+# How arrays and views of dictionaries are pickled; they are registered with the standard library's module.
 reduce_array = _protocol._stdlib.reduce_array
 rebuild_as_list = _protocol._stdlib.rebuild_as_list
 

@@ -68,10 +68,10 @@ class Channel:
     connection: anything with send() and recv(); ours: whether the server is one of ours.
     """
 
-    __slots__ = ("_life", "_unsent", "address", "busy", "connection", "fast", "ours")
+    __slots__ = ("_life", "_unsent", "address", "authkey", "busy", "connection", "fast", "ours")
 
-    def __init__(self, connection, address, ours):
-        self.connection, self.address, self.ours = connection, address, ours
+    def __init__(self, connection, address, authkey, ours):
+        self.connection, self.address, self.authkey, self.ours = connection, address, authkey, ours
         self.fast = type(connection) is _Connection
         self.busy = False
         self._unsent = deque()
@@ -158,10 +158,10 @@ class Peer:
     def channel(self):
         """This thread's channel, opened if need be.  Blocks.  OSError, EOFError or AuthenticationError."""
         channel = getattr(self.tls, "channel", None)
-        if channel is None or not channel.is_open():
-            broken, channel = channel, self.open()
-            if broken is not None and broken._life is _life:
-                channel._unsent.extend(broken._unsent)
+        if channel is None or not channel.is_open() or channel.authkey != self.authkey:
+            former, channel = channel, self.open()
+            if former is not None and former._life is _life:
+                channel._unsent.extend(former._unsent)
             self.tls.channel, self.tls.connection = channel, channel.connection
         return channel
 
@@ -182,7 +182,7 @@ class Peer:
         try:
             full = name if thread == "MainThread" else f"{name}|{thread}"
             ours = dispatch(connection, None, "accept_connection", (full,)) == GREETING
-            channel = Channel(connection, self.address, ours)
+            channel = Channel(connection, self.address, self.authkey, ours)
             if ours:
                 channel.tell((None, HELLO, (), {}))
         except BaseException:

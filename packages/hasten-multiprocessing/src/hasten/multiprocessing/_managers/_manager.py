@@ -50,7 +50,9 @@ class BaseManager(_stdlib.BaseManager):
 
     def connect(self):
         """Use the server that runs at the address already.  Blocks until it has answered."""
-        self._peer().call("dummy")
+        peer = self._peer()
+        peer.call_apart("dummy")  # also where this process has a connection, by another manager
+        util.Finalize(self, _leave, args=(peer,), exitpriority=0)
         self._state.value = State.STARTED
 
     def start(self, initializer=None, initargs=()):
@@ -205,6 +207,12 @@ class BaseManager(_stdlib.BaseManager):
         cls._registry[typeid] = callable, exposed, method_to_typeid, proxytype
         if create_method:
             setattr(cls, typeid, _creator(typeid, proxytype))
+
+
+def _leave(peer):
+    """A manager has ended that was connected to somebody else's server."""
+    if not peer.idset:
+        peer.leave()
 
 
 def _ask_for_end(peer):

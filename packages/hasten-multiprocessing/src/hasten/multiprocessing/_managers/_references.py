@@ -3,9 +3,9 @@
 What holds:
 
 - A reference that the server has counted for a proxy which does not exist yet is adopted by it, or given back.
-- A pickle holds one until it has been unpickled, and a fork one for each proxy that the child will have, until
-  the child has its own.  If the other process dies before, the server forgets them a while after this one's
-  connection is closed.
+- A pickle holds one until it has been unpickled, and a fork one for each proxy that the child will have,
+  until the child has its own.  If the other process dies before, the server forgets them a while after this
+  one's connection is closed.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def own_server(address):
 
 
 class adopting:
-    """`with adopting(token, peer)`: a reference that the server has counted for the proxy that is made inside.
+    """`with adopting(token, peer)`: a reference that was counted for the proxy which is made inside.
 
     If no proxy takes it, it is given back.
     """

@@ -81,6 +81,7 @@ class Server(_stdlib.Server):
         self.id_to_local_proxy_obj = {}  # what plain clients may still ask for by a pickle
         self.mutex = threading.RLock()
         self.stop_event = threading.Event()
+        self._serves = False
         self._connections = set()
         self._ours = set()  # connections to clients of ours
         self._dropped = deque()  # references to give back, from proxies in here
@@ -92,6 +93,8 @@ class Server(_stdlib.Server):
         return any(getattr(type(self), name) is not getattr(Server, name) for name in names)
 
     def _after_fork(self):
+        if not self._serves:
+            return  # the child may be the one that is to serve
         for each in [*self._connections, self.listener]:
             try:
                 each.close()
@@ -105,6 +108,7 @@ class Server(_stdlib.Server):
     def serve_forever(self):
         """Serve until a client asks for shutdown(), or KeyboardInterrupt; then SystemExit is raised."""
         self.stop_event.clear()
+        self._serves = True
         process.current_process()._manager_server = self
         try:
             threading.Thread(target=self.accepter, daemon=True).start()
@@ -234,8 +238,8 @@ class Server(_stdlib.Server):
                     f"method {methodname!r} of {type(obj)!r} object is not in exposed={exposed!r}"
                 )
             method = getattr(obj, methodname)
-        except AttributeError:
-            return self._fallback(conn, methodname, request, fast, obj)
+        except AttributeError as error:
+            return self._fallback(conn, methodname, request, fast, obj, error)
         except Exception:
             return "#TRACEBACK", format_exc()
         try:
@@ -253,11 +257,11 @@ class Server(_stdlib.Server):
             return "#TRACEBACK", format_exc()
         return "#PROXY", (exposed, Token(typeid, self.address, new))
 
-    def _fallback(self, conn, methodname, request, fast, obj):
-        """The answer to what the object has no method for: called while that AttributeError is handled."""
+    def _fallback(self, conn, methodname, request, fast, obj, error):
+        """The answer to what the object has no method for, by the AttributeError *error*."""
         try:
             if methodname not in self.fallback_mapping:
-                raise
+                raise error
             ident, _, args, kwds = _pickler.loads(request) if fast else request
             return "#RETURN", self.fallback_mapping[methodname](self, conn, ident, obj, *args, **kwds)
         except Exception:
@@ -314,7 +318,9 @@ class Server(_stdlib.Server):
         with self.mutex:
             counts = sorted(self.id_to_refcount.items())
             held = [(ident, count, self.id_to_obj[ident][0]) for ident, count in counts if ident != "0"]
-        return "\n".join(f"  {ident}:       refcount={count}\n    {str(obj)[:75]}" for ident, count, obj in held)
+        return "\n".join(
+            f"  {ident}:       refcount={count}\n    {str(obj)[:75]}" for ident, count, obj in held
+        )
 
     def number_of_objects(self, c):
         """How many objects have references."""
@@ -381,7 +387,8 @@ class Server(_stdlib.Server):
                 return
             if self.id_to_refcount[ident] <= 0:
                 count = self.id_to_refcount[ident]
-                raise AssertionError(f"Id {ident!s} ({self.id_to_obj[ident]!r}) has refcount {count:n}, not 1+")
+                obj = self.id_to_obj[ident]
+                raise AssertionError(f"Id {ident!s} ({obj!r}) has refcount {count:n}, not 1+")
             self.id_to_refcount[ident] -= 1
             if self.id_to_refcount[ident]:
                 return
@@ -433,6 +440,7 @@ class Server(_stdlib.Server):
     def _forget_lost(self):
         oldest = time.monotonic() - HOLD_TIME
         with self.mutex:
-            lost = [key for key, (_, _, since) in self._held.items() if since is not None and since < oldest]
-        for key in lost:
-            self.let_go(None, key)
+            times = {key: since for key, (_, _, since) in self._held.items() if since is not None}
+        for key, since in times.items():
+            if since < oldest:
+                self.let_go(None, key)

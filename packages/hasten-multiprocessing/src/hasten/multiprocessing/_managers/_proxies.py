@@ -199,7 +199,7 @@ class BaseProxy(_stdlib.BaseProxy):
             func, kwds["exposed"] = AutoProxy, self._exposed_
         if sending.plain:
             return _reduced_for_stdlib(self, func, kwds)
-        key = hold(self)
+        key = hold(self, get_spawning_popen())
         if key is not None:
             kwds["held"] = key
         return RebuildProxy, (func, self._token, self._serializer, kwds)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import sys
+import weakref
 from _thread import get_ident
 
 from hasten.multiprocessing import process, util
@@ -59,11 +60,19 @@ def _take_mark(mark):
     return True
 
 
-def hold(proxy):
-    """Have the server hold a reference for a pickle; the key of it, or None where that is not needed."""
+def hold(proxy, popen=None):
+    """Have the server hold a reference for a pickle; the key of it, or None where that is not needed.
+
+    popen: the child that it is pickled for.  It is unpickled there once, even if it is pickled again because
+    the first way to start the child has failed.
+    """
     address = proxy._token.address
     if sending.address == address:
         return None  # the caller has the proxy until the server has answered
+    if popen is not None:
+        child, key = proxy.__dict__.get("_held_for", (None, None))
+        if child is not None and child() is popen:
+            return key
     key = os.urandom(8).hex()
     try:
         server = own_server(address)
@@ -76,6 +85,8 @@ def hold(proxy):
     except Exception as error:  # pickling needs no server
         util.debug("no reference for a pickled proxy: %s", error)
         return None
+    if popen is not None:
+        proxy._held_for = weakref.ref(popen), key
     return key
 
 

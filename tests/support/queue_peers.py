@@ -7,7 +7,7 @@ from typing import Any
 
 def echo(inward: Any, outward: Any) -> None:
     """Send back what comes, until None comes."""
-    for item in iter(inward.get, None):
+    while (item := inward.get()) is not None:
         outward.put(item)
 
 

@@ -10,6 +10,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from multiprocessing import util
 from typing import Any
 
 LONG = 30.0  # seconds: what a blocked call may take before it counts as hanging
@@ -35,6 +36,7 @@ def forked(function: Callable[..., Any], *args: Any) -> int:
     if pid == 0:
         status = 1
         try:
+            util._run_after_forkers()  # as multiprocessing's own children do
             function(*args)
             status = 0
         finally:

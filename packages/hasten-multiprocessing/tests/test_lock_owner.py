@@ -128,7 +128,7 @@ def test_many_kills(lock: synchronize.Lock) -> None:
 
     pids = [forked(work) for _ in range(3)]
     try:
-        for number in range(150):
+        for number in range(80):
             time.sleep(0.0007)
             killed(pids[number % 3])
             pids[number % 3] = forked(work)

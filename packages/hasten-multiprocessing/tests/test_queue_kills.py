@@ -1,4 +1,4 @@
-"""Processes killed at random moments while they put and get: nobody hangs, nothing is lost, the order stays."""
+"""Processes killed at random moments while they put and get: nobody hangs, nothing is lost."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from queue_peers import get_for_ever, put_for_ever
 from hasten.multiprocessing import queues
 
 FORK = multiprocessing.get_context("fork")
-PATIENCE = 20.0  # seconds without anything to get, with producers alive, after which the queue counts as hanging
+PATIENCE = (
+    20.0  # seconds without anything to get, with producers alive, after which the queue counts as hanging
+)
 
 
 @pytest.fixture

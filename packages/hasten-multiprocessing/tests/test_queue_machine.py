@@ -7,7 +7,8 @@ import queue
 from typing import Any
 
 import pytest
-from hypothesis import settings, strategies as st
+from hypothesis import settings
+from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 import hasten.queue
@@ -17,7 +18,7 @@ FORK = multiprocessing.get_context("fork")
 RAISED = (queue.Empty, queue.Full, hasten.queue.ShutDown, ValueError)
 VALUES = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text(), st.binary(max_size=100),
-    st.lists(st.integers(), max_size=5), st.sampled_from([b"x" * 5000, b"y" * 70000, "z" * 300000, bytearray(b"w" * 200000)]),
+    st.lists(st.integers(), max_size=5), st.sampled_from([b"x" * 5000, b"y" * 70000, "z" * 300000]),
 )  # fmt: skip
 
 
@@ -90,5 +91,5 @@ class QueueMachine(RuleBasedStateMachine):
             self.q._writer.close()
 
 
-QueueMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=60, deadline=None)
+QueueMachine.TestCase.settings = settings(max_examples=25, stateful_step_count=40, deadline=None)
 TestQueue = pytest.mark.filterwarnings("ignore")(QueueMachine.TestCase)

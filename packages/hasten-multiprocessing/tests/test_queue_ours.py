@@ -12,7 +12,8 @@ import select
 import signal
 import threading
 import time
-from multiprocessing import connection, queues as standard, reduction
+from multiprocessing import connection, reduction
+from multiprocessing import queues as standard
 from typing import Any
 
 import pytest

@@ -8,7 +8,8 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
-from multiprocessing import connection, queues as standard
+from multiprocessing import connection
+from multiprocessing import queues as standard
 from types import ModuleType
 from typing import Any
 
@@ -20,7 +21,7 @@ from hasten.multiprocessing import queues as hasten_queues
 FORK = multiprocessing.get_context("fork")
 
 ITEMS = [
-    None, True, False, 0, -1, 2**63 - 1, -(2**63), 2**63, 2**200, 1.5, float("inf"), "", "a", "\u00e9\u20ac\U0001f600",
+    None, True, False, 0, -1, 2**63 - 1, -(2**63), 2**63, 2**200, 1.5, float("inf"), "", "\u00e9\U0001f600",
     "\udc80", b"", b"x" * 10, b"y" * 5000, "z" * 5000, bytearray(b"q" * 70000), (1, "abc", 2.5), [1] * 1000,
     {"a": {1, 2}}, b"w" * 1_000_000, list(range(50000)), Ellipsis, int, complex(1, 2),
 ]  # fmt: skip
@@ -141,7 +142,9 @@ def test_maxsize(make: Callable[..., Any]) -> None:
     assert [q.get(), q.get()] == [2, 3]
 
 
-def test_a_full_queue_blocks_until_another_process_gets(make: Callable[..., Any], start: Callable[..., Any]) -> None:
+def test_a_full_queue_blocks_until_another_process_gets(
+    make: Callable[..., Any], start: Callable[..., Any]
+) -> None:
     q = make("Queue", 3)
     start(put_all, q, range(500))
     assert [q.get() for _ in range(500)] == list(range(500))
@@ -247,7 +250,7 @@ def test_bytes_by_the_reader(make: Callable[..., Any]) -> None:
 
 def test_only_for_children(make: Callable[..., Any], impl: ModuleType) -> None:
     for kind in ("Queue", "JoinableQueue", "SimpleQueue"):
-        with pytest.raises(RuntimeError, match=f"{kind} objects should only be shared between processes through inherit"):
+        with pytest.raises(RuntimeError, match=f"{kind} objects should only be shared between"):
             pickle.dumps(make(kind))
 
 
@@ -300,7 +303,7 @@ def test_what_does_not_unpickle_hurts_only_itself(make: Callable[..., Any]) -> N
     assert q.get() == "next"
 
 
-def test_children_use_it_after_the_parent_closed_it(make: Callable[..., Any], start: Callable[..., Any]) -> None:
+def test_children_use_it_when_it_is_closed_here(make: Callable[..., Any], start: Callable[..., Any]) -> None:
     q, report = make(), make()
     q.close()
     start(outcome, report, put_all, q, [1])
@@ -328,9 +331,9 @@ def test_names(impl: ModuleType) -> None:
         assert issubclass(getattr(impl, name), getattr(standard, name))
     q = impl.Queue(ctx=FORK)
     for name in (
-        "_reader _writer _rlock _wlock _sem _buffer _thread _notempty _opid _maxsize _ignore_epipe _joincancelled _jointhread"
-        " _close _poll _reset _after_fork _feed _start_thread _finalize_join _finalize_close _on_queue_feeder_error _closed"
-        " _send_bytes _recv_bytes"
+        "_reader _writer _rlock _wlock _sem _buffer _thread _notempty _opid _maxsize _ignore_epipe _close"
+        " _joincancelled _jointhread _poll _reset _after_fork _feed _start_thread _finalize_join _closed"
+        " _finalize_close _on_queue_feeder_error _send_bytes _recv_bytes"
     ).split():
         assert hasattr(q, name), name
     assert impl._sentinel is standard._sentinel  # type: ignore[attr-defined]

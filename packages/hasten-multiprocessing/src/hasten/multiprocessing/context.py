@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import MutableMapping
+from importlib import import_module
 
 from hasten.multiprocessing import _registries, process
 from hasten.multiprocessing._registries import context as _stdlib
@@ -52,63 +53,43 @@ class BaseContext(_stdlib.BaseContext):
 
     def Lock(self):
         """A lock that processes share."""
-        from hasten.multiprocessing.synchronize import Lock
-
-        return Lock(ctx=self.get_context())
+        return self._part("synchronize").Lock(ctx=self.get_context())
 
     def RLock(self):
         """A lock that its owner may acquire again."""
-        from hasten.multiprocessing.synchronize import RLock
-
-        return RLock(ctx=self.get_context())
+        return self._part("synchronize").RLock(ctx=self.get_context())
 
     def Condition(self, lock=None):
         """A condition variable; *lock*: a Lock or RLock of this context, by default a new RLock."""
-        from hasten.multiprocessing.synchronize import Condition
-
-        return Condition(lock, ctx=self.get_context())
+        return self._part("synchronize").Condition(lock, ctx=self.get_context())
 
     def Semaphore(self, value=1):
         """A semaphore that starts with *value*."""
-        from hasten.multiprocessing.synchronize import Semaphore
-
-        return Semaphore(value, ctx=self.get_context())
+        return self._part("synchronize").Semaphore(value, ctx=self.get_context())
 
     def BoundedSemaphore(self, value=1):
         """A semaphore that never exceeds *value*."""
-        from hasten.multiprocessing.synchronize import BoundedSemaphore
-
-        return BoundedSemaphore(value, ctx=self.get_context())
+        return self._part("synchronize").BoundedSemaphore(value, ctx=self.get_context())
 
     def Event(self):
         """A flag that processes wait for."""
-        from hasten.multiprocessing.synchronize import Event
-
-        return Event(ctx=self.get_context())
+        return self._part("synchronize").Event(ctx=self.get_context())
 
     def Barrier(self, parties, action=None, timeout=None):
         """A point where *parties* processes wait for each other."""
-        from hasten.multiprocessing.synchronize import Barrier
-
-        return Barrier(parties, action, timeout, ctx=self.get_context())
+        return self._part("synchronize").Barrier(parties, action, timeout, ctx=self.get_context())
 
     def Queue(self, maxsize=0):
         """A queue that processes share; maxsize: items, 0 for no bound."""
-        from hasten.multiprocessing.queues import Queue
-
-        return Queue(maxsize, ctx=self.get_context())
+        return self._part("queues").Queue(maxsize, ctx=self.get_context())
 
     def JoinableQueue(self, maxsize=0):
         """A Queue with task_done() and join()."""
-        from hasten.multiprocessing.queues import JoinableQueue
-
-        return JoinableQueue(maxsize, ctx=self.get_context())
+        return self._part("queues").JoinableQueue(maxsize, ctx=self.get_context())
 
     def SimpleQueue(self):
         """A queue with little more than put() and get()."""
-        from hasten.multiprocessing.queues import SimpleQueue
-
-        return SimpleQueue(ctx=self.get_context())
+        return self._part("queues").SimpleQueue(ctx=self.get_context())
 
     def Pool(self, processes=None, initializer=None, initargs=(), maxtasksperchild=None):
         """A pool of worker processes."""
@@ -118,27 +99,19 @@ class BaseContext(_stdlib.BaseContext):
 
     def RawValue(self, typecode_or_type, *args):
         """A ctypes object in shared memory."""
-        from hasten.multiprocessing.sharedctypes import RawValue
-
-        return RawValue(typecode_or_type, *args)
+        return self._part("sharedctypes").RawValue(typecode_or_type, *args)
 
     def RawArray(self, typecode_or_type, size_or_initializer):
         """A ctypes array in shared memory."""
-        from hasten.multiprocessing.sharedctypes import RawArray
-
-        return RawArray(typecode_or_type, size_or_initializer)
+        return self._part("sharedctypes").RawArray(typecode_or_type, size_or_initializer)
 
     def Value(self, typecode_or_type, *args, lock=True):
         """A ctypes object in shared memory, with a lock."""
-        from hasten.multiprocessing.sharedctypes import Value
-
-        return Value(typecode_or_type, *args, lock=lock, ctx=self.get_context())
+        return self._part("sharedctypes").Value(typecode_or_type, *args, lock=lock, ctx=self.get_context())
 
     def Array(self, typecode_or_type, size_or_initializer, *, lock=True):
         """A ctypes array in shared memory, with a lock."""
-        from hasten.multiprocessing.sharedctypes import Array
-
-        return Array(typecode_or_type, size_or_initializer, lock=lock, ctx=self.get_context())
+        return self._part("sharedctypes").Array(typecode_or_type, size_or_initializer, lock=lock, ctx=self.get_context())
 
     def freeze_support(self):
         """In a frozen program: if it was started to be a child, be that child, and exit."""
@@ -208,6 +181,17 @@ class BaseContext(_stdlib.BaseContext):
 
     def _check_available(self):
         pass
+
+    def _part(self, name):
+        """The module *name* of ours, or the standard library's where the children may lack hasten."""
+        if "multiprocessing.spawn" in sys.modules:  # as it is after set_executable()
+            from hasten.multiprocessing._start import _command
+
+            if _command.is_foreign() and self.get_context()._name == "spawn":
+                from hasten.multiprocessing import _plain
+
+                return getattr(_plain, name)
+        return import_module(f"hasten.multiprocessing.{name}")
 
 
 class Process(process.BaseProcess, _stdlib.Process):

@@ -90,11 +90,11 @@ class Popen(_stdlib.Popen):
             _run_in_child(process_obj, standing_alone)
         self._watch()
 
-    def _watch(self):
-        """Have a sentinel.  A child that cannot have one is ended: nobody would know of it."""
+    def _watch(self, *fds):
+        """Have a sentinel, and keep *fds* as long.  A child that cannot have one is ended: nobody would know."""
         try:
             self.sentinel = _sentinel.sentinel_of(self.pid)
-            self.finalizer = util.Finalize(self, util.close_fds, (self.sentinel,))
+            self.finalizer = util.Finalize(self, util.close_fds, (self.sentinel, *fds))
         except BaseException:
             self.kill()
             self.wait()

@@ -34,7 +34,11 @@ class Popen(popen_fork.Popen, _stdlib.Popen):
 
     def _launch(self, process_obj):
         self._starter = os.getpid()
-        if not (self._is_standard(process_obj) and self._launch_by_blob(process_obj)):
+        if self._is_standard(process_obj) and self._launch_by_blob(process_obj):
+            return
+        if _stdlib.Popen._launch is _LAUNCH and _command.is_foreign():
+            self._launch_plain(process_obj)
+        else:
             _stdlib.Popen._launch(self, process_obj)
 
     @staticmethod
@@ -64,3 +68,29 @@ class Popen(popen_fork.Popen, _stdlib.Popen):
             self.pid = util.spawnv_passfds(words[0], words, {*self._fds, fd, tracker_fd})
         self._watch()
         return True
+
+    def _launch_plain(self, process_obj):
+        """Start a child that may lack hasten: by the standard library's command line and pickles."""
+        from hasten.multiprocessing import _plain
+
+        self.DupFd = _stdlib.Popen.DupFd
+        tracker_fd = resource_tracker.getfd()
+        preparation = spawn.get_preparation_data(process_obj._name)
+        set_spawning_popen(self)
+        try:
+            content = _plain.pickled(preparation, process_obj)
+        finally:
+            set_spawning_popen(None)
+        reader, writer = os.pipe()
+        try:
+            words = spawn.get_command_line(tracker_fd=tracker_fd, pipe_handle=reader)
+            self.pid = util.spawnv_passfds(spawn.get_executable(), words, {*self._fds, reader, tracker_fd})
+            self._watch(writer)
+            with open(writer, "wb", closefd=False) as file:
+                file.write(content)
+        except BaseException:
+            if self.finalizer is None:
+                os.close(writer)
+            raise
+        finally:
+            os.close(reader)

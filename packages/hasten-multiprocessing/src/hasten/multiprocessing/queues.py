@@ -1,13 +1,14 @@
 """The standard library's `multiprocessing.queues`, compiled: queues between processes.
 
-The API of CPython 3.15 on every supported version.  A queue is a ring in memory that the processes share: put()
-pickles the object into it, get() takes it out.  No thread, and no process that is killed can block the others.
+The API of CPython 3.15 on every supported version.  A queue is a ring in memory that the processes share:
+put() pickles the object into it, get() takes it out.  No thread, and no process that is killed can block
+the others.
 
-Additions: `shutdown()`; `put_many()`, `get_many()`; `join(timeout=)`; `Queue(strict=True)`, whose put() raises when an
-object can't be pickled.
+Additions: `shutdown()`; `put_many()`, `get_many()`; `join(timeout=)`; `Queue(strict=True)`, whose put()
+raises when an object can't be pickled.
 
-A subclass that works on the pipe, the locks or the feeder thread of the standard library's class gets these; see
-_transport/_standard_way.py.
+A subclass that works on the pipe, the locks or the feeder thread of the standard library's class gets
+these; see _transport/_standard_way.py.
 """
 
 from __future__ import annotations
@@ -19,9 +20,10 @@ import sys
 import threading
 import traceback
 import types
-from multiprocessing import context, queues as _standard, reduction as _reduction
+from multiprocessing import context
+from multiprocessing import queues as _standard
+from multiprocessing import reduction as _reduction
 from multiprocessing.util import debug, register_after_fork
-from queue import Empty, Full
 from typing import Any
 
 from hasten.multiprocessing._transport import _parts, _queue, _readiness
@@ -57,7 +59,9 @@ def _unpacked(packed: tuple[Any, Any]) -> Ring:
 
 
 class Queue(_queue.RingQueue, _standard.Queue):  # type: ignore[misc]
-    """A queue between processes, first in, first out; with a *maxsize* above 0, of so many objects at most."""
+    """A queue between processes, first in, first out; with a *maxsize* above 0, of so many objects at
+    most.
+    """
 
     def __init__(self, maxsize: int = 0, *, ctx: Any, strict: bool = False) -> None:
         ring = None if goes_standard_way(type(self), (Queue, JoinableQueue)) else _new_ring()
@@ -106,7 +110,9 @@ class Queue(_queue.RingQueue, _standard.Queue):  # type: ignore[misc]
     # ---- the end ----
 
     def close(self) -> None:
-        """Let this process put and get nothing any more.  What was put stays for the others.  May be called again."""
+        """Let this process put and get nothing any more.  What was put stays for the others.  May be called
+        again.
+        """
         if self._ring is None:
             self._standard_class.close(self)
         self._closed = True
@@ -140,7 +146,8 @@ class Queue(_queue.RingQueue, _standard.Queue):  # type: ignore[misc]
 
     @staticmethod
     def _on_queue_feeder_error(e: BaseException, obj: Any) -> None:
-        """Called with an exception and the object that could not be pickled; concurrent.futures and others override it.
+        """Called with an exception and the object that could not be pickled; concurrent.futures and others
+        override it.
 
         Prints the traceback, that of the caller of put() included.
         """

@@ -94,7 +94,7 @@ def recv_handle(conn):
 
 
 def DupFd(fd):
-    """What can be pickled, and by its detach() gives a duplicate of a descriptor to the process that reads it.
+    """What can be pickled, and whose detach() gives the process that reads it a duplicate of a descriptor.
 
     While a child is being started, that child inherits it; at other times it is fetched over a socket, once.
     ValueError where sockets can't pass descriptors.

@@ -54,7 +54,7 @@ class DupFd(_stdlib.DupFd):
     def __reduce__(self):
         ours = reduction.for_child_of_ours()
         cls = DupFd if ours else reduction.named_as_in_stdlib("resource_sharer", "DupFd")
-        return copyreg.__newobj__, (cls,), {"_id": self._id}
+        return copyreg._reconstructor, (cls, object, None), {"_id": self._id}
 
 
 class _ResourceSharer(_stdlib._ResourceSharer):

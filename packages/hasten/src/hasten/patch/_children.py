@@ -4,8 +4,8 @@ Children of ``multiprocessing`` (and so of process pools).  Forked ones have eve
 For "spawn" and "forkserver", ``multiprocessing`` starts ``python -c "from multiprocessing.spawn
 import spawn_main; ..."`` through one function, ``multiprocessing.util.spawnv_passfds``.  We put a line in
 front of that program text.  This reaches exactly these children, also under ``-I`` and ``-E``, needs
-nothing in the environment, and leaves the resource tracker as it is.  A child that cannot import
-hasten (another interpreter given to ``set_executable``) runs with its standard library.
+nothing in the environment, and leaves the resource tracker as it is.  A child under another executable
+(given to ``set_executable``), which may lack hasten, runs with its standard library.
 
 ``--inherit`` reaches every Python the program starts.  There a variable names the modules, and
 a folder at the head of PYTHONPATH holds a ``sitecustomize.py`` that replaces them and then runs the
@@ -19,6 +19,7 @@ hasten and does nothing.
 from __future__ import annotations
 
 import os
+import sys
 
 from hasten.patch import _redirect
 
@@ -66,7 +67,7 @@ def _hook(util):
         return
 
     def spawnv_passfds(path, args, passfds):
-        if _redirect.active:
+        if _redirect.active and os.fsencode(path) == os.fsencode(sys.executable or ""):
             args = [_with_preamble(arg) for arg in args]
         return start(path, args, passfds)
 

@@ -65,6 +65,9 @@ class Finder:
         if owner in active and get_ident() not in _inside.get(owner, ()):
             return _redirected(fullname, owner, path)
         parent = fullname.rpartition(".")[0]
+        package = _table.owner(parent) if owner is not None else None
+        if package in active and get_ident() not in _inside.get(package, ()):
+            return _alias(fullname, _load_left_over)  # --except multiprocessing.shared_memory
         if owner is None and parent in active and _exists(active[parent] + fullname[len(parent) :]):
             # `from hasten.queue import _x`, late, asks for queue._x: the package says that it is `queue`.
             return _alias(fullname, _load_part)
@@ -390,8 +393,9 @@ def load_original(name):
 
 
 def _load_left_over(name):
-    """Load the submodule *name* that hasten's package lacks: the standard library's, in its own world."""
-    with _StdlibWorld(_table.owner(name)):
+    """Load the submodule *name* that is not to be replaced: the standard library's, in its own world."""
+    owner = _table.owner(name)
+    with _StdlibWorld(owner if owner in active else _table.owner(name.rpartition(".")[0])):
         return load_original(name)
 
 

@@ -4,6 +4,7 @@ cdef extern from "../_arena/_memory.h":
     ctypedef struct hs_process:
         uint64_t id
         unsigned int forks
+        unsigned int shared
     ctypedef struct hs_head:
         uint32_t portable
     uint64_t hs_process_id(hs_process *p) noexcept nogil
@@ -27,7 +28,7 @@ cdef class Arena:
 cdef class Slot:
     cdef void *address
     cdef Arena arena
-    cdef unsigned int forks
+    cdef unsigned int shared  # how many forks there were when it was made
     cdef bint sent
 
 

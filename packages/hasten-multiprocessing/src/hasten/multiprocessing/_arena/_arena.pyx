@@ -21,12 +21,19 @@ cdef extern from "_memory.h":
     #include <pthread.h>
     static hs_process hs_this_process;
     static hs_mutex hs_slots_guard;
+    /* Before the fork and on both sides of it: a slot may be made in between, by another thread. */
+    static void hs_process_note_fork(void) {
+        __atomic_add_fetch(&hs_this_process.shared, 1, __ATOMIC_SEQ_CST);
+    }
     static void hs_process_after_fork(void) {
         hs_this_process.id = 0;
         hs_this_process.forks++;
+        hs_process_note_fork();
         memset(&hs_slots_guard, 0, sizeof hs_slots_guard);  /* a thread that is gone may have held it */
     }
-    static int hs_process_watch_forks(void) { return pthread_atfork(NULL, NULL, hs_process_after_fork); }
+    static int hs_process_watch_forks(void) {
+        return pthread_atfork(hs_process_note_fork, hs_process_note_fork, hs_process_after_fork);
+    }
     """
     const uint32_t HS_MAGIC
     const uint32_t HS_HEAD_BYTES
@@ -169,7 +176,7 @@ cdef class Slot:
         cdef uint32_t offset
         cdef Arena arena = self.arena
         # no other process can know it: there was no fork since, and it was not sent
-        if arena is None or arena.received or self.sent or self.forks != hs_this_process.forks:
+        if arena is None or arena.received or self.sent or self.shared != hs_this_process.shared:
             return
         offset = <uint32_t>(<char *>self.address - <char *>arena.head)
         hs_mutex_lock(&hs_slots_guard)
@@ -213,7 +220,7 @@ cdef Slot new_slot():
         arena = current
     slot.address = <char *>arena.head + offset
     memset(slot.address, 0, HS_SLOT_BYTES)
-    slot.forks = hs_this_process.forks
+    slot.shared = hs_this_process.shared
     slot.arena = arena
     return slot
 

@@ -33,6 +33,7 @@
 typedef struct {
     uint64_t id;         /* 0: to be found out */
     unsigned int forks;  /* how many forks this process descends from */
+    unsigned int shared; /* how many forks there were, its own too: what was made before another number, others know */
 } hs_process;
 
 /* The state letter of a process and the low 24 bits of its start time; 0, or -1 if /proc does not tell. */

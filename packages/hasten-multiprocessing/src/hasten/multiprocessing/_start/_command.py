@@ -20,10 +20,7 @@ def is_standard() -> bool:
 
     Not so in a frozen program, with another executable, or where a program has replaced a part.
     """
-    if getattr(sys, "frozen", False) or not sys.executable:
-        return False
-    executable = spawn.get_executable()
-    if executable is None or os.fsencode(executable) != os.fsencode(sys.executable):
+    if getattr(sys, "frozen", False) or not sys.executable or not spawn.get_executable() or is_foreign():
         return False
     reduction = _registries.context.reduction
     return (
@@ -33,6 +30,12 @@ def is_standard() -> bool:
         and reduction is _registries.REDUCTION
         and reduction.dump is _registries.DUMP
     )
+
+
+def is_foreign() -> bool:
+    """Whether children are started under another executable than this process, which may lack hasten."""
+    executable = spawn.get_executable()
+    return bool(executable and sys.executable) and os.fsencode(executable) != os.fsencode(sys.executable)
 
 
 def _is_own(module, name, where=None):

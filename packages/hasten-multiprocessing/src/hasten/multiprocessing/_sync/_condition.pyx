@@ -55,10 +55,14 @@ cdef class ConditionState:
     cdef bint wait(self, SemLock lock, int64_t deadline) except -1:
         cdef uint32_t round = hs_condition_enter(self.words)
         cdef int depth = lock.give_all()
+        cdef bint notified
         try:
-            return self.sleep(round, deadline)
-        finally:
-            lock.take_back(depth)
+            notified = self.sleep(round, deadline)
+        except BaseException:
+            lock.take_back(depth, True)
+            raise
+        lock.take_back(depth, False)
+        return notified
 
     cdef bint wait_by(self, lock, int64_t deadline) except -1:
         """The same with a lock of which only the methods are known."""

@@ -32,7 +32,7 @@ cdef class SemLock:
     cdef bint is_mine(self) noexcept
     cdef int depth(self) noexcept
     cdef int give_all(self) noexcept
-    cdef int take_back(self, int depth) except -1
+    cdef int take_back(self, int depth, bint raised) except -1
 
 
 cdef enum:

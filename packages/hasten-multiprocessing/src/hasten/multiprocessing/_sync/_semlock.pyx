@@ -161,21 +161,26 @@ cdef class SemLock:
             hs_lock_give(self.head, lock)
         return depth
 
-    cdef int take_back(self, int depth) except -1:
+    cdef int take_back(self, int depth, bint raised) except -1:
         """Take it as often as before.  One exception of a signal handler waits until that is done, a second one
-        does not."""
+        does not.
+
+        raised: whether there is one already.
+        """
         cdef hs_lock *lock = <hs_lock *>self.address
-        cdef object raised = None
+        cdef object kept = None
         if not hs_lock_try(lock, hs_process_id(self.process)):
             try:
                 self.take(HS_NEVER)
             except BaseException as error:
-                raised = error
-            if raised is not None:
+                if raised:
+                    raise
+                kept = error
+            if kept is not None:
                 self.take(HS_NEVER)
         lock.depth = depth
-        if raised is not None:
-            raise raised
+        if kept is not None:
+            raise kept
         return 0
 
     # ---- the methods of _multiprocessing.SemLock ----

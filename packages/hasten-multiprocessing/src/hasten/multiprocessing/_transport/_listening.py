@@ -16,6 +16,7 @@ import os
 import time
 from _thread import RLock
 from multiprocessing import util
+from socket import timeout as SocketTimeout  # TimeoutError since 3.10
 
 from hasten.multiprocessing._transport import _auth, _wire
 from hasten.multiprocessing._transport._ready import wait
@@ -133,7 +134,7 @@ class Acceptor:
 
         Blocks until there is one that has shown the authkey; signal handlers run meanwhile.  Raises
         AuthenticationError for a client that has shown another key, EOFError or OSError for one that is gone;
-        TimeoutError if the listening socket has a timeout and that is over; OSError once it is closed.
+        socket.timeout if the listening socket has a timeout and that is over; OSError once it is closed.
         """
         timeout = self._listening.gettimeout()
         deadline = None if timeout is None else time.monotonic() + timeout
@@ -214,7 +215,7 @@ class Acceptor:
             handshake.close()
             util.info("a client of %r has not shown the authkey in time", self._listening)
         if deadline is not None and deadline <= now:
-            raise TimeoutError("timed out")
+            raise SocketTimeout("timed out")
         return ready
 
     def _shake_hands(self, mine, ready):

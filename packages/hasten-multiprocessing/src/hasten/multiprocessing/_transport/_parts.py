@@ -1,7 +1,7 @@
 """What a queue on a ring shows of the standard library's parts: locks, semaphore, buffer, condition.
 
-They are made when somebody looks for them.  Locks exclude each other in all processes, but not get() and put(), which
-have their own; a lock whose holder has died is free.
+They are made when somebody looks for them.  Locks exclude each other in all processes, but not get() and
+put(), which have their own; a lock whose holder has died is free.
 """
 
 from __future__ import annotations
@@ -77,7 +77,9 @@ class Gate:
 
 
 class Places:
-    """`_sem` (and its `_semlock`): how many places a queue has free, as a semaphore that counts them would tell."""
+    """`_sem` (and its `_semlock`): how many places a queue has free, as a semaphore that counts them would
+    tell.
+    """
 
     def __init__(self, queue: Any) -> None:
         self._ring = queue._ring

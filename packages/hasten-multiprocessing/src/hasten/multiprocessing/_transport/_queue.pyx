@@ -1,8 +1,8 @@
 # cython: freethreading_compatible=True
 """put() and get() of the queues, on a ring.
 
-A queue without a ring goes the standard library's way: each method calls that of the standard library's class,
-on a pipe and with a feeder thread.  See queues.py for when.
+A queue without a ring goes the standard library's way: each method calls that of the standard library's
+class, on a pipe and with a feeder thread.  See queues.py for when.
 """
 
 from queue import Empty, Full
@@ -15,7 +15,7 @@ except ImportError:
 from libc.stdint cimport int64_t, uint64_t
 
 from clock cimport HS_NEVER
-from shm_ring cimport HS_RING_DONE, HS_RING_EMPTY, HS_RING_FULL, HS_RING_SHUT, hs_ring_count
+from shm_ring cimport HS_RING_DONE, HS_RING_EMPTY, HS_RING_FULL, HS_RING_SHUT
 from timeout cimport hs_deadline_of
 from hasten.multiprocessing._transport._records cimport NotPicklable, object_of, put_object
 from hasten.multiprocessing._transport._ring cimport Record, Ring
@@ -77,12 +77,12 @@ cdef class RingQueue:
     def put(self, obj, block=True, timeout=None):
         """Put an object, as it is now: later changes of it are not seen by who gets it.
 
-        If the queue has a maxsize and is full, waits for a free place: for ever, or *timeout* seconds, or, if *block*
-        is false, not at all; then Full is raised.  Without a maxsize it does not wait for anybody.
+        If the queue has a maxsize and is full, waits for a free place: for ever, or *timeout* seconds, or,
+        if *block* is false, not at all; then Full is raised.  Without a maxsize it does not wait for anybody.
 
         An object that can't be pickled is reported by _on_queue_feeder_error(), and put() returns; a
-        queue that is `strict` raises what the pickler did.  ShutDown is raised after shutdown(), ValueError after
-        close(), OSError where no memory is left.  Thread-safe, in signal handlers too.
+        queue that is `strict` raises what the pickler did.  ShutDown is raised after shutdown(), ValueError
+        after close(), OSError where no memory is left.  Thread-safe, in signal handlers too.
         """
         if self._ring is None:
             return self.standard_class().put(self, obj, block, timeout)
@@ -145,9 +145,10 @@ cdef class RingQueue:
     def get(self, block=True, timeout=None):
         """Remove an object and return it.
 
-        If there is none, waits for it: for ever, or *timeout* seconds, or, if *block* is false, not at all; then Empty
-        is raised.  Waiting takes no CPU time.  ShutDown is raised after shutdown(), once the queue is empty;
-        ValueError after close(); what unpickling the object raises.  Thread-safe, in signal handlers too.
+        If there is none, waits for it: for ever, or *timeout* seconds, or, if *block* is false, not at all;
+        then Empty is raised.  Waiting takes no CPU time.  ShutDown is raised after shutdown(), once the
+        queue is empty; ValueError after close(); what unpickling the object raises.  Thread-safe, in signal
+        handlers too.
         """
         if self._ring is None:
             return self.standard_class().get(self, block, timeout)
@@ -201,11 +202,11 @@ cdef class RingQueue:
     def shutdown(self, immediate=False):
         """Make put() raise ShutDown from now on, in all processes, and get() as soon as the queue is empty.
 
-        With *immediate* the queue is emptied first, and its objects count as done.  All who are blocked in put(),
-        get() or join() look again.
+        With *immediate* the queue is emptied first, and its objects count as done.  All who are blocked in
+        put(), get() or join() look again.
         """
         if self._ring is None:
-            raise NotImplementedError(f"{type(self).__name__} goes the standard library's way, which has no shutdown()")
+            raise NotImplementedError(f"{type(self).__name__} goes the standard library's way: no shutdown()")
         self._ring.shut(immediate)
 
     cdef object standard_class(self):
@@ -218,7 +219,9 @@ cdef class JoinableRingQueue(RingQueue):
     """What JoinableQueue adds."""
 
     def task_done(self):
-        """Tell that an object which was got has been dealt with; ValueError if all that were put have been."""
+        """Tell that an object which was got has been dealt with; ValueError if all that were put have
+        been.
+        """
         if self._ring is None:
             self.standard_class().task_done(self)
         elif not self._ring.task_done():
@@ -232,7 +235,7 @@ cdef class JoinableRingQueue(RingQueue):
         if self._ring is not None:
             return self._ring.join(timeout)
         if timeout is not None:
-            raise NotImplementedError(f"{type(self).__name__} goes the standard library's way: join() has no timeout")
+            raise NotImplementedError(f"{type(self).__name__} goes the standard library's way: no timeout")
         self.standard_class().join(self)
         return True
 

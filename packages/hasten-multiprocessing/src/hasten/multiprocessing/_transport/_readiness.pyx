@@ -1,18 +1,20 @@
 # cython: freethreading_compatible=True
 """`_reader` and `_writer` of a queue: the two ends of a pipe for those who look for them.
 
-They do what a Connection does: poll(), recv(), recv_bytes(), send(), send_bytes(), fileno() for select(), poll() and
-connection.wait(), and close().  The descriptor of the reader is readable exactly while there is something to
-get; this costs a system call whenever the queue becomes empty or is no longer so, and therefore begins with
-the first call of fileno().  That of the writer is always ready.
+They do what a Connection does: poll(), recv(), recv_bytes(), send(), send_bytes(), fileno() for select(),
+poll() and connection.wait(), and close().  The descriptor of the reader is readable exactly while there is
+something to get; this costs a system call whenever the queue becomes empty or is no longer so, and
+therefore begins with the first call of fileno().  That of the writer is always ready.
 
-Closing an end concerns this process only.  There is no end of file when all writers are gone; recv() raises EOFError
-when the queue was shut down.
+Closing an end concerns this process only.  There is no end of file when all writers are gone; recv() raises
+EOFError when the queue was shut down.
 """
 
 from clock cimport HS_NEVER
 from shm_ring cimport HS_RING_DONE
-from hasten.multiprocessing._transport._records cimport NotPicklable, object_of, pickle_of, put_object, put_pickle
+from hasten.multiprocessing._transport._records cimport (
+    NotPicklable, object_of, pickle_of, put_object, put_pickle,
+)
 from hasten.multiprocessing._transport._ring cimport Record, Ring
 
 

@@ -4,16 +4,20 @@
 What a record holds, by its kind:
 
 - NONE, TRUE, FALSE: nothing.  INTEGER: 8 bytes.  FLOAT: a double.  BYTES: they themselves.  TEXT: UTF-8.
+- BYTEARRAY: its bytes.  ARRAY: a numpy array, see _arrays.pyx.
 - PICKLE: a pickle, as ForkingPickler makes it.
 - OUT_OF_BAND: a pickle of protocol 5 without its large buffers, and these.  First words: the number of
-  buffers, the length of the pickle, the lengths of the buffers.  Each buffer starts at a multiple of ALIGNMENT.
-  They are copied twice, into the ring and out of it; the objects that come out are views of what was copied.
+  buffers, the length of the pickle, the lengths of the buffers.  Each buffer starts at a multiple of
+  ALIGNMENT. They are copied twice, into the ring and out of it; the objects that come out are views of what
+  was copied.
 
-Kinds other than PICKLE need no pickler.  They are of exact types only, which no reducer can be registered for.
+Kinds other than PICKLE and OUT_OF_BAND need no pickler.  They are of exact types only, and but for ARRAY of
+types for which picklers ask no reducer.
 Nobody but the processes of one program reads a record, so the format may change with every version.
 """
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.bytearray cimport PyByteArray_FromStringAndSize
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.float cimport PyFloat_AS_DOUBLE
 from cpython.object cimport PyObject
@@ -22,9 +26,10 @@ from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport calloc, free
 
 from shm_ring cimport hs_piece
+from hasten.multiprocessing._transport._arrays cimport array_of, is_array, put_array
 from hasten.multiprocessing._transport._pickler cimport dumps, dumps_out_of_band, loads
 from hasten.multiprocessing._transport._ring cimport (
-    ARRAY, BYTES, FALSE, FLOAT, INTEGER, NONE, OUT_OF_BAND, PICKLE, TEXT, TRUE, Record, Ring,
+    ARRAY, BYTEARRAY, BYTES, FALSE, FLOAT, INTEGER, NONE, OUT_OF_BAND, PICKLE, TEXT, TRUE, Record, Ring,
 )
 
 cdef extern from "Python.h":
@@ -55,7 +60,7 @@ cdef int put_object(Ring ring, object obj, uint64_t limit, bint block, int64_t d
     cdef hs_piece piece
     cdef int64_t number
     cdef double real
-    cdef int overflow = 0
+    cdef int overflow = 0, status
     cdef Py_ssize_t size
     cdef type kind = type(obj)
     if kind is int:
@@ -79,7 +84,24 @@ cdef int put_object(Ring ring, object obj, uint64_t limit, bint block, int64_t d
         real = PyFloat_AS_DOUBLE(obj)
         piece.data, piece.size = &real, sizeof(real)
         return ring.put(FLOAT, &piece, 1, piece.size, limit, block, deadline)
+    elif kind is bytearray:
+        return put_bytearray(ring, obj, limit, block, deadline)
+    elif is_array(kind):
+        status = put_array(ring, obj, limit, block, deadline)
+        if status >= 0:
+            return status
     return put_pickled(ring, obj, limit, block, deadline)
+
+
+cdef int put_bytearray(Ring ring, bytearray obj, uint64_t limit, bint block, int64_t deadline) except -1:
+    cdef hs_piece piece
+    cdef Py_buffer view
+    PyObject_GetBuffer(obj, &view, PyBUF_SIMPLE)  # nobody resizes it meanwhile
+    try:
+        piece.data, piece.size = view.buf, view.len
+        return ring.put(BYTEARRAY, &piece, 1, piece.size, limit, block, deadline)
+    finally:
+        PyBuffer_Release(&view)
 
 
 cdef int put_pickled(Ring ring, object obj, uint64_t limit, bint block, int64_t deadline) except -1:
@@ -170,8 +192,12 @@ cdef object object_of(Record *record):
         return PyBytes_FromStringAndSize(data, record.length) if large is None else large
     if record.kind == TEXT:
         return PyUnicode_DecodeUTF8(data, record.length, NULL)
-    if record.kind == OUT_OF_BAND:
-        return with_buffers(bytearray(data[:record.length]) if large is None else large)
+    if record.kind == ARRAY or record.kind == BYTEARRAY or record.kind == OUT_OF_BAND:
+        if large is None:
+            large = PyByteArray_FromStringAndSize(data, record.length)
+        if record.kind == BYTEARRAY:
+            return large
+        return array_of(large) if record.kind == ARRAY else with_buffers(large)
     if record.kind == FLOAT:
         return (<double *>data)[0]
     return None if record.kind == NONE else record.kind == TRUE
@@ -201,4 +227,4 @@ cdef object pickle_of(Record *record):
         Py_DECREF(data)
         record.large = NULL
         return data
-    return bytes(dumps(object_of(record)))
+    return dumps(object_of(record))

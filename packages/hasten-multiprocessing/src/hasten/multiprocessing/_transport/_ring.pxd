@@ -4,7 +4,6 @@ from shm_ring cimport hs_piece, hs_ring
 
 cdef enum:
     PICKLE = 0      # the kinds of records; what they hold is in _records.pyx
-    OUT_OF_BAND
     NONE
     TRUE
     FALSE
@@ -12,7 +11,9 @@ cdef enum:
     FLOAT
     BYTES
     TEXT
+    BYTEARRAY       # from here on what is taken out is written to
     ARRAY
+    OUT_OF_BAND
 
 cdef enum:
     LARGE = 1 << 16  # bytes from which on the GIL is given up for the copying
@@ -38,8 +39,8 @@ cdef class Ring:
 cdef enum:
     SMALL = 4096
 
-# What get() has taken: its bytes are in `small`, or in `large` if that is not NULL (bytes, or a bytearray for the kinds
-# whose buffers are to be written to; a new reference).
+# What get() has taken: its bytes are in `small`, or in `large` if that is not NULL (bytes, or a bytearray
+# for the kinds whose buffers are to be written to; a new reference).
 ctypedef struct Record:
     int kind
     uint64_t length

@@ -1,8 +1,9 @@
 # cython: freethreading_compatible=True
 """The ring of shm_ring.h for threads of Python: waiting, signals, the GIL, and memory for what comes out.
 
-The locks of the ring are held in C only: no signal handler and no destructor runs meanwhile, so any of these may use
-the same queue.  A small record is copied with the GIL, where the locks are free; otherwise without it.
+The locks of the ring are held in C only: no signal handler and no destructor runs meanwhile, so any of
+these may use the same queue.  A small record is copied with the GIL, where the locks are free; otherwise
+without it.
 
 A ring that is closed while other threads are inside is unmapped by the last one to leave.
 """
@@ -14,11 +15,11 @@ from cpython.bytearray cimport PyByteArray_FromStringAndSize
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.exc cimport PyErr_CheckSignals, PyErr_SetFromErrno
 from cpython.object cimport PyObject
-from cpython.ref cimport Py_INCREF, Py_DECREF
+from cpython.ref cimport Py_INCREF
 from libc.errno cimport errno
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 
-from clock cimport HS_NEVER, hs_now
+from clock cimport hs_now
 from shm_ring cimport *
 from timeout cimport hs_deadline_of, hs_expired
 
@@ -151,10 +152,12 @@ cdef class Ring:
             PyErr_CheckSignals()
 
     cdef int get_large(self, Record *record, uint64_t length, int kind) except -1:
-        """Take a record into an object that is made for it; if somebody else has taken it, what comes next fits or not."""
+        """Take a record into an object that is made for it; if somebody else has taken it, what comes next
+        fits or not.
+        """
         cdef hs_record got
         cdef int status
-        cdef bint writable = kind == OUT_OF_BAND or kind == ARRAY
+        cdef bint writable = kind >= BYTEARRAY
         cdef object room
         cdef char *to
         if writable:
@@ -166,8 +169,8 @@ cdef class Ring:
         with nogil:
             status = hs_ring_get(&self.ring, &got, to, length, True)
         if status == HS_RING_DONE:
-            if got.length != length or writable != (got.kind == OUT_OF_BAND or got.kind == ARRAY):
-                room = (bytearray if got.kind == OUT_OF_BAND or got.kind == ARRAY else bytes)(room[:got.length])
+            if got.length != length or writable != (got.kind >= BYTEARRAY):
+                room = (bytearray if got.kind >= BYTEARRAY else bytes)(room[:got.length])
             record.kind, record.length = got.kind, got.length
             Py_INCREF(room)
             record.large = <void *>room
@@ -284,7 +287,9 @@ cdef int64_t sooner(int64_t deadline, int64_t *slice_) noexcept nogil:
 
 
 def attach(fd, event):
-    """The ring behind descriptors that a process has been given at its start; they are not passed on by accident."""
+    """The ring behind descriptors that a process has been given at its start; they are not passed on by
+    accident.
+    """
     os.set_inheritable(fd, False)
     os.set_inheritable(event, False)
     return Ring(fd, event)

@@ -1,4 +1,5 @@
-"""Which subclasses of a queue go the standard library's way: those that work on its pipe, its locks or its feeder thread.
+"""Which subclasses of a queue go the standard library's way: those that work on its pipe, its locks or its
+feeder thread.
 
 A subclass does if it defines one of HOOKS, or if the code of one of its methods names one of PARTS.  That is
 looked up once for each class.  What such a subclass finds then is what the standard library's class makes.
@@ -11,10 +12,10 @@ from types import CodeType, FunctionType
 from typing import Any
 
 PARTS = frozenset(
-    "_reader _writer _rlock _wlock _sem _buffer _notempty _thread _send_bytes _recv_bytes _send _recv _poll _feed"
-    " _start_thread _finalize_join _finalize_close".split()
+    "_reader _writer _rlock _wlock _sem _buffer _notempty _thread _send_bytes _recv_bytes _send _recv _poll"
+    " _feed _start_thread _finalize_join _finalize_close".split()
 )
-HOOKS = PARTS | frozenset(["__getstate__", "__setstate__", "__reduce__", "__reduce_ex__", "_reset", "_after_fork"])
+HOOKS = PARTS.union(["__getstate__", "__setstate__", "__reduce__", "__reduce_ex__", "_reset", "_after_fork"])
 
 _known: weakref.WeakKeyDictionary[type, bool] = weakref.WeakKeyDictionary()
 

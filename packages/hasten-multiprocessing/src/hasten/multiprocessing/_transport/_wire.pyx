@@ -54,6 +54,7 @@ cdef extern from "_wire.h" nogil:
         size_t sent
     size_t hs_wire_header(unsigned char *header, uint64_t size) noexcept
     uint64_t hs_wire_number(const unsigned char *bytes, int width) noexcept
+    void hs_wire_gather(hs_outgoing *out, iovec *one, char *room) noexcept
     int hs_wire_write(int fd, hs_outgoing *out, bint alert) noexcept
     int hs_wire_read(int fd, char *into, size_t size, size_t *got, bint alert) noexcept
     int hs_take_fd(int *fd) noexcept
@@ -68,6 +69,7 @@ cdef extern from "Python.h":
     const Py_ssize_t PY_SSIZE_T_MAX
 
 cdef enum:
+    SMALL = 512    # bytes of a message that is written from a copy
     FEW = 8        # pieces of a message that need no memory of their own
     ROOM = 1 << 24  # bytes that are taken for a message before any of it has arrived
 
@@ -81,6 +83,8 @@ HOOKS = ("_send", "_recv", "_send_bytes", "_recv_bytes", "_poll", "_close",
 cdef int send_message(Connection self, list pieces, uint64_t size) except -1:
     """Write a message whose pieces are bytes or contiguous memoryviews, *size* bytes together."""
     cdef iovec few[FEW + 1]
+    cdef iovec one
+    cdef char room[SMALL + HS_SHORT_HEADER]
     cdef iovec *all = few
     cdef unsigned char header[HS_LONG_HEADER]
     cdef hs_outgoing out
@@ -98,6 +102,8 @@ cdef int send_message(Connection self, list pieces, uint64_t size) except -1:
             else:
                 all[i + 1].iov_base, all[i + 1].iov_len = buffer_of(piece).buf, buffer_of(piece).len
         out.next, out.count, out.sent = all, <int>(count + 1), 0
+        if size <= SMALL:
+            hs_wire_gather(&out, &one, room)
         write_all(self, &out)
     finally:
         if all != few:

@@ -1,0 +1,36 @@
+from multiprocessing import context as _stdlib
+from multiprocessing.context import AuthenticationError as AuthenticationError
+from multiprocessing.context import BufferTooShort as BufferTooShort
+from multiprocessing.context import ProcessError as ProcessError
+from multiprocessing.context import TimeoutError as TimeoutError
+from multiprocessing.context import assert_spawning as assert_spawning
+from multiprocessing.context import get_spawning_popen as get_spawning_popen
+from multiprocessing.context import set_spawning_popen as set_spawning_popen
+from typing import ClassVar, Literal
+
+from hasten.multiprocessing import process
+
+__all__ = ()
+
+class BaseContext(_stdlib.BaseContext):
+    def set_forkserver_preload(
+        self, module_names: list[str], *, on_error: Literal["ignore", "warn", "fail"] = "ignore"
+    ) -> None: ...
+
+class Process(process.BaseProcess, _stdlib.Process): ...
+
+class DefaultContext(BaseContext, _stdlib.DefaultContext):  # type: ignore[misc]
+    Process: ClassVar[type[Process]]
+
+class ForkProcess(process.BaseProcess, _stdlib.ForkProcess): ...
+class SpawnProcess(process.BaseProcess, _stdlib.SpawnProcess): ...
+class ForkServerProcess(process.BaseProcess, _stdlib.ForkServerProcess): ...
+
+class ForkContext(BaseContext, _stdlib.ForkContext):
+    Process: ClassVar[type[ForkProcess]]
+
+class SpawnContext(BaseContext, _stdlib.SpawnContext):
+    Process: ClassVar[type[SpawnProcess]]
+
+class ForkServerContext(BaseContext, _stdlib.ForkServerContext):
+    Process: ClassVar[type[ForkServerProcess]]

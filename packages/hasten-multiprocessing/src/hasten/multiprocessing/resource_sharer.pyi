@@ -1,0 +1,9 @@
+from multiprocessing import resource_sharer as _stdlib
+
+__all__ = ["DupFd", "stop"]
+
+class DupFd(_stdlib.DupFd):
+    def __init__(self, fd: int) -> None: ...
+    def detach(self) -> int: ...
+
+def stop(timeout: float | None = None) -> None: ...

@@ -1,0 +1,31 @@
+"""Rows of `multiprocessing.connection`: messages, looking for them, and streams."""
+
+from __future__ import annotations
+
+from bench.cases import Suite, module, placed
+from bench.connections import Looking, OneProcess, RoundTrip, Stream
+
+KB, MB = 1 << 10, 1 << 20
+
+SUITE = Suite(
+    name="connections",
+    packages=("hasten-multiprocessing",),
+    imports="hasten.multiprocessing.connection",
+    implementations=(
+        module("stdlib", "multiprocessing.connection"),
+        module("hasten", "hasten.multiprocessing.connection"),
+    ),
+    cases=(
+        OneProcess("send + recv a tuple"),
+        OneProcess("send + recv 100 bytes", message=b"x" * 100, raw=True),
+        Looking("poll()"),
+        Looking("wait() for two", both=True),
+        *placed(RoundTrip, "round trip to a child"),
+        Stream("1 KB messages from a child", size=KB),
+        Stream("32 KB messages from a child", size=32 * KB),
+        Stream("200 KB messages from a child", size=200 * KB),
+        Stream("200 KB messages from a child, one way", size=200 * KB, duplex=False),
+        Stream("1 MB messages from a child", size=MB),
+        Stream("16 MB messages from a child", size=16 * MB),
+    ),
+)

@@ -1,6 +1,68 @@
-"""`multiprocessing.managers`: the standard library's own, over the context that it is given."""
+"""Managers: objects that a server process holds, for any number of processes, also on other machines.
 
-import multiprocessing.managers as _stdlib
-import sys
+The standard library's `multiprocessing.managers`; servers and clients of it may be at the other end.
+"""
 
-sys.modules[__name__] = _stdlib
+from __future__ import annotations
+
+
+from hasten.multiprocessing._managers import _protocol
+from hasten.multiprocessing._managers._kinds import (
+    AcquirerProxy,
+    Array,
+    ArrayProxy,
+    BarrierProxy,
+    BaseListProxy,
+    BasePoolProxy,
+    ConditionProxy,
+    DictProxy,
+    EventProxy,
+    IteratorProxy,
+    ListProxy,
+    Namespace,
+    NamespaceProxy,
+    PoolProxy,
+    SetProxy,
+    Value,
+    ValueProxy,
+    _BaseDictProxy,
+    _BaseSetProxy,
+)
+from hasten.multiprocessing._managers._manager import BaseManager
+from hasten.multiprocessing._managers._protocol import (
+    RemoteError,
+    State,
+    Token,
+    all_methods,
+    convert_to_error,
+    dispatch,
+    public_methods,
+)
+from hasten.multiprocessing._managers._proxies import AutoProxy, BaseProxy, MakeProxyType, RebuildProxy
+from hasten.multiprocessing._managers._server import Server, listener_client
+from hasten.multiprocessing._managers._sync import SyncManager
+
+__all__ = ["BaseManager", "BaseProxy", "SharedMemoryManager", "SyncManager", "Token"]  # noqa: F822
+
+HAS_SHMEM = True
+ProcessLocalSet = _protocol._stdlib.ProcessLocalSet
+
+# How arrays and views of dictionaries are pickled; they are registered with the standard library's module.
+reduce_array = _protocol._stdlib.reduce_array
+rebuild_as_list = _protocol._stdlib.rebuild_as_list
+
+_LATER = ("SharedMemoryManager", "SharedMemoryServer", "_SharedMemoryTracker")
+
+
+def __getattr__(name):
+    """What needs `hasten.shared_memory`, which other managers do without."""
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from hasten.multiprocessing._managers import _shared_memory
+
+    value = globals()[name] = getattr(_shared_memory, name)
+    return value
+
+
+def __dir__():
+    return sorted({*globals(), *_LATER})

@@ -1,0 +1,275 @@
+"""The one connection of a thread to a server, for everything: calls, new objects, references.
+
+What holds:
+
+- A channel belongs to one thread, and to the process that has opened it: a child of a fork opens its own,
+  whether multiprocessing has forked or the program.
+- Between a request's first byte and its answer's last, the channel is busy.  What comes then, from a signal
+  handler or a destructor, does not touch the connection: a call takes another connection, and a reference
+  that is given back waits for the end.  Pickling and unpickling are outside: reducers may make calls.
+- A request that was broken off, by whatever exception, closes the connection: its answer would be taken for
+  that of the next.
+- References are given back without an answer, so without waiting, where the server is one of ours.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import deque
+
+from hasten.multiprocessing import connection as _connection
+from hasten.multiprocessing import process, util
+from hasten.multiprocessing._managers._protocol import DROP, GREETING, HELLO, _stdlib, convert_to_error, dispatch
+from hasten.multiprocessing._transport import _pickler
+
+_dumps, _loads = _pickler.dumps, _pickler.loads
+_Connection = _connection.Connection
+_life = object()  # another one after each fork
+
+
+def _begin_life():
+    global _life
+    _life = object()
+
+
+os.register_at_fork(after_in_child=_begin_life)
+
+
+class _Sending(threading.local):
+    """For whom this thread pickles.  A class attribute is what a thread has that has set nothing."""
+
+    address = None  # of the server that the pickle goes to, if it is one of ours
+    plain = False  # whether the other end may be without this package
+
+
+sending = _Sending()
+
+
+class pickling_for:
+    """For the time of a `with`, this thread pickles for that address, or for a plain interpreter."""
+
+    __slots__ = ("before", "now")
+
+    def __init__(self, address, plain):
+        self.now = address, plain
+
+    def __enter__(self):
+        self.before = sending.address, sending.plain
+        sending.address, sending.plain = self.now
+
+    def __exit__(self, *exc):
+        sending.address, sending.plain = self.before
+
+
+class Channel:
+    """A connection to a server, after "accept_connection".
+
+    connection: anything with send() and recv(); ours: whether the server is one of ours.
+    """
+
+    __slots__ = ("_life", "_unsent", "address", "authkey", "busy", "connection", "fast", "ours")
+
+    def __init__(self, connection, address, authkey, ours):
+        self.connection, self.address, self.authkey, self.ours = connection, address, authkey, ours
+        self.fast = type(connection) is _Connection
+        self.busy = False
+        self._unsent = deque()
+        self._life = _life
+
+    def is_open(self):
+        """Whether it can be used: it is not closed, and was opened by this process."""
+        return self._life is _life and self.connection is not None
+
+    def close(self):
+        connection, self.connection = self.connection, None
+        if connection is not None:
+            connection.close()
+
+    def ask(self, request):
+        """The answer to a request, (kind, result).  Blocks.  EOFError or OSError if the server is gone."""
+        request = self.packed(request)
+        self.busy = True
+        try:
+            if self.fast:
+                self.connection.send_bytes(request)
+                answer = self.connection.recv_bytes()
+            else:
+                self.connection.send(request)
+                answer = self.connection.recv()
+        except BaseException:
+            self.close()
+            raise
+        finally:
+            self.busy = False
+        if self._unsent:
+            self._send_unsent()
+        return _loads(answer) if self.fast else answer
+
+    def tell(self, request):
+        """Send what is not answered."""
+        request = self.packed(request)
+        self.busy = True
+        try:
+            if self.fast:
+                self.connection.send_bytes(request)
+            else:
+                self.connection.send(request)
+        except BaseException:
+            self.close()
+            raise
+        finally:
+            self.busy = False
+
+    def drop(self, ident):
+        """Give back a reference; now, or after the call that goes on."""
+        self._unsent.append(ident)
+        if not self.busy:
+            self._send_unsent()
+
+    def _send_unsent(self):
+        while self._unsent and self.connection is not None:
+            idents = []
+            while self._unsent:
+                idents.append(self._unsent.popleft())
+            self.tell((None, DROP, tuple(idents), {}))
+
+    def packed(self, request):
+        """The request in bytes; as it is, if the connection has a way of its own."""
+        if not self.fast:
+            return request
+        with pickling_for(self.address if self.ours else None, not self.ours):
+            return _dumps(request)
+
+
+class Peer:
+    """A server, as this process knows it: how to connect, and where each thread's channel is.
+
+    tls: the threads' channels; idset: the proxies by which this process has references.  Both are in the
+    interpreter's own table by address.
+    """
+
+    __slots__ = ("address", "authkey", "client", "idset", "tls")
+
+    def __init__(self, address, client, authkey, where=None):
+        self.address, self.client, self.authkey = address, client, authkey
+        self.tls, self.idset = where or places(address)
+
+    def channel(self):
+        """This thread's channel, opened if need be.  Blocks.  OSError, EOFError or AuthenticationError."""
+        channel = getattr(self.tls, "channel", None)
+        if channel is None or not channel.is_open() or channel.authkey != self.authkey:
+            former, channel = channel, self.open()
+            if former is not None and former._life is _life:
+                channel._unsent.extend(former._unsent)
+            self.tls.channel, self.tls.connection = channel, channel.connection
+        return channel
+
+    def fresh(self):
+        """This thread's channel, after a look at whether the server has ended it: another may be there now."""
+        channel = self.channel()
+        if channel.fast and not channel.busy and channel.connection.poll(0):
+            channel.close()
+            return self.channel()
+        return channel
+
+    def open(self):
+        """A new channel."""
+        util.debug("making connection to manager")
+        name = process.current_process().name
+        thread = threading.current_thread().name
+        connection = self.client(self.address, authkey=self.authkey)
+        try:
+            full = name if thread == "MainThread" else f"{name}|{thread}"
+            ours = dispatch(connection, None, "accept_connection", (full,)) == GREETING
+            channel = Channel(connection, self.address, self.authkey, ours)
+            if ours:
+                channel.tell((None, HELLO, (), {}))
+        except BaseException:
+            connection.close()
+            raise
+        return channel
+
+    def ask(self, request):
+        """The answer to a call of an object, (kind, result)."""
+        channel = self.channel()
+        if not channel.busy:
+            return channel.ask(request)
+        channel = self.open()
+        try:
+            return channel.ask(request)
+        finally:
+            channel.close()
+
+    def call(self, function, args=(), kwds={}):
+        """The result of one of the server's functions."""
+        channel = self.fresh()
+        if channel.ours and not channel.busy:
+            return self.result(channel.ask((None, function, args, kwds)))
+        return self.call_apart(function, args, kwds)
+
+    def call_apart(self, function, args=(), kwds={}):
+        """The same, by a connection for this one call, as any server knows it."""
+        connection = self.client(self.address, authkey=self.authkey)
+        try:
+            with pickling_for(None, True):
+                return dispatch(connection, None, function, args, kwds)
+        finally:
+            connection.close()
+
+    def result(self, answer):
+        """The result of an answer; or the exception it stands for is raised."""
+        kind, result = answer
+        if kind == "#RETURN":
+            return result
+        try:
+            raise convert_to_error(kind, result)
+        finally:
+            del result, answer
+
+    def tell(self, function, args):
+        """Send a message that is not answered, if the server is one of ours: whether it is."""
+        channel = self.channel()
+        if not channel.ours:
+            return False
+        if channel.busy:
+            channel = self.open()
+            try:
+                channel.tell((None, function, args, {}))
+            finally:
+                channel.close()
+        else:
+            channel.tell((None, function, args, {}))
+        return True
+
+    def drop(self, ident):
+        """Give back a reference."""
+        channel = self.channel()
+        if channel.ours:
+            channel.drop(ident)
+        else:
+            self.call_apart("decref", (ident,))
+
+    def leave(self):
+        """Close this thread's channel, after the server has had all that was sent."""
+        channel = getattr(self.tls, "channel", None)
+        if channel is None or channel.busy:
+            return
+        del self.tls.channel
+        self.tls.__dict__.pop("connection", None)
+        try:
+            if channel.ours and channel.is_open():
+                channel.ask((None, "dummy", (), {}))
+        except (EOFError, OSError):
+            pass
+        finally:
+            channel.close()
+
+
+def places(address):
+    """Where the channels to a server and the references to its objects are kept: (tls, idset)."""
+    registry = _stdlib.BaseProxy._address_to_local
+    with _stdlib.BaseProxy._mutex:
+        if address not in registry:
+            registry[address] = util.ForkAwareLocal(), _stdlib.ProcessLocalSet()
+        return registry[address]

@@ -1,0 +1,242 @@
+"""Managers: they start a server in a child, or connect to one, and have it make objects."""
+
+from __future__ import annotations
+
+import signal
+
+from hasten.multiprocessing import connection, context, process, util
+from hasten.multiprocessing._managers._channel import Peer
+from hasten.multiprocessing._managers._protocol import State, Token, _stdlib, dispatch, published, state_error
+from hasten.multiprocessing._managers._proxies import AutoProxy, BaseProxy
+from hasten.multiprocessing._managers._references import adopting, authkeys
+from hasten.multiprocessing._managers._server import Server, listener_client
+
+
+
+@published
+class BaseManager(_stdlib.BaseManager):
+    """BaseManager(address=None, authkey=None, serializer='pickle', ctx=None, *, shutdown_timeout=1.0)
+
+    address: where the server listens, or will: a (host, port) tuple or a path; None for a free one.
+    authkey: bytes that clients have to show; None for that of this process.
+    serializer: 'pickle' or 'xmlrpclib'.  ctx: a context, whose processes are used.
+    shutdown_timeout: seconds that shutdown() gives the server to end, before it is terminated, and again
+    before it is killed.
+
+    Thread-safety: any thread may have objects made; one starts it and one shuts it down.
+    """
+
+    _registry = {}
+    _Server = Server
+    _process = None
+
+    def __init__(self, address=None, authkey=None, serializer="pickle", ctx=None, *, shutdown_timeout=1.0):
+        if authkey is None:
+            authkey = process.current_process().authkey
+        self._address = address  # the final one from start() on
+        self._authkey = process.AuthenticationString(authkey)
+        self._state = State()
+        self._state.value = State.INITIAL
+        self._serializer = serializer
+        self._Listener, self._Client = listener_client[serializer]
+        self._ctx = ctx or context._default_context.get_context()
+        self._shutdown_timeout = shutdown_timeout
+
+    def get_server(self):
+        """A Server to be run in this process, by its serve_forever()."""
+        if self._state.value != State.INITIAL:
+            raise state_error(self._state.value)
+        return self._Server(self._registry, self._address, self._authkey, self._serializer)
+
+    def connect(self):
+        """Use the server that runs at the address already.  Blocks until it has answered."""
+        peer = self._peer()
+        peer.call_apart("dummy")  # also where this process has a connection, by another manager
+        util.Finalize(self, _leave, args=(peer,), exitpriority=0)
+        self._state.value = State.STARTED
+
+    def start(self, initializer=None, initargs=()):
+        """Start the server in a child, which calls initializer(*initargs) first.
+
+        Blocks until the server listens.  ProcessError for a second time; EOFError if the child ends before.
+        """
+        if self._state.value != State.INITIAL:
+            raise state_error(self._state.value)
+        if initializer is not None and not callable(initializer):
+            raise TypeError("initializer must be a callable")
+        reader, writer = connection.Pipe(duplex=False)
+        with reader:
+            with writer:
+                child = self._process = self._ctx.Process(
+                    target=type(self)._run_server,
+                    args=(
+                        self._registry,
+                        self._address,
+                        self._authkey,
+                        self._serializer,
+                        writer,
+                        initializer,
+                        initargs,
+                    ),
+                )
+                child.name = f"{type(self).__name__}-{':'.join(map(str, child._identity))}"
+                child.start()
+            # Another child of this moment may have the writing end, too: then there is no end of file.
+            connection.wait([reader, child.sentinel])
+            if not reader.poll():
+                raise EOFError
+            self._address = reader.recv()
+        self._state.value = State.STARTED
+        self.shutdown = util.Finalize(
+            self,
+            type(self)._finalize_manager,
+            args=(
+                child,
+                self._address,
+                self._authkey,
+                self._state,
+                self._Client,
+                self._shutdown_timeout,
+            ),
+            exitpriority=0,
+        )
+
+    @classmethod
+    def _run_server(cls, registry, address, authkey, serializer, writer, initializer=None, initargs=()):
+        """The child: make a server, tell the address, serve."""
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the program, which shuts the server down
+        if initializer is not None:
+            initializer(*initargs)
+        server = cls._Server(registry, address, authkey, serializer)
+        writer.send(server.address)
+        writer.close()
+        util.info("manager serving at %r", server.address)
+        server.serve_forever()
+
+    def _peer(self):
+        authkeys[self._address] = self._authkey
+        return Peer(self._address, self._Client, self._authkey)
+
+    def _create(self, typeid, /, *args, **kwds):
+        """Have an object made: its Token, and the names that are exposed.  The caller has a reference."""
+        if self._state.value != State.STARTED:
+            raise AssertionError("server not yet started")
+        ident, exposed = self._peer().call("create", (typeid, *args), kwds)
+        return Token(typeid, self._address, ident), exposed
+
+    def join(self, timeout=None):
+        """Wait for the end of the server's process, for *timeout* seconds at most."""
+        if self._process is not None:
+            self._process.join(timeout)
+            if not self._process.is_alive():
+                self._process = None
+
+    def _debug_info(self):
+        """What the server holds, as text."""
+        return self._peer().call("debug_info")
+
+    def _number_of_objects(self):
+        """How many objects the server holds for somebody."""
+        return self._peer().call("number_of_objects")
+
+    def __enter__(self):
+        if self._state.value == State.INITIAL:
+            self.start()
+        if self._state.value != State.STARTED:
+            raise state_error(self._state.value)
+        return self
+
+    def __exit__(self, exc_type, exc_val, exc_tb):
+        shutdown = getattr(self, "shutdown", None)
+        if shutdown is not None:  # there is none where connect() was called: the server is another's
+            shutdown()
+
+    @staticmethod
+    def _finalize_manager(process, address, authkey, state, _Client, shutdown_timeout):
+        """Shut the server down; called once, by shutdown(), the manager's end or the interpreter's."""
+        peer = Peer(address, _Client, authkey)
+        if process.is_alive():
+            util.info("sending shutdown message to manager")
+            _ask_for_end(peer)
+            for harder in (process.terminate, process.kill):
+                process.join(timeout=shutdown_timeout)
+                if not process.is_alive():
+                    break
+                util.info("manager still alive; trying to %s() it", harder.__name__)
+                harder()
+            process.join()
+        state.value = State.SHUTDOWN
+        channel = getattr(peer.tls, "channel", None)
+        if channel is not None:
+            channel.close()
+        BaseProxy._address_to_local.pop(address, None)
+        authkeys.pop(address, None)
+
+    @property
+    def address(self):
+        """Where the server listens."""
+        return self._address
+
+    @classmethod
+    def register(
+        cls,
+        typeid,
+        callable=None,
+        proxytype=None,
+        exposed=None,
+        method_to_typeid=None,
+        create_method=True,
+    ):
+        """Let managers of this class make objects of a type, by the method of the name *typeid*.
+
+        callable: makes an object, in the server; it may be None where managers only connect.
+        proxytype: a subclass of BaseProxy; AutoProxy by default.
+        exposed: the names of the methods that proxies may call; by default those of *proxytype*, or else all
+        that are public.  method_to_typeid: for methods that return proxies, the type, by name.
+        create_method: whether managers get that method.
+        """
+        if "_registry" not in cls.__dict__:
+            cls._registry = cls._registry.copy()
+        if proxytype is None:
+            proxytype = AutoProxy
+        exposed = exposed or getattr(proxytype, "_exposed_", None)
+        method_to_typeid = method_to_typeid or getattr(proxytype, "_method_to_typeid_", None)
+        for name in [name for pair in (method_to_typeid or {}).items() for name in pair]:
+            if type(name) is not str:
+                raise AssertionError(f"{name!r} is not a string")
+        cls._registry[typeid] = callable, exposed, method_to_typeid, proxytype
+        if create_method:
+            setattr(cls, typeid, _creator(typeid, proxytype))
+
+
+def _leave(peer):
+    """A manager has ended that was connected to somebody else's server."""
+    if not peer.idset:
+        peer.leave()
+
+
+def _ask_for_end(peer):
+    """Ask the server to shut down, without waiting for an answer where there is a channel to it."""
+    try:
+        channel = getattr(peer.tls, "channel", None)
+        if channel is not None and channel.ours and channel.is_open() and not channel.busy:
+            channel.tell((None, "shutdown", (), {}))
+        else:
+            with peer.client(peer.address, authkey=peer.authkey) as once:
+                dispatch(once, None, "shutdown")
+    except Exception as error:
+        util.info("shutdown message not sent: %s", error)
+
+
+def _creator(typeid, proxytype):
+    """The method of managers that has an object of the type made."""
+
+    def create(self, /, *args, **kwds):
+        util.debug("requesting creation of a shared %r object", typeid)
+        token, exposed = self._create(typeid, *args, **kwds)
+        with adopting(token, self._peer()):
+            return proxytype(token, self._serializer, manager=self, authkey=self._authkey, exposed=exposed)
+
+    create.__name__ = typeid
+    create.__doc__ = f"A proxy of a new {typeid!r} object."
+    return create

@@ -1,0 +1,446 @@
+"""The server of a manager: it holds the objects, and a thread for each connection calls their methods.
+
+What holds:
+
+- An object lives as long as it has references.  They are counted under `mutex`; objects are made and let go
+  of outside, since that runs their code.
+- Whatever fails in a request is answered, and whatever ends a connection ends its thread alone.
+- The children of the server, after a fork, have none of its connections: a client sees the server's end.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import ChainMap, deque
+from multiprocessing import AuthenticationError
+from traceback import format_exc
+
+from hasten import threading
+from hasten.multiprocessing import connection, process, util
+from hasten.multiprocessing._managers import _tracebacks
+from hasten.multiprocessing._managers._channel import pickling_for
+from hasten.multiprocessing._managers._protocol import (
+    DROP,
+    GREETING,
+    HELLO,
+    HOLD,
+    LET_GO,
+    PROXY_TYPE,
+    Token,
+    _stdlib,
+    public_methods,
+    published,
+)
+from hasten.multiprocessing._transport import _pickler
+
+HOLD_TIME = 600.0  # seconds that a reference is held for a pickle whose sender is gone
+
+# Listener and client by the name of a serializer; what is registered with the standard library counts, too.
+listener_client = ChainMap(
+    {
+        "pickle": (connection.Listener, connection.Client),
+        "xmlrpclib": (connection.XmlListener, connection.XmlClient),
+    },
+    _stdlib.listener_client,
+)
+
+
+@published
+class Server(_stdlib.Server):
+    """Server(registry, address, authkey, serializer)
+
+    Listens at the address from the beginning, and serves after serve_forever().
+    """
+
+    public = [
+        "shutdown",
+        "create",
+        "accept_connection",
+        "get_methods",
+        "debug_info",
+        "number_of_objects",
+        "dummy",
+        "incref",
+        "decref",
+    ]
+
+    def __init__(self, registry, address, authkey, serializer):
+        if not isinstance(authkey, bytes):
+            raise TypeError(f"Authkey {authkey!r} is type {type(authkey)!s}, not bytes")
+        self.registry = registry
+        self.authkey = process.AuthenticationString(authkey)
+        Listener = listener_client[serializer][0]
+        # A listener of ours shakes hands with many at a time, unless somebody has another way of doing it.
+        self._asks_first = issubclass(Listener, connection.Listener) and not self._is_overridden()
+        options = {"authkey": self.authkey} if self._asks_first else {}
+        self.listener = Listener(address=address, backlog=128, **options)
+        self.address = self.listener.address
+        self.id_to_obj = {"0": (None, ())}
+        self.id_to_refcount = {}
+        self.id_to_local_proxy_obj = {}  # what plain clients may still ask for by a pickle
+        self.mutex = threading.RLock()
+        self.stop_event = threading.Event()
+        self._serves = False
+        self._connections = set()
+        self._ours = set()  # connections to clients of ours
+        self._dropped = deque()  # references to give back, from proxies in here
+        self._held = {}  # key: [idents, the connection that has asked for it, when that was closed]
+        util.register_after_fork(self, Server._after_fork)
+
+    def _is_overridden(self):
+        names = ("handle_request", "_handle_request")
+        return any(getattr(type(self), name) is not getattr(Server, name) for name in names)
+
+    def _after_fork(self):
+        if not self._serves:
+            return  # the child may be the one that is to serve
+        for each in [*self._connections, self.listener]:
+            try:
+                each.close()
+            except (OSError, ValueError, AttributeError):
+                pass
+        if getattr(process.current_process(), "_manager_server", None) is self:
+            process.current_process()._manager_server = None
+
+    # ---- threads ----
+
+    def serve_forever(self):
+        """Serve until a client asks for shutdown(), or KeyboardInterrupt; then SystemExit is raised."""
+        self.stop_event.clear()
+        self._serves = True
+        process.current_process()._manager_server = self
+        try:
+            threading.Thread(target=self.accepter, daemon=True).start()
+            try:
+                self.stop_event.wait()
+            except (KeyboardInterrupt, SystemExit):
+                self.stop_event.set()
+        finally:
+            if sys.stdout is not sys.__stdout__:
+                util.debug("resetting stdout, stderr")
+                sys.stdout = sys.__stdout__
+                sys.stderr = sys.__stderr__
+            sys.exit(0)
+
+    def accepter(self):
+        """Accept clients, and start a thread for each."""
+        while not self.stop_event.is_set():
+            try:
+                client = self.listener.accept()
+            except (AuthenticationError, EOFError):
+                continue
+            except OSError as error:
+                util.info("a client was not accepted: %s", error)
+                self.stop_event.wait(0.01)  # out of descriptors, perhaps
+                continue
+            try:
+                threading.Thread(target=self.handle_request, args=(client,), daemon=True).start()
+            except RuntimeError as error:  # out of threads
+                util.info("a client is not served: %s", error)
+                client.close()
+
+    def handle_request(self, conn):
+        """Serve a new connection to its end."""
+        self._connections.add(conn)
+        try:
+            self._handle_request(conn)
+        except SystemExit:
+            pass  # it ends this thread
+        finally:
+            self._connections.discard(conn)
+            self._ours.discard(conn)
+            self._sender_is_gone(conn)
+            conn.close()
+
+    def _handle_request(self, c):
+        """Answer the first request of a connection: it asks for a function of the server."""
+        request = None
+        try:
+            if not self._asks_first:
+                connection.deliver_challenge(c, self.authkey)
+                connection.answer_challenge(c, self.authkey)
+            request = c.recv()
+            _, function, args, kwds = request
+            if function not in self.public:
+                raise AssertionError(f"{function!r} unrecognized")
+            answer = "#RETURN", getattr(self, function)(c, *args, **kwds)
+        except Exception:
+            answer = "#TRACEBACK", format_exc()
+        self._tidy()
+        try:
+            try:
+                with pickling_for(None, True):
+                    c.send(answer)
+            except Exception:
+                c.send(("#TRACEBACK", format_exc()))
+        except Exception as error:
+            util.info("Failure to send message: %r", answer)
+            util.info(" ... request was %r", request)
+            util.info(" ... exception was %r", error)
+
+    def serve_client(self, conn):
+        """Answer the requests of a connection, of one thread of a client, until it is closed."""
+        util.debug("starting server thread to service %r", threading.current_thread().name)
+        fast = type(conn) is connection.Connection
+        while not self.stop_event.is_set():
+            try:
+                request = conn.recv_bytes() if fast else conn.recv()
+            except (EOFError, OSError):
+                util.debug("got EOF -- exiting thread serving %r", threading.current_thread().name)
+                return
+            except Exception:
+                answer = "#TRACEBACK", format_exc()
+            else:
+                answer = self._answer(conn, request, fast)
+            del request
+            if self._dropped:
+                self._tidy()
+            if answer is None:
+                continue
+            try:
+                self._send(conn, answer, fast)
+            except Exception as error:
+                util.info("exception in thread serving %r", threading.current_thread().name)
+                util.info(" ... message was %r", answer)
+                util.info(" ... exception was %r", error)
+                return
+            del answer
+            if self._dropped:
+                self._tidy()
+
+    def _send(self, conn, answer, fast):
+        """Send an answer, or why that can't be done."""
+        try:
+            if not fast:
+                conn.send(answer)
+                return
+            with pickling_for(None, conn not in self._ours):
+                message = _pickler.dumps(answer)
+        except Exception:
+            conn.send(("#UNSERIALIZABLE", format_exc()))
+        else:
+            conn.send_bytes(message)
+
+    def _answer(self, conn, request, fast):
+        """The answer to a request, in a tuple; None if there is to be none."""
+        obj = methodname = None
+        try:
+            ident, methodname, args, kwds = _pickler.loads(request) if fast else request
+            if ident is None:
+                return self._function(conn, methodname, args, kwds)
+            entry = self.id_to_obj.get(ident) or self.id_to_local_proxy_obj.get(ident)
+            if entry is None:
+                raise KeyError(ident)
+            obj, exposed, gettypeid = entry
+            if methodname not in exposed:
+                raise AttributeError(
+                    f"method {methodname!r} of {type(obj)!r} object is not in exposed={exposed!r}"
+                )
+            method = getattr(obj, methodname)
+        except AttributeError as error:
+            return self._fallback(conn, methodname, request, fast, obj, error)
+        except Exception:
+            return "#TRACEBACK", format_exc()
+        try:
+            result = method(*args, **kwds)
+        except Exception as error:
+            return "#ERROR", _tracebacks.kept(error) if fast else error
+        except BaseException:  # SystemExit is not the client's
+            return "#TRACEBACK", format_exc()
+        typeid = gettypeid and gettypeid.get(methodname)
+        if not typeid:
+            return "#RETURN", result
+        try:
+            new, exposed = self.create(conn, typeid, result)
+        except Exception:
+            return "#TRACEBACK", format_exc()
+        return "#PROXY", (exposed, Token(typeid, self.address, new))
+
+    def _fallback(self, conn, methodname, request, fast, obj, error):
+        """The answer to what the object has no method for, by the AttributeError *error*."""
+        try:
+            if methodname not in self.fallback_mapping:
+                raise error
+            ident, _, args, kwds = _pickler.loads(request) if fast else request
+            return "#RETURN", self.fallback_mapping[methodname](self, conn, ident, obj, *args, **kwds)
+        except Exception:
+            return "#TRACEBACK", format_exc()
+
+    def _function(self, conn, name, args, kwds):
+        """What clients of ours ask of the server itself; the same as _answer()."""
+        if name == DROP:
+            for ident in args:
+                try:
+                    self.decref(conn, ident)
+                except Exception as error:
+                    util.debug("... decref failed %s", error)
+            return None
+        if name == LET_GO:
+            return self.let_go(conn, *args)
+        if name == HELLO:
+            self._ours.add(conn)
+            return None
+        if name == HOLD:
+            return "#RETURN", self.hold(conn, *args)
+        if name == PROXY_TYPE:
+            return "#RETURN", self.registry[args[0]][-1]
+        if name not in self.public or name == "accept_connection":
+            raise ValueError(f"{name!r} unrecognized")
+        result = getattr(self, name)(conn, *args, **kwds)
+        return None if name == "shutdown" else ("#RETURN", result)  # that one has answered itself
+
+    # ---- what objects need not have a method for ----
+
+    def fallback_getvalue(self, conn, ident, obj):
+        return obj
+
+    def fallback_str(self, conn, ident, obj):
+        return str(obj)
+
+    def fallback_repr(self, conn, ident, obj):
+        return repr(obj)
+
+    fallback_mapping = {
+        "__str__": fallback_str,
+        "__repr__": fallback_repr,
+        "#GETVALUE": fallback_getvalue,
+    }
+
+    # ---- functions for clients; c is the connection, or None where this process calls ----
+
+    def dummy(self, c):
+        """Nothing: whether the server is there."""
+
+    def debug_info(self, c):
+        """The objects and their counts of references, as text."""
+        self._tidy()
+        with self.mutex:
+            counts = sorted(self.id_to_refcount.items())
+            held = [(ident, count, self.id_to_obj[ident][0]) for ident, count in counts if ident != "0"]
+        return "\n".join(
+            f"  {ident}:       refcount={count}\n    {str(obj)[:75]}" for ident, count, obj in held
+        )
+
+    def number_of_objects(self, c):
+        """How many objects have references."""
+        self._tidy()
+        return len(self.id_to_refcount)
+
+    def shutdown(self, c):
+        """Answer, and end serve_forever()."""
+        try:
+            util.debug("manager received shutdown message")
+            c.send(("#RETURN", None))
+        except Exception as error:
+            util.info("client that asked for shutdown is gone: %s", error)
+        finally:
+            self.stop_event.set()
+
+    def create(self, c, typeid, /, *args, **kwds):
+        """Make an object, with one reference: (ident, exposed)."""
+        callable_, exposed, method_to_typeid, _ = self.registry[typeid]
+        if callable_ is not None:
+            obj = callable_(*args, **kwds)
+        elif kwds or len(args) != 1:
+            raise ValueError("Without callable, must have one non-keyword argument")
+        else:
+            obj = args[0]
+        if exposed is None:
+            exposed = public_methods(obj)
+        if method_to_typeid is not None:
+            if not isinstance(method_to_typeid, dict):
+                kind = type(method_to_typeid)
+                raise TypeError(f"Method_to_typeid {method_to_typeid!r}: type {kind!s}, not dict")
+            exposed = [*exposed, *method_to_typeid]
+        ident = f"{id(obj):x}"
+        util.debug("%r callable returned object with id %r", typeid, ident)
+        with self.mutex:
+            self.id_to_obj[ident] = obj, set(exposed), method_to_typeid
+            self.id_to_refcount.setdefault(ident, 0)
+            self.incref(c, ident)
+        return ident, tuple(exposed)
+
+    def get_methods(self, c, token):
+        """The names of the methods that the token's object has for clients."""
+        return tuple(self.id_to_obj[token.id][1])
+
+    def accept_connection(self, c, name):
+        """Serve the connection, in this thread, from now on."""
+        threading.current_thread().name = name
+        c.send(("#RETURN", GREETING))
+        self.serve_client(c)
+        sys.exit(0)  # there is nobody to answer
+
+    def incref(self, c, ident):
+        """Count one reference more.  KeyError if there is no such object."""
+        with self.mutex:
+            if ident not in self.id_to_refcount:
+                self.id_to_obj[ident] = self.id_to_local_proxy_obj[ident]
+                self.id_to_refcount[ident] = 0
+            self.id_to_refcount[ident] += 1
+
+    def decref(self, c, ident):
+        """Count one reference less; after the last one, the object is let go of."""
+        with self.mutex:
+            if ident not in self.id_to_refcount and ident in self.id_to_local_proxy_obj:
+                return
+            if self.id_to_refcount[ident] <= 0:
+                count = self.id_to_refcount[ident]
+                obj = self.id_to_obj[ident]
+                raise AssertionError(f"Id {ident!s} ({obj!r}) has refcount {count:n}, not 1+")
+            self.id_to_refcount[ident] -= 1
+            if self.id_to_refcount[ident]:
+                return
+            del self.id_to_refcount[ident]
+            gone = self.id_to_obj.pop(ident)
+        util.debug("disposing of obj with id %r", ident)
+        del gone  # out of the mutex: it may hold proxies
+
+    # ---- references of proxies in the server, and of pickles ----
+
+    def drop_later(self, ident):
+        """Give back a reference soon.  For destructors, which may run anywhere: takes no lock."""
+        self._dropped.append(ident)
+
+    def _tidy(self):
+        while self._dropped:
+            try:
+                self.decref(None, self._dropped.popleft())
+            except (KeyError, IndexError) as error:
+                util.debug("... decref failed %s", error)
+
+    def keep(self, ident):
+        """Keep an object that a plain client gets a proxy of, in a pickle, for good."""
+        with self.mutex:
+            if ident in self.id_to_obj:
+                self.id_to_local_proxy_obj[ident] = self.id_to_obj[ident]
+
+    def hold(self, c, idents, key):
+        """Count references for proxies that are under way."""
+        for ident in idents:
+            self.incref(c, ident)
+        with self.mutex:
+            self._held[key] = [idents, c, None]
+        self._forget_lost()
+
+    def let_go(self, c, key):
+        """Give them back; a pickle that is unpickled a second time has none."""
+        with self.mutex:
+            idents = self._held.pop(key, ((),))[0]
+        for ident in idents:
+            self.decref(c, ident)
+
+    def _sender_is_gone(self, c):
+        with self.mutex:
+            for held in self._held.values():
+                if held[1] is c:
+                    held[1:] = None, time.monotonic()
+
+    def _forget_lost(self):
+        oldest = time.monotonic() - HOLD_TIME
+        with self.mutex:
+            times = {key: since for key, (_, _, since) in self._held.items() if since is not None}
+        for key, since in times.items():
+            if since < oldest:
+                self.let_go(None, key)

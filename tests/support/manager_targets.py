@@ -1,0 +1,77 @@
+"""What the servers of managers make, and what children do with proxies."""
+
+from __future__ import annotations
+
+import os
+import queue
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+
+class Thing:
+    def __init__(self, number: Any) -> None:
+        self._number = number if isinstance(number, int) else number.number() + 0
+
+    def number(self) -> int:
+        return self._number
+
+    def child(self) -> Thing:
+        return Thing(self._number + 1)
+
+    def fail(self, text: str) -> None:
+        raise ZeroDivisionError(text)
+
+    def leave(self) -> None:
+        sys.exit(3)
+
+    def unpicklable(self) -> Any:
+        return lambda: 0
+
+    def _hidden(self) -> None:
+        pass
+
+
+def counting(end: int) -> Iterator[int]:
+    at = 0
+    while at < end:
+        sent = yield at
+        at = at + 1 if sent is None else sent + 1
+        end = max(end, at + 2 if sent is not None else end)
+
+
+_queue: queue.Queue[Any] = queue.Queue()
+
+
+def the_queue() -> Any:
+    return _queue
+
+
+def manager_of(managers: Any, *names: str) -> Any:
+    """A class of managers that makes what is asked for."""
+
+    class Manager(managers.BaseManager):
+        pass
+
+    if "thing" in names:
+        Manager.register("thing", Thing, method_to_typeid={"child": "thing"})
+    if "counting" in names:
+        Manager.register("counting", counting, managers.IteratorProxy)
+    return Manager
+
+
+def double(number: int) -> int:
+    return 2 * number
+
+
+def fail_now() -> None:
+    raise ZeroDivisionError
+
+
+def use(proxy: Any, results: Any) -> None:
+    proxy["child"] = os.getpid()
+    results.put(proxy.copy())
+
+
+def serve(server: Any) -> None:
+    server.serve_forever()

@@ -1,0 +1,292 @@
+"""Connections between processes: the standard library's `multiprocessing.connection`, compiled."""
+
+import os
+import socket
+from multiprocessing import AuthenticationError, BufferTooShort, util  # noqa: F401 (names of the stdlib's)
+from multiprocessing import connection as _stdlib
+
+from hasten.multiprocessing import reduction
+from hasten.multiprocessing._transport import _addresses, _auth, _listening, _wire
+from hasten.multiprocessing._transport._addresses import (
+    address_type,
+    arbitrary_address,
+    default_family,
+    families,
+)
+from hasten.multiprocessing._transport._ready import wait
+
+__all__ = ["Client", "Listener", "Pipe", "wait"]
+
+_ConnectionBase = _stdlib._ConnectionBase
+_ForkingPickler = _stdlib._ForkingPickler  # looked up for every object
+BUFSIZE = _stdlib.BUFSIZE
+CONNECTION_TIMEOUT = _stdlib.CONNECTION_TIMEOUT
+
+
+class Connection(_wire.Connection, _stdlib.Connection):
+    """Connection(handle, readable=True, writable=True)
+
+    Sends and receives objects and messages over the descriptor *handle*, which it owns from then on.  The
+    other end may be a connection of the standard library.
+
+    Thread-safety: one thread may send while another receives.  Two that send at the same time need a lock,
+    and so do two that receive.
+    """
+
+    _write = os.write
+    _read = os.read
+
+
+def Pipe(duplex=True):
+    """Two connections that are the ends of a pipe.
+
+    Both can send and receive if *duplex* is true; otherwise the first receives and the second sends.
+    """
+    if not duplex:
+        reader, writer = os.pipe()
+        return Connection(reader, writable=False), Connection(writer, readable=False)
+    one, other = socket.socketpair()
+    one.setblocking(True)
+    other.setblocking(True)
+    return Connection(one.detach()), Connection(other.detach())
+
+
+class SocketListener(_stdlib.SocketListener):
+    """A socket that is bound to an address and listens there; a path is removed when it is closed."""
+
+    def __init__(self, address, family, backlog=1):
+        self._socket = socket.socket(getattr(socket, family))
+        try:
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self._socket.setblocking(True)
+            with _addresses.reachable(address, family) as where:
+                self._socket.bind(where)
+            self._socket.listen(backlog)
+            self._address = self._socket.getsockname() if where is address else address
+        except BaseException:
+            self._socket.close()
+            raise
+        self._family = family
+        self._last_accepted = None
+        self._acceptors = {}  # by authkey
+        self._unlink = None
+        if family == "AF_UNIX" and not _addresses.is_abstract(address):
+            self._unlink = util.Finalize(self, os.unlink, args=(address,), exitpriority=0)
+
+    def accept(self):
+        """A connection to the next client."""
+        return self._accept(None)
+
+    def _accept(self, authkey):
+        """A connection to the next client that has shown the authkey, if that is not None."""
+        acceptor = self._acceptors.get(authkey)
+        if acceptor is None:
+            acceptor = self._acceptors.setdefault(authkey, _listening.Acceptor(self._socket, authkey))
+        client, self._last_accepted = acceptor.accept()
+        client.setblocking(True)
+        return Connection(client.detach())
+
+    def close(self):
+        """Close the socket; who waits in accept() gets an OSError."""
+        try:
+            for acceptor in list(self._acceptors.values()):
+                acceptor.close()
+            self._socket.close()
+        finally:
+            unlink, self._unlink = self._unlink, None
+            if unlink is not None:
+                unlink()
+
+
+def SocketClient(address):
+    """A connection to the socket at an address."""
+    family = address_type(address)
+    with socket.socket(getattr(socket, family)) as client:
+        client.setblocking(True)
+        with _addresses.reachable(address, family) as where:
+            client.connect(where)
+        return Connection(client.detach())
+
+
+class Listener(_stdlib.Listener):
+    """Listener(address=None, family=None, backlog=1, authkey=None)
+
+    Listens at an address for clients.
+
+    address: a (host, port) tuple, a path, or a name of Linux's abstract namespace ("\\0name"); a path may
+    be longer than the kernel's limit.  None for a free one.
+    family: 'AF_INET' or 'AF_UNIX'; by default that of the address, or else 'AF_UNIX'.
+    backlog: how many clients may wait to be accepted.
+    authkey: bytes that clients have to show that they know; None for no question.
+
+    A context manager that closes it.  Thread-safety: all methods, from any thread, and from processes that
+    have it by a fork.
+    """
+
+    def __init__(self, address=None, family=None, backlog=1, authkey=None):
+        family = family or (address and address_type(address)) or default_family
+        _addresses.check_family(family)
+        if authkey is not None and not isinstance(authkey, bytes):
+            raise TypeError("authkey should be a byte string")
+        self._listener = SocketListener(address or arbitrary_address(family), family, backlog)
+        self._authkey = authkey
+
+    def accept(self):
+        """A connection to the next client, or to the first that has shown the authkey.
+
+        Blocks until there is one; signal handlers run meanwhile.  A client that does not go on with the
+        handshake keeps no other out, and is dropped after 20 seconds.  Raises AuthenticationError for a
+        client with another authkey and EOFError or OSError for one that is gone meanwhile: accept() may be
+        called again.  OSError if the listener is closed, also while this waits.
+        """
+        listener, authkey = self._listener, self._authkey
+        if listener is None:
+            raise OSError("listener is closed")
+        if isinstance(listener, SocketListener) and _uses_own_handshake():
+            return listener._accept(authkey)
+        connection = listener.accept()
+        if authkey is not None:
+            deliver_challenge(connection, authkey)
+            answer_challenge(connection, authkey)
+        return connection
+
+    def close(self):
+        """Close the listener, and remove its path.  May be called again."""
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            listener.close()
+
+    @property
+    def address(self):
+        """Where it listens."""
+        return self._listener._address
+
+    @property
+    def last_accepted(self):
+        """The address of the client that was accepted last, or None."""
+        return self._listener._last_accepted
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, exc_type, exc_value, exc_tb):
+        self.close()
+
+
+def Client(address, family=None, authkey=None):
+    """A connection to the listener at an address.
+
+    address, family, authkey: as for Listener.  Blocks until the listener has accepted it, if there is an
+    authkey.  Raises OSError (ConnectionRefusedError, FileNotFoundError) if nobody listens there, and
+    AuthenticationError if the authkeys differ.
+    """
+    _addresses.check_family(family or address_type(address))
+    if authkey is not None and not isinstance(authkey, bytes):
+        raise TypeError("authkey should be a byte string")
+    connection = SocketClient(address)
+    try:
+        if authkey is not None:
+            answer_challenge(connection, authkey)
+            deliver_challenge(connection, authkey)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+# ---- connections that travel ----
+
+
+def rebuild_connection(df, readable, writable):
+    """The connection of a pickle."""
+    return Connection(df.detach(), readable, writable)
+
+
+def reduce_connection(conn):
+    """How a connection is pickled: for any interpreter, unless it is for a child that has this package."""
+    duplicate = reduction.DupFd(conn.fileno())
+    if reduction.for_child_of_ours():
+        rebuild = rebuild_connection
+    else:
+        rebuild = reduction.named_as_in_stdlib("connection", "rebuild_connection")
+    return rebuild, (duplicate, conn.readable, conn.writable)
+
+
+reduction.register(Connection, reduce_connection)
+
+
+# ---- the handshake ----
+
+MESSAGE_LENGTH = _auth.RANDOM_BYTES
+CHALLENGE = _CHALLENGE = _auth.CHALLENGE
+WELCOME = _WELCOME = _auth.WELCOME
+FAILURE = _FAILURE = _auth.FAILURE
+_MD5ONLY_MESSAGE_LENGTH = _auth.OLD_CHALLENGE
+_MD5_DIGEST_LEN = _auth.OLD_ANSWER
+_get_digest_name_and_payload = _auth.split_digest
+_create_response = _auth.answer_to
+_verify_challenge = _auth.check_answer
+
+
+def deliver_challenge(connection, authkey, digest_name="sha256"):
+    """Have the other end show that it knows the authkey, or raise AuthenticationError."""
+    _auth.check_authkey(authkey)
+    _auth.converse(connection, _auth.challenging(authkey, digest_name))
+
+
+def answer_challenge(connection, authkey):
+    """Show the other end that the authkey is known; AuthenticationError if it does not take it."""
+    _auth.check_authkey(authkey)
+    _auth.converse(connection, _auth.answering(authkey))
+
+
+_own_handshake = deliver_challenge, answer_challenge
+
+
+def _uses_own_handshake():
+    return (deliver_challenge, answer_challenge) == _own_handshake
+
+
+# ---- XML in place of pickles ----
+
+
+class ConnectionWrapper(_stdlib.ConnectionWrapper):
+    """A connection whose objects go through *dumps* and *loads*."""
+
+    def __init__(self, conn, dumps, loads):
+        self._conn, self._dumps, self._loads = conn, dumps, loads
+        for name in ("fileno", "close", "poll", "recv_bytes", "send_bytes"):
+            setattr(self, name, getattr(conn, name))
+
+    def send(self, obj):
+        self._conn.send_bytes(self._dumps(obj))
+
+    def recv(self):
+        return self._loads(self._conn.recv_bytes())
+
+
+def _xml_dumps(obj):
+    from xmlrpc.client import dumps
+
+    return dumps((obj,), allow_none=True).encode("utf-8")
+
+
+def _xml_loads(data):
+    from xmlrpc.client import loads
+
+    return loads(data.decode("utf-8"))[0][0]
+
+
+class XmlListener(Listener):
+    """A Listener whose connections send and receive objects as XML."""
+
+    def accept(self):
+        return ConnectionWrapper(Listener.accept(self), _xml_dumps, _xml_loads)
+
+
+def XmlClient(*args, **kwds):
+    """A Client whose connection sends and receives objects as XML."""
+    return ConnectionWrapper(Client(*args, **kwds), _xml_dumps, _xml_loads)
+
+
+_wire.look_in(globals())

@@ -1,0 +1,150 @@
+"""Pickling for other processes: the standard library's `multiprocessing.reduction`.
+
+ForkingPickler is the interpreter's own, and so are its reducers: what a program registers there or here is
+one and the same.  Descriptors travel over a socket (sendfds) or by a child that is being started (DupFd).
+"""
+
+import array
+import os
+import socket
+import sys
+from multiprocessing import context
+from multiprocessing import reduction as _stdlib
+
+from hasten.multiprocessing._transport import _pickler
+
+__all__ = ["DupFd", "ForkingPickler", "dump", "recv_handle", "recvfds", "register", "send_handle", "sendfds"]
+
+HAVE_SEND_HANDLE = _stdlib.HAVE_SEND_HANDLE
+ACKNOWLEDGE = getattr(_stdlib, "ACKNOWLEDGE", True)  # whether this version confirms descriptors: both ends have to
+
+ForkingPickler = _stdlib.ForkingPickler
+register = _stdlib.register
+
+# What the names in pickles refer to, here and in any other interpreter.
+_C = _stdlib._C
+_reduce_method = _stdlib._reduce_method
+_reduce_method_descriptor = _stdlib._reduce_method_descriptor
+_reduce_partial = _stdlib._reduce_partial
+_rebuild_partial = _stdlib._rebuild_partial
+_rebuild_socket = _stdlib._rebuild_socket
+
+
+def dump(obj, file, protocol=None):
+    """Pickle an object into a binary file, with ForkingPickler."""
+    ForkingPickler(file, protocol).dump(obj)
+
+
+# ---- descriptors ----
+
+
+def sendfds(sock, fds):
+    """Send descriptors over a socket of AF_UNIX; the other end gets duplicates of them from recvfds().
+
+    fds: integers.  Blocks until they are sent, and since Python 3.14 until the other end has them.  OSError
+    if the socket is not of that kind or the other end is gone; RuntimeError if it does not confirm.
+    """
+    numbers = array.array("i", fds)
+    sock.sendmsg([bytes([len(numbers) % 256])], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, numbers)])
+    if ACKNOWLEDGE and sock.recv(1) != b"A":
+        raise RuntimeError("did not receive acknowledgement of fd")
+
+
+def recvfds(sock, size):
+    """Receive the *size* descriptors that the other end sends by sendfds(); a list of integers.
+
+    They are closed in programs that this one starts.  Blocks until they arrive.  EOFError if the other end is
+    gone; RuntimeError if something else came, or if this process has no descriptors left to take them with.
+    """
+    numbers = array.array("i")
+    space = socket.CMSG_SPACE(numbers.itemsize * size)
+    count, parts, flags, _ = sock.recvmsg(1, space, getattr(socket, "MSG_CMSG_CLOEXEC", 0))
+    if not count and not parts:
+        raise EOFError
+    try:
+        for level, kind, data in parts:
+            if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+                numbers.frombytes(data[: len(data) - len(data) % numbers.itemsize])
+        if ACKNOWLEDGE:
+            sock.send(b"A")
+        if len(parts) != 1:
+            hint = "; this process may have too many open files" if flags & socket.MSG_CTRUNC else ""
+            raise RuntimeError(f"received {len(parts)} items of ancdata{hint}")
+        if not numbers or len(numbers) % 256 != count[0] or flags & socket.MSG_CTRUNC:
+            raise RuntimeError(f"Invalid data received: {len(numbers)} descriptors of {count[0]}")
+    except BaseException:
+        for number in numbers:
+            os.close(number)
+        raise
+    return list(numbers)
+
+
+def send_handle(conn, handle, destination_pid):
+    """Send a descriptor over a connection that is a socket of AF_UNIX.  *destination_pid* is not used."""
+    with socket.fromfd(conn.fileno(), socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+        sendfds(sock, [handle])
+
+
+def recv_handle(conn):
+    """Receive the descriptor that the other end sends by send_handle(), an int."""
+    with socket.fromfd(conn.fileno(), socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+        return recvfds(sock, 1)[0]
+
+
+def DupFd(fd):
+    """An object that can be pickled, and whose detach() gives a duplicate of a descriptor in the process that reads it.
+
+    While a child is being started, that child inherits it; at other times it is fetched over a socket, once.
+    ValueError where sockets can't pass descriptors.
+    """
+    popen = context.get_spawning_popen()
+    if popen is not None:
+        return popen.DupFd(popen.duplicate_for_child(fd))
+    if not HAVE_SEND_HANDLE:
+        raise ValueError("SCM_RIGHTS appears not to be available")
+    from hasten.multiprocessing import resource_sharer
+
+    return resource_sharer.DupFd(fd)
+
+
+def _reduce_socket(sock):
+    return _rebuild_socket, (DupFd(sock.fileno()), sock.family, sock.type, sock.proto)
+
+
+if ForkingPickler._extra_reducers.get(socket.socket) is _stdlib._reduce_socket:
+    register(socket.socket, _reduce_socket)
+
+
+class AbstractReducer(_stdlib.AbstractReducer):
+    """A base for what a program gives a context as its `reducer`."""
+
+    ForkingPickler = ForkingPickler
+    register = register
+    dump = dump
+    send_handle = send_handle
+    recv_handle = recv_handle
+    sendfds = sendfds
+    recvfds = recvfds
+    DupFd = DupFd
+    _reduce_method = _reduce_method
+    _reduce_method_descriptor = _reduce_method_descriptor
+    _rebuild_partial = _rebuild_partial
+    _reduce_socket = _reduce_socket
+    _rebuild_socket = _rebuild_socket
+
+    def __init__(self, *args):
+        """The reducers of this module are registered when it is imported."""
+
+
+def for_child_of_ours():
+    """Whether what is being pickled is for a child that has this package."""
+    popen = context.get_spawning_popen()
+    return popen is not None and type(popen).__module__.startswith("hasten.")
+
+
+def named_as_in_stdlib(module, name):
+    """What any interpreter has under this name: the standard library's, or ours while that is in its place."""
+    return getattr(sys.modules[f"multiprocessing.{module}"], name)
+
+
+_pickler.follow(sys.modules[__name__])

@@ -4,11 +4,10 @@
 A task is a number and a pickle of (func, args, kwds); a result is that number, a kind, and a pickle.
 """
 
-import mmap
 import os
 from errno import EINTR
 
-from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.exc cimport PyErr_CheckSignals, PyErr_SetFromErrno
 from cpython.ref cimport Py_DECREF
@@ -21,6 +20,18 @@ from shm_ring cimport *
 from hasten.multiprocessing._transport._ring import attach
 
 from hasten.multiprocessing._transport._ring cimport Record, Ring
+
+cdef extern from "sys/mman.h" nogil:
+    enum:
+        PROT_READ
+        PROT_WRITE
+        MAP_SHARED
+    void *MAP_FAILED
+    void *mmap(void *address, size_t length, int protection, int flags, int fd, long offset) noexcept
+    int munmap(void *address, size_t length) noexcept
+
+cdef extern from "unistd.h" nogil:
+    int close(int fd) noexcept
 
 cdef extern from "_take.h" nogil:
     ctypedef struct hs_slot:
@@ -51,22 +62,23 @@ cdef class Slots:
     """What each worker says of itself.  Slot 0 is nobody's."""
 
     cdef readonly int fd
-    cdef object memory
-    cdef Py_buffer view
     cdef hs_slot *slots
 
     def __cinit__(self, int fd=-1):
+        cdef void *memory
         self.fd = fd if fd >= 0 else os.memfd_create("hasten.pool", os.MFD_CLOEXEC)
         if fd < 0:
             os.ftruncate(self.fd, SLOTS * sizeof(hs_slot))
-        self.memory = mmap.mmap(self.fd, SLOTS * sizeof(hs_slot))
-        PyObject_GetBuffer(self.memory, &self.view, PyBUF_SIMPLE | PyBUF_WRITABLE)
-        self.slots = <hs_slot *>self.view.buf
+        memory = mmap(NULL, SLOTS * sizeof(hs_slot), PROT_READ | PROT_WRITE, MAP_SHARED, self.fd, 0)
+        if memory == MAP_FAILED:
+            PyErr_SetFromErrno(OSError)
+        self.slots = <hs_slot *>memory
 
     def __dealloc__(self):
         if self.slots != NULL:
-            PyBuffer_Release(&self.view)
-        self.close()
+            munmap(self.slots, SLOTS * sizeof(hs_slot))
+        if self.fd >= 0:
+            close(self.fd)
 
     def close(self):
         """Close the descriptor; the memory stays as long as this object."""

@@ -34,7 +34,7 @@ from hasten.multiprocessing.connection import wait
 RUN, CLOSE, TERMINATE = "RUN", "CLOSE", "TERMINATE"
 MOST_TASKS = 4096  # in the ring; the others wait as Python objects
 MOST_BYTES = 1 << 22  # the same in bytes, roughly
-BAD_STARTS = 3  # initializers in a row that raise, before the pool is broken
+BAD_STARTS = 2  # initializers in a row that raise, before the pool is broken
 DEAD_STARTS = 20  # workers in a row that end before they are ready, without a word
 GRACE = 0.8  # seconds between SIGTERM and SIGKILL
 BATCH = 256  # results taken at a time

@@ -94,7 +94,7 @@ def test_imap(pool: Any, chunksize: int) -> None:
 
 
 def test_imap_next(pool: Any) -> None:
-    results = pool.imap(targets.nap, [0.0, 30.0])
+    results = pool.imap(targets.nap, [0.0, 0.5])
     assert results.next(PATIENCE) is None
     with pytest.raises(multiprocessing.TimeoutError):
         results.next(0.05)
@@ -149,7 +149,7 @@ def test_callbacks(pool: Any) -> None:
     pool.map_async(targets.square, [3, 4], callback=good.append, error_callback=bad.append).wait(PATIENCE)
     pool.apply_async(targets.fail, (2,), callback=good.append, error_callback=bad.append).wait(PATIENCE)
     pool.map_async(targets.fail, [2, 3], callback=good.append, error_callback=bad.append).wait(PATIENCE)
-    assert good == [4, [9, 16]] and list(map(str, bad)) == ["no 2", "no 2"]
+    assert good == [4, [9, 16]] and str(bad[0]) == "no 2" and str(bad[1]) in ("no 2", "no 3")
 
 
 def test_results(pool: Any) -> None:

@@ -35,7 +35,7 @@ RUN, CLOSE, TERMINATE = "RUN", "CLOSE", "TERMINATE"
 MOST_TASKS = 4096  # in the ring; the others wait as Python objects
 MOST_BYTES = 1 << 22  # the same in bytes, roughly
 BAD_STARTS = 2  # initializers in a row that raise, before the pool is broken
-DEAD_STARTS = 20  # workers in a row that end before they are ready, without a word
+DEAD_STARTS = 6  # workers in a row that end before they are ready, without a word
 GRACE = 0.8  # seconds between SIGTERM and SIGKILL
 BATCH = 256  # results taken at a time
 
@@ -78,6 +78,7 @@ class Engine:
         self.starting = threading.RLock()  # while workers are started or buried
         self.bad_starts = self.dead_starts = 0
         self.start_error: BaseException | None = None
+        self.over = False  # nothing is left to be ended
         self.end: Any = None  # makes the exception of whoever comes too late
         self.wake_reader, self.wake_writer = os.pipe()
         os.set_blocking(self.wake_reader, False)
@@ -306,8 +307,14 @@ class Engine:
             self.take_back(side)
             self.results.put(WAKE, 0, [])
 
+    def _is_ready(self, worker: Any) -> bool:
+        side = getattr(worker, "_hasten_side", None)
+        return side is not None and bool(self.tasks.is_ready(side.index))
+
     def _replace(self) -> float | None:
         """Start new workers, or break the pool; seconds until that is to be tried again."""
+        if self.dead_starts >= DEAD_STARTS and any(map(self._is_ready, self.pool)):
+            self.dead_starts = 0
         if self.bad_starts >= BAD_STARTS or self.dead_starts >= DEAD_STARTS:
             self._break(self.start_error)
             return None
@@ -360,6 +367,8 @@ class Engine:
         if os.getpid() != self.pid:
             return
         with self.starting:
+            if self.over:
+                return
             self._end(lambda: _errors.PoolTerminatedError("the pool was terminated before the task was finished"))
             self._stop_workers()
         self.join()
@@ -385,6 +394,7 @@ class Engine:
             if self.pool:
                 self._stop_workers()
                 self._bury()
+            self.over = True
         self.pump()
         self.taskqueue.put(None)
         self.results.shut()

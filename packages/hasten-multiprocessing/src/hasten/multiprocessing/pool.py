@@ -97,6 +97,7 @@ class Pool(_stdlib.Pool):  # type: ignore[misc]
 
     _wrap_exception = True
     _engine: Any = None  # None: the standard library's way
+    _helped_engine: Any = None  # the same, if those who wait may take results from it
 
     @staticmethod
     def Process(ctx: Any, *args: Any, **kwds: Any) -> Any:
@@ -140,7 +141,7 @@ class Pool(_stdlib.Pool):  # type: ignore[misc]
             return
         start = _starter(weakref.ref(self))
         engine = _engine.Engine(self._pool, self._inqueue, self._outqueue, start)
-        self._engine = engine
+        self._engine = self._helped_engine = engine
         self._taskqueue = engine.taskqueue
         try:
             self._repopulate_pool()

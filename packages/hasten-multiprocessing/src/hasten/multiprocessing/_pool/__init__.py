@@ -9,3 +9,8 @@
 - pump(): take the results that are there;
 - close(): let the workers go when everything is done; terminate(): end them now; join().
 """
+
+try:
+    from hasten.multiprocessing._pool import _bundle  # noqa: F401 (the compiled modules, in one file)
+except ImportError:
+    pass  # they are files of their own

@@ -6,7 +6,8 @@ What holds:
   removes it there is the only one to tell its sink.
 - Results are taken from the ring, and their tasks from `pending`, under `pumping`, in one step: so when the ring is
   found empty under that lock, no result of a worker that has ended is on its way.
-- Sinks are told, and callbacks called, by the result thread only, in the order of arrival.
+- Callbacks are called by the result thread only, in the order of arrival.  Sinks without callbacks may be told by a
+  thread that waits for a result, see _pump.pyx.
 - A worker that has ended held the task that its slot names, or none (see _take.h).
 
 Threads: `supervisor` waits for the ends of workers, `receiver` for results, `feeder` for sources.  None of them keeps the
@@ -26,7 +27,8 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from hasten.multiprocessing._pool import _ends, _errors, _outcome
-from hasten.multiprocessing._pool._ends import BAD_START, OK, WAKE, Results, Slots, Tasks
+from hasten.multiprocessing._pool._ends import OK, WAKE, Results, Slots, Tasks
+from hasten.multiprocessing._pool._pump import Pump
 from hasten.multiprocessing._transport import _pickler
 from hasten.multiprocessing._transport._ring import Ring
 from hasten.multiprocessing.connection import wait
@@ -37,7 +39,7 @@ MOST_BYTES = 1 << 22  # the same in bytes, roughly
 BAD_STARTS = 2  # initializers in a row that raise, before the pool is broken
 DEAD_STARTS = 6  # workers in a row that end before they are ready, without a word
 GRACE = 0.8  # seconds between SIGTERM and SIGKILL
-BATCH = 256  # results taken at a time
+LOOK_UP = 0.02  # seconds between two looks of the result thread while another one takes the results
 
 
 def new_rings() -> tuple[Tasks, Results]:
@@ -76,8 +78,11 @@ class Engine:
         self.free = list(range(_ends.MOST_WORKERS, 0, -1))
         self.pumping = threading.Lock()
         self.starting = threading.RLock()  # while workers are started or buried
-        self.bad_starts = self.dead_starts = 0
-        self.start_error: BaseException | None = None
+        self.dead_starts = 0
+        self.pumper = Pump(results.ring, self.pending, self.arrived, self.pumping)
+        self.waiting: dict[Any, bool] = {}  # sinks that threads wait for while another one helps
+        self.news = threading.Lock()
+        self.news.acquire()
         self.over = False  # nothing is left to be ended
         self.end: Any = None  # makes the exception of whoever comes too late
         self.wake_reader, self.wake_writer = os.pipe()
@@ -166,43 +171,45 @@ class Engine:
     def pump(self) -> int:
         """Take what results there are, and leave them to the result thread; how many."""
         with self.pumping:
-            return self._pump_locked()
+            return int(self.pumper.take_locked(None))
 
-    def _pump_locked(self) -> int:
-        taken = 0
-        while taken < BATCH:
-            got = self.results.get()
-            if got is None:
-                break
-            number, kind, data = got
-            if kind == WAKE:
-                continue
-            if kind == BAD_START:
-                self.bad_starts += 1
-                self.start_error = _outcome.decode_failure(data)[1]
-                continue
-            taken += 1
-            whose = self.pending.pop(number, None)
-            if whose is not None:
-                self.arrived.append((*whose, kind, data))
-        return taken
+    def help(self, sink: Any, timeout: float | None) -> bool:
+        """Wait for sink._ready in the calling thread, taking results; False if another thread does so already."""
+        return bool(self.pumper.help(self, sink, timeout))
+
+    def notify(self) -> None:
+        """Have the result thread look up."""
+        try:
+            self.news.release()
+        except RuntimeError:  # it is to look up already
+            pass
 
     def _receive(self) -> None:
         while True:
             try:
-                self.results.wait()
+                if self.pumper.is_helped and not self.results.is_shut():
+                    self.news.acquire(timeout=LOOK_UP)
+                else:
+                    self.results.wait()
+                    if self.pumper.is_helped and not self.results.is_shut():
+                        self.pumper.pass_on()
+                        continue
                 self.pump()
                 shut = self.results.is_shut()
             except OSError:
                 return
-            self._deliver()
+            told = self._deliver()
             if self.state is not RUN and not self.pending:
                 self._wake()
             if shut:
                 return
+            if told and self.pumper.is_helped:
+                self.results.put(WAKE, 0, [])
 
-    def _deliver(self) -> None:
+    def _deliver(self) -> bool:
+        told = False
         while self.arrived:
+            told = True
             sink, index, kind, data = self.arrived.popleft()
             if kind is None:
                 outcome = False, data
@@ -213,6 +220,7 @@ class Engine:
             data = None
             self._tell(sink, index, outcome)
             sink = outcome = None
+        return told
 
     def _tell(self, sink: Any, index: int, outcome: Any) -> None:
         try:
@@ -296,12 +304,13 @@ class Engine:
                 continue
             held = self.tasks.taken_by(side.index)
             with self.pumping:
-                while self._pump_locked():
+                while self.pumper.take_locked(None):
                     pass
                 if held:
+                    self.notify()
                     self._fail(held, _errors.lost(worker.pid, worker.exitcode))
             if self.tasks.is_ready(side.index):
-                self.bad_starts = self.dead_starts = 0
+                self.pumper.bad_starts = self.dead_starts = 0
             else:
                 self.dead_starts += 1
             self.take_back(side)
@@ -315,13 +324,13 @@ class Engine:
         """Start new workers, or break the pool; seconds until that is to be tried again."""
         if self.dead_starts >= DEAD_STARTS and any(map(self._is_ready, self.pool)):
             self.dead_starts = 0
-        if self.bad_starts >= BAD_STARTS or self.dead_starts >= DEAD_STARTS:
-            self._break(self.start_error)
+        if self.pumper.bad_starts >= BAD_STARTS or self.dead_starts >= DEAD_STARTS:
+            self._break(self.pumper.start_error)
             return None
         try:
             self.start()
         except Exception as error:
-            self.start_error = error
+            self.pumper.start_error = error
             self.dead_starts += 1
             return 0.05
         return None
@@ -344,7 +353,7 @@ class Engine:
         self.state = TERMINATE
         self.tasks.shut(True)
         with self.pumping:
-            while self._pump_locked():
+            while self.pumper.take_locked(None):
                 pass
             for number in list(self.pending):
                 self._fail(number, why())

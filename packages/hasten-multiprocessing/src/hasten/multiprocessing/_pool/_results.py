@@ -24,10 +24,12 @@ class ApplyResult(_stdlib.ApplyResult):  # type: ignore[name-defined,misc]
     """The result of a call that a pool runs.  Methods may be called from any thread."""
 
     _ready = False
+    _repeatable = True  # whether _set() may be called again when a signal has ended it
     _event: Any = lazily(lambda self: Event())
 
     def __init__(self, pool: Any, callback: Any, error_callback: Any) -> None:
         self._pool = pool
+        self._engine = pool._helped_engine
         self._job = next(_job_counter)
         self._cache = pool._cache
         self._callback = callback
@@ -48,10 +50,22 @@ class ApplyResult(_stdlib.ApplyResult):  # type: ignore[name-defined,misc]
         """Wait until the call has ended, *timeout* seconds at most; None for as long as it takes."""
         if self._ready:
             return
+        engine = self._engine
+        if engine is not None and self._callback is None and self._error_callback is None:
+            if engine.help(self, timeout):
+                return
         event = self._event
+        if engine is not None:
+            engine.waiting[self._job] = True
+            if not engine.pumper.is_helped:
+                engine.notify()
         if self._ready:  # who was told before the event was there has not set it
             event.set()
-        event.wait(timeout)
+        try:
+            event.wait(timeout)
+        finally:
+            if engine is not None:
+                engine.waiting.pop(self._job, None)
 
     def get(self, timeout: float | None = None) -> Any:
         """Wait for the result and return it, or raise the exception of the call.
@@ -83,7 +97,7 @@ class ApplyResult(_stdlib.ApplyResult):  # type: ignore[name-defined,misc]
             if event is not None:
                 event.set()
             self._cache.pop(self._job, None)
-            self._pool = self._callback = self._error_callback = None
+            self._pool = self._engine = self._callback = self._error_callback = None
 
     def _abandon(self, made: int, error: BaseException) -> None:
         if not made:
@@ -103,9 +117,9 @@ class MapResult(ApplyResult, _stdlib.MapResult):  # type: ignore[name-defined,mi
         self._success = True
         self._value = [None] * length
         self._chunksize = chunksize
-        self._length = length
         self._guard = Lock()
         self._number_left = -(-length // chunksize) if chunksize > 0 else 0
+        self._told = bytearray(self._number_left)  # 1 for each chunk that is done with
         if self._number_left == 0:
             self._ready = True
             del self._cache[self._job]
@@ -117,29 +131,35 @@ class MapResult(ApplyResult, _stdlib.MapResult):  # type: ignore[name-defined,mi
                 self._value[i * self._chunksize : (i + 1) * self._chunksize] = result
             elif not success and self._success:  # the first exception counts
                 self._success, self._value = False, result
-            self._number_left -= 1
-            last = self._number_left == 0
-        if last:
+            self._told[i] = 1
+            last = self._count() == 0
+        if last and not self._ready:
             self._finish()
+
+    def _count(self) -> int:
+        self._number_left = self._told.count(0)
+        return self._number_left
 
     def _abandon(self, made: int, error: BaseException) -> None:
         with self._guard:
             if self._success:
                 self._success, self._value = False, error
-            missing = -(-self._length // self._chunksize) - made
-            self._number_left -= missing
-            last = missing > 0 and self._number_left == 0
-        if last:
+            self._told[made:] = b"\1" * (len(self._told) - made)
+            last = self._count() == 0
+        if last and not self._ready:
             self._finish()
 
 
 class IMapIterator(_stdlib.IMapIterator):  # type: ignore[name-defined,misc]
     """The results of imap(), in the order of the input."""
 
+    _callback = _error_callback = None
+    _repeatable = True
     _source: Any = None  # that is to be told of each item taken
 
     def __init__(self, pool: Any) -> None:
         self._pool = pool
+        self._engine = pool._helped_engine
         self._cond = Condition(Lock())
         self._job = next(_job_counter)
         self._cache = pool._cache
@@ -157,13 +177,16 @@ class IMapIterator(_stdlib.IMapIterator):  # type: ignore[name-defined,misc]
 
         StopIteration after the last.  multiprocessing.TimeoutError after *timeout* seconds.
         """
-        with self._cond:
-            if not self._cond.wait_for(self._has_news, timeout):
+        while True:
+            if not self._ready and not self._wait(timeout):
                 raise TimeoutError
-            if not self._items:
-                self._pool = None
-                raise StopIteration
-            success, value = self._items.popleft()
+            with self._cond:
+                if self._items:
+                    success, value = self._items.popleft()
+                    break
+                if self._index == self._length:
+                    self._pool = None
+                    raise StopIteration
         source = self._source
         if source is not None and source.used_one():
             source.engine.feed(source)
@@ -172,6 +195,26 @@ class IMapIterator(_stdlib.IMapIterator):  # type: ignore[name-defined,misc]
         raise value
 
     __next__ = next
+
+    def _wait(self, timeout: float | None) -> bool:
+        engine = self._engine
+        if engine is None:
+            with self._cond:
+                return bool(self._cond.wait_for(self._has_news, timeout))
+        if engine.help(self, timeout) and timeout is not None:
+            return self._ready
+        engine.waiting[self._job] = True
+        if not engine.pumper.is_helped:
+            engine.notify()
+        try:
+            with self._cond:
+                return bool(self._cond.wait_for(self._has_news, timeout))
+        finally:
+            engine.waiting.pop(self._job, None)
+
+    @property
+    def _ready(self) -> bool:
+        return self._has_news()
 
     def _has_news(self) -> bool:
         return bool(self._items) or self._index == self._length
@@ -204,6 +247,8 @@ class IMapIterator(_stdlib.IMapIterator):  # type: ignore[name-defined,misc]
 
 class IMapUnorderedIterator(IMapIterator, _stdlib.IMapUnorderedIterator):  # type: ignore[name-defined,misc]
     """The results of imap_unordered(), as they come."""
+
+    _repeatable = False
 
     def _set(self, i: int, obj: tuple[bool, Any]) -> None:
         with self._cond:

@@ -1,6 +1,495 @@
-"""`multiprocessing.pool`: the standard library's own, over the context that it is given."""
+"""The standard library's `multiprocessing.pool`: Pool, and ThreadPool.
 
-import multiprocessing.pool as _stdlib
+A Pool runs on the engine of `_pool`.  One whose subclass overrides a part of the standard library's machinery (HOOKS; torch and
+joblib override `_setup_queues`) goes the standard library's way, with its threads and the subclass's queues.
+"""
+
+from __future__ import annotations
+
+import itertools
+import multiprocessing.pool
+import os
 import sys
+import warnings
+import weakref
+from multiprocessing import util
+from typing import Any
 
-sys.modules[__name__] = _stdlib
+from hasten.multiprocessing._pool import _engine, _outcome, _threads, _worker
+from hasten.multiprocessing._pool._ends import Tasks
+from hasten.multiprocessing._pool._errors import BrokenPoolError, PoolTerminatedError, WorkerLostError
+from hasten.multiprocessing._pool._results import (
+    ApplyResult,
+    AsyncResult,
+    IMapIterator,
+    IMapUnorderedIterator,
+    MapResult,
+)
+from hasten.multiprocessing._pool._sources import Source
+
+__all__ = ["Pool", "ThreadPool", "BrokenPoolError", "PoolTerminatedError", "WorkerLostError"]
+
+_stdlib: Any = sys.modules["multiprocessing.pool"]
+INIT, RUN, CLOSE, TERMINATE = "INIT", "RUN", "CLOSE", "TERMINATE"
+job_counter = _stdlib.job_counter
+RemoteTraceback = _stdlib.RemoteTraceback
+ExceptionWithTraceback = _stdlib.ExceptionWithTraceback
+MaybeEncodingError = _stdlib.MaybeEncodingError
+rebuild_exc = _stdlib.rebuild_exc
+_PoolCache = _stdlib._PoolCache
+_helper_reraises_exception = _stdlib._helper_reraises_exception
+
+# What a subclass overrides to have it its own way.
+HOOKS = (
+    "_setup_queues _repopulate_pool _repopulate_pool_static _maintain_pool _join_exited_workers _handle_workers"
+    " _handle_tasks _handle_results _help_stuff_finish _terminate_pool _get_sentinels _get_worker_sentinels"
+    " _wait_for_updates _map_async _get_tasks _guarded_task_generation"
+).split()
+
+
+def mapstar(args: Any) -> list[Any]:
+    """The results of args[0] for each item of args[1]."""
+    return list(map(*args))
+
+
+def starmapstar(args: Any) -> list[Any]:
+    """The same with the items as the arguments."""
+    return list(itertools.starmap(*args))
+
+
+def worker(
+    inqueue: Any,
+    outqueue: Any,
+    initializer: Any = None,
+    initargs: Any = (),
+    maxtasks: int | None = None,
+    wrap_exception: bool = False,
+) -> None:
+    """What a worker process of a Pool runs."""
+    if maxtasks is not None and not (isinstance(maxtasks, int) and maxtasks >= 1):
+        raise AssertionError(f"Maxtasks {maxtasks!r} is not valid")
+    serve = _worker.serve if isinstance(inqueue, Tasks) else _stdlib.worker
+    serve(inqueue, outqueue, initializer, initargs, maxtasks, wrap_exception)
+
+
+_WORKER = worker
+
+
+def _default_size() -> int:
+    if hasattr(os, "process_cpu_count"):
+        return os.process_cpu_count() or 1
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+class Pool(_stdlib.Pool):  # type: ignore[misc]
+    """Worker processes that run calls.
+
+    processes: how many; by default as many as this process has CPUs.
+    initializer, initargs: called in each worker when it starts.
+    maxtasksperchild: after so many tasks a worker is replaced by a new one; None for never.
+    context: that starts the processes.
+
+    Methods may be called from any thread.  A worker that dies costs the task it had, which fails with WorkerLostError,
+    and is replaced.  ValueError from any method that begins a task after close() or terminate().
+    """
+
+    _wrap_exception = True
+    _engine: Any = None  # None: the standard library's way
+    _helped_engine: Any = None  # the same, if those who wait may take results from it
+
+    @staticmethod
+    def Process(ctx: Any, *args: Any, **kwds: Any) -> Any:
+        """Make a worker's process object.  May be overridden."""
+        return ctx.Process(*args, **kwds)
+
+    def __init__(
+        self,
+        processes: int | None = None,
+        initializer: Any = None,
+        initargs: Any = (),
+        maxtasksperchild: int | None = None,
+        context: Any = None,
+    ) -> None:
+        self._pool: list[Any] = []
+        self._state = INIT
+        if context is None:
+            from hasten.multiprocessing.context import _default_context
+
+            context = _default_context.get_context()
+        if _goes_standard_way(type(self)):
+            _stdlib.Pool.__init__(
+                self,
+                processes if processes is not None else _default_size(),
+                initializer,
+                initargs,
+                maxtasksperchild,
+                context,
+            )
+            return
+        self._ctx = context
+        self._cache: dict[int, Any] = {}
+        self._maxtasksperchild = maxtasksperchild
+        self._initializer = initializer
+        self._initargs = initargs
+        self._processes = _checked(processes, initializer, maxtasksperchild)
+        try:
+            self._setup_queues()
+        except (OSError, AttributeError):  # no such memory on this system
+            _stdlib.Pool.__init__(self, processes, initializer, initargs, maxtasksperchild, context)
+            return
+        start = _starter(weakref.ref(self))
+        engine = _engine.Engine(self._pool, self._inqueue, self._outqueue, start)
+        self._engine = self._helped_engine = engine
+        self._taskqueue = engine.taskqueue
+        try:
+            self._repopulate_pool()
+            engine.supervise()
+        except BaseException:
+            engine.terminate()
+            raise
+        self._worker_handler = engine.supervisor
+        self._task_handler = engine.feeder
+        self._result_handler = engine.receiver
+        self._terminate = util.Finalize(self, engine.terminate, exitpriority=15)
+        self._state = RUN
+
+    def __del__(self, _warn: Any = warnings.warn, RUN: str = RUN) -> None:
+        if self._state == RUN:
+            if self._engine is None:
+                _stdlib.Pool.__del__(self)
+                return
+            _warn(f"unclosed running multiprocessing pool {self!r}", ResourceWarning, source=self)
+
+    def __repr__(self) -> str:
+        cls = type(self)
+        return f"<{cls.__module__}.{cls.__qualname__} state={self._state} pool_size={len(self._pool)}>"
+
+    def __reduce__(self) -> Any:
+        raise NotImplementedError("pool objects cannot be passed between processes or pickled")
+
+    # ---- workers ----
+
+    def _setup_queues(self) -> None:
+        if self._engine is None and _goes_standard_way(type(self)):
+            _stdlib.Pool._setup_queues(self)
+            return
+        self._inqueue, self._outqueue = _engine.new_rings()
+        self._quick_put = self._inqueue.put
+        self._quick_get = self._outqueue.get
+
+    def _repopulate_pool(self) -> None:
+        """Start workers until there are `_processes`."""
+        if self._engine is None:
+            _stdlib.Pool._repopulate_pool(self)
+            return
+        while len(self._pool) < self._processes:
+            self._start_worker()
+
+    def _start_worker(self) -> None:
+        engine = self._engine
+        with engine.starting:
+            if engine.end is not None or len(self._pool) >= self._processes:
+                return
+            side = engine.lend()
+            try:
+                args = (self._initializer, self._initargs, self._maxtasksperchild, self._wrap_exception)
+                target = _worker.serve if worker is _WORKER else worker
+                process = self.Process(self._ctx, target=target, args=(side, self._outqueue, *args))
+                process.name = process.name.replace("Process", "PoolWorker")
+                process.daemon = True
+                process.start()
+            except BaseException:
+                engine.take_back(side)
+                raise
+            process._hasten_side = side
+            self._pool.append(process)
+            if engine.supervisor.ident is not None:
+                engine._wake()
+        util.debug("added worker")
+
+    # ---- calls ----
+
+    def _check_running(self) -> None:
+        if self._state != RUN:
+            raise ValueError("Pool not running")
+        if self._engine is not None and self._engine.end is not None:
+            raise self._engine.why_ended()
+
+    def apply(self, func: Any, args: Any = (), kwds: Any = {}) -> Any:  # noqa: B006
+        """Have func(*args, **kwds) run by a worker, wait for its result, and return it."""
+        return self.apply_async(func, args, kwds).get()
+
+    def apply_async(
+        self,
+        func: Any,
+        args: Any = (),
+        kwds: Any = {},  # noqa: B006
+        callback: Any = None,
+        error_callback: Any = None,
+    ) -> Any:
+        """Have func(*args, **kwds) run by a worker, and return an AsyncResult at once.
+
+        callback, error_callback: called with the result (the exception) in a thread of the pool; they should return soon.
+        What cannot be pickled fails on the result.
+        """
+        engine = self._engine
+        if engine is None:
+            return _stdlib.Pool.apply_async(self, func, args, kwds, callback, error_callback)
+        self._check_running()
+        result = ApplyResult(self, callback, error_callback)
+        if engine.busy() or not engine.submit(result, 0, func, args, kwds):
+            engine.feed(Source(result, iter([(0, func, args, kwds)])))
+        return result
+
+    def map(self, func: Any, iterable: Any, chunksize: int | None = None) -> list[Any]:
+        """The results of func for each item, in a list.  Waits for all of them, also when one raises."""
+        return self._map(func, iterable, mapstar, chunksize, None, None).get()  # type: ignore[no-any-return]
+
+    def starmap(self, func: Any, iterable: Any, chunksize: int | None = None) -> list[Any]:
+        """The same with the items as the arguments."""
+        return self._map(func, iterable, starmapstar, chunksize, None, None).get()  # type: ignore[no-any-return]
+
+    def map_async(
+        self,
+        func: Any,
+        iterable: Any,
+        chunksize: int | None = None,
+        callback: Any = None,
+        error_callback: Any = None,
+    ) -> Any:
+        """map() that returns a MapResult at once."""
+        return self._map(func, iterable, mapstar, chunksize, callback, error_callback)
+
+    def starmap_async(
+        self,
+        func: Any,
+        iterable: Any,
+        chunksize: int | None = None,
+        callback: Any = None,
+        error_callback: Any = None,
+    ) -> Any:
+        """starmap() that returns a MapResult at once."""
+        return self._map(func, iterable, starmapstar, chunksize, callback, error_callback)
+
+    def _map(
+        self, func: Any, iterable: Any, mapper: Any, chunksize: int | None, callback: Any, error_callback: Any
+    ) -> Any:
+        engine = self._engine
+        if engine is None:
+            return self._map_async(func, iterable, mapper, chunksize, callback, error_callback)
+        self._check_running()
+        if not hasattr(iterable, "__len__"):
+            iterable = list(iterable)
+        length = len(iterable)
+        if chunksize is None:
+            chunksize = -(-length // (4 * (len(self._pool) or self._processes)))
+        if length == 0:
+            chunksize = 0
+        result = MapResult(self, chunksize, length, callback, error_callback)
+        if not result.ready():
+            _begin(engine, Source(result, _chunks(mapper, func, iterable, chunksize)))
+        elif callback is not None and chunksize == 0:
+            pass  # the standard library does not call it either
+        return result
+
+    def imap(self, func: Any, iterable: Any, chunksize: int = 1, buffersize: int | None = None) -> Any:
+        """An iterator of the results of func for each item, in order.
+
+        chunksize: items that make one task.  buffersize: how many items may be taken from the iterable before their
+        results are asked for; None for all of them.
+        """
+        return self._imap(IMapIterator, func, iterable, chunksize, buffersize)
+
+    def imap_unordered(
+        self, func: Any, iterable: Any, chunksize: int = 1, buffersize: int | None = None
+    ) -> Any:
+        """imap() with the results as they come."""
+        return self._imap(IMapUnorderedIterator, func, iterable, chunksize, buffersize)
+
+    def _imap(self, kind: Any, func: Any, iterable: Any, chunksize: int, buffersize: int | None) -> Any:
+        if buffersize is not None:
+            if not isinstance(buffersize, int):
+                raise TypeError("buffersize must be an integer or None")
+            if buffersize < 1:
+                raise ValueError("buffersize must be None or > 0")
+        engine = self._engine
+        if engine is None:
+            if buffersize is not None:
+                raise TypeError("buffersize needs a pool with its own queues")
+            method = "imap" if kind is IMapIterator else "imap_unordered"
+            return getattr(_stdlib.Pool, method)(self, func, iterable, chunksize)
+        self._check_running()
+        if chunksize < 1:
+            raise ValueError(f"Chunksize must be 1+, not {chunksize!r}")
+        result = kind(self)
+        if chunksize == 1:
+            calls = ((i, func, (x,), {}) for i, x in enumerate(iterable))
+        else:
+            calls = _chunks(mapstar, func, iterable, chunksize)
+        most = None if buffersize is None else -(-buffersize // chunksize)
+        source = Source(result, calls, result._set_length, most)
+        if most is not None:
+            source.engine = engine
+            result._source = source
+        engine.feed(source)
+        return result if chunksize == 1 else (item for chunk in result for item in chunk)
+
+    # ---- the end ----
+
+    def close(self) -> None:
+        """Take no tasks on any more; the workers end when all are done.  Does not block."""
+        util.debug("closing pool")
+        if self._engine is None:
+            _stdlib.Pool.close(self)
+        elif self._state == RUN:
+            self._state = CLOSE
+            self._engine.close()
+
+    def terminate(self) -> None:
+        """End the workers now.  What was not finished fails with PoolTerminatedError.  Blocks for two seconds at most."""
+        util.debug("terminating pool")
+        self._state = TERMINATE
+        self._terminate()
+
+    def join(self) -> None:
+        """Wait until the workers have ended, after close() or terminate().  ValueError before."""
+        util.debug("joining pool")
+        if self._state == RUN:
+            raise ValueError("Pool is still running")
+        if self._state not in (CLOSE, TERMINATE):
+            raise ValueError("In unknown state")
+        if self._engine is None:
+            _stdlib.Pool.join(self)
+        else:
+            self._engine.join()
+
+    def __enter__(self) -> Any:
+        self._check_running()
+        return self
+
+    def __exit__(self, exc_type: Any, exc_val: Any, exc_tb: Any) -> None:
+        self.terminate()
+
+
+_HOOKS = {name: Pool.__dict__.get(name, getattr(_stdlib.Pool, name, None)) for name in HOOKS}
+
+
+def _goes_standard_way(cls: type) -> bool:
+    """Whether a class above ours overrides one of the standard library's parts."""
+    for base in cls.__mro__:
+        if base is Pool or base is ThreadPool:
+            return False
+        if not vars(base).keys().isdisjoint(HOOKS):
+            return True
+    return True
+
+
+def _starter(pool: Any) -> Any:
+    """What brings the pool behind a weak reference to its size."""
+
+    def start() -> None:
+        alive = pool()
+        if alive is not None:
+            alive._repopulate_pool()
+
+    return start
+
+
+def _checked(processes: int | None, initializer: Any, maxtasksperchild: int | None) -> int:
+    if processes is None:
+        processes = _default_size()
+    if processes < 1:
+        raise ValueError(f"Number of processes must be at least 1, not {processes!r}")
+    if maxtasksperchild is not None and (not isinstance(maxtasksperchild, int) or maxtasksperchild <= 0):
+        raise ValueError(f"maxtasksperchild must be a positive int or None, not {maxtasksperchild!r}")
+    if initializer is not None and not callable(initializer):
+        raise TypeError(f"initializer must be a callable, not {initializer!r}")
+    return processes
+
+
+def _chunks(mapper: Any, func: Any, iterable: Any, size: int) -> Any:
+    """The calls of a map, by chunks."""
+    items = iter(iterable)
+    for i in itertools.count():
+        chunk = tuple(itertools.islice(items, size))
+        if not chunk:
+            return
+        yield i, mapper, ((func, chunk),), {}
+
+
+def _begin(engine: Any, source: Any) -> None:
+    """Submit the calls of a source: at once as long as there is room, and the others in the background."""
+    if not engine.busy():
+        while source.made < 512:
+            try:
+                call = next(source.calls)
+            except StopIteration:
+                return
+            except BaseException as error:
+                source.sink._abandon(source.made, error)
+                return
+            if not engine.submit(source.sink, *call):
+                source.calls = itertools.chain([call], source.calls)
+                break
+            source.made += 1
+    engine.feed(source)
+
+
+class ThreadPool(Pool, _stdlib.ThreadPool):  # type: ignore[misc]
+    """A Pool of threads of this process."""
+
+    _wrap_exception = False
+
+    @staticmethod
+    def Process(ctx: Any, *args: Any, **kwds: Any) -> Any:
+        """Make a worker's thread object.  May be overridden."""
+        from multiprocessing.dummy import Process
+
+        return Process(*args, **kwds)
+
+    def __init__(self, processes: int | None = None, initializer: Any = None, initargs: Any = ()) -> None:
+        self._pool = []
+        self._state = INIT
+        if _goes_standard_way(type(self)):
+            _stdlib.ThreadPool.__init__(self, processes, initializer, initargs)
+            return
+        from hasten.multiprocessing.context import _default_context
+
+        self._ctx = _default_context.get_context()
+        self._cache = {}
+        self._maxtasksperchild = None
+        self._initializer = initializer
+        self._initargs = initargs
+        self._processes = _checked(processes, initializer, None)
+        pool, make = self._pool, self.Process
+        ctx = self._ctx
+
+        def start(target: Any) -> None:
+            thread = make(ctx, target=target)
+            thread.daemon = True
+            thread.start()
+            pool.append(thread)
+
+        engine = self._engine = _threads.ThreadEngine(pool, start, initializer, initargs)
+        self._inqueue = self._taskqueue = engine.calls
+        self._outqueue = engine.told
+        self._quick_put = engine.calls.put
+        self._quick_get = engine.told.get
+        self._repopulate_pool()
+        self._terminate = util.Finalize(self, engine.terminate, exitpriority=15)
+        self._state = RUN
+
+    def _repopulate_pool(self) -> None:
+        if self._engine is None:
+            _stdlib.ThreadPool._repopulate_pool(self)
+            return
+        while len(self._pool) < self._processes:
+            self._engine.start_thread(self._engine.run)
+
+    def _setup_queues(self) -> None:
+        _stdlib.ThreadPool._setup_queues(self)
+
+
+_ = _outcome, AsyncResult

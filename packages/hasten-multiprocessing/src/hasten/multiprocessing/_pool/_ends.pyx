@@ -1,0 +1,319 @@
+# cython: freethreading_compatible=True
+"""The two rings of an engine, of tasks and of results, and the slots of the workers.
+
+A task is a number and a pickle of (func, args, kwds); a result is that number, a kind, and a pickle.
+"""
+
+import os
+from errno import EINTR
+
+from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.exc cimport PyErr_CheckSignals, PyErr_SetFromErrno
+from cpython.ref cimport Py_DECREF
+from libc.errno cimport errno
+from libc.stdint cimport int64_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free
+
+from clock cimport HS_NEVER, hs_now
+from shm_ring cimport *
+from hasten.multiprocessing._transport._ring import attach
+
+from hasten.multiprocessing._transport._ring cimport Record, Ring
+
+cdef extern from "sys/mman.h" nogil:
+    enum:
+        PROT_READ
+        PROT_WRITE
+        MAP_SHARED
+    void *MAP_FAILED
+    void *mmap(void *address, size_t length, int protection, int flags, int fd, long offset) noexcept
+    int munmap(void *address, size_t length) noexcept
+
+cdef extern from "unistd.h" nogil:
+    int close(int fd) noexcept
+
+cdef extern from "_take.h" nogil:
+    ctypedef struct hs_slot:
+        uint64_t taken
+        uint32_t ready
+    void HS_SLOT_SET(uint64_t word, uint64_t value) noexcept
+    uint64_t HS_SLOT_GET(uint64_t word) noexcept
+    int hs_take(
+        hs_ring *r, hs_slot *slots, uint32_t me, hs_record *got, void *to, uint64_t size, bint wait
+    ) noexcept
+    int64_t hs_taken_by(hs_ring *r, hs_slot *slots, uint32_t who) noexcept
+    void hs_ring_pass_on(hs_ring *r) noexcept
+
+MOST_WORKERS = 4095
+cdef enum:
+    SLOTS = 4096
+    ROOM = 4096
+    WORD = 8
+    LOOK_FOR_PARENT = 300000000  # ns of waiting for a task, after which a worker looks whether its parent is there
+    SPARSE = 256                 # calls between two looks when tasks come without a wait
+    PIECES = 16
+    OK_KIND = 0
+
+OK, ERROR, BAD_START, WAKE = 0, 20, 21, 22  # the kinds of results; see Ring.get_large for what they must not be
+
+
+cdef class Slots:
+    """What each worker says of itself.  Slot 0 is nobody's."""
+
+    cdef readonly int fd
+    cdef hs_slot *slots
+
+    def __cinit__(self, int fd=-1):
+        cdef void *memory
+        self.fd = fd if fd >= 0 else os.memfd_create("hasten.pool", os.MFD_CLOEXEC)
+        if fd < 0:
+            os.ftruncate(self.fd, SLOTS * sizeof(hs_slot))
+        memory = mmap(NULL, SLOTS * sizeof(hs_slot), PROT_READ | PROT_WRITE, MAP_SHARED, self.fd, 0)
+        if memory == MAP_FAILED:
+            PyErr_SetFromErrno(OSError)
+        self.slots = <hs_slot *>memory
+
+    def __dealloc__(self):
+        if self.slots != NULL:
+            munmap(self.slots, SLOTS * sizeof(hs_slot))
+        if self.fd >= 0:
+            close(self.fd)
+
+    def close(self):
+        """Close the descriptor; the memory stays as long as this object."""
+        if self.fd >= 0:
+            os.close(self.fd)
+            self.fd = -1
+
+
+cdef class Tasks:
+    """The ring of tasks: the owner's side (index 0), or that of the worker with slot *index*."""
+
+    cdef readonly Ring ring
+    cdef readonly Slots slots
+    cdef readonly uint32_t index
+    cdef public object is_orphan  # called while a worker waits: whether it should give up
+    cdef uint32_t calls
+
+    def __init__(self, Ring ring, Slots slots, uint32_t index=0):
+        if index >= SLOTS:
+            raise ValueError(f"no slot {index}")
+        self.ring, self.slots, self.index = ring, slots, index
+
+    # ---- the owner's side ----
+
+    def put(self, uint64_t number, list pieces, uint64_t limit, bint block):
+        """Put a task; False if there are *limit* tasks already and *block* is false, None after shut()."""
+        cdef int status = put_pieces(self.ring, OK_KIND, number, pieces, limit, block)
+        return None if status == HS_RING_SHUT else status == HS_RING_DONE
+
+    def side_of(self, uint32_t index):
+        """The same for a new worker."""
+        cdef Tasks side = Tasks(self.ring, self.slots, index)
+        self.slots.slots[index].taken = 0
+        self.slots.slots[index].ready = 0
+        return side
+
+    def taken_by(self, uint32_t index):
+        """The number of the task that a worker which has ended still held, or 0."""
+        cdef int64_t found = -1
+        self.ring.enter()
+        try:
+            while found < 0:
+                with nogil:
+                    found = hs_taken_by(&self.ring.ring, self.slots.slots, index)
+            return found
+        finally:
+            self.ring.leave()
+
+    def is_ready(self, uint32_t index):
+        """Whether the initializer of that worker has returned."""
+        return self.slots.slots[index].ready != 0
+
+    def count(self):
+        """How many tasks no worker has taken yet."""
+        return self.ring.count()
+
+    def shut(self, bint immediate):
+        """Let workers go when no task is left, or at once."""
+        self.ring.shut(immediate)
+
+    def close(self):
+        """Give up descriptors and memory."""
+        self.ring.close()
+        self.slots.close()
+
+    def __reduce__(self):
+        return attached_tasks, (*packed(self, self.ring), reduction().DupFd(self.slots.fd), self.index)
+
+    # ---- the worker's side ----
+
+    def ready(self):
+        """The initializer has returned."""
+        self.slots.slots[self.index].ready = 1
+
+    @property
+    def held(self):
+        """The number of the task that this worker has taken and not answered, or 0."""
+        return HS_SLOT_GET(self.slots.slots[self.index].taken)
+
+    def take(self):
+        """Wait for a task and return its pickle; None when there will be none.
+
+        Signal handlers run.  What they raise ends the call; held tells then whether a task was taken.
+        """
+        cdef char small[ROOM]
+        cdef hs_record got
+        cdef hs_ring *r = &self.ring.ring
+        cdef int status
+        cdef int64_t since = 0, until
+        cdef object large = None
+        self.calls += 1
+        if self.calls % SPARSE == 0 and self.is_orphan is not None and self.is_orphan():
+            return None
+        self.ring.enter()
+        try:
+            while True:
+                if large is not None:
+                    status = self.take_large(&got, large)
+                else:
+                    with nogil:
+                        status = hs_take(r, self.slots.slots, self.index, &got, small, ROOM, True)
+                if status == HS_RING_DONE:
+                    if large is None:
+                        return PyBytes_FromStringAndSize(small + WORD, got.length - WORD)
+                    return memoryview(large)[WORD:got.length]
+                if status == HS_RING_SHUT:
+                    return None
+                if status == HS_RING_SMALL:
+                    large = PyBytes_FromStringAndSize(NULL, got.length)
+                    continue
+                if status == HS_RING_ERROR and errno != EINTR:
+                    PyErr_SetFromErrno(OSError)
+                if status == HS_RING_EMPTY:
+                    if since == 0:
+                        since = hs_now()
+                    until = since + LOOK_FOR_PARENT
+                    with nogil:
+                        hs_ring_wait_data(r, until)
+                    if hs_now() >= until:
+                        since = hs_now()
+                        if self.is_orphan is not None and self.is_orphan():
+                            return None
+                PyErr_CheckSignals()
+        finally:
+            self.ring.leave()
+
+    cdef int take_large(self, hs_record *got, bytes room) noexcept:
+        cdef int status
+        cdef char *to = PyBytes_AS_STRING(room)
+        cdef uint64_t size = PyBytes_GET_SIZE(room)
+        with nogil:
+            status = hs_take(&self.ring.ring, self.slots.slots, self.index, got, to, size, True)
+        return status
+
+    def answer(self, Results results, int kind, list pieces):
+        """Put the result of the task that this worker holds, which is then no longer held."""
+        cdef hs_slot *slot = &self.slots.slots[self.index]
+        put_pieces(results.ring, kind, HS_SLOT_GET(slot.taken), pieces, 0, True)
+        HS_SLOT_SET(slot.taken, 0)
+
+
+cdef class Results:
+    """The ring of results."""
+
+    cdef readonly Ring ring
+
+    def __init__(self, Ring ring):
+        self.ring = ring
+
+    def put(self, int kind, uint64_t number, list pieces):
+        """Put something that is no answer to a task."""
+        put_pieces(self.ring, kind, number, pieces, 0, True)
+
+    def wait(self, timeout=None):
+        """Wait until there is a result; whether there may be one.  A shutdown counts."""
+        return self.ring.poll(timeout)
+
+    def get(self):
+        """The next (number, kind, data) or None; does not wait.  data: bytes-like."""
+        cdef Record record
+        cdef object large
+        if self.ring.get(False, 0, &record) != HS_RING_DONE:
+            return None
+        if record.large != NULL:
+            large = <object>record.large
+            Py_DECREF(large)  # the record's
+            return (<uint64_t *>PyBytes_AS_STRING(large))[0], record.kind, memoryview(large)[WORD:]
+        return (
+            (<uint64_t *>record.small)[0],
+            record.kind,
+            PyBytes_FromStringAndSize(record.small + WORD, record.length - WORD),
+        )
+
+    def shut(self):
+        """Whoever waits need not wait any more."""
+        self.ring.shut(True)
+
+    def is_shut(self):
+        return self.ring.is_shut()
+
+    def close(self):
+        self.ring.close()
+
+    def __reduce__(self):
+        return attached_results, packed(self, self.ring)
+
+
+def reduction():
+    import multiprocessing.reduction
+
+    return multiprocessing.reduction
+
+
+def packed(end, Ring ring):
+    """The descriptors of a ring, for a process that is being started."""
+    import multiprocessing.context
+
+    multiprocessing.context.assert_spawning(end)
+    memory, event = ring.descriptors()
+    return reduction().DupFd(memory), reduction().DupFd(event)
+
+
+def attached_tasks(memory, event, slots, index):
+    return Tasks(attach(memory.detach(), event.detach()), Slots(slots.detach()), index)
+
+
+def attached_results(memory, event):
+    return Results(attach(memory.detach(), event.detach()))
+
+
+cdef int put_pieces(Ring ring, int kind, uint64_t number, list data, uint64_t limit, bint block) except -1:
+    """Put a record of a number and bytes-like objects; a status of Ring.put()."""
+    cdef Py_ssize_t n = len(data), held = 0, i
+    cdef uint64_t length = WORD
+    cdef hs_piece few[PIECES + 1]
+    cdef Py_buffer few_views[PIECES]
+    cdef hs_piece *pieces = few
+    cdef Py_buffer *views = few_views
+    try:
+        if n > PIECES:
+            pieces, views = <hs_piece *>calloc(n + 1, sizeof(hs_piece)), <Py_buffer *>calloc(n, sizeof(Py_buffer))
+            if pieces == NULL or views == NULL:
+                raise MemoryError
+        pieces[0].data, pieces[0].size = &number, WORD
+        for i in range(n):
+            PyObject_GetBuffer(data[i], &views[i], PyBUF_SIMPLE)
+            held += 1
+            pieces[1 + i].data, pieces[1 + i].size = views[i].buf, views[i].len
+            length += views[i].len
+        return ring.put(kind, pieces, n + 1, length, limit, block, HS_NEVER)
+    finally:
+        while held:
+            held -= 1
+            PyBuffer_Release(&views[held])
+        if pieces != few:
+            free(pieces)
+        if views != few_views:
+            free(views)

@@ -1,0 +1,450 @@
+"""The engine of a pool of worker processes: who has which task, what comes back, and what happens when a worker ends.
+
+What holds:
+
+- A task is in `pending` from before it is in the ring until its result, or its loss, is taken note of.  Whoever
+  removes it there is the only one to tell its sink.
+- Results are taken from the ring, and their tasks from `pending`, under `pumping`, in one step: so when the ring is
+  found empty under that lock, no result of a worker that has ended is on its way.
+- Callbacks are called by the result thread only, in the order of arrival.  Sinks without callbacks may be told by a
+  thread that waits for a result, see _pump.pyx.
+- A worker that has ended held the task that its slot names, or none (see _take.h).
+
+Threads: `supervisor` waits for the ends of workers, `receiver` for results, `feeder` for sources.  None of them keeps the
+owner of the engine alive.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import sys
+import threading
+import time
+from collections import deque
+from multiprocessing import util
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from hasten.multiprocessing._pool import _ends, _errors, _outcome
+from hasten.multiprocessing._pool._ends import OK, WAKE, Results, Slots, Tasks
+from hasten.multiprocessing._pool._pump import Pump
+from hasten.multiprocessing._transport import _pickler
+from hasten.multiprocessing._transport._ring import Ring
+from hasten.multiprocessing.connection import wait
+
+RUN, CLOSE, TERMINATE = "RUN", "CLOSE", "TERMINATE"
+MOST_TASKS = 4096  # in the ring; the others wait as Python objects
+MOST_BYTES = 1 << 22  # the same in bytes, roughly
+BAD_STARTS = 2  # initializers in a row that raise, before the pool is broken
+DEAD_STARTS = 6  # workers in a row that end before they are ready, without a word
+GRACE = 0.8  # seconds between SIGTERM and SIGKILL
+LOOK_UP = 0.02  # seconds between two looks of the result thread while another one takes the results
+
+
+def new_rings() -> tuple[Tasks, Results]:
+    """The two ends of an engine; OSError or AttributeError on a system that has no such memory."""
+    return Tasks(Ring(), Slots()), Results(Ring())
+
+
+class TaskQueue(SimpleQueue):  # type: ignore[type-arg]
+    """The feeder's queue; its size counts the tasks in the ring, too."""
+
+    tasks: Any = None
+
+    def qsize(self) -> int:
+        """How many tasks, or sequences of tasks, wait."""
+        try:
+            return super().qsize() + int(self.tasks.count())
+        except OSError:  # closed
+            return super().qsize()
+
+
+class Engine:
+    """pool: the list of workers, which is kept up to date.  start(): bring it to its size; called whenever one has ended,
+    and may raise.  It lends each worker a side of the tasks by lend().
+    """
+
+    def __init__(self, pool: list[Any], tasks: Tasks, results: Results, start: Any) -> None:
+        self.pool, self.tasks, self.results, self.start = pool, tasks, results, start
+        self.state = RUN
+        self.pid = os.getpid()
+        self.numbers = itertools.count(1)
+        self.pending: dict[int, Any] = {}
+        self.arrived: deque[Any] = deque()
+        self.sources: deque[Any] = deque()  # one entry for each that the feeder has to do with
+        self.taskqueue = TaskQueue()
+        self.taskqueue.tasks = tasks
+        self.free = list(range(_ends.MOST_WORKERS, 0, -1))
+        self.pumping = threading.Lock()
+        self.starting = threading.RLock()  # while workers are started or buried
+        self.dead_starts = 0
+        self.pumper = Pump(results.ring, self.pending, self.arrived, self.pumping)
+        self.waiting: dict[Any, bool] = {}  # sinks that threads wait for while another one helps
+        self.news = threading.Lock()
+        self.news.acquire()
+        self.over = False  # nothing is left to be ended
+        self.end: Any = None  # makes the exception of whoever comes too late
+        self.wake_reader, self.wake_writer = os.pipe()
+        os.set_blocking(self.wake_reader, False)
+        os.set_blocking(self.wake_writer, False)
+        self.supervisor = threading.Thread(target=self._supervise, name="hasten-pool-supervisor", daemon=True)
+        self.receiver = threading.Thread(target=self._receive, name="hasten-pool-results", daemon=True)
+        self.feeder = threading.Thread(target=self._feed, name="hasten-pool-tasks", daemon=True)
+        self.threads: list[threading.Thread] = []
+        self.feeder_guard = threading.Lock()
+
+    # ---- tasks ----
+
+    def submit(self, sink: Any, index: int, func: Any, args: Any, kwds: Any, block: bool = False) -> Any:
+        """Have a call run.  True if it is on its way, or has failed already; False if there is no room, or after the end.
+
+        What cannot be pickled fails at once, by sink._set().
+        """
+        try:
+            pieces = _pickler.dump_pieces((func, args, kwds))
+        except Exception as error:
+            self._tell(sink, index, (False, error))
+            return True
+        size = sum(map(len, pieces)) if len(pieces) > 1 else len(pieces[0])
+        limit = MOST_TASKS if size < 1024 else max(len(self.pool) + 1, MOST_BYTES // size)
+        number = next(self.numbers)
+        self.pending[number] = (sink, index)
+        done = False
+        try:
+            done = self.tasks.put(number, pieces, limit, block)
+        except Exception as error:
+            if self.pending.pop(number, None):
+                self._tell(sink, index, (False, error))
+            return True
+        finally:
+            if not done:
+                self.pending.pop(number, None)
+        return done
+
+    def feed(self, source: Any) -> None:
+        """Have the calls of a source submitted, in the background."""
+        self.sources.append(source)
+        self.taskqueue.put(source)
+        if self.end is not None:  # the feeder may be gone, or about to go
+            self._drop_sources()
+        elif self.feeder.ident is None:
+            with self.feeder_guard:
+                if self.feeder.ident is None:
+                    self.feeder.start()
+                    self.threads.append(self.feeder)
+
+    def busy(self) -> bool:
+        """Whether sources wait for the feeder: then a call that is to come after them goes by a source, too."""
+        return bool(self.sources)
+
+    def _drop_sources(self) -> None:
+        """After the end: fail what nobody will submit."""
+        while True:
+            try:
+                source = self.taskqueue.get_nowait()
+            except Empty:
+                return
+            if source is None:
+                self.taskqueue.put(None)  # the feeder's
+                return
+            source.sink._abandon(source.made, self.why_ended())
+
+    def _feed(self) -> None:
+        while True:
+            source = self.taskqueue.get()
+            if source is None:
+                self._drop_sources()
+                return
+            try:
+                source.run(self)
+            except BaseException:  # of a program's classes
+                _report()
+            finally:
+                self.sources.popleft()
+                source = None
+                if self.state is not RUN:
+                    self._wake()
+
+    # ---- results ----
+
+    def pump(self) -> int:
+        """Take what results there are, and leave them to the result thread; how many."""
+        with self.pumping:
+            return int(self.pumper.take_locked(None))
+
+    def help(self, sink: Any, timeout: float | None) -> bool:
+        """Wait for sink._ready in the calling thread, taking results; False if another thread does so already."""
+        return bool(self.pumper.help(self, sink, timeout))
+
+    def notify(self) -> None:
+        """Have the result thread look up."""
+        try:
+            self.news.release()
+        except RuntimeError:  # it is to look up already
+            pass
+
+    def _receive(self) -> None:
+        while True:
+            try:
+                if self.pumper.is_helped and not self.results.is_shut():
+                    self.news.acquire(timeout=LOOK_UP)
+                else:
+                    self.results.wait()
+                    if self.pumper.is_helped and not self.results.is_shut():
+                        self.pumper.pass_on()
+                        continue
+                self.pump()
+                shut = self.results.is_shut()
+            except OSError:
+                return
+            told = self._deliver()
+            if self.state is not RUN and not self.pending:
+                self._wake()
+            if shut:
+                return
+            if told and self.pumper.is_helped:
+                self.results.put(WAKE, 0, [])
+
+    def _deliver(self) -> bool:
+        told = False
+        while self.arrived:
+            told = True
+            sink, index, kind, data = self.arrived.popleft()
+            if kind is None:
+                outcome = False, data
+            elif kind == OK:
+                outcome = _outcome.decode_result(data)
+            else:
+                outcome = _outcome.decode_failure(data)
+            data = None
+            self._tell(sink, index, outcome)
+            sink = outcome = None
+        return told
+
+    def _tell(self, sink: Any, index: int, outcome: Any) -> None:
+        try:
+            sink._set(index, outcome)
+        except BaseException:  # of a callback
+            _report()
+
+    def _fail(self, number: int, error: BaseException) -> None:
+        """A task will never be answered.  With `pumping`."""
+        whose = self.pending.pop(number, None)
+        if whose is not None:
+            self.arrived.append((*whose, None, error))
+
+    # ---- workers ----
+
+    def lend(self) -> Tasks:
+        """The tasks' side for a new worker."""
+        if not self.free:
+            raise ValueError(f"a pool has {_ends.MOST_WORKERS} workers at most")
+        return self.tasks.side_of(self.free.pop())
+
+    def take_back(self, side: Tasks) -> None:
+        self.free.append(side.index)
+
+    def supervise(self) -> None:
+        """Begin to watch the workers and to take results."""
+        for thread in (self.supervisor, self.receiver):
+            thread.start()
+            self.threads.append(thread)
+
+    def _wake(self) -> None:
+        try:
+            os.write(self.wake_writer, b"x")
+        except (BlockingIOError, OSError):
+            pass
+
+    def _supervise(self) -> None:
+        try:
+            self._watch()
+        except BaseException as error:  # nothing that is known of: but nobody shall wait for ever
+            self._break(error)
+        self._finish()
+
+    def _watch(self) -> None:
+        nap: float | None = None
+        while True:
+            self._wait_for_news(nap)
+            with self.starting:
+                self._bury()
+                if self.state is TERMINATE:
+                    break
+                if self.state is CLOSE and not self.pending and not self.sources:
+                    self.tasks.shut(False)
+                    if not self.pool:
+                        break
+                    nap = None
+                    continue
+                nap = self._replace()
+
+    def _wait_for_news(self, nap: float | None) -> None:
+        try:
+            wait([self.wake_reader, *[w.sentinel for w in list(self.pool) if hasattr(w, "sentinel")]], nap)
+        except (OSError, ValueError):  # a process object that somebody has closed
+            time.sleep(0.02)
+        try:
+            while os.read(self.wake_reader, 4096):
+                pass
+        except (BlockingIOError, OSError):
+            pass
+
+    def _bury(self) -> None:
+        """Take the workers that have ended from the list, and fail what they held."""
+        for worker in list(self.pool):
+            if worker.exitcode is None:
+                continue
+            worker.join()
+            util.debug(f"worker {worker.pid} has ended with {worker.exitcode}")
+            self.pool.remove(worker)
+            side = getattr(worker, "_hasten_side", None)
+            if side is None:
+                continue
+            held = self.tasks.taken_by(side.index)
+            with self.pumping:
+                while self.pumper.take_locked(None):
+                    pass
+                if held:
+                    self.notify()
+                    self._fail(held, _errors.lost(worker.pid, worker.exitcode))
+            if self.tasks.is_ready(side.index):
+                self.pumper.bad_starts = self.dead_starts = 0
+            else:
+                self.dead_starts += 1
+            self.take_back(side)
+            self.results.put(WAKE, 0, [])
+
+    def _is_ready(self, worker: Any) -> bool:
+        side = getattr(worker, "_hasten_side", None)
+        return side is not None and bool(self.tasks.is_ready(side.index))
+
+    def _replace(self) -> float | None:
+        """Start new workers, or break the pool; seconds until that is to be tried again."""
+        if self.dead_starts >= DEAD_STARTS and any(map(self._is_ready, self.pool)):
+            self.dead_starts = 0
+        if self.pumper.bad_starts >= BAD_STARTS or self.dead_starts >= DEAD_STARTS:
+            self._break(self.pumper.start_error)
+            return None
+        try:
+            self.start()
+        except Exception as error:
+            self.pumper.start_error = error
+            self.dead_starts += 1
+            return 0.05
+        return None
+
+    # ---- the end ----
+
+    def _break(self, cause: BaseException | None) -> None:
+        def why() -> BaseException:
+            text = "workers ended before they were ready, several times in a row"
+            error = _errors.BrokenPoolError(f"{text}: {cause!r}" if cause is not None else text)
+            error.__cause__ = cause
+            return error
+
+        self._end(why)
+
+    def _end(self, why: Any) -> None:
+        """Nothing is taken on any more; what is pending fails."""
+        if self.end is None:
+            self.end = why
+        self.state = TERMINATE
+        self.tasks.shut(True)
+        with self.pumping:
+            while self.pumper.take_locked(None):
+                pass
+            for number in list(self.pending):
+                self._fail(number, why())
+        self.results.put(WAKE, 0, [])
+        self._wake()
+
+    def why_ended(self) -> BaseException:
+        """The exception for a task that comes too late."""
+        error = self.end() if self.end is not None else ValueError("Pool not running")
+        return error  # type: ignore[no-any-return]
+
+    def close(self) -> None:
+        """Let workers go when everything is done.  Does not block."""
+        if self.state is RUN:
+            self.state = CLOSE
+            self._wake()
+
+    def terminate(self) -> None:
+        """End the workers now: by SIGTERM, and those that are still there after GRACE seconds by SIGKILL."""
+        if os.getpid() != self.pid:
+            return
+        with self.starting:
+            if self.over:
+                return
+            self._end(lambda: _errors.PoolTerminatedError("the pool was terminated before the task was finished"))
+            self._stop_workers()
+        self.join()
+
+    def _stop_workers(self) -> None:
+        for worker in self.pool:
+            _signal(worker, "terminate")
+        deadline = time.monotonic() + GRACE
+        for worker in self.pool:
+            worker.join(max(0.0, deadline - time.monotonic()))
+        for worker in self.pool:
+            if worker.exitcode is None:
+                _signal(worker, "kill")
+        for worker in self.pool:
+            worker.join()
+
+    def _finish(self) -> None:
+        """The last thing the supervisor does: no worker is left, or none that matters."""
+        with self.starting:
+            if self.end is None:
+                self.end = lambda: ValueError("Pool not running")
+            self.state = TERMINATE
+            if self.pool:
+                self._stop_workers()
+                self._bury()
+            self.over = True
+        self.pump()
+        self.taskqueue.put(None)
+        self.results.shut()
+
+    def join(self, timeout: float | None = None) -> None:
+        """Wait for the engine's end.  Blocks."""
+        me = threading.current_thread()
+        for thread in list(self.threads):
+            if thread is not me:
+                thread.join(timeout)
+        if me not in self.threads:
+            self._close_files()
+
+    def _close_files(self) -> None:
+        if any(thread.is_alive() for thread in self.threads):
+            return
+        with self.starting:
+            for end in (self.tasks, self.results):
+                end.close()
+            self._close_pipe()
+
+    def _close_pipe(self) -> None:
+        for name in ("wake_reader", "wake_writer"):
+            fd = getattr(self, name, -1)
+            if fd >= 0:
+                setattr(self, name, -1)
+                os.close(fd)
+
+    __del__ = _close_pipe
+
+
+def _signal(worker: Any, name: str) -> None:
+    """Send a signal to a worker by its method of that name."""
+    try:
+        if worker.exitcode is None:
+            getattr(worker, name)()
+    except (OSError, ValueError, AttributeError):
+        pass
+
+
+def _report() -> None:
+    """Print the exception that is being handled: a callback's, which nobody catches."""
+    kind, error, trace = sys.exc_info()
+    threading.excepthook(threading.ExceptHookArgs((kind, error, trace, threading.current_thread())))

@@ -1,0 +1,47 @@
+"""What a pool raises for a task that nobody will finish."""
+
+from __future__ import annotations
+
+import signal
+
+
+class WorkerLostError(RuntimeError):
+    """The worker process that had a task ended in the middle of it: killed, or by os._exit().  The task may have done
+    a part of its work.
+
+    pid: its process ID; exitcode: what the process ended with, -N for signal N.
+    """
+
+    def __init__(self, message: str, pid: int | None = None, exitcode: int | None = None) -> None:
+        super().__init__(message, pid, exitcode)
+        self.pid = pid
+        self.exitcode = exitcode
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class BrokenPoolError(WorkerLostError):
+    """Workers ended before they were ready, one after the other: the pool does not go on.  Its cause is __cause__."""
+
+
+class PoolTerminatedError(WorkerLostError):
+    """The pool was terminated before the task was finished."""
+
+
+def ended_by(exitcode: int | None) -> str:
+    """How a process ended, in words."""
+    if exitcode is None:
+        return "ended"
+    if exitcode >= 0:
+        return f"ended with exit code {exitcode}"
+    try:
+        return f"was killed by {signal.Signals(-exitcode).name}"
+    except ValueError:
+        return f"was killed by signal {-exitcode}"
+
+
+def lost(pid: int | None, exitcode: int | None) -> WorkerLostError:
+    """The error of a task whose worker has ended."""
+    text = f"worker process {pid} {ended_by(exitcode)} while it had this task; other tasks are not affected"
+    return WorkerLostError(text, pid, exitcode)

@@ -1,0 +1,257 @@
+"""What the methods of a pool return before there is a result: AsyncResult, MapResult, and the iterators of imap().
+
+They are told by _set(index, (ok, value)), and by _abandon(made, error) when of the calls only the first *made* were
+begun and there will be no more; both once for each call, in one thread at a time or before anybody else knows of the object.
+"""
+
+from __future__ import annotations
+
+import collections
+import multiprocessing.pool
+import sys
+import types
+from multiprocessing import TimeoutError
+from typing import Any
+
+from hasten.multiprocessing._transport._parts import lazily
+from hasten.threading import Condition, Event, Lock
+
+_stdlib = sys.modules["multiprocessing.pool"]
+_job_counter = _stdlib.job_counter  # type: ignore[attr-defined]
+
+
+class ApplyResult(_stdlib.ApplyResult):  # type: ignore[name-defined,misc]
+    """The result of a call that a pool runs.  Methods may be called from any thread."""
+
+    _ready = False
+    _repeatable = True  # whether _set() may be called again when a signal has ended it
+    _event: Any = lazily(lambda self: Event())
+
+    def __init__(self, pool: Any, callback: Any, error_callback: Any) -> None:
+        self._pool = pool
+        self._engine = pool._helped_engine
+        self._job = next(_job_counter)
+        self._cache = pool._cache
+        self._callback = callback
+        self._error_callback = error_callback
+        self._cache[self._job] = self
+
+    def ready(self) -> bool:
+        """Whether the call has ended.  Does not block."""
+        return self._ready
+
+    def successful(self) -> bool:
+        """Whether the call has ended without an exception; ValueError if it has not ended."""
+        if not self._ready:
+            raise ValueError(f"{self!r} not ready")
+        return self._success
+
+    def wait(self, timeout: float | None = None) -> None:
+        """Wait until the call has ended, *timeout* seconds at most; None for as long as it takes."""
+        if self._ready:
+            return
+        engine = self._engine
+        if engine is not None and self._callback is None and self._error_callback is None:
+            if engine.help(self, timeout):
+                return
+        event = self._event
+        if engine is not None:
+            engine.waiting[self._job] = True
+            if not engine.pumper.is_helped:
+                engine.notify()
+        if self._ready:  # who was told before the event was there has not set it
+            event.set()
+        try:
+            event.wait(timeout)
+        finally:
+            if engine is not None:
+                engine.waiting.pop(self._job, None)
+
+    def get(self, timeout: float | None = None) -> Any:
+        """Wait for the result and return it, or raise the exception of the call.
+
+        multiprocessing.TimeoutError after *timeout* seconds; None for as long as it takes.
+        """
+        if not self._ready:
+            self.wait(timeout)
+            if not self._ready:
+                raise TimeoutError
+        if self._success:
+            return self._value
+        raise self._value
+
+    def _set(self, i: int, obj: tuple[bool, Any]) -> None:
+        if not self._ready:
+            self._success, self._value = obj
+            self._finish()
+
+    def _finish(self) -> None:
+        """Call back, and let those go who wait."""
+        try:
+            callback = self._callback if self._success else self._error_callback
+            if callback is not None:
+                callback(self._value)
+        finally:
+            self._ready = True
+            event = self.__dict__.get("_event")
+            if event is not None:
+                event.set()
+            self._cache.pop(self._job, None)
+            self._pool = self._engine = self._callback = self._error_callback = None
+
+    def _abandon(self, made: int, error: BaseException) -> None:
+        if not made:
+            self._set(0, (False, error))
+
+    __class_getitem__ = classmethod(types.GenericAlias)
+
+
+AsyncResult = ApplyResult
+
+
+class MapResult(ApplyResult, _stdlib.MapResult):  # type: ignore[name-defined,misc]
+    """The result of map_async() and starmap_async(): a list, in the order of the input."""
+
+    def __init__(self, pool: Any, chunksize: int, length: int, callback: Any, error_callback: Any) -> None:
+        ApplyResult.__init__(self, pool, callback, error_callback)
+        self._success = True
+        self._value = [None] * length
+        self._chunksize = chunksize
+        self._guard = Lock()
+        self._number_left = -(-length // chunksize) if chunksize > 0 else 0
+        self._told = bytearray(self._number_left)  # 1 for each chunk that is done with
+        if self._number_left == 0:
+            self._ready = True
+            del self._cache[self._job]
+
+    def _set(self, i: int, obj: tuple[bool, Any]) -> None:
+        success, result = obj
+        with self._guard:
+            if success and self._success:
+                self._value[i * self._chunksize : (i + 1) * self._chunksize] = result
+            elif not success and self._success:  # the first exception counts
+                self._success, self._value = False, result
+            self._told[i] = 1
+            last = self._count() == 0
+        if last and not self._ready:
+            self._finish()
+
+    def _count(self) -> int:
+        self._number_left = self._told.count(0)
+        return self._number_left
+
+    def _abandon(self, made: int, error: BaseException) -> None:
+        with self._guard:
+            if self._success:
+                self._success, self._value = False, error
+            self._told[made:] = b"\1" * (len(self._told) - made)
+            last = self._count() == 0
+        if last and not self._ready:
+            self._finish()
+
+
+class IMapIterator(_stdlib.IMapIterator):  # type: ignore[name-defined,misc]
+    """The results of imap(), in the order of the input."""
+
+    _callback = _error_callback = None
+    _repeatable = True
+    _source: Any = None  # that is to be told of each item taken
+
+    def __init__(self, pool: Any) -> None:
+        self._pool = pool
+        self._engine = pool._helped_engine
+        self._cond = Condition(Lock())
+        self._job = next(_job_counter)
+        self._cache = pool._cache
+        self._items: collections.deque[Any] = collections.deque()
+        self._index = 0
+        self._length: int | None = None
+        self._unsorted: dict[int, Any] = {}
+        self._cache[self._job] = self
+
+    def __iter__(self) -> IMapIterator:
+        return self
+
+    def next(self, timeout: float | None = None) -> Any:
+        """Wait for the next result and return it, or raise the exception of its call.
+
+        StopIteration after the last.  multiprocessing.TimeoutError after *timeout* seconds.
+        """
+        while True:
+            if not self._ready and not self._wait(timeout):
+                raise TimeoutError
+            with self._cond:
+                if self._items:
+                    success, value = self._items.popleft()
+                    break
+                if self._index == self._length:
+                    self._pool = None
+                    raise StopIteration
+        source = self._source
+        if source is not None and source.used_one():
+            source.engine.feed(source)
+        if success:
+            return value
+        raise value
+
+    __next__ = next
+
+    def _wait(self, timeout: float | None) -> bool:
+        engine = self._engine
+        if engine is None:
+            with self._cond:
+                return bool(self._cond.wait_for(self._has_news, timeout))
+        if engine.help(self, timeout) and timeout is not None:
+            return self._ready
+        engine.waiting[self._job] = True
+        if not engine.pumper.is_helped:
+            engine.notify()
+        try:
+            with self._cond:
+                return bool(self._cond.wait_for(self._has_news, timeout))
+        finally:
+            engine.waiting.pop(self._job, None)
+
+    @property
+    def _ready(self) -> bool:
+        return self._has_news()
+
+    def _has_news(self) -> bool:
+        return bool(self._items) or self._index == self._length
+
+    def _set(self, i: int, obj: tuple[bool, Any]) -> None:
+        with self._cond:
+            self._unsorted[i] = obj
+            while self._index in self._unsorted:
+                self._items.append(self._unsorted.pop(self._index))
+                self._index += 1
+            self._told()
+
+    def _set_length(self, length: int) -> None:
+        with self._cond:
+            self._length = length
+            self._told()
+
+    def _abandon(self, made: int, error: BaseException) -> None:
+        self._set(made, (False, error))
+        self._set_length(made + 1)
+
+    def _told(self) -> None:
+        if self._index == self._length:
+            self._cache.pop(self._job, None)
+            self._pool = None
+            self._cond.notify_all()
+        elif self._items:
+            self._cond.notify()
+
+
+class IMapUnorderedIterator(IMapIterator, _stdlib.IMapUnorderedIterator):  # type: ignore[name-defined,misc]
+    """The results of imap_unordered(), as they come."""
+
+    _repeatable = False
+
+    def _set(self, i: int, obj: tuple[bool, Any]) -> None:
+        with self._cond:
+            self._items.append(obj)
+            self._index += 1
+            self._told()

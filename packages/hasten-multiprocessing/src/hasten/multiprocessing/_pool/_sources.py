@@ -1,0 +1,58 @@
+"""Sources: iterators of calls, which the feeder thread of an engine goes through as fast as workers take them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+
+class Source:
+    """The calls of one map(), starmap() or apply_async().
+
+    sink: whose _set(index, outcome) is called for each.  calls: an iterator of (index, func, args, kwds).
+    length: if not None, called with the number of calls when there are no more.
+    most: how many calls may be on their way or waiting to be taken from the sink; None for any number.
+    """
+
+    def __init__(self, sink: Any, calls: Iterator[Any], length: Any = None, most: int | None = None) -> None:
+        self.sink = sink
+        self.calls = calls
+        self.length = length
+        self.most = most
+        self.made = 0
+        self.used = 0
+        self.parked = False
+        self.guard = threading.Lock()
+
+    def may_go_on(self) -> bool:
+        """Whether another call may be made now; if not, used_one() tells when."""
+        if self.most is None:
+            return True
+        with self.guard:
+            self.parked = self.made - self.used >= self.most
+            return not self.parked
+
+    def used_one(self) -> bool:
+        """An outcome was taken from the sink; whether the source is to be fed again."""
+        with self.guard:
+            self.used += 1
+            again, self.parked = self.parked, False
+            return again
+
+    def run(self, engine: Any) -> None:
+        """Submit calls until there are no more, or no more may be made, or the engine has ended."""
+        while self.may_go_on():
+            try:
+                index, func, args, kwds = next(self.calls)
+            except StopIteration:
+                if self.length is not None:
+                    self.length(self.made)
+                return
+            except BaseException as error:
+                self.sink._abandon(self.made, error)
+                return
+            if not engine.submit(self.sink, index, func, args, kwds, block=True):
+                self.sink._abandon(self.made, engine.why_ended())
+                return
+            self.made += 1

@@ -1,0 +1,97 @@
+/* _take.h: a worker takes a task from the ring, and says which one, where its parent reads it after a kill.
+ *
+ * Each worker has a slot.  What holds whenever nobody is inside the lock of the consumers:
+ *
+ * - slot.taken is the number of the task that the worker has taken and not yet given a result for, or 0.
+ *
+ * Inside it: the taker writes his number in `taking`, where the head of the ring is, and the number of the task, and only then the
+ * head moves.  Killed in between he leaves `taking`, and whoever is inside next sets things right: if the head is still
+ * where the dead one saw it, the task is still in the ring, and `taken` is 0.  So a task is always either in the ring or
+ * in one slot.
+ *
+ * A result is put first and `taken` is cleared after it: a worker that dies in between has left its result.
+ */
+#ifndef HASTEN_TAKE_H
+#define HASTEN_TAKE_H
+
+#include "shm_ring.h"
+
+typedef struct {
+    _Alignas(64) uint64_t taken;  /* the number of a task, or 0 */
+    uint64_t before;              /* the head of the ring before it was taken */
+    uint32_t ready;               /* whether the initializer has returned */
+    uint32_t taking;              /* in slot 0, which is no worker's: the slot of the one who is about to take */
+} hs_slot;
+
+#define HS_SLOT_SET(word, value) __atomic_store_n(&(word), (value), __ATOMIC_SEQ_CST)
+#define HS_SLOT_GET(word) __atomic_load_n(&(word), __ATOMIC_SEQ_CST)
+
+static inline uint64_t hs_take_head(const hs_ring *r) { return hs_ring_head(r) & ~HS_SHUT; }
+
+/* Finish what a killed taker has begun.  The lock of the consumers is held. */
+static inline void hs_take_settle(hs_ring *r, hs_slot *slots) {
+    uint32_t who = HS_SLOT_GET(slots[0].taking);
+    if (who == 0) return;
+    if (HS_SLOT_GET(slots[who].before) == hs_take_head(r)) HS_SLOT_SET(slots[who].taken, 0);
+    HS_SLOT_SET(slots[0].taking, 0);
+}
+
+static inline int hs_take_locked(hs_ring *r, hs_slot *slots, uint32_t me, hs_record *got, void *to, uint64_t size) {
+    uint64_t head = hs_ring_head(r), tail = hs_ring_tail(r), *word;
+    int status;
+    if (hs_offset_of(head) == hs_offset_of(tail)) return tail & HS_SHUT ? HS_RING_SHUT : HS_RING_EMPTY;
+    word = (uint64_t *)hs_units_at(&r->units, &r->out, hs_offset_of(head), sizeof *word);
+    if (word == NULL) return HS_RING_ERROR;
+    if ((uint8_t)*word == HS_KIND_JUMP) head = hs_ring_jump(r, head, *word >> 8);
+    word = (uint64_t *)hs_units_at(&r->units, &r->out, hs_offset_of(head), 2 * sizeof *word);
+    if (word == NULL) return HS_RING_ERROR;
+    got->length = *word >> 8;
+    if (got->length > size) return HS_RING_SMALL;
+    HS_SLOT_SET(slots[me].before, head & ~HS_SHUT);
+    HS_SLOT_SET(slots[0].taking, me);
+    HS_SLOT_SET(slots[me].taken, word[1]);
+    status = hs_ring_get_locked(r, got, to, size);
+    if (status != HS_RING_DONE) HS_SLOT_SET(slots[me].taken, 0);
+    HS_SLOT_SET(slots[0].taking, 0);
+    return status;
+}
+
+/* hs_ring_get() for a worker. */
+static inline int hs_take(hs_ring *r, hs_slot *slots, uint32_t me, hs_record *got, void *to, uint64_t size, int wait) {
+    hs_ring_page *p = r->page;
+    int status, error;
+    uint64_t left;
+    if (!hs_ring_lock_consumers(r, wait)) return HS_RING_BUSY;
+    hs_take_settle(r, slots);
+    status = hs_take_locked(r, slots, me, got, to, size);
+    error = errno;
+    left = status == HS_RING_DONE ? hs_ring_count(r) : 0;
+    pthread_mutex_unlock(&p->consumers);
+    if (status == HS_RING_DONE) {
+        hs_shared_wake(hs_low_half(&p->head), &p->space_sleepers, &p->space_fruitless, 1);
+        if (left) hs_shared_wake(hs_low_half(&p->tail), &p->data_sleepers, &p->data_fruitless, 1);
+    }
+    errno = error;
+    return status;
+}
+
+/* Which task a worker that has ended still held; -1: call again. */
+static inline int64_t hs_taken_by(hs_ring *r, hs_slot *slots, uint32_t who) {
+    int64_t taken;
+    if (!hs_ring_lock_consumers(r, 1)) return -1;
+    hs_take_settle(r, slots);
+    taken = (int64_t)HS_SLOT_GET(slots[who].taken);
+    pthread_mutex_unlock(&r->page->consumers);
+    /* the dead one may have been woken for a record that is still there */
+    if (hs_ring_count(r))
+        hs_shared_wake(hs_low_half(&r->page->tail), &r->page->data_sleepers, &r->page->data_fruitless, 1);
+    return taken;
+}
+
+/* The owner's sleeper was woken and may not take: another one is. */
+static inline void hs_ring_pass_on(hs_ring *r) {
+    hs_ring_page *p = r->page;
+    hs_shared_wake(hs_low_half(&p->tail), &p->data_sleepers, &p->data_fruitless, 1);
+}
+
+#endif

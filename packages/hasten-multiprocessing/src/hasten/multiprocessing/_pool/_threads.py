@@ -1,0 +1,182 @@
+"""The engine of a ThreadPool: the same face as _engine.Engine's, with threads that take calls from a queue.
+
+Calls are queued without bound, as they are.  The outcome of a call without a callback is told by the thread that
+has run it; callbacks are called by the result thread only.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from queue import Empty
+from typing import Any
+
+from hasten.multiprocessing._pool import _engine, _errors
+from hasten.queue import SimpleQueue
+
+RUN, CLOSE, TERMINATE = _engine.RUN, _engine.CLOSE, _engine.TERMINATE
+
+
+class ThreadEngine:
+    """start(target): start a thread of the pool, which runs *target*."""
+
+    def __init__(self, pool: list[Any], start: Callable[[Any], Any], initializer: Any, initargs: Any) -> None:
+        self.pool, self.start_thread = pool, start
+        self.initializer, self.initargs = initializer, initargs
+        self.state = RUN
+        self.end: Any = None
+        self.calls: Any = SimpleQueue()
+        self.taskqueue = self.calls
+        self.told: Any = SimpleQueue()
+        self.sources = 0
+        self.unfinished: dict[Any, Any] = {}  # sinks of calls, while any of them is on its way
+        self.bad_starts = 0
+        self.guard = threading.RLock()
+        self.threads: list[Any] = []
+        self.receiver: threading.Thread | None = None
+
+    # ---- calls ----
+
+    def submit(self, sink: Any, index: int, func: Any, args: Any, kwds: Any, block: bool = False) -> bool:
+        """Have a call run; False after the end."""
+        if self.end is not None:
+            return False
+        self.calls.put((sink, index, func, args, kwds))
+        if self.end is not None:
+            self._drop()
+        return True
+
+    def feed(self, source: Any) -> None:
+        """Have the calls of a source run: by a thread of its own, as getting the next one may take long."""
+        thread = threading.Thread(target=self._feed, args=(source,), name="hasten-pool-tasks", daemon=True)
+        with self.guard:
+            self.sources += 1
+        thread.start()
+
+    def _feed(self, source: Any) -> None:
+        try:
+            source.run(self)
+        finally:
+            with self.guard:
+                self.sources -= 1
+            self._look_for_end()
+
+    def busy(self) -> bool:
+        return self.sources != 0
+
+    # ---- threads ----
+
+    def supervise(self) -> None:
+        """Begin to call callbacks."""
+
+    def run(self) -> None:
+        """What a thread of the pool does."""
+        try:
+            if self.initializer is not None:
+                self.initializer(*self.initargs)
+        except BaseException as error:
+            self._bad_start(error)
+            return
+        self.bad_starts = 0
+        while True:
+            call = self.calls.get()
+            if call is None:
+                self.calls.put(None)  # for the others
+                return
+            sink, index, func, args, kwds = call
+            try:
+                outcome = True, func(*args, **kwds)
+            except BaseException as error:
+                outcome = False, error
+            call = func = args = kwds = None
+            self._tell(sink, index, outcome)
+            sink = outcome = None
+            if self.state is CLOSE:
+                self._look_for_end()
+
+    def _bad_start(self, error: BaseException) -> None:
+        with self.guard:
+            self.bad_starts += 1
+            if self.bad_starts >= _engine.BAD_STARTS:
+                self._end(lambda: _broken(error))
+            elif self.end is None:
+                self.start_thread(self.run)
+
+    def _tell(self, sink: Any, index: int, outcome: Any) -> None:
+        if getattr(sink, "_callback", None) is None and getattr(sink, "_error_callback", None) is None:
+            sink._set(index, outcome)
+            return
+        if self.receiver is None:
+            with self.guard:
+                if self.receiver is None:
+                    self.receiver = threading.Thread(
+                        target=self._call_back, name="hasten-pool-results", daemon=True
+                    )
+                    self.receiver.start()
+        self.told.put((sink, index, outcome))
+
+    def _call_back(self) -> None:
+        while True:
+            told = self.told.get()
+            if told is None:
+                return
+            try:
+                told[0]._set(told[1], told[2])
+            except BaseException:
+                _engine._report()
+            told = None
+            self._look_for_end()
+
+    # ---- the end ----
+
+    def close(self) -> None:
+        """Let the threads go when everything is done."""
+        if self.state is RUN:
+            self.state = CLOSE
+            self._look_for_end()
+
+    def _look_for_end(self) -> None:
+        if self.state is CLOSE and self.sources == 0:
+            self.calls.put(None)
+
+    def _end(self, why: Any) -> None:
+        if self.end is None:
+            self.end = why
+        self.state = TERMINATE
+        self._drop()
+        self.calls.put(None)
+
+    def _drop(self) -> None:
+        while True:
+            try:
+                call = self.calls.get_nowait()
+            except Empty:
+                break
+            if call is not None:
+                self._tell(call[0], call[1], (False, self.why_ended()))
+        self.calls.put(None)
+
+    def why_ended(self) -> BaseException:
+        return self.end() if self.end is not None else ValueError("Pool not running")  # type: ignore[no-any-return]
+
+    def terminate(self) -> None:
+        """Begin no call any more.  Those that run go on."""
+        with self.guard:
+            self._end(lambda: _errors.PoolTerminatedError("the pool was terminated before the task was begun"))
+        self.told.put(None)
+
+    def join(self, timeout: float | None = None) -> None:
+        """Wait for the threads."""
+        me = threading.current_thread()
+        for thread in list(self.pool):
+            if thread is not me:
+                thread.join(timeout)
+        self.told.put(None)
+        if self.receiver is not None and self.receiver is not me:
+            self.receiver.join(timeout)
+
+
+def _broken(error: BaseException) -> BaseException:
+    broken = _errors.BrokenPoolError(f"the initializer failed, several times in a row: {error!r}")
+    broken.__cause__ = error
+    return broken

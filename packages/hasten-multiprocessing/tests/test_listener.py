@@ -455,6 +455,22 @@ def test_a_fork_while_another_thread_accepts(listener):
     assert not task.is_alive()
 
 
+def test_close_ends_accept_although_a_child_has_all_descriptors(listener):
+    tasks = [Task(listener.accept) for _ in range(2)]
+    for task in tasks:
+        task.start()
+        task.settle()
+    reader, writer = os.pipe()
+    child = child_of_fork(lambda: (os.close(writer), os.read(reader, 1)))
+    listener.close()
+    for task in tasks:
+        with pytest.raises(OSError, match="listener is closed"):
+            task.result()
+    os.close(reader)
+    os.close(writer)
+    assert status_of(child) == 0
+
+
 def test_a_child_closes_its_copy(listener):
     """The parent's listener stays."""
     assert status_of(child_of_fork(listener.close)) == 0

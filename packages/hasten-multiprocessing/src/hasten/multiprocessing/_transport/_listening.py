@@ -8,7 +8,8 @@ What holds:
   unfinished ones to the other calls, which it wakes, or to the next.
 - Nothing blocks but the one wait for everything: not the listening socket, since another process that has
   it too after a fork may take the client first, and not the clients.
-- close() wakes all who wait, by closing its end of a pipe.
+- close() wakes all who wait, by a byte in a pipe that is never read again. (Closing its end would not do: a
+  child of a fork may have that too.)
 - After a fork the handshakes are the parent's; the child closes what it has of them.
 """
 
@@ -125,7 +126,7 @@ class Acceptor:
             self._closed = True
             abandoned, self._handshakes = self._handshakes, []
             if self._wakeup is not None:
-                self._wakeup[1].close()
+                self._wake()
         for handshake in abandoned:
             handshake.close()
 
@@ -164,6 +165,7 @@ class Acceptor:
             self._check_open()
             if self._wakeup is None:
                 reader, writer = os.pipe()
+                os.set_blocking(writer, False)
                 self._wakeup = _wire.Connection(reader), _wire.Connection(writer)
             self._calls += 1
 
@@ -180,9 +182,15 @@ class Acceptor:
                     end.close()
                 self._wakeup = None
             elif mine and not self._closed:
-                self._wakeup[1].send_bytes(b"")
+                self._wake()
         for handshake in abandoned:
             handshake.close()
+
+    def _wake(self):
+        try:
+            self._wakeup[1].send_bytes(b"")
+        except BlockingIOError:
+            pass  # there is more than enough in the pipe
 
     def _take_over(self, mine):
         with self._lock:

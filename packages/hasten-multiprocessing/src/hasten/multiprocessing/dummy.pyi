@@ -1,1 +1,1 @@
-from multiprocessing.dummy import *
+from multiprocessing.dummy import *  # noqa: F403

@@ -1,1 +1,1 @@
-from multiprocessing.managers import *
+from multiprocessing.managers import *  # noqa: F403

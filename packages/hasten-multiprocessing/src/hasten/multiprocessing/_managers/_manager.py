@@ -114,6 +114,8 @@ class BaseManager(_stdlib.BaseManager):
         server.serve_forever()
 
     def _peer(self):
+        if self._address is None:
+            raise ValueError("address type of None unrecognized: the manager has no server yet")
         authkeys[self._address] = self._authkey
         return Peer(self._address, self._Client, self._authkey)
 

@@ -1,0 +1,16 @@
+from multiprocessing import dummy as _stdlib
+from multiprocessing.dummy import *
+from typing import Any
+
+from hasten import threading
+
+class DummyProcess(threading.Thread, _stdlib.DummyProcess):  # type: ignore[misc]
+    ...
+
+Process = DummyProcess
+
+class Namespace(_stdlib.Namespace): ...
+class Value(_stdlib.Value): ...
+
+def Array(typecode: Any, sequence: Any, lock: Any = True) -> Any: ...
+def shutdown() -> None: ...

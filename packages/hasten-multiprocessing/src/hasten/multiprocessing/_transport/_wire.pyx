@@ -9,6 +9,7 @@ What holds:
   descriptor see what is there.
 - The bytes of a message are read to where they stay.  Memory is taken as they arrive, once a message is
   longer than ROOM: a header may say anything.
+- A signal is not slept over: the thread that gets signals looks before it reads, and sleeps in poll().
 - A signal handler runs in the middle of a message, which goes on afterwards; when one raises there, what
   was read of the message is lost, as it is in the standard library.
 - On a non-blocking descriptor BlockingIOError means that nothing was sent or received; a message that has
@@ -38,7 +39,8 @@ from clock cimport HS_NEVER
 from compat cimport hs_type_tag
 from timeout cimport hs_deadline_of
 from hasten.multiprocessing._transport._pickler cimport dump_pieces, loads
-from hasten.multiprocessing._transport._ready cimport READABLE, WRITABLE, failed, gets_signals, wait_for
+from hasten.multiprocessing._transport._ready cimport (READABLE, WRITABLE, failed, gets_signals,
+                                                       sleep_unless_nonblocking, wait_for)
 
 cdef extern from "_wire.h" nogil:
     enum:
@@ -131,16 +133,19 @@ cdef int read_all(Connection self, char *into, size_t size, size_t before) excep
     """Read so many bytes, *before* of the message having been read already (of the same part of it)."""
     cdef int error, fd
     cdef size_t got = 0
-    cdef bint begun
+    cdef bint begun, alert = gets_signals(), look = alert and not self.in_message
     while True:
+        if look:
+            sleep_unless_nonblocking(self.descriptor())
         fd = self.descriptor()
         with nogil:
-            error = hs_wire_read(fd, into, size, &got, gets_signals())
+            error = hs_wire_read(fd, into, size, &got, alert)
         if error == 0:
             return 0
         begun = got or before
         if error == EINTR:
             PyErr_CheckSignals()
+            look = alert
         elif error == HS_END_OF_FILE:
             if begun:
                 raise OSError("got end of file during message")

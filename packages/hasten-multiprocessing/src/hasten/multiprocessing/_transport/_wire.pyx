@@ -27,7 +27,7 @@ from os import close as os_close
 from multiprocessing import BufferTooShort
 from multiprocessing.reduction import ForkingPickler
 
-from libc.errno cimport EAGAIN, EINTR, errno
+from libc.errno cimport EAGAIN, EINTR, ENOTSOCK, errno
 from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport free, malloc
 
@@ -59,6 +59,7 @@ cdef extern from "_wire.h" nogil:
     void hs_wire_gather(hs_outgoing *out, iovec *one, char *room) noexcept
     int hs_wire_write(int fd, hs_outgoing *out, bint alert) noexcept
     int hs_wire_read(int fd, char *into, size_t size, size_t *got, bint alert) noexcept
+    int hs_wire_read_now(int fd, char *into, size_t size, size_t *got) noexcept
     int hs_take_fd(int *fd) noexcept
     int close_fd "close"(int fd) noexcept
 
@@ -135,11 +136,21 @@ cdef int read_all(Connection self, char *into, size_t size, size_t before) excep
     cdef size_t got = 0
     cdef bint begun, alert = gets_signals(), look = alert and not self.in_message
     while True:
-        if look:
-            sleep_unless_nonblocking(self.descriptor())
         fd = self.descriptor()
-        with nogil:
-            error = hs_wire_read(fd, into, size, &got, alert)
+        if not look:
+            with nogil:
+                error = hs_wire_read(fd, into, size, &got, alert)
+        elif got or self.no_socket:
+            look = False
+            sleep_unless_nonblocking(fd)
+            continue
+        else:  # what is there is had without a look
+            error = hs_wire_read_now(fd, into, size, &got)
+            if error == EAGAIN or error == ENOTSOCK:
+                self.no_socket = error == ENOTSOCK
+                look = False
+                sleep_unless_nonblocking(fd)
+                continue
         if error == 0:
             return 0
         begun = got or before
@@ -201,6 +212,7 @@ cdef class Connection:
 
     cdef int fd            # -1 when closed
     cdef bint can_read, can_write
+    cdef bint no_socket    # recv() does not do for it
     cdef bint in_message   # its header, or a part of that, has been read
     cdef unsigned int plain_tag, own_tag  # of the class when it was seen to have no steps of its own, or some
 

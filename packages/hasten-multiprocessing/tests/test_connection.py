@@ -423,9 +423,15 @@ class Interrupt(Exception):
 def on_alarm():
     before = signal.getsignal(signal.SIGALRM)
 
-    def arrange(function, seconds=0.05):
-        signal.signal(signal.SIGALRM, lambda *_: function())
-        signal.setitimer(signal.ITIMER_REAL, seconds)
+    def arrange(function):
+        """Run it once.  The signal comes again until then: the standard library may sleep over one."""
+
+        def handle(*_):
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            function()
+
+        signal.signal(signal.SIGALRM, handle)
+        signal.setitimer(signal.ITIMER_REAL, 0.05, 0.2)
 
     yield arrange
     signal.setitimer(signal.ITIMER_REAL, 0)

@@ -12,6 +12,7 @@ from libc.string cimport memset
 
 from cpython.exc cimport PyErr_CheckSignals
 
+from clock cimport HS_NEVER
 from park cimport hs_park_init
 from timeout cimport hs_deadline_of, hs_expired
 
@@ -45,6 +46,11 @@ cdef extern from *:
     """
     const bint IS_LINUX "HS_IS_LINUX"
     object hs_os_error(int error)
+
+cdef extern from "fcntl.h" nogil:
+    int F_GETFL
+    int O_NONBLOCK
+    int fcntl(int fd, int what)
 
 cdef extern from "Python.h":
     int PyObject_AsFileDescriptor(object o) except -1
@@ -91,6 +97,20 @@ cdef bint wait_for(int fd, int what, int64_t deadline) except -1:
     cdef pollfd one
     one.fd, one.events, one.revents = fd, POLLIN if what == READABLE else POLLOUT, 0
     return poll_until(&one, 1, deadline) != 0
+
+
+cdef int sleep_unless_nonblocking(int fd) except -1:
+    """Return when a read() would not block, or of a descriptor that never does.
+
+    A signal that comes just before a read() sleeps would be slept over.
+    """
+    cdef pollfd one
+    one.fd, one.events, one.revents = fd, POLLIN, 0
+    cdef hs_alert alert
+    memset(&alert, 0, sizeof(alert))
+    if hs_poll(&one, 1, 0, &alert) == 0 and not fcntl(fd, F_GETFL) & O_NONBLOCK:
+        poll_until(&one, 1, HS_NEVER)
+    return 0
 
 
 cdef int descriptor_of(obj) except -1:

@@ -14,6 +14,7 @@
 #include <limits.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -104,6 +105,15 @@ static inline int hs_wire_read(int fd, char *into, size_t size, size_t *got, int
         if (alert && *got < size) return EINTR;
     }
     return 0;
+}
+
+/* What is there of it, without waiting; the same results, and ENOTSOCK for what is no socket. */
+static inline int hs_wire_read_now(int fd, char *into, size_t size, size_t *got) {
+    ssize_t count = recv(fd, into, size, MSG_DONTWAIT);
+    if (count < 0) return errno;
+    if (count == 0) return HS_END_OF_FILE;
+    *got = (size_t)count;
+    return *got < size ? EINTR : 0;
 }
 
 /* Take a descriptor out of where it is kept, once. */

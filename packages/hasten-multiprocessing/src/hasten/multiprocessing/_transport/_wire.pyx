@@ -9,6 +9,7 @@ What holds:
   descriptor see what is there.
 - The bytes of a message are read to where they stay.  Memory is taken as they arrive, once a message is
   longer than ROOM: a header may say anything.
+- A signal is not slept over: the thread that gets signals looks before it reads, and sleeps in poll().
 - A signal handler runs in the middle of a message, which goes on afterwards; when one raises there, what
   was read of the message is lost, as it is in the standard library.
 - On a non-blocking descriptor BlockingIOError means that nothing was sent or received; a message that has
@@ -26,7 +27,7 @@ from os import close as os_close
 from multiprocessing import BufferTooShort
 from multiprocessing.reduction import ForkingPickler
 
-from libc.errno cimport EAGAIN, EINTR, errno
+from libc.errno cimport EAGAIN, EINTR, ENOTSOCK, errno
 from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport free, malloc
 
@@ -38,7 +39,8 @@ from clock cimport HS_NEVER
 from compat cimport hs_type_tag
 from timeout cimport hs_deadline_of
 from hasten.multiprocessing._transport._pickler cimport dump_pieces, loads
-from hasten.multiprocessing._transport._ready cimport READABLE, WRITABLE, failed, gets_signals, wait_for
+from hasten.multiprocessing._transport._ready cimport (READABLE, WRITABLE, failed, gets_signals,
+                                                       sleep_unless_nonblocking, wait_for)
 
 cdef extern from "_wire.h" nogil:
     enum:
@@ -57,6 +59,7 @@ cdef extern from "_wire.h" nogil:
     void hs_wire_gather(hs_outgoing *out, iovec *one, char *room) noexcept
     int hs_wire_write(int fd, hs_outgoing *out, bint alert) noexcept
     int hs_wire_read(int fd, char *into, size_t size, size_t *got, bint alert) noexcept
+    int hs_wire_read_now(int fd, char *into, size_t size, size_t *got) noexcept
     int hs_take_fd(int *fd) noexcept
     int close_fd "close"(int fd) noexcept
 
@@ -131,16 +134,29 @@ cdef int read_all(Connection self, char *into, size_t size, size_t before) excep
     """Read so many bytes, *before* of the message having been read already (of the same part of it)."""
     cdef int error, fd
     cdef size_t got = 0
-    cdef bint begun
+    cdef bint begun, alert = gets_signals(), look = alert and not self.in_message
     while True:
         fd = self.descriptor()
-        with nogil:
-            error = hs_wire_read(fd, into, size, &got, gets_signals())
+        if not look:
+            with nogil:
+                error = hs_wire_read(fd, into, size, &got, alert)
+        elif got or self.no_socket:
+            look = False
+            sleep_unless_nonblocking(fd)
+            continue
+        else:  # what is there is had without a look
+            error = hs_wire_read_now(fd, into, size, &got)
+            if error == EAGAIN or error == ENOTSOCK:
+                self.no_socket = error == ENOTSOCK
+                look = False
+                sleep_unless_nonblocking(fd)
+                continue
         if error == 0:
             return 0
         begun = got or before
         if error == EINTR:
             PyErr_CheckSignals()
+            look = alert
         elif error == HS_END_OF_FILE:
             if begun:
                 raise OSError("got end of file during message")
@@ -196,6 +212,7 @@ cdef class Connection:
 
     cdef int fd            # -1 when closed
     cdef bint can_read, can_write
+    cdef bint no_socket    # recv() does not do for it
     cdef bint in_message   # its header, or a part of that, has been read
     cdef unsigned int plain_tag, own_tag  # of the class when it was seen to have no steps of its own, or some
 

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import zipfile
+from pathlib import Path
 
 import pytest
 from signalling import until_asleep
@@ -93,6 +94,9 @@ SCRIPTS = {
 @pytest.fixture(params=SCRIPTS)
 def source(request):
     return SCRIPTS[request.param]
+
+
+INSTALLED = str(Path(__file__).parents[1] / "bin" / "hasten")
 
 
 def same(run, *args, flags=(), **kwargs):
@@ -208,6 +212,27 @@ def test_interpreter_options(run, flags, kind):
     run.env["PYTHONPATH"] = str(run.folder)
     args = {"script": ["app.py"], "module": ["-m", "app"], "command": ["-c", SHOW], "zip": ["app.zip"]}
     same(run, *args[kind], flags=flags)
+
+
+@pytest.mark.parametrize("flags", [[], ["-I"], ["-W", "error"]])
+@pytest.mark.parametrize("kind", ["script", "module", "command", "zip", "failing", "nothing", "missing"])
+def test_the_installed_script(run, flags, kind):
+    """`hasten app.py` is `python -m hasten app.py`: nothing is seen of the folder that the script is in."""
+    run.write("app.py", SHOW)
+    run.write("fails.py", FAIL)
+    with zipfile.ZipFile(run.folder / "app.zip", "w") as archive:
+        archive.write(run.folder / "app.py", "__main__.py")
+    args = {"script": ["app.py", "-x"], "module": ["-m", "app"], "command": ["-c", SHOW], "zip": ["app.zip"]}
+    args.update(failing=["fails.py"], nothing=[], missing=["nosuch.py"])
+    expected = run.python(*flags, *args[kind], stdin="print(__name__)\n")
+    assert run.python(*flags, INSTALLED, *args[kind], stdin="print(__name__)\n") == expected
+
+
+def test_the_installed_script_replaces(run):
+    code = (
+        "import sys, queue, sched; print(*(n for n in ('hasten.queue', 'hasten.sched') if n in sys.modules))"
+    )
+    assert run.python(INSTALLED, "--only", "queue", "-c", code).out == "hasten.queue\n"
 
 
 def test_compiled_script(run):

@@ -13,17 +13,21 @@ imported before are patched in place (see ``_rebind``), so it is best done first
 
 from __future__ import annotations
 
+import sys
 from _thread import RLock
 
-from hasten.patch import _children, _green, _rebind, _redirect, _table
+from hasten.patch import _redirect, _table
 from hasten.patch._table import NotInstalled, Refused, UnknownModule
 
 TYPE_CHECKING = False  # as typing has it, without the cost of importing typing
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from hasten.patch import _rebind
+
 __all__ = ["Installation", "NotInstalled", "Refused", "UnknownModule", "install", "is_installed", "uninstall"]
 
+_GREEN = ("gevent.monkey", "eventlet.patcher")
 _lock = RLock()  # guards _holds and _patches; held while a hasten module is loaded
 _holds: dict[str, list[Installation]] = {}  # name -> the installations that want it replaced
 _patches: dict[str, _rebind.Patch] = {}  # name -> what was patched in place for it
@@ -67,18 +71,23 @@ def install(
         raise ValueError("give the names either as arguments or as only=, not both")
     with _lock:
         selected, absent = _table.select(names or only, exclude)
-        _green.refuse()
+        if any(name in sys.modules for name in _GREEN):
+            from hasten.patch import _green
+
+            _green.refuse()
         installation = Installation(selected, absent)
         try:
             # All are redirected before the first is patched in: replaced modules are left as they are.
             begun = [name for name in selected if _hold(name, installation)]
+            if begun:
+                from hasten.patch import _rebind
             for name in begun:
                 _patches[name] = _rebind.Patch(name)
         except BaseException:
             installation.__exit__()
             raise
-        _children.follow()
-        _green.watch()
+        for name, follow in _FOLLOWED.items():
+            _redirect.after_import(name, follow)
         return installation
 
 
@@ -95,6 +104,32 @@ def is_installed(name: str | None = None) -> bool:
     if name is None:
         return bool(_redirect.active)
     return (_table.owner(name) or _table.names_of([name])[0]) in _redirect.active
+
+
+def _follow_children(util):
+    from hasten.patch import _children
+
+    _children.follow(util)
+
+
+def _watch_gevent(events):
+    from hasten.patch import _green
+
+    _green.watch_gevent(events)
+
+
+def _watch_eventlet(patcher):
+    from hasten.patch import _green
+
+    _green.watch_eventlet(patcher)
+
+
+# What is needed only where a program imports a certain module is imported then.
+_FOLLOWED = {
+    "multiprocessing.util": _follow_children,
+    "gevent.events": _watch_gevent,
+    "eventlet.patcher": _watch_eventlet,
+}
 
 
 def _hold(name, installation):

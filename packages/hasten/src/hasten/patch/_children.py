@@ -32,11 +32,6 @@ except ImportError: pass
 """
 
 
-def follow() -> None:
-    """From now on, have multiprocessing start its children with what is replaced at that time."""
-    _redirect.after_import("multiprocessing.util", _hook)
-
-
 def join(names: str) -> None:
     """In a child: replace what was replaced in its parent, as far as it is installed here."""
     from hasten.patch import _table, install
@@ -54,8 +49,11 @@ def inherit(environ) -> None:
     environ["PYTHONPATH"] = os.pathsep.join([_HOOK] + [entry for entry in entries if entry != _HOOK])
 
 
-def _hook(util):
-    """Wrap spawnv_passfds(path, args, passfds) of *util*, once."""
+def follow(util) -> None:
+    """From now on, have multiprocessing start its children with what is replaced at that time.
+
+    *util* is ``multiprocessing.util``; its spawnv_passfds(path, args, passfds) is wrapped, once.
+    """
     start = util.spawnv_passfds
     if getattr(start, "hasten", False):
         return

@@ -2,7 +2,8 @@
 
 A compiled wait stops the whole loop of greenlets, so there is no working mixture.  Whoever comes second is
 refused, at its call and before anything has been changed: :func:`refuse` when they have patched already,
-and :func:`watch` when they are asked to afterwards.  What they replace that hasten has not is their matter.
+and :func:`watch_gevent` and :func:`watch_eventlet` when they are asked to afterwards.  What they replace
+that hasten has not is their matter.
 """
 
 from __future__ import annotations
@@ -31,12 +32,6 @@ def refuse() -> None:
             )
 
 
-def watch() -> None:
-    """From now on, have them refused when they are about to patch a module that is replaced."""
-    _redirect.after_import("gevent.events", _watch_gevent)
-    _redirect.after_import("eventlet.patcher", _watch_eventlet)
-
-
 def _check(call, parts):
     names = [name for part in parts for name in _PARTS.get(part, (part,)) if name in _redirect.active]
     if names:
@@ -48,7 +43,8 @@ def _check(call, parts):
         )
 
 
-def _watch_gevent(events):
+def watch_gevent(events) -> None:
+    """From now on, have it refused when it is about to patch a module that is replaced."""
     # gevent tells its subscribers before it patches, and lets through what they raise.
     if _before_gevent not in events.subscribers:
         events.subscribers.append(_before_gevent)
@@ -62,7 +58,8 @@ def _before_gevent(event):
         _check("gevent.monkey", [event.target.__name__])
 
 
-def _watch_eventlet(patcher):
+def watch_eventlet(patcher) -> None:
+    """The same."""
     monkey_patch = patcher.monkey_patch
     if getattr(monkey_patch, "hasten", False):
         return

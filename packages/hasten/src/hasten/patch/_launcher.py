@@ -6,7 +6,7 @@ import os
 import sys
 
 from hasten import patch
-from hasten.patch import _children, _run
+from hasten.patch import _run
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 USAGE = """\
 usage: python [PYTHON-OPTION...] -m hasten [OPTION...] [SCRIPT | -m MODULE | -c CODE | -] [ARG...]
+       hasten [OPTION...] [SCRIPT | -m MODULE | -c CODE | -] [ARG...]
 
 Run a Python program as python does, with modules of the standard library replaced by hasten's.
 Without a program, standard input is read.
@@ -45,6 +46,12 @@ class Options:
         self.run, self.arguments = _run.run_stdin, ([""],)
 
 
+def script():
+    """What the installed script ``hasten`` does: as ``python -m hasten``, without what ``-m`` imports."""
+    _run.launcher_folder = os.path.dirname(os.path.realpath(sys.argv[0]))
+    main()
+
+
 def main():
     try:
         options = parse(sys.argv[1:])
@@ -56,6 +63,8 @@ def main():
         sys.stderr.write(f"hasten: {error}\n")
         sys.exit(2)
     if options.inherit:
+        from hasten.patch import _children
+
         _children.inherit(os.environ)
     if options.report:
         from hasten.patch import _report

@@ -17,10 +17,19 @@ Instances, base classes, default arguments and attributes of classes are out of 
 from __future__ import annotations
 
 import sys
-from importlib import import_module
-from types import BuiltinFunctionType, FunctionType, ModuleType
+from _frozen_importlib import _gcd_import as import_module  # as in _redirect
 
 from hasten.patch import _redirect, _table
+
+# As types has them, which a start need not import.
+ModuleType, BuiltinFunctionType = type(sys), type(len)
+
+
+def _is_definition(value) -> bool:
+    return isinstance(value, (type, FunctionType, BuiltinFunctionType)) and value.__module__ != "builtins"
+
+
+FunctionType = type(_is_definition)
 
 
 class Patch:
@@ -62,10 +71,6 @@ def _parts(name) -> dict:
             if _is_definition(value):
                 found.setdefault(id(value), (fullname, key))
     return found
-
-
-def _is_definition(value) -> bool:
-    return isinstance(value, (type, FunctionType, BuiltinFunctionType)) and value.__module__ != "builtins"
 
 
 def _holders(name, wanted):

@@ -25,12 +25,14 @@ Nothing is imported before the program asks for it.
 from __future__ import annotations
 
 import sys
-from _thread import RLock, allocate_lock, get_ident
-from importlib import import_module
-from importlib.machinery import BuiltinImporter, FrozenImporter, ModuleSpec, PathFinder
-from importlib.util import module_from_spec
 
-from hasten.patch import _instancecheck, _table
+# What importlib shows, from where it is: importlib imports more than a start may cost.
+from _frozen_importlib import BuiltinImporter, FrozenImporter, ModuleSpec, module_from_spec
+from _frozen_importlib import _gcd_import as import_module
+from _frozen_importlib_external import PathFinder
+from _thread import RLock, allocate_lock, get_ident
+
+from hasten.patch import _table
 
 active: dict[str, str] = {}  # name in the table -> hasten module; what is replaced now
 originals: dict = {}  # full name -> the standard library's module, once there is one
@@ -100,6 +102,13 @@ class PartsFinder:
 
 finder = Finder()
 parts_finder = PartsFinder()
+
+
+def _identities():
+    """The module that gives and takes identities; the first module that is replaced brings it."""
+    from hasten.patch import _instancecheck
+
+    return _instancecheck
 
 
 def _stand_first():
@@ -227,7 +236,7 @@ class _AliasLoader:
     def exec_module(self, module):
         name = module.__spec__.name
         if self.spec is None:  # importlib.reload(): there is nothing that could be loaded anew
-            _instancecheck.again(_table.owner(name), module)
+            _identities().again(_table.owner(name), module)
             return
         module.__spec__ = self.spec  # importlib has just put the alias's there
         if name in _table.PACKAGES and name in active:
@@ -308,7 +317,7 @@ def _identify(name):
     owner = _table.owner(name) or name
     module, original = sys.modules.get(_table.target(name)), originals.get(name)
     if module is not None and original is not None and module is not original:
-        _instancecheck.assume(owner, active[owner], module, original, _spec_of(name))
+        _identities().assume(owner, active[owner], module, original, _spec_of(name))
 
 
 class _StdlibWorld:
@@ -428,7 +437,7 @@ def end(name) -> None:
     """Let *name* mean the standard library's module again."""
     with _identifying:
         del active[name]
-        _instancecheck.drop(name)
+        _identities().drop(name)
     if not active:
         sys.meta_path[:] = [other for other in sys.meta_path if other not in (finder, parts_finder)]
     mine = family(name)

@@ -19,8 +19,10 @@ from __future__ import annotations
 
 import os
 import sys
-from importlib.machinery import BuiltinImporter, SourceFileLoader, SourcelessFileLoader
+from _frozen_importlib import BuiltinImporter  # as in _redirect
+from _frozen_importlib_external import SourceFileLoader, SourcelessFileLoader
 
+launcher_folder = None  # what python has put at the head of sys.path for us: None for the current folder
 _ALWAYS = ("__name__", "__doc__", "__package__", "__loader__", "__spec__", "__annotations__", "__builtins__")
 
 
@@ -50,6 +52,8 @@ def run_module(name, args):
     """Run the module or package *name*, found on sys.path."""
     sys.argv[:] = ["-m", *args]
     _blank()
+    if launcher_folder is not None:
+        _put_path0(_cwd())
     _run_by_runpy(name, True)
 
 
@@ -122,11 +126,11 @@ def _blank():
 
 
 def _put_path0(entry, always=False):
-    """Put *entry* where ``python -m`` has put the current folder; nowhere under -I and -P."""
+    """Put *entry* where python has put the launcher's folder; nowhere under -I and -P."""
     if sys.flags.isolated or getattr(sys.flags, "safe_path", False):
         if always:
             sys.path.insert(0, entry)
-    elif sys.path and sys.path[0] == _cwd():
+    elif sys.path and sys.path[0] == (_cwd() if launcher_folder is None else launcher_folder):
         sys.path[0] = entry
     else:  # the current folder is gone: python has put nothing
         sys.path.insert(0, entry)
@@ -151,9 +155,14 @@ def _is_importable(path) -> bool:
 
 
 def _compile(source, filename):
-    if sys.version_info >= (3, 15):
+    if ("\0" if isinstance(source, str) else b"\0") in source:
+        return compile(source, filename, "exec", dont_inherit=True)  # it says what is wrong
+    if sys.version_info >= (3, 15) and (sys.warnoptions or "warnings" in sys.modules):
+        # A filter may name the module that a warning of the compiler's is in.
         return compile(source, filename, "exec", dont_inherit=True, module="__main__")
-    return compile(source, filename, "exec", dont_inherit=True)
+    from hasten.patch._compiling import compile_program
+
+    return compile_program(source, filename)
 
 
 def _compile_command(source):

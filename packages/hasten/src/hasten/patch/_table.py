@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
+import sys
 
 TABLE = {
     "_thread": ("hasten._thread", "hasten-thread"),
@@ -75,7 +75,16 @@ def _known(name: str) -> str:
 
 def available(name: str) -> bool:
     """Whether the distribution that replaces *name* is installed."""
-    return importlib.util.find_spec(TABLE[name][0]) is not None
+    module = TABLE[name][0]
+    if module in sys.modules:
+        return sys.modules[module] is not None
+    package, _, child = module.partition(".")
+    folders = sys.modules[package].__path__
+    if any(os.path.isfile(os.path.join(folder, child, "__init__.py")) for folder in folders):
+        return True
+    # As importlib.util has it, which would cost a program's start more than all of this.
+    finders = [finder for finder in list(sys.meta_path) if hasattr(finder, "find_spec")]
+    return any(finder.find_spec(module, folders) for finder in finders)
 
 
 def missing(name: str) -> str:

@@ -1,5 +1,4 @@
 from collections.abc import Iterable
-from types import TracebackType
 
 from hasten.patch._table import NotInstalled as NotInstalled
 from hasten.patch._table import Refused as Refused

@@ -4,7 +4,11 @@
    a package has up to ten.  So setup.py links them into one, PACKAGE._bundle, and this file is that module:
    when the package imports it, a finder goes in front of the one for sys.path, which knows in which file the
    package's modules are.  All else is the interpreter's own: its loader for extension modules opens the file,
-   which is open, and calls the module's PyInit function there.  Nothing is loaded before it is imported.
+   which is open, and calls the module's PyInit function there.
+
+   Nothing is loaded before it is imported, but for what the package says: load("_one", "_two") imports modules
+   that the package imports in any case.  The import system takes five times as long for each, most of it for
+   locks that nobody else can ask for while the package is imported, and for finders that come before ours.
 
    setup.py defines HS_MODULES, the modules' full names as C strings with a comma after each.
    The finder belongs to the interpreter that has imported the package; there is no static state. */
@@ -156,12 +160,90 @@ static int hs_bundle_exec(PyObject *module) {
     if ((finder = hs_new_finder(module)) != NULL) {
         Py_ssize_t place = hs_place_of(finders, ((hs_finder *)finder)->bundle);
         status = place >= 0 ? PyList_Insert(finders, place, finder) : place == -1 ? 0 : -1;
+        if (status == 0) status = PyObject_SetAttrString(module, "finder", finder);
     }
     Py_XDECREF(finder);
     Py_DECREF(finders);
     return status;
 }
 
+/* What importlib sets on a new module, where the module's own code has not. */
+static int hs_describe(PyObject *module, PyObject *spec) {
+    static const char *const fields[][2] = {
+        {"__loader__", "loader"}, {"__package__", "parent"}, {"__file__", "origin"}};
+    for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+        PyObject *value = PyObject_GetAttrString(spec, fields[i][1]);
+        int status = value == NULL ? -1 : PyObject_SetAttrString(module, fields[i][0], value);
+        Py_XDECREF(value);
+        if (status < 0) return -1;
+    }
+    return PyObject_SetAttrString(module, "__spec__", spec);
+}
+
+/* Call a method of the spec's loader; the result is left out where it says nothing. */
+static PyObject *hs_loader_does(PyObject *spec, const char *method, PyObject *argument) {
+    PyObject *loader = PyObject_GetAttrString(spec, "loader");
+    PyObject *result = loader == NULL ? NULL : PyObject_CallMethod(loader, method, "O", argument);
+    Py_XDECREF(loader);
+    return result;
+}
+
+/* Import one of the modules; as in the import system, it is in sys.modules while it runs. */
+static int hs_load_one(hs_finder *finder, PyObject *modules, PyObject *package, PyObject *child, PyObject *name) {
+    PyObject *done = NULL, *module = NULL, *spec = hs_spec_of(finder, name);
+    int status = -1;
+    if (spec == NULL || (module = hs_loader_does(spec, "create_module", spec)) == NULL ||
+        hs_describe(module, spec) < 0 || PyObject_SetItem(modules, name, module) < 0)
+        goto end;
+    if ((done = hs_loader_does(spec, "exec_module", module)) != NULL) {
+        status = PyObject_SetAttr(package, child, module);
+    } else {
+        PyObject *type, *value, *traceback;
+        PyErr_Fetch(&type, &value, &traceback);
+        if (PyObject_DelItem(modules, name) < 0) PyErr_Clear();
+        PyErr_Restore(type, value, traceback);
+    }
+end:
+    Py_XDECREF(done);
+    Py_XDECREF(module);
+    Py_XDECREF(spec);
+    return status;
+}
+
+/* load(*names): see above.  Modules that are there already are left, and so are names that the bundle has not. */
+static PyObject *hs_bundle_load(PyObject *self, PyObject *names) {
+    PyObject *modules = PySys_GetObject("modules"), *package = NULL, *name = NULL;
+    PyObject *finder = PyObject_GetAttrString(self, "finder");
+    PyObject *parent = PyObject_GetAttrString(self, "__package__");
+    Py_ssize_t i, count = PyTuple_GET_SIZE(names);
+    Py_XINCREF(modules);
+    if (finder == NULL || parent == NULL || modules == NULL ||
+        (package = PyObject_GetItem(modules, parent)) == NULL)
+        count = -1;
+    for (i = 0; i < count; i++) {
+        int there, mine;
+        Py_XDECREF(name);
+        name = PyUnicode_FromFormat("%U.%U", parent, PyTuple_GET_ITEM(names, i));
+        if (name == NULL || (there = PySequence_Contains(modules, name)) < 0 ||
+            (mine = PySet_Contains(((hs_finder *)finder)->names, name)) < 0)
+            break;
+        if (mine && !there &&
+            hs_load_one((hs_finder *)finder, modules, package, PyTuple_GET_ITEM(names, i), name) < 0)
+            break;
+    }
+    Py_XDECREF(name);
+    Py_XDECREF(package);
+    Py_XDECREF(modules);
+    Py_XDECREF(parent);
+    Py_XDECREF(finder);
+    if (i != count) return NULL;
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef hs_bundle_methods[] = {
+    {"load", hs_bundle_load, METH_VARARGS,
+     "load(*names): import modules of the package's, by the last parts of their names"},
+    {NULL, NULL, 0, NULL}};
 static PyModuleDef_Slot hs_bundle_slots[] = {
     {Py_mod_exec, (void *)hs_bundle_exec},
 #if PY_VERSION_HEX >= 0x030C0000
@@ -175,7 +257,7 @@ static struct PyModuleDef hs_bundle_def = {PyModuleDef_HEAD_INIT,
                                            "_bundle",
                                            "The file of this module holds all compiled ones of its package.",
                                            0,
-                                           NULL,
+                                           hs_bundle_methods,
                                            hs_bundle_slots,
                                            NULL,
                                            NULL,

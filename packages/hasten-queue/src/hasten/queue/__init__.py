@@ -17,9 +17,14 @@ from heapq import heappop, heappush
 from time import monotonic as time
 
 try:
-    from hasten.queue import _bundle  # noqa: F401 (the compiled modules, in one file)
+    from hasten.queue import _bundle  # the compiled modules, in one file
 except ImportError:
     pass  # they are files of their own
+else:
+    _bundle.load(
+        "_waiting", "_names", "_ring", "_simple", "_items", "_ordered", "_monitor", "_tasks",
+        "_operations", "_queue",
+    )  # fmt: skip
 
 from hasten.queue import _names, _simple
 from hasten.queue._errors import Empty, Full, ShutDown

@@ -19,9 +19,11 @@ from itertools import count  # the standard library's has it from 3.10 on
 from time import monotonic as _time
 
 try:
-    from hasten.sched import _bundle  # noqa: F401 (the compiled modules, in one file)
+    from hasten.sched import _bundle  # the compiled modules, in one file
 except ImportError:
     pass  # they are files of their own
+else:
+    _bundle.load("_names", "_event", "_pending", "_waiting", "_fallback", "_numbers", "_scheduler")
 
 from hasten.sched import _names
 from hasten.sched._event_class import Event

@@ -23,9 +23,11 @@ from functools import partial
 from multiprocessing import resource_tracker
 
 try:
-    from hasten.shared_memory import _bundle  # noqa: F401 (the compiled modules, in one file)
+    from hasten.shared_memory import _bundle  # the compiled modules, in one file
 except ImportError:
     pass  # they are files of their own
+else:
+    _bundle.load("_names", "_published", "_mapping", "_family", "_segment", "_filename", "_list")
 
 from hasten.shared_memory import _names, _published
 from hasten.shared_memory._array import ArrayHandle, shared_array

@@ -40,9 +40,11 @@ if _sys.platform == "win32":
     __all__ = _stdlib.__all__
 else:
     try:
-        from hasten.subprocess import _bundle  # noqa: F401 (the compiled modules, in one file)
+        from hasten.subprocess import _bundle  # the compiled modules, in one file
     except ImportError:
         pass  # they are files of their own
+    else:
+        _bundle.load("_spawn", "_descriptors", "_supervised", "_communicate", "_pipe_end", "_child_end")
 
     from hasten.subprocess import _exceptions
     from hasten.subprocess._command_line import list2cmdline

@@ -18,9 +18,11 @@ from _thread import (
 )
 
 try:
-    from hasten._thread import _bundle  # noqa: F401 (the compiled modules, in one file)
+    from hasten._thread import _bundle  # the compiled modules, in one file
 except ImportError:
     pass  # they are files of their own
+else:
+    _bundle.load("_locks", "_start")
 
 from hasten._thread import _registry  # noqa: F401 (registers what has to happen at fork and at exit)
 from hasten._thread._start import (

@@ -10,9 +10,14 @@ import threading as _stdlib
 from _thread import _excepthook, _local
 
 try:
-    from hasten.threading import _bundle  # noqa: F401 (the compiled modules, in one file)
+    from hasten.threading import _bundle  # the compiled modules, in one file
 except ImportError:
     pass  # they are files of their own
+else:
+    _bundle.load(
+        "_published", "_thread", "_waiting", "_condition", "_barrier", "_event", "_iterators", "_locks",
+        "_semaphore", "_timer", "_tracing",
+    )  # fmt: skip
 
 from hasten._thread import (
     TIMEOUT_MAX,

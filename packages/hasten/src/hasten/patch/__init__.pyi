@@ -11,13 +11,7 @@ class Installation:
     absent: tuple[str, ...]
     def __init__(self, names: Iterable[str], absent: Iterable[str]) -> None: ...
     def __enter__(self) -> Installation: ...
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-        /,
-    ) -> None: ...
+    def __exit__(self, *exc_info: object) -> None: ...
 
 def install(
     *names: str, only: Iterable[str] | str | None = None, exclude: Iterable[str] | str | None = None

@@ -55,6 +55,34 @@ def test_what_is_known_of_a_module_before_it_is_imported(bundle):
         assert spec.cached is None and spec.submodule_search_locations is None
 
 
+def test_what_the_package_imports_itself(bundle):
+    """As the import system leaves a module, so does load()."""
+    package = sys.modules[bundle.__name__.rpartition(".")[0]]
+    for name in compiled(bundle):
+        if name == bundle.__name__:
+            continue
+        child, module = name.rpartition(".")[2], sys.modules[name]
+        delattr(package, child)
+        del sys.modules[name]
+        try:
+            bundle.load("_no_such_module", child, child)
+            loaded = sys.modules[name]
+        finally:
+            sys.modules[name] = module
+        assert loaded is module and getattr(package, child) is module  # Cython's modules are made once
+        spec = module.__spec__
+        assert (spec.name, spec.parent, spec.origin) == (name, package.__name__, bundle.__file__)
+        assert (module.__name__, module.__package__, module.__file__) == (name, spec.parent, spec.origin)
+        assert module.__loader__ is spec.loader
+
+
+@pytest.mark.parametrize("name", ["", 1, None])
+def test_nothing_of_that_name(bundle, name):
+    before = set(sys.modules)
+    bundle.load(name)
+    assert set(sys.modules) == before
+
+
 def test_one_that_does_not_exist(bundle):
     package = bundle.__name__.rpartition(".")[0]
     with pytest.raises(ModuleNotFoundError, match="_no_such_module"):

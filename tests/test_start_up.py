@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-LOADED = "import json, sys{imports}; print(json.dumps(sorted(sys.modules)))"
+SCRIPT = Path(__file__).parents[1] / "packages" / "hasten" / "bin" / "hasten"
+LOADED = "import sys{imports}; print(*sorted(sys.modules))"
 FOUR = ("threading", "queue", "concurrent.futures", "subprocess")
 # ours -> (the standard library's, how many modules of ours at most, what else it may bring on some version)
 THREADS = {"atexit", "operator", "_operator"}
 QUEUE = {"queue", "_queue", "heapq", "_heapq", "math", "math.integer", "_math_integer"}
 LATE = {"__future__", "importlib", "importlib._bootstrap", "importlib._bootstrap_external"}
 IMPORTS = {
-    "hasten._thread": ("_thread", 10, {"atexit"}),
-    "hasten.threading": ("threading", 30, THREADS),
-    "hasten.queue": ("queue", 30, THREADS),
-    "hasten.sched": ("sched", 30, THREADS),
-    "hasten.subprocess": ("subprocess", 30, {"gc"}),
+    "hasten._thread": ("_thread", 7, {"atexit"}),
+    "hasten.threading": ("threading", 25, THREADS),
+    "hasten.queue": ("queue", 20, THREADS),
+    "hasten.sched": ("sched", 18, THREADS),
+    "hasten.subprocess": ("subprocess", 22, {"gc"}),
     # what stands for concurrent.futures.thread is a part of ours, and shown under that name
-    "hasten.futures": ("concurrent.futures", 80, THREADS | QUEUE | LATE | {"concurrent.futures.thread"}),
-    "hasten.shared_memory": ("multiprocessing.shared_memory", 20, {"__future__"}),
+    "hasten.futures": ("concurrent.futures", 42, THREADS | QUEUE | LATE | {"concurrent.futures.thread"}),
+    "hasten.shared_memory": ("multiprocessing.shared_memory", 13, {"__future__"}),
 }
 
 
@@ -31,7 +32,7 @@ def loaded(*arguments: str, imports: tuple[str, ...] = ()) -> set[str]:
     done = subprocess.run(
         [sys.executable, *arguments, "-c", code], stdout=subprocess.PIPE, check=True, text=True
     )
-    return set(json.loads(done.stdout))
+    return set(done.stdout.split())
 
 
 def parts(before: set[str], after: set[str]) -> tuple[set[str], set[str]]:
@@ -59,7 +60,17 @@ def test_the_launcher():
     ours, theirs = parts(plain, loaded("-m", "hasten"))
     # linecache and tokenize: by which the interpreter shows the text of -c; the rest on 3.15
     assert theirs <= {"linecache", "tokenize", "atexit", "warnings", "_py_warnings", "_contextvars"}
-    assert len(ours) <= 16, sorted(ours)  # on 3.15 warnings needs a lock, and so hasten._thread
+    assert len(ours) <= 8, sorted(ours)
+
+
+def test_the_installed_script():
+    """It imports nothing of the standard library's that python would not: runpy is what -m brings."""
+    pytest.importorskip("hasten.patch")
+    if not SCRIPT.exists():
+        pytest.skip("the script is in the sources")
+    ours, theirs = parts(loaded(), loaded(str(SCRIPT)))
+    assert theirs <= {"__future__"}
+    assert len(ours) <= 8, sorted(ours)
 
 
 def test_four_modules_under_the_launcher():
@@ -69,4 +80,4 @@ def test_four_modules_under_the_launcher():
     ours, theirs = parts(plain, loaded("-m", "hasten", imports=FOUR))
     if sys.version_info >= (3, 13):
         assert theirs <= THREADS | QUEUE | {"gc", "concurrent.futures.thread"}
-    assert len(ours) <= 120, sorted(ours)
+    assert len(ours) <= 84, sorted(ours)

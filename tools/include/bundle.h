@@ -223,7 +223,7 @@ static PyObject *hs_bundle_load(PyObject *self, PyObject *names) {
     for (i = 0; i < count; i++) {
         int there, mine;
         Py_XDECREF(name);
-        name = PyUnicode_FromFormat("%U.%U", parent, PyTuple_GET_ITEM(names, i));
+        name = PyUnicode_FromFormat("%U.%S", parent, PyTuple_GET_ITEM(names, i));
         if (name == NULL || (there = PySequence_Contains(modules, name)) < 0 ||
             (mine = PySet_Contains(((hs_finder *)finder)->names, name)) < 0)
             break;

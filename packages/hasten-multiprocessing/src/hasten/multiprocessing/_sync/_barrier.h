@@ -60,8 +60,8 @@ static inline int hs_barrier_outcome(uint64_t word, uint32_t generation) {
 
 /* Break the barrier if whoever runs the action has ended. */
 static inline void hs_barrier_look_for_actor(hs_head *head, hs_barrier *b, uint64_t word, uint64_t me) {
-    uint64_t actor = hs_word_load(&b->actor);
-    if (actor != 0 && hs_holder_is_dead(actor, me)) hs_barrier_end(head, b, word, 1, HS_BROKEN);
+    uint64_t actor = hs_word_load(&b->actor);  /* 0: it was dead, and another has claimed it too late */
+    if (actor == 0 || hs_holder_is_dead(actor, me)) hs_barrier_end(head, b, word, 1, HS_BROKEN);
 }
 
 /* Be the one who runs the action: 1, or 0 if another living process is just about to, or has just done so. */

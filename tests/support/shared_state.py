@@ -1,4 +1,5 @@
-"""What tests of hasten.multiprocessing's locks, conditions, events and barriers share, also with their child processes.
+"""What tests of hasten.multiprocessing's locks, conditions, events and barriers share, also with their
+child processes.
 
 A child that is spawned imports this module, so it imports little.  A test file imports the fixtures it uses.
 """

@@ -1,4 +1,4 @@
-"""Rows of `multiprocessing_locks`: locks and the like that processes share, in one process and between two."""
+"""Rows of `multiprocessing_locks`: locks and the like of processes, in one and between two."""
 
 from __future__ import annotations
 

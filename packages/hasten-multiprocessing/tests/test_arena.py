@@ -38,20 +38,20 @@ def test_a_slot_that_nobody_else_knows_is_used_again() -> None:
 
 
 def test_a_slot_that_a_child_may_know_is_not_used_again() -> None:
-    lock = maker.Lock()
-    place = handle(lock)
+    kept = [maker.Lock()]
+    place = handle(kept[0])
     reader, writer = os.pipe()
 
     def child() -> None:
-        lock.acquire()
+        kept[0].acquire()
         os.write(writer, b".")
         os.read(reader_of_child, 1)
-        assert lock.locked()
+        assert kept[0].locked()
 
     reader_of_child, writer_of_child = os.pipe()
     pid = forked(child)
     os.read(reader, 1)
-    del lock
+    kept.clear()
     gc.collect()
     assert place not in {handle(lock) for lock in [maker.Lock() for _ in range(100)]}
     os.write(writer_of_child, b".")

@@ -215,6 +215,15 @@ def test_killed_in_the_action(ours: Maker) -> None:
     assert [os.WEXITSTATUS(status) for status in statuses if status != signal.SIGKILL] == [BROKEN] * 2
 
 
+def test_killed_in_the_action_again_and_again(ours: Maker) -> None:
+    """Whoever else was about to be the last one is not taken for the one who was."""
+    barrier = ours.Barrier(2, lambda: os.kill(os.getpid(), signal.SIGKILL))
+    for _ in range(25):
+        statuses = [ended(pid, 10) for pid in [party(barrier, None) for _ in range(4)]]
+        assert sorted(statuses) == [signal.SIGKILL, *[BROKEN << 8] * 3]
+        barrier.reset()
+
+
 def test_an_interrupted_party_has_not_come(ours: Maker) -> None:
     barrier = ours.Barrier(2)
     parent = os.getpid()

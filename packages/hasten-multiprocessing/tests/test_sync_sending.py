@@ -1,4 +1,5 @@
-"""How locks, conditions, events and barriers get to children that are spawned, and where they must not get."""
+"""How locks, conditions, events and barriers get to children that are spawned, and where they must not
+get."""
 
 from __future__ import annotations
 
@@ -107,7 +108,8 @@ def test_one_mapping_however_many_are_sent() -> None:
         import sys
         import types
 
-        sys.modules.setdefault(__name__, types.ModuleType(__name__)).DupFd = Popen.DupFd  # type: ignore[attr-defined]
+        here = sys.modules.setdefault(__name__, types.ModuleType(__name__))
+        here.DupFd = Popen.DupFd  # type: ignore[attr-defined]
         reduction.ForkingPickler(data).dump(things)
     finally:
         context.set_spawning_popen(None)

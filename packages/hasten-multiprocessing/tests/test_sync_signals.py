@@ -1,4 +1,5 @@
-"""Signals that come in while a process waits: the handler runs, and the wait goes on, or what it raises ends the wait."""
+"""Signals that come in while a process waits: the handler runs, and the wait goes on, or what it raises
+ends the wait."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 # cython: freethreading_compatible=True
 """Arenas and slots as objects.  See _memory.h for who may use a slot again, and when.
 
-A Slot is what a lock (a condition, ...) of this process holds; the last one of an arena that goes takes the mapping along.
+A Slot is what a lock (a condition, ...) of this process holds; the last one of an arena that goes takes
+the mapping along.
 A process maps an arena once, however many slots of it it is sent.
 """
 
@@ -84,7 +85,7 @@ cdef class Arena:
 
         context.assert_spawning(self)
         if not self.is_open():
-            raise OSError(f"the descriptor {self.fd} of the locks' memory was closed: they cannot be sent to a child")
+            raise OSError(f"the descriptor {self.fd} of the locks' memory was closed: no child can get them")
         popen = context.get_spawning_popen()
         # The list of descriptors to be passed may name each one only once
         known = popen.method == "spawn" and self.fd in getattr(popen, "_fds", ())

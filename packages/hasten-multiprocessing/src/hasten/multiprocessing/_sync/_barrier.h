@@ -9,7 +9,8 @@
  * generation ended (1: broken or reset); who is later than that takes it for broken, since without him it cannot
  * have gone on otherwise.
  *
- * While the action runs, *actor* names the process that runs it; should it die, the others find the barrier broken.
+ * *actor* names the process that runs the action, from before that is said by HS_ACTING until after it is over: only who
+ * has claimed it may say so.  Should it die, the others find the barrier broken.
  */
 #ifndef HASTEN_BARRIER_H
 #define HASTEN_BARRIER_H
@@ -59,17 +60,31 @@ static inline int hs_barrier_outcome(uint64_t word, uint32_t generation) {
 
 /* Break the barrier if whoever runs the action has ended. */
 static inline void hs_barrier_look_for_actor(hs_head *head, hs_barrier *b, uint64_t word, uint64_t me) {
-    uint64_t actor = hs_word_load(&b->actor);
-    if (actor != 0 && hs_holder_is_dead(actor, me)) hs_barrier_end(head, b, word, 1, HS_BROKEN);
+    uint64_t actor = hs_word_load(&b->actor);  /* 0: it was dead, and another has claimed it too late */
+    if (actor == 0 || hs_holder_is_dead(actor, me)) hs_barrier_end(head, b, word, 1, HS_BROKEN);
 }
+
+/* Be the one who runs the action: 1, or 0 if another living process is just about to, or has just done so. */
+static inline int hs_barrier_claim(hs_barrier *b, uint64_t me) {
+    uint64_t other = 0;
+    if (hs_word_cas(&b->actor, &other, me)) return 1;
+    return hs_holder_is_dead(other, me) && hs_word_cas(&b->actor, &other, me);
+}
+
+static inline void hs_barrier_disclaim(hs_barrier *b, uint64_t me) { hs_word_cas(&b->actor, &me, (uint64_t)0); }
 
 /* Come.  The word as it is then, or with HS_BROKEN; -1 in *raised* with what a signal handler has raised.  The last one, if there
  * is an action, sets HS_ACTING.  While another action runs this waits. */
 static inline uint64_t hs_barrier_come(hs_head *head, hs_barrier *b, hs_process *process, uint32_t parties, int acts,
                                        int *raised) {
     hs_naps naps = {0, 0};
+    int claimed = 0;
     for (;;) {
         uint64_t word = hs_word_load(&b->word), me = hs_process_id(process), now;
+        if (claimed && (hs_b_status(word) != HS_FILLING || hs_b_come(word) + 1 < parties)) {
+            hs_barrier_disclaim(b, me);
+            claimed = 0;
+        }
         if (hs_b_status(word) == HS_BROKEN) return word;
         if (hs_b_status(word) == HS_ACTING) {
             if (naps.overslept) hs_barrier_look_for_actor(head, b, word, me);
@@ -79,8 +94,12 @@ static inline uint64_t hs_barrier_come(hs_head *head, hs_barrier *b, hs_process 
         }
         now = word + HS_B_ONE;
         if (hs_b_come(now) >= parties) {
+            if (acts && !claimed && !(claimed = hs_barrier_claim(b, me))) {
+                *raised = hs_nap(head, hs_low_half(&b->word), (uint32_t)word, HS_NEVER, &naps);
+                if (*raised < 0) return word;
+                continue;
+            }
             if (acts) {
-                hs_word_store(&b->actor, me);
                 now |= HS_ACTING;
             } else {
                 if (!hs_barrier_end(head, b, word, 0, HS_FILLING)) continue;

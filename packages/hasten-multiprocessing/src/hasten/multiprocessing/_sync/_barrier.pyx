@@ -3,11 +3,25 @@
 
 cimport cython
 from cpython.object cimport PyObject
-from libc.stdint cimport int64_t, uint64_t
+from libc.stdint cimport uint64_t
 
-from state cimport hs_state_class, hs_state_class_init, hs_state_forget, hs_state_of, hs_state_set, hs_state_slot
+from state cimport (
+    hs_state_class,
+    hs_state_class_init,
+    hs_state_forget,
+    hs_state_of,
+    hs_state_set,
+    hs_state_slot,
+)
 from timeout cimport hs_deadline_of
-from hasten.multiprocessing._arena._arena cimport Slot, hs_head, hs_process, new_slot, this_process
+from hasten.multiprocessing._arena._arena cimport (
+    Slot,
+    hs_head,
+    hs_process,
+    hs_process_id,
+    new_slot,
+    this_process,
+)
 from hasten.multiprocessing._sync._locks cimport is_fork
 from hasten.multiprocessing._sync._words cimport (
     HS_ACTING,
@@ -21,6 +35,7 @@ from hasten.multiprocessing._sync._words cimport (
     hs_barrier,
     hs_barrier_clear,
     hs_barrier_come,
+    hs_barrier_disclaim,
     hs_barrier_end,
     hs_barrier_sleep,
     hs_load64,
@@ -72,12 +87,16 @@ cdef class BarrierState:
 
     cdef int act(self, uint64_t word, action) except -1:
         """Run the action, then let the others go."""
+        cdef bint passed
         try:
             action()
         except BaseException:
             hs_barrier_end(self.head, self.words, word, True, HS_BROKEN)
+            hs_barrier_disclaim(self.words, hs_process_id(self.process))
             raise
-        if not hs_barrier_end(self.head, self.words, word, False, HS_FILLING):
+        passed = hs_barrier_end(self.head, self.words, word, False, HS_FILLING)
+        hs_barrier_disclaim(self.words, hs_process_id(self.process))
+        if not passed:
             raise BrokenBarrierError("the barrier was broken or reset while its action ran")
         return 0
 

@@ -1,7 +1,8 @@
 # cython: freethreading_compatible=True
 """Condition: its state is in a slot of the arena (see _condition.h), its lock is an object of its own.
 
-With a lock of ours, notify() leaves waking to the lock's release: who is woken finds the lock free.  With any other lock, or a
+With a lock of ours, notify() leaves waking to the lock's release: who is woken finds the lock free.  With
+any other lock, or a
 semaphore, release() and acquire() of that are called, as often as it counts.
 """
 
@@ -9,8 +10,14 @@ cimport cython
 from cpython.object cimport PyObject
 from libc.stdint cimport INT32_MAX, UINT64_MAX, int64_t, uint32_t, uint64_t
 
-from clock cimport HS_NEVER
-from state cimport hs_state_class, hs_state_class_init, hs_state_forget, hs_state_of, hs_state_set, hs_state_slot
+from state cimport (
+    hs_state_class,
+    hs_state_class_init,
+    hs_state_forget,
+    hs_state_of,
+    hs_state_set,
+    hs_state_slot,
+)
 from timeout cimport hs_deadline_of, hs_expired, hs_seconds_until
 from hasten.multiprocessing._arena._arena cimport Slot, hs_head, new_slot
 from hasten.multiprocessing._sync._semlock cimport COUNTED, SemLock
@@ -138,7 +145,8 @@ class Count:
 
 @published
 class Condition(synchronize.Condition):
-    """A condition that processes share.  A process that is killed while it waits keeps nobody else from going on.
+    """A condition that processes share.  A process that is killed while it waits keeps nobody else from
+    going on.
 
     lock: a Lock or an RLock of the same context; None makes an RLock.  ctx: the context that it belongs to.
     """
@@ -170,8 +178,10 @@ class Condition(synchronize.Condition):
     def wait(self, timeout=None):
         """Give the lock back, wait to be notified, and take the lock again; whether it was notified.
 
-        timeout: seconds to wait at most, any real number; None waits for ever.  There are no spurious wake-ups.
-        AssertionError if this thread does not have the lock; ValueError for NaN.  A signal handler that raises ends
+        timeout: seconds to wait at most, any real number; None waits for ever.  There are no spurious
+        wake-ups.
+        AssertionError if this thread does not have the lock; ValueError for NaN.  A signal handler that
+        raises ends
         the wait, when the lock has been taken again.
         """
         cdef ConditionState state = state_of(self)
@@ -195,7 +205,8 @@ class Condition(synchronize.Condition):
         return result
 
     def notify(self, n=1):
-        """Let up to *n* of those who wait go on.  Does not block.  AssertionError if this thread does not have the lock."""
+        """Let up to *n* of those who wait go on.  Does not block.  AssertionError if this thread does not
+        have the lock."""
         semlock = owned(self._lock, "lock is not owned")
         if n > 0:
             state_of(self).notify(semlock, min(n, UINT64_MAX))

@@ -5,7 +5,14 @@ cimport cython
 from cpython.object cimport PyObject
 from libc.stdint cimport uint32_t
 
-from state cimport hs_state_class, hs_state_class_init, hs_state_forget, hs_state_of, hs_state_set, hs_state_slot
+from state cimport (
+    hs_state_class,
+    hs_state_class_init,
+    hs_state_forget,
+    hs_state_of,
+    hs_state_set,
+    hs_state_slot,
+)
 from timeout cimport hs_deadline_of
 from hasten.multiprocessing._arena._arena cimport Slot, hs_head, new_slot
 from hasten.multiprocessing._sync._locks cimport is_fork
@@ -108,9 +115,11 @@ class Event(synchronize.Event):
         hs_event_clear(state_of(self).word)
 
     def wait(self, timeout=None):
-        """Wait until it is set; False if it was not during *timeout* seconds, any real number; None waits for ever.
+        """Wait until it is set; False if it was not during *timeout* seconds, any real number; None waits
+        for ever.
 
-        True also if it was set and cleared again meanwhile.  A signal handler that raises ends the wait.  ValueError
+        True also if it was set and cleared again meanwhile.  A signal handler that raises ends the wait.
+        ValueError
         for NaN.
         """
         cdef EventState state = state_of(self)

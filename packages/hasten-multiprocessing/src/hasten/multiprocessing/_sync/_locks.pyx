@@ -37,10 +37,11 @@ cdef bint is_fork(ctx) except -1:
 cdef int refuse_foreign(thing) except -1:
     """What comes from a fork context is not for other ones."""
     if thing._is_fork_ctx:
-        raise RuntimeError("A SemLock created in a fork context is being shared with a process in a spawn context. "
-                           "This is not supported. Please use the same context to create multiprocessing objects "
-                           f"and Process. ({type(thing).__name__}: make it by the Process's own context, such as "
-                           "get_context('spawn'))")
+        raise RuntimeError(
+            "A SemLock created in a fork context is being shared with a process in a spawn context. This is "
+            "not supported. Please use the same context to create multiprocessing objects and Process. "
+            f"({type(thing).__name__}: make it by the Process's own context, such as get_context('spawn'))"
+        )
     return 0
 
 
@@ -83,7 +84,8 @@ cdef object owner(State semlock):
 class SemLock(synchronize.SemLock):
     """What locks and semaphores have in common.
 
-    A lock whose holder has ended, however, is taken over by the next acquire(); `owner_died` tells that, once.
+    A lock whose holder has ended, however, is taken over by the next acquire(); `owner_died` tells that,
+    once.
     """
 
     def __init__(self, kind, value, maxvalue, *, ctx):

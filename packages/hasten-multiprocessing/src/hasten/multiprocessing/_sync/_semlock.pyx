@@ -1,5 +1,6 @@
 # cython: freethreading_compatible=True
-"""What a lock or semaphore has as `_semlock`: the word in the arena, with the methods of _multiprocessing.SemLock.
+"""What a lock or semaphore has as `_semlock`: the word in the arena, with the methods of
+_multiprocessing.SemLock.
 
 acquire() and release() of a lock are these methods, bound, as they are in the standard library.
 """
@@ -73,7 +74,8 @@ cdef class SemLock:
         return taken != HS_LATE
 
     cdef bint inherit_now(self) noexcept:
-        """Take it from a dead holder.  Finding out whether one is takes longer than all the rest: not each time."""
+        """Take it from a dead holder.  Finding out whether one is takes longer than all the rest: not each
+        time."""
         cdef hs_lock *lock = <hs_lock *>self.address
         cdef uint64_t word = hs_load64(&lock.word)
         cdef int64_t now = hs_now()
@@ -128,7 +130,8 @@ cdef class SemLock:
             hs_shared_wake(due.arena.head, hs_low_half(<uint64_t *>due.address), count)
 
     cdef void wake_later(self, Slot slot, int count) noexcept:
-        """For a condition that was notified by the holder: its sleepers are woken when that gives the lock back."""
+        """For a condition that was notified by the holder: its sleepers are woken when that gives the lock
+        back."""
         cdef Slot before
         with cython.critical_section(self):
             before = self.due
@@ -162,7 +165,8 @@ cdef class SemLock:
         return depth
 
     cdef int take_back(self, int depth, bint raised) except -1:
-        """Take it as often as before.  One exception of a signal handler waits until that is done, a second one
+        """Take it as often as before.  One exception of a signal handler waits until that is done, a
+        second one
         does not.
 
         raised: whether there is one already.
@@ -201,7 +205,8 @@ cdef class SemLock:
 
     @cython.binding(False)
     def release(self):
-        """Give it back.  ValueError if it is not taken; AssertionError for a recursive one of another thread."""
+        """Give it back.  ValueError if it is not taken; AssertionError for a recursive one of another
+        thread."""
         self.give()
 
     @cython.binding(False)
@@ -255,7 +260,6 @@ cdef class SemLock:
     def name(self):
         """None: it has no name, and nothing in /dev/shm."""
         return None
-
 
 
 cdef SemLock semlock_in(Slot slot, int mode, unsigned int maxvalue):

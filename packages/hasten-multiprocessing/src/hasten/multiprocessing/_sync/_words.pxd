@@ -62,6 +62,7 @@ cdef extern from "_barrier.h":
     uint32_t hs_b_come(uint64_t word) noexcept nogil
     uint32_t hs_b_generation(uint64_t word) noexcept nogil
     bint hs_barrier_end(hs_head *head, hs_barrier *b, uint64_t word, bint broken, int status) noexcept nogil
+    void hs_barrier_disclaim(hs_barrier *b, uint64_t me) noexcept nogil
     void hs_barrier_clear(hs_head *head, hs_barrier *b, int status) noexcept nogil
     uint64_t hs_barrier_come(
         hs_head *head, hs_barrier *b, hs_process *process, uint32_t parties, bint acts, int *raised

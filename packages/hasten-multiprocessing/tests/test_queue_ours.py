@@ -332,7 +332,7 @@ def test_both_ends_closed_by_hand() -> None:
 
 LITTLE_SPACE = """
 import multiprocessing, resource
-resource.setrlimit(resource.RLIMIT_AS, (700 << 20, 700 << 20))
+resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))
 from hasten.multiprocessing import queues
 made = [queues.Queue(ctx=multiprocessing.get_context("fork")) for _ in range(8)]
 for q in made:

@@ -197,7 +197,7 @@ class BaseProxy(_stdlib.BaseProxy):
             kwds["authkey"] = self._authkey
         if getattr(self, "_isauto", False):
             func, kwds["exposed"] = AutoProxy, self._exposed_
-        if sending.plain:
+        if sending.to[1]:
             return _reduced_for_stdlib(self, func, kwds)
         key = hold(self, get_spawning_popen())
         if key is not None:

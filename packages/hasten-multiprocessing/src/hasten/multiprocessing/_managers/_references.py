@@ -67,7 +67,7 @@ def hold(proxy, popen=None):
     the first way to start the child has failed.
     """
     address = proxy._token.address
-    if sending.address == address:
+    if sending.to[0] == address:
         return None  # the caller has the proxy until the server has answered
     if popen is not None:
         child, key = proxy.__dict__.get("_held_for", (None, None))

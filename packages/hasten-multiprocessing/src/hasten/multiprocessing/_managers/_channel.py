@@ -20,7 +20,14 @@ from collections import deque
 
 from hasten.multiprocessing import connection as _connection
 from hasten.multiprocessing import process, util
-from hasten.multiprocessing._managers._protocol import DROP, GREETING, HELLO, _stdlib, convert_to_error, dispatch
+from hasten.multiprocessing._managers._protocol import (
+    DROP,
+    GREETING,
+    HELLO,
+    _stdlib,
+    convert_to_error,
+    dispatch,
+)
 from hasten.multiprocessing._transport import _pickler
 
 _dumps, _loads = _pickler.dumps, _pickler.loads

@@ -2,7 +2,7 @@
 
 What holds:
 
-- A reference that the server has counted for a proxy which does not exist yet is adopted by it, or given back.
+- A reference that was counted for a proxy which does not exist yet is adopted by it, or given back.
 - A pickle holds one until it has been unpickled, and a fork one for each proxy that the child will have,
   until the child has its own.  If the other process dies before, the server forgets them a while after this
   one's connection is closed.

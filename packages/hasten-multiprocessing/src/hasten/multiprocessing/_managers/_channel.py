@@ -46,8 +46,8 @@ os.register_at_fork(after_in_child=_begin_life)
 class _Sending(threading.local):
     """For whom this thread pickles.  A class attribute is what a thread has that has set nothing."""
 
-    # The address of the server that the pickle goes to, if that is one of ours, or None; and whether the other
-    # end may be without this package.
+    # The address of the server that the pickle goes to, if that is one of ours, or None; and whether the
+    # other end may be without this package.
     to = None, False
 
 
@@ -178,7 +178,7 @@ class Peer:
         return channel
 
     def fresh(self):
-        """This thread's channel, after a look at whether the server has ended it: another may be there now."""
+        """This thread's channel, unless the server has ended it: another may be there now."""
         channel = self.channel()
         if channel.fast and not channel.busy and channel.connection.poll(0):
             channel.close()
@@ -213,14 +213,14 @@ class Peer:
         finally:
             channel.close()
 
-    def call(self, function, args=(), kwds={}):
+    def call(self, function, args=(), kwds={}):  # noqa: B006
         """The result of one of the server's functions."""
         channel = self.fresh()
         if channel.ours and not channel.busy:
             return self.result(channel.ask((None, function, args, kwds)))
         return self.call_apart(function, args, kwds)
 
-    def call_apart(self, function, args=(), kwds={}):
+    def call_apart(self, function, args=(), kwds={}):  # noqa: B006
         """The same, by a connection for this one call, as any server knows it."""
         connection = self.client(self.address, authkey=self.authkey)
         try:

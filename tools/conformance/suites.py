@@ -12,7 +12,7 @@ WITNESSES = {
     "sched": "scheduler",
     "subprocess": "Popen",
     "concurrent.futures": "Future",
-    "multiprocessing": "Process",
+    "multiprocessing": "__getattr__",  # what else it has comes when it is asked for
     "multiprocessing.shared_memory": "SharedMemory",
     "_dummy_thread": "start_new_thread",
     "dummy_threading": "Thread",

@@ -100,9 +100,9 @@ static inline int hs_shared_sleep(uint32_t *word, uint32_t seen, uint32_t *sleep
     return error == ETIMEDOUT ? HS_SLEEP_TIMEOUT : error == EINTR ? HS_SLEEP_SIGNAL : HS_SLEEP_CHANGED;
 }
 
-/* Wake up to *count* of those who sleep on the word, after it was changed (with a full barrier behind). */
+/* Wake up to *count* of those who sleep on the word, after a sequentially consistent store to it. */
 static inline void hs_shared_wake(uint32_t *word, uint32_t *sleepers, uint32_t *fruitless, int count) {
-    if (__atomic_load_n(sleepers, __ATOMIC_RELAXED) == 0) return;
+    if (__atomic_load_n(sleepers, __ATOMIC_SEQ_CST) == 0) return; /* after the store of the word */
     long woken = syscall(SYS_futex, word, FUTEX_WAKE, count, NULL, NULL, 0);
     if (woken > 0) {
         hs_sleepers_less(sleepers, (uint32_t)woken);

@@ -358,7 +358,7 @@ def test_no_memory_is_an_error_and_the_queue_goes_on() -> None:
         q = make()
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, old)
-    with pytest.raises(OSError):
+    with pytest.raises(OSError, match=f"no memory for another {9 << 20} bytes"):
         q.put(b"x" * (9 << 20))
     with pytest.raises(OSError):
         for _ in range(10):

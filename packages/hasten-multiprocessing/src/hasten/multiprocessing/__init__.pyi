@@ -1,5 +1,3 @@
-from typing import Literal
-
 from multiprocessing import Array as Array
 from multiprocessing import AuthenticationError as AuthenticationError
 from multiprocessing import Barrier as Barrier
@@ -14,9 +12,9 @@ from multiprocessing import Pipe as Pipe
 from multiprocessing import Pool as Pool
 from multiprocessing import ProcessError as ProcessError
 from multiprocessing import Queue as Queue
-from multiprocessing import RLock as RLock
 from multiprocessing import RawArray as RawArray
 from multiprocessing import RawValue as RawValue
+from multiprocessing import RLock as RLock
 from multiprocessing import Semaphore as Semaphore
 from multiprocessing import SimpleQueue as SimpleQueue
 from multiprocessing import TimeoutError as TimeoutError
@@ -35,6 +33,7 @@ from multiprocessing import parent_process as parent_process
 from multiprocessing import reducer as reducer
 from multiprocessing import set_executable as set_executable
 from multiprocessing import set_start_method as set_start_method
+from typing import Literal
 
 from hasten.multiprocessing import context as context
 from hasten.multiprocessing import process as process

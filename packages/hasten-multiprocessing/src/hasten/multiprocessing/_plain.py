@@ -1,4 +1,4 @@
-"""For children under another executable, which may lack hasten: the standard library's own, and in its pickles.
+"""For children under another executable, which may lack hasten: what is the standard library's own.
 
 Such a child could do nothing with our locks and queues.  It is given the standard library's, and started the
 standard library's way.  Where a name of the standard library means our module here (hasten.patch), pickle

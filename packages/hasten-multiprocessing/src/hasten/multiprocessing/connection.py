@@ -108,6 +108,11 @@ def SocketClient(address):
         return Connection(client.detach())
 
 
+def _check_authkey(authkey):
+    if not isinstance(authkey, (bytes, type(None))):
+        raise TypeError("authkey should be a byte string")
+
+
 class Listener(_stdlib.Listener):
     """Listener(address=None, family=None, backlog=1, authkey=None)
 
@@ -124,10 +129,10 @@ class Listener(_stdlib.Listener):
     """
 
     def __init__(self, address=None, family=None, backlog=1, authkey=None):
-        family = family or (address and address_type(address)) or default_family
+        if not family:
+            family = address_type(address) if address else default_family
         _addresses.check_family(family)
-        if authkey is not None and not isinstance(authkey, bytes):
-            raise TypeError("authkey should be a byte string")
+        _check_authkey(authkey)
         self._listener = SocketListener(address or arbitrary_address(family), family, backlog)
         self._authkey = authkey
 
@@ -156,21 +161,16 @@ class Listener(_stdlib.Listener):
         if listener is not None:
             listener.close()
 
-    @property
-    def address(self):
-        """Where it listens."""
-        return self._listener._address
-
-    @property
-    def last_accepted(self):
-        """The address of the client that was accepted last, or None."""
-        return self._listener._last_accepted
-
     def __enter__(self):
         return self
 
     def __exit__(self, exc_type, exc_value, exc_tb):
         self.close()
+
+    address = property(lambda self: self._listener._address, doc="Where it listens.")
+    last_accepted = property(
+        lambda self: self._listener._last_accepted, doc="The address of the client accepted last, or None."
+    )
 
 
 def Client(address, family=None, authkey=None):
@@ -181,8 +181,7 @@ def Client(address, family=None, authkey=None):
     AuthenticationError if the authkeys differ.
     """
     _addresses.check_family(family or address_type(address))
-    if authkey is not None and not isinstance(authkey, bytes):
-        raise TypeError("authkey should be a byte string")
+    _check_authkey(authkey)
     connection = SocketClient(address)
     try:
         if authkey is not None:

@@ -26,9 +26,8 @@ AuthenticationError = _stdlib.AuthenticationError
 class BaseContext(_stdlib.BaseContext):
     """A start method, with constructors of everything that belongs to it."""
 
-    current_process = staticmethod(process.current_process)
-    parent_process = staticmethod(process.parent_process)
     active_children = staticmethod(process.active_children)
+    current_process, parent_process = map(staticmethod, (process.current_process, process.parent_process))
 
     def cpu_count(self):
         """The number of CPUs of the machine; NotImplementedError where it is unknown."""
@@ -111,7 +110,9 @@ class BaseContext(_stdlib.BaseContext):
 
     def Array(self, typecode_or_type, size_or_initializer, *, lock=True):
         """A ctypes array in shared memory, with a lock."""
-        return self._part("sharedctypes").Array(typecode_or_type, size_or_initializer, lock=lock, ctx=self.get_context())
+        return self._part("sharedctypes").Array(
+            typecode_or_type, size_or_initializer, lock=lock, ctx=self.get_context()
+        )
 
     def freeze_support(self):
         """In a frozen program: if it was started to be a child, be that child, and exit."""

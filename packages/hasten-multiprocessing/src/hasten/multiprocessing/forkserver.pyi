@@ -1,1 +1,1 @@
-from multiprocessing.forkserver import *
+from multiprocessing.forkserver import *  # noqa: F403

@@ -1,1 +1,1 @@
-from multiprocessing.pool import *
+from multiprocessing.pool import *  # noqa: F403

@@ -26,9 +26,8 @@ class Popen(_stdlib.Popen):
     _starter = None  # the process whose child it is; in another one nobody knows how it goes
 
     def __init__(self, process_obj):
-        util._flush_std_streams()
-        self.returncode = None
-        self.finalizer = None
+        self.returncode = self.finalizer = None
+        util._flush_std_streams()  # else both would write what is in the buffers
         self._launch(process_obj)
 
     def duplicate_for_child(self, fd):
@@ -56,26 +55,26 @@ class Popen(_stdlib.Popen):
     def interrupt(self):
         self._send_signal(signal.SIGINT)
 
-    def terminate(self):
-        self._send_signal(signal.SIGTERM)
+    def close(self):
+        """Close the descriptors."""
+        finalizer = self.finalizer
+        if finalizer is not None:
+            finalizer()
 
     def kill(self):
         self._send_signal(signal.SIGKILL)
 
-    def close(self):
-        """Close the descriptors."""
-        if self.finalizer is not None:
-            self.finalizer()
+    def terminate(self):
+        self._send_signal(signal.SIGTERM)
 
     def _send_signal(self, sig):
         if self.poll() is not None:
             return
         try:
             os.kill(self.pid, sig)
-        except ProcessLookupError:
-            pass
-        except OSError:
-            if self.wait(timeout=0.1) is None:
+        except OSError as error:
+            ended = isinstance(error, ProcessLookupError) or self.wait(0.1) is not None
+            if not ended:
                 raise
 
     def _launch(self, process_obj):
@@ -91,7 +90,7 @@ class Popen(_stdlib.Popen):
         self._watch()
 
     def _watch(self, *fds):
-        """Have a sentinel, and keep *fds* as long.  A child that cannot have one is ended: nobody would know."""
+        """Have a sentinel, and keep *fds* as long.  A child that cannot have one is ended."""
         try:
             self.sentinel = _sentinel.sentinel_of(self.pid)
             self.finalizer = util.Finalize(self, util.close_fds, (self.sentinel, *fds))

@@ -65,13 +65,9 @@ class BaseProcess(_stdlib.BaseProcess):
         parent = _stdlib._current_process
         self._identity = (*parent._identity, next(_stdlib._process_counter))
         self._config = parent._config.copy()
-        self._parent_pid = os.getpid()
-        self._parent_name = parent.name
-        self._popen = None
-        self._closed = False
-        self._target = target
-        self._args = tuple(args)
-        self._kwargs = dict(kwargs) if kwargs else {}
+        self._target, self._args, self._kwargs = target, tuple(args), dict(kwargs or {})
+        self._popen, self._closed = None, False
+        self._parent_name, self._parent_pid = parent.name, os.getpid()
         self._name = name or f"{type(self).__name__}-{':'.join(map(str, self._identity))}"
         if daemon is not None:
             self.daemon = daemon
@@ -139,17 +135,16 @@ class BaseProcess(_stdlib.BaseProcess):
 
     def close(self):
         """Give up what the object holds.  ValueError while the child runs."""
-        if self._popen is not None:
-            if self._popen.poll() is None:
-                raise ValueError(
-                    "Cannot close a process while it is still running. "
-                    "You should first call join() or terminate()."
-                )
-            self._popen.close()
-            self._popen = None
-            del self._sentinel
-            _stdlib._children.discard(self)
+        popen = self._popen
+        if popen is not None and popen.poll() is None:
+            told = "Cannot close a process while it is still running."
+            raise ValueError(f"{told} You should first call join() or terminate().")
         self._closed = True
+        if popen is not None:
+            _stdlib._children.discard(self)
+            del self._sentinel
+            self._popen = None
+            popen.close()
 
     @property
     def name(self):
@@ -158,7 +153,8 @@ class BaseProcess(_stdlib.BaseProcess):
 
     @name.setter
     def name(self, name):
-        _require(isinstance(name, str), "name must be a string")
+        is_text = isinstance(name, str)
+        _require(is_text, "name must be a string")
         self._name = name
 
     @property
@@ -255,15 +251,12 @@ class _ParentProcess(BaseProcess, _stdlib._ParentProcess):
     """The process that has started this one."""
 
     def __init__(self, name, pid, sentinel):
-        self._identity = ()
-        self._name = name
-        self._pid = pid
-        self._parent_pid = None
-        self._popen = None
+        self._name, self._pid = name, pid
+        self._identity, self._config = (), {}
+        self._popen = self._parent_pid = None
         self._closed = False
         if sentinel is not None:
             self._sentinel = sentinel
-        self._config = {}
 
     def __getattr__(self, name):
         # The descriptor is opened when somebody asks for it, which few children do.

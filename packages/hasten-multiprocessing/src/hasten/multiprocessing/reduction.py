@@ -110,29 +110,21 @@ def DupFd(fd):
 
 
 def _reduce_socket(sock):
-    return _rebuild_socket, (DupFd(sock.fileno()), sock.family, sock.type, sock.proto)
+    kind = sock.family, sock.type, sock.proto
+    return _rebuild_socket, (DupFd(sock.fileno()), *kind)
 
 
 if ForkingPickler._extra_reducers.get(socket.socket) is _stdlib._reduce_socket:
     register(socket.socket, _reduce_socket)
 
 
-class AbstractReducer(_stdlib.AbstractReducer):
-    """A base for what a program gives a context as its `reducer`."""
+_OFFERED = {name for name in globals() if not name.startswith("__")}
 
-    ForkingPickler = ForkingPickler
-    register = register
-    dump = dump
-    send_handle = send_handle
-    recv_handle = recv_handle
-    sendfds = sendfds
-    recvfds = recvfds
-    DupFd = DupFd
-    _reduce_method = _reduce_method
-    _reduce_method_descriptor = _reduce_method_descriptor
-    _rebuild_partial = _rebuild_partial
-    _reduce_socket = _reduce_socket
-    _rebuild_socket = _rebuild_socket
+
+class AbstractReducer(_stdlib.AbstractReducer):
+    """A base for what a program gives a context as its `reducer`; it has what this module has."""
+
+    vars().update((name, globals()[name]) for name in vars(_stdlib.AbstractReducer) if name in _OFFERED)
 
     def __init__(self, *args):
         """The reducers of this module are registered when it is imported."""

@@ -75,11 +75,11 @@ class _ResourceSharer(_stdlib._ResourceSharer):
         """Keep what send(connection, pid) will give away and close() end.  Returns what identifies it."""
         self._check_process()
         with self._lock:
-            if self._address is None:
+            if self._thread is None:
                 self._start()
-            self._key += 1
-            self._cache[self._key] = send, close
-            return self._address, self._key
+            number = self._key = self._key + 1
+            self._cache[number] = send, close
+            return self._address, number
 
     @staticmethod
     def get_connection(ident):

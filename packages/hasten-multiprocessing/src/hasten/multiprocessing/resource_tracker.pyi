@@ -1,1 +1,1 @@
-from multiprocessing.resource_tracker import *
+from multiprocessing.resource_tracker import *  # noqa: F403

@@ -1,1 +1,1 @@
-from multiprocessing.spawn import *
+from multiprocessing.spawn import *  # noqa: F403

@@ -1,1 +1,1 @@
-from multiprocessing.util import *
+from multiprocessing.util import *  # noqa: F403

@@ -108,7 +108,7 @@ cdef class Ring:
                     hs_ring_let_read(&self.ring, length)
                 patient = False
             elif status == HS_RING_ERROR and errno != EINTR:
-                PyErr_SetFromErrno(OSError)
+                no_memory(errno, length)
             elif status != HS_RING_BUSY and status != HS_RING_ERROR:
                 return status
             PyErr_CheckSignals()
@@ -276,6 +276,10 @@ cdef class Ring:
         cdef tuple found = (self.ring.units.fd, self.ring.event)
         self.leave()
         return found
+
+
+cdef int no_memory(int error, uint64_t length) except -1:
+    raise OSError(error, f"{os.strerror(error)}: the queue has no memory for another {length} bytes")
 
 
 cdef int64_t sooner(int64_t deadline, int64_t *slice_) noexcept nogil:

@@ -228,18 +228,12 @@ cdef class Connection:
         return self.fd
 
     cdef int to_be_read(self) except -1:
-        if self.fd < 0:
-            raise OSError("handle is closed")
-        if not self.can_read:
-            raise OSError("connection is write-only")
-        return 0
+        insist(self.fd >= 0, "handle is closed")
+        return insist(self.can_read, "connection is write-only")
 
     cdef int to_be_written(self) except -1:
-        if self.fd < 0:
-            raise OSError("handle is closed")
-        if not self.can_write:
-            raise OSError("connection is read-only")
-        return 0
+        insist(self.fd >= 0, "handle is closed")
+        return insist(self.can_write, "connection is read-only")
 
     cdef int bad_length(self, str what) except -1:
         """A header that can't be: nothing after it has a meaning."""
@@ -381,13 +375,13 @@ cdef class Connection:
         else:
             self._check_closed()
             self._check_readable()
-        if maxlength is not None and maxlength < 0:
+        if not (maxlength is None or maxlength >= 0):
             raise ValueError("negative maxlength")
         if not plain:
-            buf = self._recv_bytes(maxlength)
-            if buf is None:
-                self._bad_message_length()
-            return buf.getvalue()
+            received = self._recv_bytes(maxlength)
+            if received is not None:
+                return received.getvalue()
+            self._bad_message_length()
         size = read_size(self)
         if maxlength is not None and size > maxlength:
             self.bad_length(f": {size} bytes, and maxlength is {maxlength}")
@@ -409,10 +403,8 @@ cdef class Connection:
             self._check_closed()
             self._check_readable()
         with memoryview(buf) as view:
-            if offset < 0:
-                raise ValueError("negative offset")
-            if offset > view.nbytes:
-                raise ValueError("offset too large")
+            if not 0 <= offset <= view.nbytes:
+                raise ValueError("negative offset" if offset < 0 else "offset too large")
             if view.readonly or not view.c_contiguous:
                 raise TypeError("recv_bytes_into() needs a read-write bytes-like object in one block, "
                                 f"not {type(buf).__name__!r}")
@@ -445,23 +437,19 @@ cdef class Connection:
     # ---- the steps, for classes that override one ----
 
     def _check_closed(self):
-        if self._handle is None:
-            raise OSError("handle is closed")
+        insist(self._handle is not None, "handle is closed")
 
     def _check_readable(self):
-        if not self._readable:
-            raise OSError("connection is write-only")
+        insist(self._readable, "connection is write-only")
 
     def _check_writable(self):
-        if not self._writable:
-            raise OSError("connection is read-only")
+        insist(self._writable, "connection is read-only")
 
     def _bad_message_length(self):
-        if self._writable:
-            self._readable = False
-        else:
+        if not self._writable:
             self.close()
-        raise OSError("bad message length")
+        self._readable = False
+        insist(False, "bad message length")
 
     def _detach(self):
         """Let go of the descriptor without closing it."""
@@ -516,6 +504,12 @@ cdef class Connection:
         return self._recv(size)
 
 
+cdef inline int insist(bint condition, str otherwise) except -1:
+    if not condition:
+        raise OSError(otherwise)
+    return 0
+
+
 cdef int close_now(Connection self) except -1:
     cdef int fd = hs_take_fd(&self.fd)
     if fd >= 0 and close_fd(fd) < 0 and errno != EINTR:
@@ -531,7 +525,7 @@ cdef int write_view(Connection self, view) except -1:
     return write_all(self, &out)
 
 
-cdef object copied(received, view, size_t offset, size_t room):
+cdef object copied(received, view, Py_ssize_t offset, Py_ssize_t room):
     """Put what a class of its own has received, an io.BytesIO, where it belongs."""
     data = received.getvalue()
     if len(data) > room:

@@ -3,8 +3,9 @@
 The standard library's `multiprocessing.managers`; servers and clients of it may be at the other end.
 """
 
-from __future__ import annotations
+# ruff: noqa: F401
 
+from __future__ import annotations
 
 from hasten.multiprocessing._managers import _protocol
 from hasten.multiprocessing._managers._kinds import (

@@ -20,7 +20,14 @@ from collections import deque
 
 from hasten.multiprocessing import connection as _connection
 from hasten.multiprocessing import process, util
-from hasten.multiprocessing._managers._protocol import DROP, GREETING, HELLO, _stdlib, convert_to_error, dispatch
+from hasten.multiprocessing._managers._protocol import (
+    DROP,
+    GREETING,
+    HELLO,
+    _stdlib,
+    convert_to_error,
+    dispatch,
+)
 from hasten.multiprocessing._transport import _pickler
 
 _dumps, _loads = _pickler.dumps, _pickler.loads
@@ -39,8 +46,9 @@ os.register_at_fork(after_in_child=_begin_life)
 class _Sending(threading.local):
     """For whom this thread pickles.  A class attribute is what a thread has that has set nothing."""
 
-    address = None  # of the server that the pickle goes to, if it is one of ours
-    plain = False  # whether the other end may be without this package
+    # The address of the server that the pickle goes to, if that is one of ours, or None; and whether the
+    # other end may be without this package.
+    to = None, False
 
 
 sending = _Sending()
@@ -55,11 +63,10 @@ class pickling_for:
         self.now = address, plain
 
     def __enter__(self):
-        self.before = sending.address, sending.plain
-        sending.address, sending.plain = self.now
+        self.before, sending.to = sending.to, self.now
 
     def __exit__(self, *exc):
-        sending.address, sending.plain = self.before
+        sending.to = self.before
 
 
 class Channel:
@@ -68,13 +75,14 @@ class Channel:
     connection: anything with send() and recv(); ours: whether the server is one of ours.
     """
 
-    __slots__ = ("_life", "_unsent", "address", "authkey", "busy", "connection", "fast", "ours")
+    __slots__ = ("_life", "_to", "_unsent", "address", "authkey", "busy", "connection", "fast", "ours")
 
     def __init__(self, connection, address, authkey, ours):
         self.connection, self.address, self.authkey, self.ours = connection, address, authkey, ours
         self.fast = type(connection) is _Connection
         self.busy = False
         self._unsent = deque()
+        self._to = (address, False) if ours else (None, True)
         self._life = _life
 
     def is_open(self):
@@ -88,15 +96,17 @@ class Channel:
 
     def ask(self, request):
         """The answer to a request, (kind, result).  Blocks.  EOFError or OSError if the server is gone."""
-        request = self.packed(request)
+        fast, connection = self.fast, self.connection
+        if fast:
+            request = self.packed(request)
         self.busy = True
         try:
-            if self.fast:
-                self.connection.send_bytes(request)
-                answer = self.connection.recv_bytes()
+            if fast:
+                connection.send_bytes(request)
+                answer = connection.recv_bytes()
             else:
-                self.connection.send(request)
-                answer = self.connection.recv()
+                connection.send(request)
+                answer = connection.recv()
         except BaseException:
             self.close()
             raise
@@ -104,11 +114,12 @@ class Channel:
             self.busy = False
         if self._unsent:
             self._send_unsent()
-        return _loads(answer) if self.fast else answer
+        return _loads(answer) if fast else answer
 
     def tell(self, request):
         """Send what is not answered."""
-        request = self.packed(request)
+        if self.fast:
+            request = self.packed(request)
         self.busy = True
         try:
             if self.fast:
@@ -135,11 +146,12 @@ class Channel:
             self.tell((None, DROP, tuple(idents), {}))
 
     def packed(self, request):
-        """The request in bytes; as it is, if the connection has a way of its own."""
-        if not self.fast:
-            return request
-        with pickling_for(self.address if self.ours else None, not self.ours):
+        """The request in bytes."""
+        before, sending.to = sending.to, self._to  # as pickling_for, which takes longer
+        try:
             return _dumps(request)
+        finally:
+            sending.to = before
 
 
 class Peer:
@@ -166,7 +178,7 @@ class Peer:
         return channel
 
     def fresh(self):
-        """This thread's channel, after a look at whether the server has ended it: another may be there now."""
+        """This thread's channel, unless the server has ended it: another may be there now."""
         channel = self.channel()
         if channel.fast and not channel.busy and channel.connection.poll(0):
             channel.close()
@@ -201,14 +213,14 @@ class Peer:
         finally:
             channel.close()
 
-    def call(self, function, args=(), kwds={}):
+    def call(self, function, args=(), kwds={}):  # noqa: B006
         """The result of one of the server's functions."""
         channel = self.fresh()
         if channel.ours and not channel.busy:
             return self.result(channel.ask((None, function, args, kwds)))
         return self.call_apart(function, args, kwds)
 
-    def call_apart(self, function, args=(), kwds={}):
+    def call_apart(self, function, args=(), kwds={}):  # noqa: B006
         """The same, by a connection for this one call, as any server knows it."""
         connection = self.client(self.address, authkey=self.authkey)
         try:

@@ -6,8 +6,8 @@ import time
 from collections.abc import MutableMapping, MutableSequence
 from types import GenericAlias
 
-from hasten.multiprocessing._managers._proxies import BaseProxy, proxy_type
 from hasten.multiprocessing._managers._protocol import _stdlib, published
+from hasten.multiprocessing._managers._proxies import BaseProxy, proxy_type
 
 
 def _also(*names):

@@ -12,7 +12,6 @@ from hasten.multiprocessing._managers._references import adopting, authkeys
 from hasten.multiprocessing._managers._server import Server, listener_client
 
 
-
 @published
 class BaseManager(_stdlib.BaseManager):
     """BaseManager(address=None, authkey=None, serializer='pickle', ctx=None, *, shutdown_timeout=1.0)

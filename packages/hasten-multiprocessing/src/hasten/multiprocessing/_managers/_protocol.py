@@ -47,7 +47,7 @@ def published(obj):
 
 
 @published
-def dispatch(c, id, methodname, args=(), kwds={}):
+def dispatch(c, id, methodname, args=(), kwds={}):  # noqa: B006
     """Send a request over the connection *c*, and return the result, or raise what went wrong.
 
     Blocks until the answer is there.  EOFError or OSError if the server is gone.

@@ -40,7 +40,7 @@ from hasten.multiprocessing._managers._references import (
 
 @published
 class BaseProxy(_stdlib.BaseProxy):
-    """BaseProxy(token, serializer, manager=None, authkey=None, exposed=None, incref=True, manager_owned=False)
+    """BaseProxy(token, serializer, manager=None, authkey=None, exposed=None, incref=True, ...)
 
     A base of proxies.  A subclass has methods that call _callmethod(), and their names in `_exposed_`.
     Methods block until the server has answered.  They may be called from any thread and process; each
@@ -79,7 +79,7 @@ class BaseProxy(_stdlib.BaseProxy):
         """Open this thread's connection to the server."""
         self._peer.channel()
 
-    def _callmethod(self, methodname, args=(), kwds={}):
+    def _callmethod(self, methodname, args=(), kwds={}):  # noqa: B006
         """The result of a method of the object: a copy of it, or a proxy.
 
         Blocks until the server has answered.  Raises what the method raises, or RemoteError for what went
@@ -197,7 +197,7 @@ class BaseProxy(_stdlib.BaseProxy):
             kwds["authkey"] = self._authkey
         if getattr(self, "_isauto", False):
             func, kwds["exposed"] = AutoProxy, self._exposed_
-        if sending.plain:
+        if sending.to[1]:
             return _reduced_for_stdlib(self, func, kwds)
         key = hold(self, get_spawning_popen())
         if key is not None:
@@ -282,7 +282,7 @@ def proxy_type(name, exposed, *also):
 
 
 @published
-def MakeProxyType(name, exposed, _cache={}):
+def MakeProxyType(name, exposed, _cache={}):  # noqa: B006
     """A class of proxies; exposed: the names of the methods.  For the same arguments it is the same."""
     key = name, tuple(exposed)
     if key not in _cache:

@@ -2,7 +2,7 @@
 
 What holds:
 
-- A reference that the server has counted for a proxy which does not exist yet is adopted by it, or given back.
+- A reference that was counted for a proxy which does not exist yet is adopted by it, or given back.
 - A pickle holds one until it has been unpickled, and a fork one for each proxy that the child will have,
   until the child has its own.  If the other process dies before, the server forgets them a while after this
   one's connection is closed.
@@ -67,7 +67,7 @@ def hold(proxy, popen=None):
     the first way to start the child has failed.
     """
     address = proxy._token.address
-    if sending.address == address:
+    if sending.to[0] == address:
         return None  # the caller has the proxy until the server has answered
     if popen is not None:
         child, key = proxy.__dict__.get("_held_for", (None, None))

@@ -215,8 +215,11 @@ class Server(_stdlib.Server):
             if not fast:
                 conn.send(answer)
                 return
-            with pickling_for(None, conn not in self._ours):
+            if conn in self._ours:
                 message = _pickler.dumps(answer)
+            else:
+                with pickling_for(None, True):
+                    message = _pickler.dumps(answer)
         except Exception:
             conn.send(("#UNSERIALIZABLE", format_exc()))
         else:

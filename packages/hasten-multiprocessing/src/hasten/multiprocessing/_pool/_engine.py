@@ -179,9 +179,18 @@ class Engine:
 
     def notify(self) -> None:
         """Have the result thread look up."""
+        if self.pumper.at_ring:
+            self._wake_receiver()
         try:
             self.news.release()
         except RuntimeError:  # it is to look up already
+            pass
+
+    def _wake_receiver(self) -> None:
+        try:
+            self.results.put(WAKE, 0, [])
+            self.pumper.wake_all()
+        except OSError:  # closed
             pass
 
     def _receive(self) -> None:
@@ -190,8 +199,8 @@ class Engine:
                 if self.pumper.is_helped and not self.results.is_shut():
                     self.news.acquire(timeout=LOOK_UP)
                 else:
-                    self.results.wait()
-                    if self.pumper.is_helped and not self.results.is_shut():
+                    self.pumper.wait()
+                    if self.pumper.is_helped and not self.arrived and not self.results.is_shut():
                         self.pumper.pass_on()
                         continue
                 self.pump()
@@ -307,14 +316,13 @@ class Engine:
                 while self.pumper.take_locked(None):
                     pass
                 if held:
-                    self.notify()
                     self._fail(held, _errors.lost(worker.pid, worker.exitcode))
             if self.tasks.is_ready(side.index):
                 self.pumper.bad_starts = self.dead_starts = 0
             else:
                 self.dead_starts += 1
             self.take_back(side)
-            self.results.put(WAKE, 0, [])
+            self.notify()
 
     def _is_ready(self, worker: Any) -> bool:
         side = getattr(worker, "_hasten_side", None)
@@ -357,7 +365,7 @@ class Engine:
                 pass
             for number in list(self.pending):
                 self._fail(number, why())
-        self.results.put(WAKE, 0, [])
+        self.notify()
         self._wake()
 
     def why_ended(self) -> BaseException:
@@ -378,7 +386,9 @@ class Engine:
         with self.starting:
             if self.over:
                 return
-            self._end(lambda: _errors.PoolTerminatedError("the pool was terminated before the task was finished"))
+            self._end(
+                lambda: _errors.PoolTerminatedError("the pool was terminated before the task was finished")
+            )
             self._stop_workers()
         self.join()
 

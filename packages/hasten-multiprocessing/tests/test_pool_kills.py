@@ -19,7 +19,13 @@ import psutil
 import pytest
 
 import hasten.multiprocessing
-from hasten.multiprocessing.pool import BrokenPoolError, Pool, PoolTerminatedError, ThreadPool, WorkerLostError
+from hasten.multiprocessing.pool import (
+    BrokenPoolError,
+    Pool,
+    PoolTerminatedError,
+    ThreadPool,
+    WorkerLostError,
+)
 
 METHODS = ["fork", "spawn", "forkserver"]
 OURS = hasten.multiprocessing

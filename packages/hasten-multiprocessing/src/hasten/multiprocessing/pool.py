@@ -141,7 +141,7 @@ class Pool(_stdlib.Pool):  # type: ignore[misc]
             return
         start = _starter(weakref.ref(self))
         engine = _engine.Engine(self._pool, self._inqueue, self._outqueue, start)
-        self._engine = self._helped_engine = engine
+        self._engine = engine
         self._taskqueue = engine.taskqueue
         try:
             self._repopulate_pool()

@@ -43,19 +43,18 @@ cdef extern from "_take.h" nogil:
         hs_ring *r, hs_slot *slots, uint32_t me, hs_record *got, void *to, uint64_t size, bint wait
     ) noexcept
     int64_t hs_taken_by(hs_ring *r, hs_slot *slots, uint32_t who) noexcept
-    void hs_ring_pass_on(hs_ring *r) noexcept
 
 MOST_WORKERS = 4095
 cdef enum:
     SLOTS = 4096
     ROOM = 4096
     WORD = 8
-    LOOK_FOR_PARENT = 300000000  # ns of waiting for a task, after which a worker looks whether its parent is there
+    LOOK_FOR_PARENT = 300000000  # ns of waiting for a task between two looks whether the parent is there
     SPARSE = 256                 # calls between two looks when tasks come without a wait
     PIECES = 16
     OK_KIND = 0
 
-OK, ERROR, BAD_START, WAKE = 0, 20, 21, 22  # the kinds of results; see Ring.get_large for what they must not be
+OK, ERROR, BAD_START, WAKE = 0, 20, 21, 22  # the kinds of results; see Ring.get_large for which are taken
 
 
 cdef class Slots:
@@ -299,7 +298,8 @@ cdef int put_pieces(Ring ring, int kind, uint64_t number, list data, uint64_t li
     cdef Py_buffer *views = few_views
     try:
         if n > PIECES:
-            pieces, views = <hs_piece *>calloc(n + 1, sizeof(hs_piece)), <Py_buffer *>calloc(n, sizeof(Py_buffer))
+            pieces = <hs_piece *>calloc(n + 1, sizeof(hs_piece))
+            views = <Py_buffer *>calloc(n, sizeof(Py_buffer))
             if pieces == NULL or views == NULL:
                 raise MemoryError
         pieces[0].data, pieces[0].size = &number, WORD

@@ -1,17 +1,17 @@
-"""The engine of a pool of worker processes: who has which task, what comes back, and what happens when a worker ends.
+"""The engine of a pool of worker processes: who has which task, what comes back, what happens when a worker ends.
 
 What holds:
 
 - A task is in `pending` from before it is in the ring until its result, or its loss, is taken note of.  Whoever
   removes it there is the only one to tell its sink.
-- Results are taken from the ring, and their tasks from `pending`, under `pumping`, in one step: so when the ring is
-  found empty under that lock, no result of a worker that has ended is on its way.
-- Callbacks are called by the result thread only, in the order of arrival.  Sinks without callbacks may be told by a
-  thread that waits for a result, see _pump.pyx.
+- Results are taken from the ring, and their tasks from `pending`, under `pumping`, in one step: so when the ring
+  is found empty under that lock, no result of a worker that has ended is on its way.
+- Callbacks are called by the result thread only, in the order of arrival.  Sinks without callbacks may be told by
+  a thread that waits for a result, see _pump.pyx.
 - A worker that has ended held the task that its slot names, or none (see _take.h).
 
-Threads: `supervisor` waits for the ends of workers, `receiver` for results, `feeder` for sources.  None of them keeps the
-owner of the engine alive.
+Threads: `supervisor` waits for the ends of workers, `receiver` for results, `feeder` for sources.  None of them keeps
+the owner of the engine alive.
 """
 
 from __future__ import annotations
@@ -61,8 +61,8 @@ class TaskQueue(SimpleQueue):  # type: ignore[type-arg]
 
 
 class Engine:
-    """pool: the list of workers, which is kept up to date.  start(): bring it to its size; called whenever one has ended,
-    and may raise.  It lends each worker a side of the tasks by lend().
+    """pool: the list of workers, which is kept up to date.  start(): bring it to its size; called whenever one
+    has ended, and may raise.  It lends each worker a side of the tasks by lend().
     """
 
     def __init__(self, pool: list[Any], tasks: Tasks, results: Results, start: Any) -> None:
@@ -97,7 +97,8 @@ class Engine:
     # ---- tasks ----
 
     def submit(self, sink: Any, index: int, func: Any, args: Any, kwds: Any, block: bool = False) -> Any:
-        """Have a call run.  True if it is on its way, or has failed already; False if there is no room, or after the end.
+        """Have a call run.  True if it is on its way, or has failed already; False if there is no room; None after
+        the end.
 
         What cannot be pickled fails at once, by sink._set().
         """
@@ -179,9 +180,18 @@ class Engine:
 
     def notify(self) -> None:
         """Have the result thread look up."""
+        if self.pumper.at_ring:
+            self._wake_receiver()
         try:
             self.news.release()
         except RuntimeError:  # it is to look up already
+            pass
+
+    def _wake_receiver(self) -> None:
+        try:
+            self.results.put(WAKE, 0, [])
+            self.pumper.wake_all()
+        except OSError:  # closed
             pass
 
     def _receive(self) -> None:
@@ -190,8 +200,8 @@ class Engine:
                 if self.pumper.is_helped and not self.results.is_shut():
                     self.news.acquire(timeout=LOOK_UP)
                 else:
-                    self.results.wait()
-                    if self.pumper.is_helped and not self.results.is_shut():
+                    self.pumper.wait()
+                    if self.pumper.is_helped and not self.arrived and not self.results.is_shut():
                         self.pumper.pass_on()
                         continue
                 self.pump()
@@ -307,14 +317,13 @@ class Engine:
                 while self.pumper.take_locked(None):
                     pass
                 if held:
-                    self.notify()
                     self._fail(held, _errors.lost(worker.pid, worker.exitcode))
             if self.tasks.is_ready(side.index):
                 self.pumper.bad_starts = self.dead_starts = 0
             else:
                 self.dead_starts += 1
             self.take_back(side)
-            self.results.put(WAKE, 0, [])
+            self.notify()
 
     def _is_ready(self, worker: Any) -> bool:
         side = getattr(worker, "_hasten_side", None)
@@ -357,7 +366,7 @@ class Engine:
                 pass
             for number in list(self.pending):
                 self._fail(number, why())
-        self.results.put(WAKE, 0, [])
+        self.notify()
         self._wake()
 
     def why_ended(self) -> BaseException:
@@ -378,7 +387,9 @@ class Engine:
         with self.starting:
             if self.over:
                 return
-            self._end(lambda: _errors.PoolTerminatedError("the pool was terminated before the task was finished"))
+            self._end(
+                lambda: _errors.PoolTerminatedError("the pool was terminated before the task was finished")
+            )
             self._stop_workers()
         self.join()
 

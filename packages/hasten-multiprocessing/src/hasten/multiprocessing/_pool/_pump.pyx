@@ -1,16 +1,16 @@
 # cython: freethreading_compatible=True
-"""Taking results: by the result thread, or by the thread that waits for one of them, which saves two switches of threads.
+"""Taking results: by the result thread, or by one that waits for a result, which saves two switches.
 
-One thread at a time helps.  While it does, the result thread does not wait at the ring; it looks up when it is told of
-something that is its own (callbacks), and every 20 ms.
+One thread at a time helps.  While it does, the result thread does not wait at the ring; it looks up when it
+is told of something that is its own (callbacks), and every 20 ms.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.ref cimport Py_DECREF
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 
-from clock cimport HS_NEVER
-from shm_ring cimport HS_RING_DONE, hs_ring, hs_ring_count, hs_ring_is_shut
+from clock cimport HS_NEVER, hs_now
+from shm_ring cimport HS_RING_DONE, hs_ring, hs_ring_count, hs_ring_is_shut, hs_ring_wait_data
 from timeout cimport hs_deadline_of, hs_expired, hs_seconds_until
 from hasten.multiprocessing._transport._ring cimport Record, Ring
 from hasten.multiprocessing._pool import _outcome
@@ -18,6 +18,7 @@ from hasten.multiprocessing._transport._pickler cimport loads
 
 cdef extern from "_take.h" nogil:
     void hs_ring_pass_on(hs_ring *r) noexcept
+    void hs_ring_wake_all(hs_ring *r) noexcept
 
 cdef extern from "../_transport/_in_use.h" nogil:
     bint hs_swap(uint32_t *word, uint32_t old, uint32_t now) noexcept
@@ -29,19 +30,22 @@ cdef enum:
     WAKE = 22
     BATCH = 256
     WORD = 8
+    SLICE = 500000000  # ns
 
 
 cdef class Pump:
     """Between the ring of results and the sinks.
 
-    pending: the number of each task that was begun and has not ended, with its sink and index.  arrived: what the result
-    thread has to tell.  pumping: a lock, held while results are taken from the ring and tasks from `pending`.
+    pending: the number of each task that was begun and has not ended, with its sink and index.  arrived: what
+    the result thread has to tell.  pumping: a lock, held while results are taken from the ring and tasks
+    from `pending`.
     """
 
     cdef Ring ring
     cdef dict pending
     cdef object arrived, pumping
     cdef uint32_t helping
+    cdef readonly bint at_ring  # the result thread waits there
     cdef public int bad_starts
     cdef public object start_error
 
@@ -59,8 +63,28 @@ cdef class Pump:
         hs_ring_pass_on(&self.ring.ring)
         self.ring.leave()
 
+    def wait(self):
+        """The result thread's: wait until there is something to take or to tell, or somebody helps."""
+        self.ring.enter()
+        self.at_ring = True
+        try:
+            while not (
+                hs_ring_count(&self.ring.ring) or hs_ring_is_shut(&self.ring.ring) or self.arrived or self.helping
+            ):
+                with nogil:
+                    hs_ring_wait_data(&self.ring.ring, hs_now() + SLICE)
+        finally:
+            self.at_ring = False
+            self.ring.leave()
+
+    def wake_all(self):
+        """Whoever waits at the ring looks again."""
+        self.ring.enter()
+        hs_ring_wake_all(&self.ring.ring)
+        self.ring.leave()
+
     cpdef int take_locked(self, list direct) except -1:
-        """Take results; those of sinks without callbacks to *direct*, if that is not None.  With `pumping`."""
+        """Take results; those of sinks without callbacks to *direct*, unless it is None.  With `pumping`."""
         cdef Record record
         cdef int taken = 0
         cdef uint64_t number
@@ -92,7 +116,10 @@ cdef class Pump:
         return taken
 
     def help(self, engine, sink, timeout):
-        """Take results until sink._ready, or for *timeout* seconds; False, at once, if another thread does that."""
+        """Take results until sink._ready, or for *timeout* seconds.
+
+        False if another thread does that, or the engine has ended: the sink's own event is to be waited for.
+        """
         cdef int64_t deadline = HS_NEVER if timeout is None else hs_deadline_of(timeout)
         cdef list direct
         cdef int taken
@@ -109,11 +136,11 @@ cdef class Pump:
                     engine.notify()
                 if taken or sink._ready:
                     continue
-                if engine.over or hs_expired(deadline):
+                if engine.over or self.ring.is_shut():
+                    return False  # what is left is told by the result thread
+                if hs_expired(deadline):
                     break
                 self.ring.poll(None if deadline == HS_NEVER else hs_seconds_until(deadline))
-                if hs_ring_is_shut(&self.ring.ring) and not hs_ring_count(&self.ring.ring):
-                    break
         finally:
             self.helping = 0
             if engine.waiting or self.arrived:
@@ -122,7 +149,7 @@ cdef class Pump:
 
 
 cdef int tell_all(Pump pump, list direct) except -1:
-    """Tell the sinks, the last one first; if a signal handler raises, the result thread goes on with the others."""
+    """Tell the sinks, the last one first; if a signal handler raises, the result thread goes on."""
     cdef object told = None
     try:
         while direct:

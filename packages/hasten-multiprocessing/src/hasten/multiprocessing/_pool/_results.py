@@ -28,13 +28,11 @@ class ApplyResult(_stdlib.ApplyResult):  # type: ignore[name-defined,misc]
     _event: Any = lazily(lambda self: Event())
 
     def __init__(self, pool: Any, callback: Any, error_callback: Any) -> None:
-        self._pool = pool
-        self._engine = pool._helped_engine
-        self._job = next(_job_counter)
-        self._cache = pool._cache
-        self._callback = callback
-        self._error_callback = error_callback
-        self._cache[self._job] = self
+        self._callback, self._error_callback = callback, error_callback
+        self._pool, self._engine = pool, pool._helped_engine
+        job = self._job = next(_job_counter)
+        cache = self._cache = pool._cache
+        cache[job] = self
 
     def ready(self) -> bool:
         """Whether the call has ended.  Does not block."""

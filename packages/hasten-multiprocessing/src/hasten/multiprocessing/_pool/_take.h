@@ -94,4 +94,10 @@ static inline void hs_ring_pass_on(hs_ring *r) {
     hs_shared_wake(hs_low_half(&p->tail), &p->data_sleepers, &p->data_fruitless, 1);
 }
 
+/* All who wait look again; after a put, so that nobody who is about to sleep misses it. */
+static inline void hs_ring_wake_all(hs_ring *r) {
+    hs_ring_page *p = r->page;
+    hs_shared_wake(hs_low_half(&p->tail), &p->data_sleepers, &p->data_fruitless, INT_MAX);
+}
+
 #endif

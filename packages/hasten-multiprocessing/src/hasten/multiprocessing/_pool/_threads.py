@@ -162,7 +162,9 @@ class ThreadEngine:
     def terminate(self) -> None:
         """Begin no call any more.  Those that run go on."""
         with self.guard:
-            self._end(lambda: _errors.PoolTerminatedError("the pool was terminated before the task was begun"))
+            self._end(
+                lambda: _errors.PoolTerminatedError("the pool was terminated before the task was begun")
+            )
         self.told.put(None)
 
     def join(self, timeout: float | None = None) -> None:

@@ -78,9 +78,10 @@ class BaseContext(_stdlib.BaseContext):
         """A point where *parties* processes wait for each other."""
         return self._part("synchronize").Barrier(parties, action, timeout, ctx=self.get_context())
 
-    def Queue(self, maxsize=0):
-        """A queue that processes share; maxsize: items, 0 for no bound."""
-        return self._part("queues").Queue(maxsize, ctx=self.get_context())
+    def Queue(self, maxsize=0, *, strict=False):
+        """A queue that processes share; maxsize: items, 0 for no bound; strict: put() raises what pickling does."""
+        options = {"strict": True} if strict else {}  # a class that has been put in its place may not know it
+        return self._part("queues").Queue(maxsize, ctx=self.get_context(), **options)
 
     def JoinableQueue(self, maxsize=0):
         """A Queue with task_done() and join()."""
@@ -185,14 +186,20 @@ class BaseContext(_stdlib.BaseContext):
 
     def _part(self, name):
         """The module *name* of ours, or the standard library's where the children may lack hasten."""
-        if "multiprocessing.spawn" in sys.modules:  # as it is after set_executable()
-            from hasten.multiprocessing._start import _command
+        if children_may_lack_hasten(self.get_context()):
+            from hasten.multiprocessing import _plain
 
-            if _command.is_foreign() and self.get_context()._name == "spawn":
-                from hasten.multiprocessing import _plain
-
-                return getattr(_plain, name)
+            return getattr(_plain, name)
         return import_module(f"hasten.multiprocessing.{name}")
+
+
+def children_may_lack_hasten(context) -> bool:
+    """Whether the context's children run under another executable, which set_executable() has named."""
+    if getattr(context, "_name", None) != "spawn" or "multiprocessing.spawn" not in sys.modules:
+        return False
+    from hasten.multiprocessing._start import _command
+
+    return _command.is_foreign()
 
 
 class Process(process.BaseProcess, _stdlib.Process):

@@ -30,6 +30,7 @@ from hasten.multiprocessing._transport import _parts, _queue, _readiness
 from hasten.multiprocessing._transport._parts import lazily
 from hasten.multiprocessing._transport._ring import Ring, attach
 from hasten.multiprocessing._transport._standard_way import goes_standard_way
+from hasten.multiprocessing.context import children_may_lack_hasten
 
 __all__ = ["Queue", "SimpleQueue", "JoinableQueue"]
 
@@ -37,8 +38,13 @@ _sentinel = _standard._sentinel  # type: ignore[attr-defined]
 _NO_LIMIT = 0x7FFFFFFF  # what `_maxsize` is when there is none
 
 
-def _new_ring() -> Ring | None:
-    """A ring, or None on a system that has no such memory."""
+def _new_ring(cls: type, ours: tuple[type, ...], ctx: Any) -> Ring | None:
+    """A ring; or None for what goes the standard library's way, and on a system that has no such memory.
+
+    That is a class with parts of its own, and what is for children under an executable that may lack hasten.
+    """
+    if goes_standard_way(cls, ours) or children_may_lack_hasten(ctx):
+        return None
     try:
         return Ring()
     except OSError as error:
@@ -64,7 +70,7 @@ class Queue(_queue.RingQueue, _standard.Queue):  # type: ignore[misc]
     """
 
     def __init__(self, maxsize: int = 0, *, ctx: Any, strict: bool = False) -> None:
-        ring = None if goes_standard_way(type(self), (Queue, JoinableQueue)) else _new_ring()
+        ring = _new_ring(type(self), (Queue, JoinableQueue), ctx)
         if ring is None:
             self._use_standard(self._standard_class)
             self._standard_class.__init__(self, maxsize, ctx=ctx)
@@ -217,7 +223,7 @@ class SimpleQueue(_queue.SimpleRingQueue, _standard.SimpleQueue):  # type: ignor
     """A queue between processes with put(), get(), empty() and close() only."""
 
     def __init__(self, *, ctx: Any) -> None:
-        ring = None if goes_standard_way(type(self), (SimpleQueue,)) else _new_ring()
+        ring = _new_ring(type(self), (SimpleQueue,), ctx)
         if ring is None:
             self._use_standard(_standard.SimpleQueue)
             _standard.SimpleQueue.__init__(self, ctx=ctx)

@@ -69,6 +69,12 @@ class Flag:
         """1 if the event is set, else 0."""
         return int(self._event.is_set())
 
+    _get_value = get_value  # the name that it has in `_semlock`
+
+    @property
+    def _semlock(self):
+        return self
+
     def acquire(self, block=True, timeout=None):
         """Clear the event; whether it was set."""
         was_set = self._event.wait(timeout if block else 0)

@@ -1,4 +1,4 @@
-"""What the workers of pools run in tests: a spawned child imports this module and nothing else of the test."""
+"""What the workers of pools run in tests: a spawned child imports this module only."""
 
 from __future__ import annotations
 

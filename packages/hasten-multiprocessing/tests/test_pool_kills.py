@@ -1,4 +1,4 @@
-"""Workers that are killed, leave, or never get ready: what they had fails by name, and nothing else happens."""
+"""Workers that are killed, leave, or never get ready: what they had fails by name, nothing else happens."""
 
 from __future__ import annotations
 
@@ -173,7 +173,7 @@ def test_a_failing_initializer_of_threads() -> None:
 
 
 def test_random_kills(method: str) -> None:
-    """Each result arrives, or fails by name; none twice, none is lost, and no worker is missing at the end."""
+    """Each result arrives, or fails by name; none twice, none is lost, and no worker is missing."""
     rounds = 250 if method == "fork" else 40
     told: dict[int, int] = {}
 
@@ -299,9 +299,8 @@ def program(method: str, end: str) -> Any:
     text = PROGRAM.format(path=[p for p in sys.path if p], method=method, end=end)
     path = Path(os.environ["POOL_PROGRAM"])
     path.write_text(text)
-    return subprocess.Popen(
-        [sys.executable, str(path)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, start_new_session=True
-    )  # fmt: skip
+    quiet = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    return subprocess.Popen([sys.executable, str(path)], text=True, start_new_session=True, **quiet)
 
 
 @pytest.fixture(autouse=True)

@@ -15,7 +15,7 @@ PROGRAM = Path(__file__).resolve().parent.parent / "programs" / "starts.py"
 
 @dataclass
 class Starts(Case):
-    """Children one after the other, in a program of its own: its main module is what spawned children load."""
+    """Children one after the other, in a program of its own, whose main module spawned children load."""
 
     method: str = "fork"
     children: int = 20

@@ -79,7 +79,10 @@ class BaseContext(_stdlib.BaseContext):
         return self._part("synchronize").Barrier(parties, action, timeout, ctx=self.get_context())
 
     def Queue(self, maxsize=0, *, strict=False):
-        """A queue that processes share; maxsize: items, 0 for no bound; strict: put() raises what pickling does."""
+        """A queue that processes share.
+
+        maxsize: items, 0 for no bound.  strict: whether put() raises what pickling does, instead of reporting it.
+        """
         options = {"strict": True} if strict else {}  # a class that has been put in its place may not know it
         return self._part("queues").Queue(maxsize, ctx=self.get_context(), **options)
 

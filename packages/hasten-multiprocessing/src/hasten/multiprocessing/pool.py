@@ -1,13 +1,14 @@
 """The standard library's `multiprocessing.pool`: Pool, and ThreadPool.
 
-A Pool runs on the engine of `_pool`.  One whose subclass overrides a part of the standard library's machinery (HOOKS; torch and
-joblib override `_setup_queues`) goes the standard library's way, with its threads and the subclass's queues.
+A Pool runs on the engine of `_pool`.  One whose subclass overrides a part of the standard library's machinery
+(HOOKS; torch and joblib override `_setup_queues`) goes the standard library's way, with its threads and the
+subclass's queues.
 """
 
 from __future__ import annotations
 
 import itertools
-import multiprocessing.pool
+import multiprocessing.pool  # noqa: F401 (in sys.modules)
 import os
 import sys
 import warnings
@@ -15,7 +16,7 @@ import weakref
 from multiprocessing import util
 from typing import Any
 
-from hasten.multiprocessing._pool import _engine, _outcome, _threads, _worker
+from hasten.multiprocessing._pool import _engine, _threads, _worker
 from hasten.multiprocessing._pool._ends import Tasks
 from hasten.multiprocessing._pool._errors import BrokenPoolError, PoolTerminatedError, WorkerLostError
 from hasten.multiprocessing._pool._results import (
@@ -27,7 +28,7 @@ from hasten.multiprocessing._pool._results import (
 )
 from hasten.multiprocessing._pool._sources import Source
 
-__all__ = ["Pool", "ThreadPool", "BrokenPoolError", "PoolTerminatedError", "WorkerLostError"]
+__all__ = ["AsyncResult", "BrokenPoolError", "Pool", "PoolTerminatedError", "ThreadPool", "WorkerLostError"]
 
 _stdlib: Any = sys.modules["multiprocessing.pool"]
 INIT, RUN, CLOSE, TERMINATE = "INIT", "RUN", "CLOSE", "TERMINATE"
@@ -40,11 +41,20 @@ _PoolCache = _stdlib._PoolCache
 _helper_reraises_exception = _stdlib._helper_reraises_exception
 
 # What a subclass overrides to have it its own way.
-HOOKS = (
-    "_setup_queues _repopulate_pool _repopulate_pool_static _maintain_pool _join_exited_workers _handle_workers"
-    " _handle_tasks _handle_results _help_stuff_finish _terminate_pool _get_sentinels _get_worker_sentinels"
-    " _wait_for_updates _map_async _get_tasks _guarded_task_generation"
-).split()
+HOOKS = frozenset(
+    [
+        *(
+            "_setup_queues",
+            "_repopulate_pool",
+            "_repopulate_pool_static",
+            "_maintain_pool",
+            "_join_exited_workers",
+        ),
+        *("_handle_workers", "_handle_tasks", "_handle_results", "_help_stuff_finish", "_terminate_pool"),
+        *("_get_sentinels", "_get_worker_sentinels", "_wait_for_updates"),
+        *("_map_async", "_get_tasks", "_guarded_task_generation"),
+    ]
+)
 
 
 def mapstar(args: Any) -> list[Any]:
@@ -91,8 +101,9 @@ class Pool(_stdlib.Pool):  # type: ignore[misc]
     maxtasksperchild: after so many tasks a worker is replaced by a new one; None for never.
     context: that starts the processes.
 
-    Methods may be called from any thread.  A worker that dies costs the task it had, which fails with WorkerLostError,
-    and is replaced.  ValueError from any method that begins a task after close() or terminate().
+    Methods may be called from any thread.  A worker that dies costs the task it had, which fails with
+    WorkerLostError, and is replaced.  ValueError from any method that begins a task after close() or
+    terminate().
     """
 
     _wrap_exception = True
@@ -231,7 +242,8 @@ class Pool(_stdlib.Pool):  # type: ignore[misc]
     ) -> Any:
         """Have func(*args, **kwds) run by a worker, and return an AsyncResult at once.
 
-        callback, error_callback: called with the result (the exception) in a thread of the pool; they should return soon.
+        callback, error_callback: called with the result (the exception) in a thread of the pool; they should
+        return soon.
         What cannot be pickled fails on the result.
         """
         engine = self._engine
@@ -249,7 +261,8 @@ class Pool(_stdlib.Pool):  # type: ignore[misc]
 
     def starmap(self, func: Any, iterable: Any, chunksize: int | None = None) -> list[Any]:
         """The same with the items as the arguments."""
-        return self._map(func, iterable, starmapstar, chunksize, None, None).get()  # type: ignore[no-any-return]
+        result = self._map(func, iterable, starmapstar, chunksize, None, None)
+        return result.get()  # type: ignore[no-any-return]
 
     def map_async(
         self,
@@ -290,15 +303,13 @@ class Pool(_stdlib.Pool):  # type: ignore[misc]
         result = MapResult(self, chunksize, length, callback, error_callback)
         if not result.ready():
             _begin(engine, Source(result, _chunks(mapper, func, iterable, chunksize)))
-        elif callback is not None and chunksize == 0:
-            pass  # the standard library does not call it either
         return result
 
     def imap(self, func: Any, iterable: Any, chunksize: int = 1, buffersize: int | None = None) -> Any:
         """An iterator of the results of func for each item, in order.
 
-        chunksize: items that make one task.  buffersize: how many items may be taken from the iterable before their
-        results are asked for; None for all of them.
+        chunksize: items that make one task.  buffersize: how many items may be taken from the iterable before
+        their results are asked for; None for all of them.
         """
         return self._imap(IMapIterator, func, iterable, chunksize, buffersize)
 
@@ -348,7 +359,10 @@ class Pool(_stdlib.Pool):  # type: ignore[misc]
             self._engine.close()
 
     def terminate(self) -> None:
-        """End the workers now.  What was not finished fails with PoolTerminatedError.  Blocks for two seconds at most."""
+        """End the workers now.  What was not finished fails with PoolTerminatedError.
+
+        Blocks until they have ended: those that ignore SIGTERM are killed after a second.
+        """
         util.debug("terminating pool")
         self._state = TERMINATE
         self._terminate()
@@ -371,9 +385,6 @@ class Pool(_stdlib.Pool):  # type: ignore[misc]
 
     def __exit__(self, exc_type: Any, exc_val: Any, exc_tb: Any) -> None:
         self.terminate()
-
-
-_HOOKS = {name: Pool.__dict__.get(name, getattr(_stdlib.Pool, name, None)) for name in HOOKS}
 
 
 def _goes_standard_way(cls: type) -> bool:
@@ -490,6 +501,3 @@ class ThreadPool(Pool, _stdlib.ThreadPool):  # type: ignore[misc]
 
     def _setup_queues(self) -> None:
         _stdlib.ThreadPool._setup_queues(self)
-
-
-_ = _outcome, AsyncResult

@@ -92,7 +92,10 @@ def ensure():
 
 
 def pass_on():
-    """See that there is a family that others can be of.  Before a fork: a child's blocks are to outlive it."""
+    """See that there is a family that others can be of.
+
+    Before a fork: a child's blocks are to outlive it.
+    """
     with cython.critical_section(guard):
         hs_family_ensure(&family)
         hs_family_drop_reader(&family)

@@ -1,17 +1,18 @@
-"""The engine of a pool of worker processes: who has which task, what comes back, what happens when a worker ends.
+"""The engine of a pool of worker processes: who has which task, what comes back, what happens when a worker
+ends.
 
 What holds:
 
-- A task is in `pending` from before it is in the ring until its result, or its loss, is taken note of.  Whoever
-  removes it there is the only one to tell its sink.
-- Results are taken from the ring, and their tasks from `pending`, under `pumping`, in one step: so when the ring
-  is found empty under that lock, no result of a worker that has ended is on its way.
-- Callbacks are called by the result thread only, in the order of arrival.  Sinks without callbacks may be told by
-  a thread that waits for a result, see _pump.pyx.
+- A task is in `pending` from before it is in the ring until its result, or its loss, is taken note of.
+  Whoever removes it there is the only one to tell its sink.
+- Results are taken from the ring, and their tasks from `pending`, under `pumping`, in one step: so when the
+  ring is found empty under that lock, no result of a worker that has ended is on its way.
+- Callbacks are called by the result thread only, in the order of arrival.  Sinks without callbacks may be
+  told by a thread that waits for a result, see _pump.pyx.
 - A worker that has ended held the task that its slot names, or none (see _take.h).
 
-Threads: `supervisor` waits for the ends of workers, `receiver` for results, `feeder` for sources.  None of them keeps
-the owner of the engine alive.
+Threads: `supervisor` waits for the ends of workers, `receiver` for results, `feeder` for sources.  None of
+them keeps the owner of the engine alive.
 """
 
 from __future__ import annotations
@@ -61,8 +62,8 @@ class TaskQueue(SimpleQueue):  # type: ignore[type-arg]
 
 
 class Engine:
-    """pool: the list of workers, which is kept up to date.  start(): bring it to its size; called whenever one
-    has ended, and may raise.  It lends each worker a side of the tasks by lend().
+    """pool: the list of workers, which is kept up to date.  start(): bring it to its size; called whenever
+    one has ended, and may raise.  It lends each worker a side of the tasks by lend().
     """
 
     def __init__(self, pool: list[Any], tasks: Tasks, results: Results, start: Any) -> None:
@@ -97,8 +98,8 @@ class Engine:
     # ---- tasks ----
 
     def submit(self, sink: Any, index: int, func: Any, args: Any, kwds: Any, block: bool = False) -> Any:
-        """Have a call run.  True if it is on its way, or has failed already; False if there is no room; None after
-        the end.
+        """Have a call run.  True if it is on its way, or has failed already; False if there is no room;
+        None after the end.
 
         What cannot be pickled fails at once, by sink._set().
         """
@@ -136,7 +137,7 @@ class Engine:
                     self.threads.append(self.feeder)
 
     def busy(self) -> bool:
-        """Whether sources wait for the feeder: then a call that is to come after them goes by a source, too."""
+        """Whether sources wait for the feeder: then a call that comes after them goes by one, too."""
         return bool(self.sources)
 
     def _drop_sources(self) -> None:
@@ -175,7 +176,9 @@ class Engine:
             return int(self.pumper.take_locked(None))
 
     def help(self, sink: Any, timeout: float | None) -> bool:
-        """Wait for sink._ready in the calling thread, taking results; False if another thread does so already."""
+        """Wait for sink._ready in the calling thread, taking results; False if another thread does so
+        already.
+        """
         return bool(self.pumper.help(self, sink, timeout))
 
     def notify(self) -> None:

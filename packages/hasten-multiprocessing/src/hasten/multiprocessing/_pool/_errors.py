@@ -6,8 +6,9 @@ import signal
 
 
 class WorkerLostError(RuntimeError):
-    """The worker process that had a task ended in the middle of it: killed, or by os._exit().  The task may have done
-    a part of its work.
+    """The worker process that had a task ended in the middle of it: killed, or by os._exit().
+
+    The task may have done a part of its work.
 
     pid: its process ID; exitcode: what the process ended with, -N for signal N.
     """
@@ -22,7 +23,7 @@ class WorkerLostError(RuntimeError):
 
 
 class BrokenPoolError(WorkerLostError):
-    """Workers ended before they were ready, one after the other: the pool does not go on.  Its cause is __cause__."""
+    """Workers ended before they were ready, one after the other: the pool does not go on.  See __cause__."""
 
 
 class PoolTerminatedError(WorkerLostError):

@@ -1,12 +1,12 @@
 """Outcomes of calls between processes: what a worker sends, and what its parent makes of it.
 
-A result goes as its pickle.  A failure goes as a pickle of texts with the pickle of the exception in it: so the texts
-arrive whatever becomes of the exception.
+A result goes as its pickle.  A failure goes as a pickle of texts with the pickle of the exception in it: so
+the texts arrive whatever becomes of the exception.
 """
 
 from __future__ import annotations
 
-import multiprocessing.pool
+import multiprocessing.pool  # noqa: F401 (in sys.modules)
 import pickle
 import sys
 import traceback

@@ -1,13 +1,14 @@
-"""What the methods of a pool return before there is a result: AsyncResult, MapResult, and the iterators of imap().
+"""What the methods of a pool return before there is a result: AsyncResult, MapResult, the iterators of
+imap().
 
-They are told by _set(index, (ok, value)), and by _abandon(made, error) when of the calls only the first *made* were
-begun and there will be no more; both once for each call, in one thread at a time or before anybody else knows of the object.
+They are told by _set(index, (ok, value)), once for each call, and by _abandon(made, error) when of the
+calls only the first *made* were begun and there will be no more.
 """
 
 from __future__ import annotations
 
 import collections
-import multiprocessing.pool
+import multiprocessing.pool  # noqa: F401 (in sys.modules)
 import sys
 import types
 from multiprocessing import TimeoutError

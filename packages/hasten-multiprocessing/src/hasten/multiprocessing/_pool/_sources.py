@@ -1,4 +1,4 @@
-"""Sources: iterators of calls, which the feeder thread of an engine goes through as fast as workers take them."""
+"""Sources: iterators of calls, which an engine's feeder thread goes through as fast as workers take them."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The engine of a ThreadPool: the same face as _engine.Engine's, with threads that take calls from a queue.
 
-Calls are queued without bound, as they are.  The outcome of a call without a callback is told by the thread that
-has run it; callbacks are called by the result thread only.
+Calls are queued without bound, as they are.  The outcome of a call without a callback is told by the thread
+that has run it; callbacks are called by the result thread only.
 """
 
 from __future__ import annotations
@@ -157,7 +157,8 @@ class ThreadEngine:
         self.calls.put(None)
 
     def why_ended(self) -> BaseException:
-        return self.end() if self.end is not None else ValueError("Pool not running")  # type: ignore[no-any-return]
+        error = self.end() if self.end is not None else ValueError("Pool not running")
+        return error  # type: ignore[no-any-return]
 
     def terminate(self) -> None:
         """Begin no call any more.  Those that run go on."""

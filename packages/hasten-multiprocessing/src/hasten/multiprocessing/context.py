@@ -81,7 +81,7 @@ class BaseContext(_stdlib.BaseContext):
     def Queue(self, maxsize=0, *, strict=False):
         """A queue that processes share.
 
-        maxsize: items, 0 for no bound.  strict: whether put() raises what pickling does, instead of reporting it.
+        maxsize: items, 0 for no bound.  strict: whether put() raises what pickling does.
         """
         options = {"strict": True} if strict else {}  # a class that has been put in its place may not know it
         return self._part("queues").Queue(maxsize, ctx=self.get_context(), **options)

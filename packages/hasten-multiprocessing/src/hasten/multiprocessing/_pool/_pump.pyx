@@ -69,7 +69,8 @@ cdef class Pump:
         self.at_ring = True
         try:
             while not (
-                hs_ring_count(&self.ring.ring) or hs_ring_is_shut(&self.ring.ring) or self.arrived or self.helping
+                hs_ring_count(&self.ring.ring) or hs_ring_is_shut(&self.ring.ring)
+                or self.arrived or self.helping
             ):
                 with nogil:
                     hs_ring_wait_data(&self.ring.ring, hs_now() + SLICE)

@@ -8,6 +8,7 @@ import array
 import os
 import socket
 import sys
+from importlib import import_module
 from multiprocessing import context
 from multiprocessing import reduction as _stdlib
 
@@ -138,7 +139,7 @@ def for_child_of_ours():
 
 def named_as_in_stdlib(module, name):
     """What any interpreter has under this name: the standard library's, or ours if that is in its place."""
-    return getattr(sys.modules[f"multiprocessing.{module}"], name)
+    return getattr(import_module(f"multiprocessing.{module}"), name)
 
 
 _pickler.follow(sys.modules[__name__])

@@ -34,6 +34,8 @@ def pack(preparation, process, tracker_fd) -> bytes | None:
     data = dict(preparation, authkey=bytes(preparation["authkey"]), tracker_fd=tracker_fd)
     data["replaced"] = _replaced()
     data["main"] = _main_of(preparation)
+    if not _can_be_dumped(data):  # known before anything is pickled: that may take descriptors along
+        return None
     if is_plain(process):
         fields = {name: vars(process)[name] for name in _SENT_FIELDS}
         authkey = fields["_config"].get("authkey")
@@ -43,10 +45,15 @@ def pack(preparation, process, tracker_fd) -> bytes | None:
         data["call"] = _call(process)
     else:
         data["pickled"] = _pickled(process)
+    return marshal.dumps(data)
+
+
+def _can_be_dumped(data) -> bool:
     try:
-        return marshal.dumps(data)
+        marshal.dumps(data)
     except ValueError:
-        return None
+        return False
+    return True
 
 
 _PREPARED = {
@@ -75,14 +82,16 @@ def is_plain(process) -> bool:
     known = vars(BaseProcess)
     if kind.run is not known["run"] or vars(process).keys() - _SENT_FIELDS - _OWN_FIELDS:
         return False
-    return vars(process).keys() >= _SENT_FIELDS
+    return vars(process).keys() >= _SENT_FIELDS and is_matter(
+        *(value for name, value in process._config.items() if name != "authkey"), process._name, process._identity
+    )
 
 
 def _call(process):
     """(module, name, args, kwargs) if marshal can keep it, else a pickle of (target, args, kwargs)."""
     target, args, kwargs = process._target, process._args, process._kwargs
     where = _where(target)
-    if where is not None and _is_matter(args, kwargs):
+    if where is not None and is_matter(args, kwargs):
         return (*where, args, kwargs)
     return _pickled((target, args, kwargs))
 
@@ -100,7 +109,7 @@ def _where(function):
     return (module, name) if found is function else None
 
 
-def _is_matter(*values) -> bool:
+def is_matter(*values) -> bool:
     """Whether *values* are few, plain, and hold nothing twice that could be told apart afterwards."""
     left, seen = list(values), set()
     while left:

@@ -14,6 +14,7 @@ import struct
 import threading
 
 from hasten.multiprocessing import _registries, forkserver, resource_tracker
+from hasten.multiprocessing._start import _blob
 
 ANSWER = struct.Struct("q")  # a process ID, and later the exit code
 MAX_DESCRIPTORS = 250  # the kernel takes 253 at once
@@ -108,7 +109,8 @@ def _start(fd):
     process = ForkServerProcess.__new__(ForkServerProcess)  # without a number: the program does not count it
     vars(process).update(
         _identity=current._identity,
-        _config=dict(current._config),
+        # without what takes descriptors along: a child that the zygote forks is given that with its own request
+        _config={k: v for k, v in current._config.items() if k == "authkey" or _blob.is_matter(v)},
         _parent_pid=os.getpid(),
         _parent_name=current.name,
         _popen=None,

@@ -27,6 +27,7 @@ from hasten.multiprocessing._pool._results import (
     MapResult,
 )
 from hasten.multiprocessing._pool._sources import Source
+from hasten.multiprocessing.context import children_may_lack_hasten
 
 __all__ = ["AsyncResult", "BrokenPoolError", "Pool", "PoolTerminatedError", "ThreadPool", "WorkerLostError"]
 
@@ -108,11 +109,12 @@ class Pool(_stdlib.Pool):  # type: ignore[misc]
 
     _wrap_exception = True
     _engine: Any = None  # None: the standard library's way
-    _helped_engine: Any = None  # the same, if those who wait may take results from it
 
     @staticmethod
     def Process(ctx: Any, *args: Any, **kwds: Any) -> Any:
         """Make a worker's process object.  May be overridden."""
+        if kwds.get("target") is _stdlib.worker and not children_may_lack_hasten(ctx):
+            kwds["target"] = worker  # the one of the name, where `multiprocessing.pool` means this module
         return ctx.Process(*args, **kwds)
 
     def __init__(

@@ -7,8 +7,7 @@ What holds:
   Whoever removes it there is the only one to tell its sink.
 - Results are taken from the ring, and their tasks from `pending`, under `pumping`, in one step: so when the
   ring is found empty under that lock, no result of a worker that has ended is on its way.
-- Callbacks are called by the result thread only, in the order of arrival.  Sinks without callbacks may be
-  told by a thread that waits for a result, see _pump.pyx.
+- Sinks are told, and callbacks called, by the result thread only, in the order of arrival.
 - A worker that has ended held the task that its slot names, or none (see _take.h).
 
 Threads: `supervisor` waits for the ends of workers, `receiver` for results, `feeder` for sources.  None of
@@ -40,7 +39,6 @@ MOST_BYTES = 1 << 22  # the same in bytes, roughly
 BAD_STARTS = 2  # initializers in a row that raise, before the pool is broken
 DEAD_STARTS = 6  # workers in a row that end before they are ready, without a word
 GRACE = 0.8  # seconds between SIGTERM and SIGKILL
-LOOK_UP = 0.02  # seconds between two looks of the result thread while another one takes the results
 
 
 def new_rings() -> tuple[Tasks, Results]:
@@ -81,9 +79,6 @@ class Engine:
         self.starting = threading.RLock()  # while workers are started or buried
         self.dead_starts = 0
         self.pumper = Pump(results.ring, self.pending, self.arrived, self.pumping)
-        self.waiting: dict[Any, bool] = {}  # sinks that threads wait for while another one helps
-        self.news = threading.Lock()
-        self.news.acquire()
         self.over = False  # nothing is left to be ended
         self.end: Any = None  # makes the exception of whoever comes too late
         self.wake_reader, self.wake_writer = os.pipe()
@@ -173,24 +168,12 @@ class Engine:
     def pump(self) -> int:
         """Take what results there are, and leave them to the result thread; how many."""
         with self.pumping:
-            return int(self.pumper.take_locked(None))
-
-    def help(self, sink: Any, timeout: float | None) -> bool:
-        """Wait for sink._ready in the calling thread, taking results; False if another thread does so
-        already.
-        """
-        return bool(self.pumper.help(self, sink, timeout))
+            return int(self.pumper.take_locked())
 
     def notify(self) -> None:
-        """Have the result thread look up."""
-        if self.pumper.at_ring:
-            self._wake_receiver()
-        try:
-            self.news.release()
-        except RuntimeError:  # it is to look up already
-            pass
-
-    def _wake_receiver(self) -> None:
+        """Have the result thread look up: there is something in `arrived`."""
+        if not self.pumper.at_ring:
+            return
         try:
             self.results.put(WAKE, 0, [])
             self.pumper.wake_all()
@@ -200,29 +183,19 @@ class Engine:
     def _receive(self) -> None:
         while True:
             try:
-                if self.pumper.is_helped and not self.results.is_shut():
-                    self.news.acquire(timeout=LOOK_UP)
-                else:
-                    self.pumper.wait()
-                    if self.pumper.is_helped and not self.arrived and not self.results.is_shut():
-                        self.pumper.pass_on()
-                        continue
+                self.pumper.wait()
                 self.pump()
                 shut = self.results.is_shut()
             except OSError:
                 return
-            told = self._deliver()
+            self._deliver()
             if self.state is not RUN and not self.pending:
                 self._wake()
             if shut:
                 return
-            if told and self.pumper.is_helped:
-                self.results.put(WAKE, 0, [])
 
-    def _deliver(self) -> bool:
-        told = False
+    def _deliver(self) -> None:
         while self.arrived:
-            told = True
             sink, index, kind, data = self.arrived.popleft()
             if kind is None:
                 outcome = False, data
@@ -233,7 +206,6 @@ class Engine:
             data = None
             self._tell(sink, index, outcome)
             sink = outcome = None
-        return told
 
     def _tell(self, sink: Any, index: int, outcome: Any) -> None:
         try:
@@ -317,7 +289,7 @@ class Engine:
                 continue
             held = self.tasks.taken_by(side.index)
             with self.pumping:
-                while self.pumper.take_locked(None):
+                while self.pumper.take_locked():
                     pass
                 if held:
                     self._fail(held, _errors.lost(worker.pid, worker.exitcode))
@@ -365,7 +337,7 @@ class Engine:
         self.state = TERMINATE
         self.tasks.shut(True)
         with self.pumping:
-            while self.pumper.take_locked(None):
+            while self.pumper.take_locked():
                 pass
             for number in list(self.pending):
                 self._fail(number, why())

@@ -25,12 +25,11 @@ class ApplyResult(_stdlib.ApplyResult):  # type: ignore[name-defined,misc]
     """The result of a call that a pool runs.  Methods may be called from any thread."""
 
     _ready = False
-    _repeatable = True  # whether _set() may be called again when a signal has ended it
     _event: Any = lazily(lambda self: Event())
 
     def __init__(self, pool: Any, callback: Any, error_callback: Any) -> None:
         self._callback, self._error_callback = callback, error_callback
-        self._pool, self._engine = pool, pool._helped_engine
+        self._pool = pool
         job = self._job = next(_job_counter)
         cache = self._cache = pool._cache
         cache[job] = self
@@ -49,22 +48,10 @@ class ApplyResult(_stdlib.ApplyResult):  # type: ignore[name-defined,misc]
         """Wait until the call has ended, *timeout* seconds at most; None for as long as it takes."""
         if self._ready:
             return
-        engine = self._engine
-        if engine is not None and self._callback is None and self._error_callback is None:
-            if engine.help(self, timeout):
-                return
         event = self._event
-        if engine is not None:
-            engine.waiting[self._job] = True
-            if not engine.pumper.is_helped:
-                engine.notify()
         if self._ready:  # who was told before the event was there has not set it
             event.set()
-        try:
-            event.wait(timeout)
-        finally:
-            if engine is not None:
-                engine.waiting.pop(self._job, None)
+        event.wait(timeout)
 
     def get(self, timeout: float | None = None) -> Any:
         """Wait for the result and return it, or raise the exception of the call.
@@ -96,7 +83,7 @@ class ApplyResult(_stdlib.ApplyResult):  # type: ignore[name-defined,misc]
             if event is not None:
                 event.set()
             self._cache.pop(self._job, None)
-            self._pool = self._engine = self._callback = self._error_callback = None
+            self._pool = self._callback = self._error_callback = None
 
     def _abandon(self, made: int, error: BaseException) -> None:
         if not made:
@@ -152,13 +139,10 @@ class MapResult(ApplyResult, _stdlib.MapResult):  # type: ignore[name-defined,mi
 class IMapIterator(_stdlib.IMapIterator):  # type: ignore[name-defined,misc]
     """The results of imap(), in the order of the input."""
 
-    _callback = _error_callback = None
-    _repeatable = True
     _source: Any = None  # that is to be told of each item taken
 
     def __init__(self, pool: Any) -> None:
         self._pool = pool
-        self._engine = pool._helped_engine
         self._cond = Condition(Lock())
         self._job = next(_job_counter)
         self._cache = pool._cache
@@ -196,20 +180,8 @@ class IMapIterator(_stdlib.IMapIterator):  # type: ignore[name-defined,misc]
     __next__ = next
 
     def _wait(self, timeout: float | None) -> bool:
-        engine = self._engine
-        if engine is None:
-            with self._cond:
-                return bool(self._cond.wait_for(self._has_news, timeout))
-        if engine.help(self, timeout) and timeout is not None:
-            return self._ready
-        engine.waiting[self._job] = True
-        if not engine.pumper.is_helped:
-            engine.notify()
-        try:
-            with self._cond:
-                return bool(self._cond.wait_for(self._has_news, timeout))
-        finally:
-            engine.waiting.pop(self._job, None)
+        with self._cond:
+            return bool(self._cond.wait_for(self._has_news, timeout))
 
     @property
     def _ready(self) -> bool:
@@ -246,8 +218,6 @@ class IMapIterator(_stdlib.IMapIterator):  # type: ignore[name-defined,misc]
 
 class IMapUnorderedIterator(IMapIterator, _stdlib.IMapUnorderedIterator):  # type: ignore[name-defined,misc]
     """The results of imap_unordered(), as they come."""
-
-    _repeatable = False
 
     def _set(self, i: int, obj: tuple[bool, Any]) -> None:
         with self._cond:

@@ -88,12 +88,6 @@ static inline int64_t hs_taken_by(hs_ring *r, hs_slot *slots, uint32_t who) {
     return taken;
 }
 
-/* The owner's sleeper was woken and may not take: another one is. */
-static inline void hs_ring_pass_on(hs_ring *r) {
-    hs_ring_page *p = r->page;
-    hs_shared_wake(hs_low_half(&p->tail), &p->data_sleepers, &p->data_fruitless, 1);
-}
-
 /* All who wait look again; after a put, so that nobody who is about to sleep misses it. */
 static inline void hs_ring_wake_all(hs_ring *r) {
     hs_ring_page *p = r->page;

@@ -82,9 +82,10 @@ def is_plain(process) -> bool:
     known = vars(BaseProcess)
     if kind.run is not known["run"] or vars(process).keys() - _SENT_FIELDS - _OWN_FIELDS:
         return False
-    return vars(process).keys() >= _SENT_FIELDS and is_matter(
-        *(value for name, value in process._config.items() if name != "authkey"), process._name, process._identity
-    )
+    if not vars(process).keys() >= _SENT_FIELDS:
+        return False
+    config = [value for name, value in process._config.items() if name != "authkey"]
+    return is_matter(*config, process._name, process._identity)
 
 
 def _call(process):

@@ -109,7 +109,7 @@ def _start(fd):
     process = ForkServerProcess.__new__(ForkServerProcess)  # without a number: the program does not count it
     vars(process).update(
         _identity=current._identity,
-        # without what takes descriptors along: a child that the zygote forks is given that with its own request
+        # without what takes descriptors along: a child of the zygote is given that with its own request
         _config={k: v for k, v in current._config.items() if k == "authkey" or _blob.is_matter(v)},
         _parent_pid=os.getpid(),
         _parent_name=current.name,

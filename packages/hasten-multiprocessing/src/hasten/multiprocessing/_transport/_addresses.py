@@ -9,7 +9,7 @@ import os
 import socket
 import tempfile
 from contextlib import contextmanager
-from multiprocessing import util
+from multiprocessing import process, util
 
 LONGEST_PATH = 107 if os.path.exists("/proc/self/fd") else 103  # bytes, less the null at the end
 
@@ -22,6 +22,8 @@ _short_directory = None  # (pid, path) of one that is made where the usual one i
 
 def is_abstract(address):
     """Whether it is a name in Linux's abstract namespace, which is no file.  TypeError for other types."""
+    if not address:
+        return False
     if isinstance(address, bytes):
         return address[:1] == b"\0"
     if isinstance(address, str):
@@ -53,10 +55,18 @@ def arbitrary_address(family):
     if family != "AF_UNIX":
         raise ValueError("unrecognized family")
     name = f"listener-{next(_numbers)}-{os.urandom(4).hex()}"
-    path = os.path.join(util.get_temp_dir(), name)
-    if len(os.fsencode(path)) <= LONGEST_PATH:
-        return path
-    return os.path.join(_short_temp_dir(), name)
+    return os.path.join(_temp_dir_for(name), name)
+
+
+def _temp_dir_for(name):
+    """The process's directory, or a short one if a path to *name* there is too long."""
+    usual = util.get_temp_dir()
+    return usual if len(os.fsencode(os.path.join(usual, name))) <= LONGEST_PATH else _short_temp_dir()
+
+
+def shorten_temp_dir():
+    """Have a directory for the process in which the standard library's own listeners find room (to 3.13)."""
+    process.current_process()._config["tempdir"] = _temp_dir_for("listener-12345678")
 
 
 def _short_temp_dir():

@@ -382,8 +382,6 @@ def test_errors_of_the_protocol(managers: ModuleType) -> None:
 
 @pytest.mark.parametrize("method", METHODS)
 def test_shared_memory(impl: ModuleType, managers: ModuleType, method: str) -> None:
-    if impl is not multiprocessing and method != "fork":
-        pytest.skip("the processes' Membership does not go through a blob yet")
     with managers.SharedMemoryManager(ctx=impl.get_context(method)) as manager:
         block, items = manager.SharedMemory(100), manager.ShareableList([1, "two", 3.5])
         block.buf[0] = 7

@@ -250,6 +250,14 @@ def call_of(call):
     return target, args, kwargs
 
 
+def bootstrap(process):
+    """Run a process object by its own method, and return the exit code."""
+    from hasten.multiprocessing._start import _child
+
+    _child.by_atexit = True  # the interpreter's exit does that, finalizers last, as after Child.run()
+    return process._bootstrap(parent_sentinel(process._parent_pid))
+
+
 def main(fd, start):
     """Be the child whose blob lies in the file *fd*, from byte *start* on; exits."""
     import marshal
@@ -269,10 +277,10 @@ def main(fd, start):
 
         process = _pickle.loads(data.pop("pickled"))
         vars(child.stdlib.process._current_process).pop("_inheriting", None)
-        sys.exit(process._bootstrap(parent_sentinel(process._parent_pid)))
+        sys.exit(bootstrap(process))
     child.call = call_of(data.pop("call"))
     if child.stdlib is not None:
         child.become()
     if child.is_patched():
-        sys.exit(child.process._bootstrap(parent_sentinel(child.process._parent_pid)))
+        sys.exit(bootstrap(child.process))
     sys.exit(child.run())

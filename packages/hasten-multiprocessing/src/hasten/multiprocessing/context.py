@@ -154,7 +154,14 @@ class BaseContext(_stdlib.BaseContext):
         """
         from hasten.multiprocessing.forkserver import set_forkserver_preload
 
-        set_forkserver_preload(module_names, on_error=on_error)
+        if on_error == "ignore":
+            set_forkserver_preload(module_names)
+        elif sys.version_info >= (3, 15):
+            set_forkserver_preload(module_names, on_error=on_error)
+        elif on_error in ("warn", "fail"):
+            raise NotImplementedError(f"on_error={on_error!r} takes the fork server of Python 3.15")
+        else:
+            raise ValueError(f"on_error must be 'ignore', 'warn' or 'fail', not {on_error!r}")
 
     def get_context(self, method=None):
         """The context of a start method; this one for None.  ValueError if there is none of that name."""

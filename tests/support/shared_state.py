@@ -37,7 +37,7 @@ def forked(function: Callable[..., Any], *args: Any) -> int:
     if pid == 0:
         status = 1
         try:
-            util._run_after_forkers()  # as multiprocessing's own children do
+            util._run_after_forkers()  # type: ignore[attr-defined]  # as multiprocessing's own children do
             function(*args)
             status = 0
         finally:

@@ -104,16 +104,18 @@ def supply_tests(python: Interpreter, suite, envs: list[Environment]) -> tuple[l
     """The full names of a suite's test modules, and a note when they had to be made or borrowed."""
     if suite.tests_from:
         giver = find(f"python{suite.tests_from}")
+        assert giver.tests is not None  # or find() would have raised
         return borrow(giver.tests, suite.module, envs), f"tests and baseline from {giver.version}"
     own = test_modules(python.tests, suite.module)
     if own:
         return [f"test.{name}" for name in own], ""
-    if suite.start_method and (python.tests / "_test_multiprocessing.py").is_file():
+    if suite.start_method and python.tests and (python.tests / "_test_multiprocessing.py").is_file():
         parts = [generate(env, suite) for env in envs][0]
         return parts, f"{python} lacks test.{suite.module}: generated from _test_multiprocessing"
     other = donor(suite.module, python) if suite.borrow else None
     if other is None:
         return [], f"{python} lacks test.{suite.module}"
+    assert other.tests is not None  # or donor() would have passed it over
     modules = borrow(other.tests, suite.module, envs)
     return modules, f"{python} lacks test.{suite.module}: borrowed from {other.version}"
 

@@ -19,7 +19,7 @@ class BaseContext(_stdlib.BaseContext):
 
 class Process(process.BaseProcess, _stdlib.Process): ...
 
-class DefaultContext(BaseContext, _stdlib.DefaultContext):  # type: ignore[misc]
+class DefaultContext(BaseContext, _stdlib.DefaultContext):
     Process: ClassVar[type[Process]]
 
 class ForkProcess(process.BaseProcess, _stdlib.ForkProcess): ...

@@ -25,7 +25,7 @@ class Popen(popen_fork.Popen, _stdlib.Popen):
     """A running child that a server has forked, and which is no child of this process."""
 
     method = "forkserver"
-    DupFd = Sent
+    DupFd = Sent  # type: ignore[assignment]  # a stub names the standard library's class
 
     def __init__(self, process_obj):
         self._fds = []

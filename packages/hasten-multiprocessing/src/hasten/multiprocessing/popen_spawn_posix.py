@@ -21,7 +21,7 @@ class Popen(popen_fork.Popen, _stdlib.Popen):
     """A running child that was spawned."""
 
     method = "spawn"
-    DupFd = Inherited
+    DupFd = Inherited  # type: ignore[assignment]  # a stub names the standard library's class
 
     def __init__(self, process_obj):
         self._fds = []
@@ -73,7 +73,7 @@ class Popen(popen_fork.Popen, _stdlib.Popen):
         """Start a child that may lack hasten: by the standard library's command line and pickles."""
         from hasten.multiprocessing import _plain
 
-        self.DupFd = _stdlib.Popen.DupFd
+        self.DupFd = _stdlib.Popen.DupFd  # type: ignore[misc, assignment]
         tracker_fd = resource_tracker.getfd()
         preparation = spawn.get_preparation_data(process_obj._name)
         set_spawning_popen(self)

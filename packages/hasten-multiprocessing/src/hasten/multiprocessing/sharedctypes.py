@@ -219,10 +219,10 @@ class SynchronizedArray(SynchronizedBase, _stdlib.SynchronizedArray):
         with self:
             self._obj[i] = value
 
-    def __getslice__(self, start: int, stop: int) -> Any:
+    def __getslice__(self, start: Any, stop: Any) -> Any:
         return self[start:stop]
 
-    def __setslice__(self, start: int, stop: int, values: Any) -> None:
+    def __setslice__(self, start: Any, stop: Any, values: Any) -> None:
         self[start:stop] = values
 
 

@@ -112,7 +112,8 @@ def _where(function):
 
 def is_matter(*values) -> bool:
     """Whether *values* are few, plain, and hold nothing twice that could be told apart afterwards."""
-    left, seen = list(values), set()
+    left: list = list(values)
+    seen: set[int] = set()
     while left:
         value = left.pop()
         kind = type(value)

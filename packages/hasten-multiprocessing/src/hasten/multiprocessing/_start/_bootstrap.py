@@ -8,6 +8,10 @@ at the end of the import.
 
 import sys
 
+TYPE_CHECKING = False  # as typing has it: nothing is imported
+if TYPE_CHECKING:
+    from typing import Any
+
 Module = type(sys)
 
 
@@ -16,9 +20,9 @@ class Child:
 
     def __init__(self, data):
         self.data = data
-        self.process = None  # the process object, once it runs
-        self.call = None  # (target, args, kwargs)
-        self.stdlib = None  # multiprocessing.context, once it is loaded
+        self.process: Any = None  # the process object, once it runs
+        self.call: Any = None  # (target, args, kwargs)
+        self.stdlib: Any = None  # multiprocessing.context, once it is loaded
         self.originals = ()
 
     def adopt(self, context):
@@ -160,7 +164,7 @@ class Finder:
                 if not self.functions:
                     sys.meta_path.remove(self)
                 if spec.loader is not None:
-                    spec.loader = Loader(spec.loader, function)
+                    spec.loader = Loader(spec.loader, function)  # type: ignore[assignment]
                 return spec
         return None
 

@@ -10,8 +10,16 @@ from contextlib import contextmanager
 
 from hasten.multiprocessing import _registries, spawn, util
 
-_SPAWN = ("get_command_line", "get_preparation_data", "get_executable", "spawn_main", "_main", "prepare")
-_SPAWN += ("_fixup_main_from_path", "_fixup_main_from_name")
+_SPAWN = (
+    "get_command_line",
+    "get_preparation_data",
+    "get_executable",
+    "spawn_main",
+    "_main",
+    "prepare",
+    "_fixup_main_from_path",
+    "_fixup_main_from_name",
+)
 _code: bytes = b""
 
 
@@ -50,7 +58,7 @@ def bootstrap() -> bytes:
     if not _code:
         from hasten.multiprocessing._start import _bootstrap
 
-        _code = marshal.dumps(_bootstrap.__spec__.loader.get_code(_bootstrap.__name__))
+        _code = marshal.dumps(_bootstrap.__spec__.loader.get_code(_bootstrap.__name__))  # type: ignore[union-attr]
     return _code
 
 

@@ -26,4 +26,4 @@ class Sent:
         """The descriptor; it is the caller's to close."""
         from hasten.multiprocessing.forkserver import get_inherited_fds
 
-        return get_inherited_fds()[self.ind]
+        return get_inherited_fds()[self.ind]  # type: ignore[index]  # None only where there is no server

@@ -24,7 +24,7 @@ from hasten.multiprocessing._start import _child, _requests, _sentinel
 
 def serve():
     """Answer requests until the parent ends the connection."""
-    (fd,) = forkserver.get_inherited_fds()
+    (fd,) = forkserver.get_inherited_fds()  # type: ignore[misc]  # None only where there is no server
     _give_up_what_children_bring()
     server = _Server(socket.socket(fileno=fd))
     gc.collect()

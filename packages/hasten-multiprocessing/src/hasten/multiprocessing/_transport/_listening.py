@@ -22,6 +22,10 @@ from socket import timeout as SocketTimeout  # TimeoutError since 3.10
 from hasten.multiprocessing._transport import _auth, _wire
 from hasten.multiprocessing._transport._ready import wait
 
+TYPE_CHECKING = False  # as typing has it, without the cost of importing typing
+if TYPE_CHECKING:
+    from typing import Any
+
 HANDSHAKE_TIMEOUT = 20.0  # seconds for a client to show the authkey
 MOST_HANDSHAKES = 64  # at a time; more clients wait in the backlog
 
@@ -109,7 +113,7 @@ class Acceptor:
         self._lock = RLock()  # guards what follows; a signal handler may close the listener under it
         self._handshakes = []  # those that no call has
         self._calls = 0
-        self._wakeup = None  # two connections: the ends of a pipe, while somebody calls
+        self._wakeup: Any = None  # two connections: the ends of a pipe, while somebody calls
         self._closed = False
 
     def _check_process(self):
@@ -140,7 +144,7 @@ class Acceptor:
         timeout = self._listening.gettimeout()
         deadline = None if timeout is None else time.monotonic() + timeout
         self._check_process()
-        mine = []
+        mine: list[Handshake] = []
         self._enter()
         try:
             os.set_blocking(self._listening.fileno(), False)

@@ -9,6 +9,7 @@ import sys
 import threading
 from multiprocessing import current_process
 from multiprocessing.managers import SyncManager
+from typing import Any
 
 KEY = b"a key"
 
@@ -34,7 +35,7 @@ Manager.register("Parent", Parent, method_to_typeid={"child": "Parent"})
 
 
 def serve():
-    server = Manager(("127.0.0.1", 0), KEY).get_server()
+    server: Any = Manager(("127.0.0.1", 0), KEY).get_server()
     print(server.address[1], flush=True)
 
     def end():
@@ -47,7 +48,7 @@ def serve():
 
 def use(manager):
     """What clients do; the same from both ends."""
-    told = []
+    told: list[Any] = []
     d = manager.dict(a=1)
     d["b"] = [2]
     told.append(sorted(d.copy().items()))

@@ -17,6 +17,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
+from typing import Any
 
 from hasten.multiprocessing import connection as _connection
 from hasten.multiprocessing import process, util
@@ -81,7 +82,7 @@ class Channel:
         self.connection, self.address, self.authkey, self.ours = connection, address, authkey, ours
         self.fast = type(connection) is _Connection
         self.busy = False
-        self._unsent = deque()
+        self._unsent: deque[Any] = deque()
         self._to = (address, False) if ours else (None, True)
         self._life = _life
 

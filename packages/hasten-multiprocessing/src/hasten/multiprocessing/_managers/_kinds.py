@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import MutableMapping, MutableSequence
 from types import GenericAlias
+from typing import Any
 
 from hasten.multiprocessing._managers._protocol import _stdlib, published
 from hasten.multiprocessing._managers._proxies import BaseProxy, proxy_type
@@ -31,7 +32,7 @@ class Namespace(_stdlib.Namespace):
 
 
 @published
-class Value(_stdlib.Value):
+class Value(_stdlib.Value):  # type: ignore[name-defined]
     """A value that can be got and set; typecode and lock are not looked at."""
 
     def __init__(self, typecode, value, lock=True):
@@ -62,7 +63,7 @@ def Array(typecode, sequence, lock=True):
 
 
 @published
-class IteratorProxy(BaseProxy, _stdlib.IteratorProxy):
+class IteratorProxy(BaseProxy, _stdlib.IteratorProxy):  # type: ignore[name-defined]
     """A proxy of an iterator or generator."""
 
     _exposed_ = ("__next__", "send", "throw", "close")
@@ -84,10 +85,10 @@ class IteratorProxy(BaseProxy, _stdlib.IteratorProxy):
 
 
 @published
-class AcquirerProxy(BaseProxy, _stdlib.AcquirerProxy):
+class AcquirerProxy(BaseProxy, _stdlib.AcquirerProxy):  # type: ignore[name-defined]
     """A proxy of a lock or semaphore.  The thread that holds it is the server's for the calling thread."""
 
-    _exposed_ = ("acquire", "release", "locked")
+    _exposed_: tuple[str, ...] = ("acquire", "release", "locked")
 
     def acquire(self, blocking=True, timeout=None):
         """Whether it was acquired.  Blocks, for *timeout* seconds at most; None for as long as it takes."""
@@ -107,7 +108,7 @@ class AcquirerProxy(BaseProxy, _stdlib.AcquirerProxy):
 
 
 @published
-class ConditionProxy(AcquirerProxy, _stdlib.ConditionProxy):
+class ConditionProxy(AcquirerProxy, _stdlib.ConditionProxy):  # type: ignore[name-defined]
     """A proxy of a condition variable."""
 
     _exposed_ = ("acquire", "release", "locked", "wait", "notify", "notify_all")
@@ -135,7 +136,7 @@ class ConditionProxy(AcquirerProxy, _stdlib.ConditionProxy):
 
 
 @published
-class EventProxy(BaseProxy, _stdlib.EventProxy):
+class EventProxy(BaseProxy, _stdlib.EventProxy):  # type: ignore[name-defined]
     """A proxy of an event."""
 
     _exposed_ = ("is_set", "set", "clear", "wait")
@@ -159,7 +160,7 @@ def _attribute(name):
 
 
 @published
-class BarrierProxy(BaseProxy, _stdlib.BarrierProxy):
+class BarrierProxy(BaseProxy, _stdlib.BarrierProxy):  # type: ignore[name-defined]
     """A proxy of a barrier."""
 
     _exposed_ = ("__getattribute__", "wait", "abort", "reset")
@@ -179,7 +180,7 @@ class BarrierProxy(BaseProxy, _stdlib.BarrierProxy):
 
 
 @published
-class NamespaceProxy(BaseProxy, _stdlib.NamespaceProxy):
+class NamespaceProxy(BaseProxy, _stdlib.NamespaceProxy):  # type: ignore[name-defined]
     """A proxy of attributes.  Names that begin with an underscore are the proxy's own."""
 
     _exposed_ = ("__getattribute__", "__setattr__", "__delattr__")
@@ -216,7 +217,7 @@ class ValueProxy(BaseProxy, _stdlib.ValueProxy):
 
     value = property(get, set)
 
-    __class_getitem__ = classmethod(GenericAlias)
+    __class_getitem__: Any = classmethod(GenericAlias)
 
 
 def _in_place(*names):
@@ -279,7 +280,7 @@ SetProxy = _container("SetProxy", _BaseSetProxy, _in_place("__ior__", "__iand__"
 
 ArrayProxy = proxy_type("ArrayProxy", ("__len__", "__getitem__", "__setitem__"), *_also("ArrayProxy"))
 
-BasePoolProxy = proxy_type("PoolProxy", _POOL.split(), *_also("BasePoolProxy"))
+BasePoolProxy: Any = proxy_type("PoolProxy", _POOL.split(), *_also("BasePoolProxy"))
 BasePoolProxy._method_to_typeid_ = {
     "apply_async": "AsyncResult",
     "map_async": "AsyncResult",
@@ -290,7 +291,7 @@ BasePoolProxy._method_to_typeid_ = {
 
 
 @published
-class PoolProxy(BasePoolProxy, *_also("PoolProxy")):
+class PoolProxy(BasePoolProxy, *_also("PoolProxy")):  # type: ignore[misc]
     """A proxy of a pool of processes, which are children of the server."""
 
     def __enter__(self):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from typing import Any
 
 from hasten.multiprocessing import connection, context, process, util
 from hasten.multiprocessing._managers._channel import Peer
@@ -25,7 +26,7 @@ class BaseManager(_stdlib.BaseManager):
     Thread-safety: any thread may have objects made; one starts it and one shuts it down.
     """
 
-    _registry = {}
+    _registry: dict[str, Any] = {}
     _Server = Server
     _process = None
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import os
 from multiprocessing.context import get_spawning_popen
+from typing import Any
 
 from hasten.multiprocessing import process, util
 from hasten.multiprocessing._managers._channel import Peer, sending
@@ -264,7 +265,7 @@ def _reduced_for_stdlib(proxy, func, kwds):
 
 def proxy_methods(exposed):
     """Methods, by name, that call those of the object."""
-    made = {}
+    made: dict[str, Any] = {}
     for name in exposed:
         exec(
             f"def {name}(self, /, *args, **kwds):\n    return self._callmethod({name!r}, args, kwds)",

@@ -14,14 +14,15 @@ import os
 import sys
 import weakref
 from _thread import get_ident
+from typing import Any
 
 from hasten.multiprocessing import process, util
 from hasten.multiprocessing._managers._channel import sending
 from hasten.multiprocessing._managers._protocol import HOLD, LET_GO
 
-authkeys = {}  # of the servers that this process has to do with, by address
-references = {}  # (peer, ident) by the proxy's serial: those that this process gives back
-adopted = []  # (ident, address) of references that threads have, and the next proxy takes over
+authkeys: dict[Any, Any] = {}  # of the servers that this process has to do with, by address
+references: dict[int, Any] = {}  # (peer, ident) by the proxy's serial: those that this process gives back
+adopted: list[Any] = []  # (ident, address) of references that threads have, and the next proxy takes over
 os.register_at_fork(after_in_child=adopted.clear)
 
 
@@ -106,7 +107,8 @@ class _Fork:
 
     def __init__(self):
         self.keys = []
-        idents, peers = {}, {}
+        idents: dict[Any, list[Any]] = {}
+        peers: dict[Any, Any] = {}
         for peer, ident in list(references.values()):
             idents.setdefault(peer.address, []).append(ident)
             peers[peer.address] = peer
@@ -127,7 +129,7 @@ class _Fork:
             let_go(peer, key)
 
 
-_forks = {}  # by thread
+_forks: dict[int, _Fork] = {}  # by thread
 
 
 def _before_fork():

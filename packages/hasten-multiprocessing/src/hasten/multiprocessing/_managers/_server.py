@@ -15,6 +15,7 @@ import time
 from collections import ChainMap, deque
 from multiprocessing import AuthenticationError
 from traceback import format_exc
+from typing import Any
 
 from hasten import threading
 from hasten.multiprocessing import connection, process, util
@@ -76,7 +77,7 @@ class Server(_stdlib.Server):
         options = {"authkey": self.authkey} if self._asks_first else {}
         self.listener = Listener(address=address, backlog=128, **options)
         self.address = self.listener.address
-        self.id_to_obj = {"0": (None, ())}
+        self.id_to_obj: dict[str, Any] = {"0": (None, ())}
         self.id_to_refcount = {}
         self.id_to_local_proxy_obj = {}  # what plain clients may still ask for by a pickle
         self.mutex = threading.RLock()
@@ -84,7 +85,7 @@ class Server(_stdlib.Server):
         self._serves = False
         self._connections = set()
         self._ours = set()  # connections to clients of ours
-        self._dropped = deque()  # references to give back, from proxies in here
+        self._dropped: deque[Any] = deque()  # references to give back, from proxies in here
         self._held = {}  # key: [idents, the connection that has asked for it, when that was closed]
         util.register_after_fork(self, Server._after_fork)
 
@@ -304,7 +305,7 @@ class Server(_stdlib.Server):
     def fallback_repr(self, conn, ident, obj):
         return repr(obj)
 
-    fallback_mapping = {
+    fallback_mapping: dict[str, Any] = {
         "__str__": fallback_str,
         "__repr__": fallback_repr,
         "#GETVALUE": fallback_getvalue,

@@ -12,7 +12,7 @@ from hasten.multiprocessing._managers._server import Server
 
 
 @published
-class _SharedMemoryTracker(_stdlib._SharedMemoryTracker):
+class _SharedMemoryTracker(_stdlib._SharedMemoryTracker):  # type: ignore[name-defined]
     """The names of the blocks that a server removes."""
 
     def __init__(self, name, segment_names=None):
@@ -47,7 +47,7 @@ class _SharedMemoryTracker(_stdlib._SharedMemoryTracker):
         return self.shared_memory_context_name, self.segment_names
 
     def __setstate__(self, state):
-        self.__init__(*state)
+        self.__init__(*state)  # type: ignore[misc]
 
 
 @published

@@ -46,7 +46,7 @@ def new_rings() -> tuple[Tasks, Results]:
     return Tasks(Ring(), Slots()), Results(Ring())
 
 
-class TaskQueue(SimpleQueue):  # type: ignore[type-arg]
+class TaskQueue(SimpleQueue):
     """The feeder's queue; its size counts the tasks in the ring, too."""
 
     tasks: Any = None
@@ -198,7 +198,7 @@ class Engine:
         while self.arrived:
             sink, index, kind, data = self.arrived.popleft()
             if kind is None:
-                outcome = False, data
+                outcome: Any = (False, data)
             elif kind == OK:
                 outcome = _outcome.decode_result(data)
             else:
@@ -347,7 +347,7 @@ class Engine:
     def why_ended(self) -> BaseException:
         """The exception for a task that comes too late."""
         error = self.end() if self.end is not None else ValueError("Pool not running")
-        return error  # type: ignore[no-any-return]
+        return error
 
     def close(self) -> None:
         """Let workers go when everything is done.  Does not block."""

@@ -18,10 +18,10 @@ from hasten.multiprocessing._transport._parts import lazily
 from hasten.threading import Condition, Event, Lock
 
 _stdlib = sys.modules["multiprocessing.pool"]
-_job_counter = _stdlib.job_counter  # type: ignore[attr-defined]
+_job_counter = _stdlib.job_counter
 
 
-class ApplyResult(_stdlib.ApplyResult):  # type: ignore[name-defined,misc]
+class ApplyResult(_stdlib.ApplyResult):  # type: ignore[name-defined]
     """The result of a call that a pool runs.  Methods may be called from any thread."""
 
     _ready = False
@@ -89,13 +89,13 @@ class ApplyResult(_stdlib.ApplyResult):  # type: ignore[name-defined,misc]
         if not made:
             self._set(0, (False, error))
 
-    __class_getitem__ = classmethod(types.GenericAlias)
+    __class_getitem__: Any = classmethod(types.GenericAlias)
 
 
 AsyncResult = ApplyResult
 
 
-class MapResult(ApplyResult, _stdlib.MapResult):  # type: ignore[name-defined,misc]
+class MapResult(ApplyResult, _stdlib.MapResult):  # type: ignore[name-defined]
     """The result of map_async() and starmap_async(): a list, in the order of the input."""
 
     def __init__(self, pool: Any, chunksize: int, length: int, callback: Any, error_callback: Any) -> None:
@@ -136,7 +136,7 @@ class MapResult(ApplyResult, _stdlib.MapResult):  # type: ignore[name-defined,mi
             self._finish()
 
 
-class IMapIterator(_stdlib.IMapIterator):  # type: ignore[name-defined,misc]
+class IMapIterator(_stdlib.IMapIterator):  # type: ignore[name-defined]
     """The results of imap(), in the order of the input."""
 
     _source: Any = None  # that is to be told of each item taken
@@ -216,7 +216,7 @@ class IMapIterator(_stdlib.IMapIterator):  # type: ignore[name-defined,misc]
             self._cond.notify()
 
 
-class IMapUnorderedIterator(IMapIterator, _stdlib.IMapUnorderedIterator):  # type: ignore[name-defined,misc]
+class IMapUnorderedIterator(IMapIterator, _stdlib.IMapUnorderedIterator):  # type: ignore[name-defined]
     """The results of imap_unordered(), as they come."""
 
     def _set(self, i: int, obj: tuple[bool, Any]) -> None:

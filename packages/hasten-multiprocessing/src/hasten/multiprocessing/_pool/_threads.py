@@ -85,7 +85,7 @@ class ThreadEngine:
                 return
             sink, index, func, args, kwds = call
             try:
-                outcome = True, func(*args, **kwds)
+                outcome: Any = True, func(*args, **kwds)
             except BaseException as error:
                 outcome = False, error
             call = func = args = kwds = None
@@ -158,7 +158,7 @@ class ThreadEngine:
 
     def why_ended(self) -> BaseException:
         error = self.end() if self.end is not None else ValueError("Pool not running")
-        return error  # type: ignore[no-any-return]
+        return error
 
     def terminate(self) -> None:
         """Begin no call any more.  Those that run go on."""

@@ -18,8 +18,7 @@ from typing import Any
 
 from hasten import threading
 
-class DummyProcess(threading.Thread, _stdlib.DummyProcess):  # type: ignore[misc]
-    ...
+class DummyProcess(threading.Thread, _stdlib.DummyProcess): ...
 
 Process = DummyProcess
 

@@ -11,7 +11,6 @@ from multiprocessing import Manager as Manager
 from multiprocessing import Pipe as Pipe
 from multiprocessing import Pool as Pool
 from multiprocessing import ProcessError as ProcessError
-from multiprocessing import Queue as Queue
 from multiprocessing import RawArray as RawArray
 from multiprocessing import RawValue as RawValue
 from multiprocessing import RLock as RLock
@@ -33,16 +32,18 @@ from multiprocessing import parent_process as parent_process
 from multiprocessing import reducer as reducer
 from multiprocessing import set_executable as set_executable
 from multiprocessing import set_start_method as set_start_method
-from typing import Literal
+from typing import Any, Literal
 
 from hasten.multiprocessing import context as context
 from hasten.multiprocessing import process as process
+from hasten.multiprocessing import queues as _queues
 from hasten.multiprocessing import reduction as reduction
 from hasten.multiprocessing.context import Process as Process
 
 SUBDEBUG: int
 SUBWARNING: int
 
+def Queue(maxsize: int = 0, *, strict: bool = False) -> _queues.Queue[Any]: ...
 def set_forkserver_preload(
     module_names: list[str], *, on_error: Literal["ignore", "warn", "fail"] = "ignore"
 ) -> None: ...

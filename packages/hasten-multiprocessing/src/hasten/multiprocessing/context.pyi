@@ -6,13 +6,14 @@ from multiprocessing.context import TimeoutError as TimeoutError
 from multiprocessing.context import assert_spawning as assert_spawning
 from multiprocessing.context import get_spawning_popen as get_spawning_popen
 from multiprocessing.context import set_spawning_popen as set_spawning_popen
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
-from hasten.multiprocessing import process
+from hasten.multiprocessing import process, queues
 
 __all__ = ()
 
 class BaseContext(_stdlib.BaseContext):
+    def Queue(self, maxsize: int = 0, *, strict: bool = False) -> queues.Queue[Any]: ...
     def set_forkserver_preload(
         self, module_names: list[str], *, on_error: Literal["ignore", "warn", "fail"] = "ignore"
     ) -> None: ...
@@ -21,6 +22,7 @@ class Process(process.BaseProcess, _stdlib.Process): ...
 
 class DefaultContext(BaseContext, _stdlib.DefaultContext):
     Process: ClassVar[type[Process]]
+    def __init__(self, context: _stdlib.BaseContext | None = None) -> None: ...
 
 class ForkProcess(process.BaseProcess, _stdlib.ForkProcess): ...
 class SpawnProcess(process.BaseProcess, _stdlib.SpawnProcess): ...

@@ -1,6 +1,7 @@
 import multiprocessing.synchronize as _stdlib
 from collections.abc import Callable
 from multiprocessing.context import BaseContext
+from types import TracebackType
 from typing import Any, TypeVar
 
 __all__ = ["Lock", "RLock", "Semaphore", "BoundedSemaphore", "Condition", "Event"]
@@ -13,6 +14,12 @@ SEM_VALUE_MAX: int
 
 class SemLock(_stdlib.SemLock):
     def __init__(self, kind: int, value: int, maxvalue: int, *, ctx: BaseContext | None) -> None: ...
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None = None,
+        exc_value: BaseException | None = None,
+        exc_tb: TracebackType | None = None,
+    ) -> None: ...
     def locked(self) -> bool: ...
     @property
     def owner_died(self) -> bool: ...
@@ -32,6 +39,12 @@ class BoundedSemaphore(Semaphore, _stdlib.BoundedSemaphore):
 
 class Condition(_stdlib.Condition):
     def __init__(self, lock: Any = None, *, ctx: BaseContext | None) -> None: ...
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None = None,
+        exc_value: BaseException | None = None,
+        exc_tb: TracebackType | None = None,
+    ) -> None: ...
     def wait(self, timeout: float | None = None) -> bool: ...
     def wait_for(self, predicate: Callable[[], _T], timeout: float | None = None) -> _T: ...
     def notify(self, n: int = 1) -> None: ...

@@ -27,7 +27,7 @@ class BaseManager(_stdlib.BaseManager):
     """
 
     _registry: dict[str, Any] = {}
-    _Server = Server
+    _Server: Any = Server
     _process = None
 
     def __init__(self, address=None, authkey=None, serializer="pickle", ctx=None, *, shutdown_timeout=1.0):

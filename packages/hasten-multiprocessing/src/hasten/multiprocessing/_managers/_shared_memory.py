@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from hasten import shared_memory
 from hasten.multiprocessing import util
@@ -91,7 +92,7 @@ class SharedMemoryServer(Server, _stdlib.SharedMemoryServer):
 class SharedMemoryManager(BaseManager, _stdlib.SharedMemoryManager):
     """A manager that makes blocks of shared memory, and removes them when it is shut down."""
 
-    _Server = SharedMemoryServer
+    _Server: Any = SharedMemoryServer
 
     def __init__(self, *args, **kwargs):
         BaseManager.__init__(self, *args, **kwargs)

@@ -1,3 +1,4 @@
+from collections.abc import Callable, Iterable, Mapping
 from multiprocessing import dummy as _stdlib
 from multiprocessing.dummy import Barrier as Barrier
 from multiprocessing.dummy import BoundedSemaphore as BoundedSemaphore
@@ -18,7 +19,34 @@ from typing import Any
 
 from hasten import threading
 
-class DummyProcess(threading.Thread, _stdlib.DummyProcess): ...
+__all__ = [
+    "Barrier",
+    "BoundedSemaphore",
+    "Condition",
+    "Event",
+    "JoinableQueue",
+    "Lock",
+    "Manager",
+    "Pipe",
+    "Pool",
+    "Process",
+    "Queue",
+    "RLock",
+    "Semaphore",
+    "active_children",
+    "current_process",
+    "freeze_support",
+]
+
+class DummyProcess(threading.Thread, _stdlib.DummyProcess):
+    def __init__(
+        self,
+        group: Any = None,
+        target: Callable[..., object] | None = None,
+        name: str | None = None,
+        args: Iterable[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> None: ...
 
 Process = DummyProcess
 

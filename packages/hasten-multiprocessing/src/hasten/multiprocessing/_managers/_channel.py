@@ -17,7 +17,6 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
-from typing import Any
 
 from hasten.multiprocessing import connection as _connection
 from hasten.multiprocessing import process, util
@@ -30,6 +29,10 @@ from hasten.multiprocessing._managers._protocol import (
     dispatch,
 )
 from hasten.multiprocessing._transport import _pickler
+
+TYPE_CHECKING = False  # as typing has it, without the cost of importing typing
+if TYPE_CHECKING:
+    from typing import Any
 
 _dumps, _loads = _pickler.dumps, _pickler.loads
 _Connection = _connection.Connection

@@ -5,10 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import MutableMapping, MutableSequence
 from types import GenericAlias
-from typing import Any
 
 from hasten.multiprocessing._managers._protocol import _stdlib, published
 from hasten.multiprocessing._managers._proxies import BaseProxy, proxy_type
+
+TYPE_CHECKING = False  # as typing has it, without the cost of importing typing
+if TYPE_CHECKING:
+    from typing import Any
 
 
 def _also(*names):

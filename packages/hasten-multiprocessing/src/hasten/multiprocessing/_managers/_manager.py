@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-from typing import Any
 
 from hasten.multiprocessing import connection, context, process, util
 from hasten.multiprocessing._managers._channel import Peer
@@ -11,6 +10,10 @@ from hasten.multiprocessing._managers._protocol import State, Token, _stdlib, di
 from hasten.multiprocessing._managers._proxies import AutoProxy, BaseProxy
 from hasten.multiprocessing._managers._references import adopting, authkeys
 from hasten.multiprocessing._managers._server import Server, listener_client
+
+TYPE_CHECKING = False  # as typing has it, without the cost of importing typing
+if TYPE_CHECKING:
+    from typing import Any
 
 
 @published

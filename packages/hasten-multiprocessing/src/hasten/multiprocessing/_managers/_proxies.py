@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import os
 from multiprocessing.context import get_spawning_popen
-from typing import Any
 
 from hasten.multiprocessing import process, util
 from hasten.multiprocessing._managers._channel import Peer, sending
@@ -37,6 +36,10 @@ from hasten.multiprocessing._managers._references import (
     own_server,
     references,
 )
+
+TYPE_CHECKING = False  # as typing has it, without the cost of importing typing
+if TYPE_CHECKING:
+    from typing import Any
 
 
 @published

@@ -14,11 +14,14 @@ import os
 import sys
 import weakref
 from _thread import get_ident
-from typing import Any
 
 from hasten.multiprocessing import process, util
 from hasten.multiprocessing._managers._channel import sending
 from hasten.multiprocessing._managers._protocol import HOLD, LET_GO
+
+TYPE_CHECKING = False  # as typing has it, without the cost of importing typing
+if TYPE_CHECKING:
+    from typing import Any
 
 authkeys: dict[Any, Any] = {}  # of the servers that this process has to do with, by address
 references: dict[int, Any] = {}  # (peer, ident) by the proxy's serial: those that this process gives back

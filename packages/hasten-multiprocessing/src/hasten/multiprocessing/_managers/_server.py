@@ -15,7 +15,6 @@ import time
 from collections import ChainMap, deque
 from multiprocessing import AuthenticationError
 from traceback import format_exc
-from typing import Any
 
 from hasten import threading
 from hasten.multiprocessing import connection, process, util
@@ -34,6 +33,10 @@ from hasten.multiprocessing._managers._protocol import (
     published,
 )
 from hasten.multiprocessing._transport import _pickler
+
+TYPE_CHECKING = False  # as typing has it, without the cost of importing typing
+if TYPE_CHECKING:
+    from typing import Any
 
 HOLD_TIME = 600.0  # seconds that a reference is held for a pickle whose sender is gone
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
 from hasten import shared_memory
 from hasten.multiprocessing import util
 from hasten.multiprocessing._managers._manager import BaseManager
 from hasten.multiprocessing._managers._protocol import State, _stdlib, published, state_error
 from hasten.multiprocessing._managers._server import Server
+
+TYPE_CHECKING = False  # as typing has it, without the cost of importing typing
+if TYPE_CHECKING:
+    from typing import Any
 
 
 @published

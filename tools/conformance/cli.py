@@ -96,7 +96,7 @@ def chosen_suites(args: argparse.Namespace) -> list[Suite]:
     names = set(args.suite or ())
     if args.quick:
         names.update(name for name, suite in SUITES.items() if suite.quick)
-    return [suite for name, suite in SUITES.items() if not names or name in names]
+    return [suite for name, suite in SUITES.items() if name in names or not (names or suite.begun)]
 
 
 def chosen_pythons(args: argparse.Namespace, screen: Screen) -> tuple[list[Interpreter], list[str]]:
@@ -110,7 +110,7 @@ def chosen_pythons(args: argparse.Namespace, screen: Screen) -> tuple[list[Inter
 
 def list_suites() -> None:
     for suite in SUITES.values():
-        kind = "quick" if suite.quick else "long"
+        kind = "begun" if suite.begun else "quick" if suite.quick else "long"
         print(f"{suite.name:20} {kind:6} test.{suite.module:38} {', '.join(suite.needs.values())}")
 
 

@@ -39,6 +39,7 @@ class Suite:
     tests_from: str = ""  # take tests and baseline from this Python, whatever version is tested
     besides: tuple[str, ...] = ()  # patterns of tests of the module that are not of the suite
     part: tuple[str, ...] = ()  # patterns of the tests that are the suite; none: all
+    begun: bool = False  # tests are lost yet: run when it is named only, and by neither choice of the gate
     borrow: bool = False  # take the tests from another version where the interpreter's install lacks them
 
 
@@ -47,6 +48,12 @@ def shared_memory(method: str) -> Suite:
     module = f"test_multiprocessing_{method}"
     part = ("*SharedMemory*", "*shared_memory*")
     return Suite(f"shared_memory_{method}", module, SHARED_MEMORY, start_method=method, part=part)
+
+
+def multiprocessing(method: str) -> Suite:
+    """All of multiprocessing's suite for one start method."""
+    module = f"test_multiprocessing_{method}"
+    return Suite(f"mp_{method}", module, MULTIPROCESSING, SHARED_MEMORY, start_method=method, begun=True)
 
 
 SUITES = {
@@ -67,16 +74,14 @@ SUITES = {
             borrow=True,
         ),
         *map(shared_memory, ("fork", "spawn", "forkserver")),
-        Suite("mp_fork", "test_multiprocessing_fork", MULTIPROCESSING, SHARED_MEMORY, start_method="fork"),
-        Suite("mp_spawn", "test_multiprocessing_spawn", MULTIPROCESSING, SHARED_MEMORY, start_method="spawn"),
+        *map(multiprocessing, ("fork", "spawn", "forkserver")),
         Suite(
-            "mp_forkserver",
-            "test_multiprocessing_forkserver",
+            "mp_main_handling",
+            "test_multiprocessing_main_handling",
             MULTIPROCESSING,
             SHARED_MEMORY,
-            start_method="forkserver",
+            begun=True,
         ),
-        Suite("mp_main_handling", "test_multiprocessing_main_handling", MULTIPROCESSING, SHARED_MEMORY),
         Suite(
             "dummy_thread",
             "test_dummy_thread",

@@ -223,7 +223,8 @@ class Process(process.BaseProcess, _stdlib.Process):
 
     @staticmethod
     def _after_fork():
-        _default_context.get_context().Process._after_fork()
+        kind = _default_context.get_context().Process
+        getattr(kind, "_after_fork", process.BaseProcess._after_fork)()  # 3.9 has no such method
 
 
 class DefaultContext(BaseContext, _stdlib.DefaultContext):

@@ -54,7 +54,8 @@ cdef enum:
     PIECES = 16
     OK_KIND = 0
 
-OK, ERROR, BAD_START, WAKE = 0, 20, 21, 22  # the kinds of results; see Ring.get_large for which are taken
+# The kinds of results.  They are below the ring's BYTEARRAY: a large one comes out of it as bytes.
+OK, ERROR, BAD_START, WAKE = 0, 1, 2, 3
 
 
 cdef class Slots:

@@ -371,9 +371,13 @@ class Engine:
     def _stop_workers(self) -> None:
         for worker in self.pool:
             _signal(worker, "terminate")
-        deadline = time.monotonic() + GRACE
-        for worker in self.pool:
-            worker.join(max(0.0, deadline - time.monotonic()))
+        try:
+            left = {worker.sentinel for worker in self.pool if hasattr(worker, "sentinel")}
+            deadline = time.monotonic() + GRACE
+            while left and time.monotonic() < deadline:
+                left.difference_update(wait(list(left), deadline - time.monotonic()))
+        except (OSError, ValueError):  # a process object that somebody has closed
+            time.sleep(GRACE)
         for worker in self.pool:
             if worker.exitcode is None:
                 _signal(worker, "kill")

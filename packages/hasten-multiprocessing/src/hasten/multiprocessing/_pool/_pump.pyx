@@ -14,8 +14,8 @@ cdef extern from "_take.h" nogil:
     void hs_ring_wake_all(hs_ring *r) noexcept
 
 cdef enum:
-    BAD_START = 21
-    WAKE = 22
+    BAD_START = 2  # as in _ends.pyx
+    WAKE = 3
     BATCH = 256
     WORD = 8
     SLICE = 500000000  # ns

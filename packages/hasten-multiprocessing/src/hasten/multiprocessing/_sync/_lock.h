@@ -83,7 +83,10 @@ static inline int hs_lock_wait(hs_head *head, hs_lock *lock, hs_process *process
 
 /* Give the lock back, whoever holds it.  0 if nobody does. */
 static inline int hs_lock_give(hs_head *head, hs_lock *lock) {
-    uint64_t word = hs_word_swap(&lock->word, 0);
+    uint64_t word;
+    /* Or, without a GIL, the next holder's process would show the last thread between its two stores. */
+    __atomic_store_n(&lock->thread, 0, __ATOMIC_RELAXED);
+    word = hs_word_swap(&lock->word, 0);
     if (word & HS_WAITED) hs_shared_wake(head, hs_low_half(&lock->word), 1);
     return word != 0;
 }

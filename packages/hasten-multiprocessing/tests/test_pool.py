@@ -198,7 +198,7 @@ def test_terminate(pool: Any) -> None:
 def test_bad_arguments(impl: ModuleType, bad: int) -> None:
     with pytest.raises(ValueError):
         impl.Pool(bad)
-    if impl is not multiprocessing or sys.version_info >= (3, 10):  # below, the stdlib's workers fail one by one
+    if impl is not multiprocessing or sys.version_info >= (3, 10):  # below, its workers fail
         with pytest.raises(ValueError):
             impl.Pool(1, maxtasksperchild=bad)
     with pytest.raises(TypeError):

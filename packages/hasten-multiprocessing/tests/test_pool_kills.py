@@ -145,6 +145,29 @@ def test_what_cannot_be_unpickled(forked: Any) -> None:
     assert forked.apply_async(targets.square, (3,)).get(PATIENCE) == 9
 
 
+def test_unpickling_that_leaves(forked: Any) -> None:
+    left = forked.apply_async(targets.leaver)
+    with pytest.raises(SystemExit):
+        left.get(PATIENCE)
+    assert forked.map(targets.square, range(5)) == [0, 1, 4, 9, 16]
+
+
+def test_a_result_thread_that_fails(forked: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What nobody has thought of breaks the pool, and is no wait for ever."""
+
+    engine = forked._engine
+
+    def fail() -> int:
+        monkeypatch.undo()
+        raise RuntimeError("not thought of")
+
+    blocked = forked.apply_async(targets.nap, (30,))
+    monkeypatch.setattr(engine, "pump", fail)
+    assert forked.apply_async(targets.square, (2,)).get(PATIENCE) == 4  # it was taken all the same
+    with pytest.raises(BrokenPoolError, match="not thought of"):
+        blocked.get(PATIENCE)
+
+
 def test_a_callback_that_raises(forked: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[Any] = []
     monkeypatch.setattr(threading, "excepthook", lambda args: told.append(str(args.exc_value)))

@@ -181,6 +181,18 @@ class Engine:
             pass
 
     def _receive(self) -> None:
+        try:
+            self._tell_results()
+        except BaseException as error:  # nothing that is known of: but nobody shall wait for ever
+            try:
+                self._break(error)
+            finally:
+                with self.pumping:
+                    for number in list(self.pending):
+                        self._fail(number, self.why_ended())
+                self._deliver()
+
+    def _tell_results(self) -> None:
         while True:
             try:
                 self.pumper.wait()
@@ -197,12 +209,15 @@ class Engine:
     def _deliver(self) -> None:
         while self.arrived:
             sink, index, kind, data = self.arrived.popleft()
-            if kind is None:
-                outcome: Any = (False, data)
-            elif kind == OK:
-                outcome = _outcome.decode_result(data)
-            else:
-                outcome = _outcome.decode_failure(data)
+            try:
+                if kind is None:
+                    outcome: Any = (False, data)
+                elif kind == OK:
+                    outcome = _outcome.decode_result(data)
+                else:
+                    outcome = _outcome.decode_failure(data)
+            except BaseException as error:  # unpickling runs the program's code
+                outcome = (False, error)
             data = None
             self._tell(sink, index, outcome)
             sink = outcome = None

@@ -15,7 +15,7 @@ import hasten.multiprocessing
 from hasten.multiprocessing import managers
 
 PEER = peer.__file__
-VERSIONS = ["3.9", "3.10", "3.11", "3.12", "3.13", "3.14", "3.15"]
+VERSIONS = ["own", "3.9", "3.15"]  # the protocol has changed once in between, with 3.12's handshake
 
 
 def works(interpreter: str) -> bool:
@@ -26,7 +26,7 @@ def works(interpreter: str) -> bool:
 @pytest.fixture(params=VERSIONS, scope="module")
 def python(request: pytest.FixtureRequest) -> str:
     """A plain interpreter; with -I it has nothing of this project unless that is installed for it."""
-    if request.param == ".".join(map(str, sys.version_info[:2])):
+    if request.param == "own":
         return sys.executable
     found = shutil.which(f"python{request.param}")
     if found is None or not works(found):

@@ -23,7 +23,7 @@ IMPORTS = {
     "hasten.subprocess": ("subprocess", 22, {"gc"}),
     # what stands for concurrent.futures.thread is a part of ours, and shown under that name
     "hasten.futures": ("concurrent.futures", 42, THREADS | QUEUE | LATE | {"concurrent.futures.thread"}),
-    "hasten.shared_memory": ("multiprocessing.shared_memory", 13, {"__future__"}),
+    "hasten.shared_memory": ("multiprocessing.shared_memory", 14, {"__future__"}),
 }
 
 

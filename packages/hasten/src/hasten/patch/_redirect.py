@@ -312,10 +312,13 @@ class _HastenLoader(_Wrapper):
 def _found_in(fullname, owner) -> bool:
     """Whether the standard library's package *owner* has the submodule *fullname*.  Called in its world.
 
-    No import hook is asked: it would wrap the loader of a module that is loaded.
+    Finders are not asked for what is in a folder that only ours has: they may import the folder first.
     """
     if fullname in originals or fullname in sys.modules:
         return True
+    folder = fullname.rpartition(".")[0]
+    if folder != owner and not _found_in(folder, owner):
+        return False
     return _found(fullname, getattr(originals[owner], "__path__", ())) is not None
 
 

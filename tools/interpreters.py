@@ -77,7 +77,7 @@ def probe(command: str) -> Interpreter:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise NotFound(f"{command} does not run: {error}") from error
     if told.returncode:
-        raise NotFound(f"{command} does not run: {told.stderr.strip() or told.returncode}")
+        raise NotFound(f"{command} does not run: {told.stderr.strip() or f'exit status {told.returncode}'}")
     facts = json.loads(told.stdout)
     identity = hashlib.sha256(json.dumps(facts["identity"], sort_keys=True).encode()).hexdigest()
     key = f"{facts['label']}-{identity[:8]}"

@@ -11,8 +11,8 @@ pytestmark = [needs_driver, pytest.mark.timeout(120)]
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        (["--python", "python2.6"], "python2.6: no such interpreter"),
-        (["--python", "/bin/false"], "/bin/false: does not run"),
+        (["--python", "python2.6"], "no interpreter 'python2.6' found"),
+        (["--python", "/bin/false"], "/bin/false does not run: exit status 1"),
         (["--wheels", "no/such/folder"], "no/such/folder: no such folder"),
         (["--suite", "queues"], "invalid choice: 'queues'"),
         (["--limit", "0"], "must be more than 0"),

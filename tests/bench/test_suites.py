@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+import copy
 import queue
 import types
 
@@ -14,6 +14,7 @@ from bench.suites import load_suite, names
 ROWS = [
     pytest.param(suite, case, id=f"{name}: {case.name}")
     for name in names()
+    if not name.startswith("multiprocessing_")  # begun: their rows are yet to be made short enough for a test
     for suite in [load_suite(name)]
     for case in suite.cases
 ]
@@ -31,8 +32,11 @@ def little_work(monkeypatch):
 
 def smaller(case: Case) -> Case:
     """The row with fewer operations where their number is its own."""
-    few = {name: min(getattr(case, name), 2000) for name in ("count", "completed") if hasattr(case, name)}
-    return dataclasses.replace(case, **few)
+    few = copy.copy(case)  # not dataclasses.replace(): a row may have a constructor of its own
+    for name, most in (("count", 2000), ("completed", 2000), ("children", 1)):
+        if hasattr(case, name):
+            object.__setattr__(few, name, min(getattr(case, name), most))
+    return few
 
 
 def once(case: Case, source, n: int = FEW):

@@ -125,7 +125,9 @@ print("exit code", child.exitcode)
 def test_a_main_module_without_a_guard_ends(tmp_path: Path, module: str, method: str) -> None:
     (tmp_path / "program.py").write_text(UNGUARDED.format(module=module, method=method))
     status, told, error = outcome(["program.py"], tmp_path)
-    assert (status, told) == (0, "exit code 1\n")
+    # a server that imports the main module ends by it, before start() or after
+    ends = [(0, "exit code 1\n"), (1, "")] if method == "forkserver" else [(0, "exit code 1\n")]
+    assert (status, told) in ends
     assert "An attempt has been made to start a new process before the" in error
     assert "if __name__ == '__main__':" in error
 

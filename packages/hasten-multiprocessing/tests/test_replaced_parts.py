@@ -86,17 +86,6 @@ def test_an_executable_of_the_programs(run: Run, tmp_path: Path) -> None:
     assert "from multiprocessing.spawn import spawn_main" in log.read_text()
 
 
-def test_a_frozen_program(lines: list[list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is started as itself, which this interpreter cannot be: it says so and ends."""
-    monkeypatch.setattr(sys, "frozen", True, raising=False)
-    child = OURS.get_context("spawn").Process(target=targets.nothing)
-    child.start()
-    child.join()
-    child.close()
-    assert lines[-1][:2] == [sys.executable, "--multiprocessing-fork"]
-    assert {word.partition("=")[0] for word in lines[-1][2:]} == {"tracker_fd", "pipe_handle"}
-
-
 @pytest.mark.parametrize("module", [multiprocessing.process, our_process])
 def test_bootstrap(run: Run, module: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     reader, writer = os.pipe()

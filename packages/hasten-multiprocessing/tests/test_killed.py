@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from multiprocessing import forkserver
 from typing import Any
@@ -35,12 +36,16 @@ def started(target: Any, *args: Any) -> Any:
     return child
 
 
+with_zygote = pytest.mark.skipif("t" in sys.abiflags, reason="the server itself forks each child")
+
+
 def zygote_of(child: Any) -> psutil.Process:
     parent = psutil.Process(child.pid).parent()
     assert parent is not None
     return parent
 
 
+@with_zygote
 def test_the_zygote_is_killed() -> None:
     child = started(targets.sleep_long)
     zygote = zygote_of(child)
@@ -54,6 +59,7 @@ def test_the_zygote_is_killed() -> None:
     assert child.exitcode == 3
 
 
+@with_zygote
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_the_server_is_killed(number: int) -> None:
     first = started(targets.sleep_long)
@@ -69,6 +75,7 @@ def test_the_server_is_killed(number: int) -> None:
     assert first.exitcode == -signal.SIGKILL
 
 
+@with_zygote
 def test_no_interrupt_ends_the_zygote() -> None:
     child = started(targets.sleep_long)
     zygote_of(child).send_signal(signal.SIGINT)
@@ -79,6 +86,7 @@ def test_no_interrupt_ends_the_zygote() -> None:
     assert zygote_of(child).is_running()
 
 
+@with_zygote
 def test_a_request_that_was_interrupted_ends_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     """The answer would be taken for the next child's."""
     started(targets.nothing).join()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import multiprocessing.popen_forkserver as _stdlib
 import os
+import sys
 import threading
 
 from hasten.multiprocessing import _registries, popen_fork, spawn, util
@@ -18,6 +19,7 @@ __all__ = ["Popen"]
 
 _DupFd = Sent
 _LAUNCH = _stdlib.Popen._launch
+_ZYGOTE = "t" not in sys.abiflags  # without a GIL (3.13) children of a zygote hang: the server forks each
 _UNKNOWN = 255  # the exit code of a child whose server has been killed
 
 
@@ -62,7 +64,7 @@ class Popen(popen_fork.Popen, _stdlib.Popen):
 
     @staticmethod
     def _is_standard():
-        return _PIDFDS and _stdlib.Popen._launch is _LAUNCH and _command.is_standard()
+        return _PIDFDS and _ZYGOTE and _stdlib.Popen._launch is _LAUNCH and _command.is_standard()
 
     def _launch_by_zygote(self, process_obj):
         """Have the child forked by the zygote; False if there is none."""

@@ -78,11 +78,11 @@ class ApplyResult(_stdlib.ApplyResult):  # type: ignore[name-defined]
             if callback is not None:
                 callback(self._value)
         finally:
+            self._cache.pop(self._job, None)  # before anybody goes on who waits for it
             self._ready = True
             event = self.__dict__.get("_event")
             if event is not None:
                 event.set()
-            self._cache.pop(self._job, None)
             self._pool = self._callback = self._error_callback = None
 
     def _abandon(self, made: int, error: BaseException) -> None:

@@ -8,7 +8,7 @@ import os
 import sys
 import threading
 
-from hasten.multiprocessing import _registries, popen_fork, spawn, util
+from hasten.multiprocessing import _registries, forkserver, popen_fork, spawn, util
 from hasten.multiprocessing._start import _command, _requests
 from hasten.multiprocessing._start._inherited import Sent
 from hasten.multiprocessing._transport._addresses import shorten_temp_dir
@@ -58,7 +58,8 @@ class Popen(popen_fork.Popen, _stdlib.Popen):
 
     def _launch(self, process_obj):
         self._starter = os.getpid()
-        shorten_temp_dir()  # for the fork server's address
+        if forkserver._forkserver._forkserver_address is None:
+            shorten_temp_dir()
         if not self._is_standard() or not self._launch_by_zygote(process_obj):
             _stdlib.Popen._launch(self, process_obj)
 

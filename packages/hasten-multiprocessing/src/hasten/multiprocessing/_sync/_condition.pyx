@@ -2,8 +2,7 @@
 """Condition: its state is in a slot of the arena (see _condition.h), its lock is an object of its own.
 
 With a lock of ours, notify() leaves waking to the lock's release: who is woken finds the lock free.  With
-any other lock, or a
-semaphore, release() and acquire() of that are called, as often as it counts.
+any other lock, or a semaphore, release() and acquire() of that are called, as often as it counts.
 """
 
 cimport cython

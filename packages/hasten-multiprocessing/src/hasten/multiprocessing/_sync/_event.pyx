@@ -121,12 +121,10 @@ class Event(synchronize.Event):
         hs_event_clear(state_of(self).word)
 
     def wait(self, timeout=None):
-        """Wait until it is set; False if it was not during *timeout* seconds, any real number; None waits
-        for ever.
+        """Wait until it is set; False if it was not during *timeout* seconds.
 
-        True also if it was set and cleared again meanwhile.  A signal handler that raises ends the wait.
-        ValueError
-        for NaN.
+        timeout: any real number; None waits for ever; ValueError for NaN.  True also if it was set and
+        cleared again meanwhile.  A signal handler that raises ends the wait.
         """
         cdef EventState state = state_of(self)
         return <bint>hs_event_wait(state.head, state.word, hs_deadline_of(timeout))

@@ -246,14 +246,24 @@ def test_a_million_operations_in_flat_memory(kind):
     assert process.memory_info().rss - before < 4_000_000
 
 
+# In a process of its own: glibc's malloc gives less back once a large block was freed (mallopt(3), dynamic mmap
+# threshold), as other tests do.
+BURST = """
+import psutil
+from hasten.queue import Queue
+
+q = Queue()
+q.put_many([None] * 3_000_000)
+before = psutil.Process().memory_info().rss
+while not q.empty():
+    q.get_many(100_000)
+print(before - psutil.Process().memory_info().rss)
+"""
+
+
 @flat
-def test_memory_of_a_burst_is_given_back():
-    q = hasten.queue.Queue()
-    q.put_many([None] * 3_000_000)
-    before = psutil.Process().memory_info().rss
-    while not q.empty():
-        q.get_many(100_000)
-    assert before - psutil.Process().memory_info().rss > 10_000_000
+def test_memory_of_a_burst_is_given_back(python):
+    assert int(python(BURST)) > 10_000_000
 
 
 NESTED = """

@@ -221,15 +221,25 @@ def test_a_million_operations_in_flat_memory(clock):
     assert process.memory_info().rss - before < 4_000_000
 
 
+# In a process of its own: glibc's malloc gives less back once a large block was freed (mallopt(3), dynamic mmap
+# threshold), as other tests do.
+BURST = """
+import psutil
+from hasten.sched import scheduler
+
+s = scheduler(lambda: 1, lambda _: None)
+s.enterabs(2, 1, int)
+for _ in range(300_000):
+    s.enterabs(0, 1, int)
+before = psutil.Process().memory_info().rss
+s.run(blocking=False)
+print(before - psutil.Process().memory_info().rss)
+"""
+
+
 @flat
-def test_memory_of_a_burst_is_given_back():
-    scheduler = hasten.sched.scheduler(lambda: 1, lambda _: None)
-    scheduler.enterabs(2, 1, int)
-    for _ in range(300_000):
-        scheduler.enterabs(0, 1, int)
-    before = psutil.Process().memory_info().rss
-    scheduler.run(blocking=False)
-    assert before - psutil.Process().memory_info().rss > 10_000_000
+def test_memory_of_a_burst_is_given_back(python):
+    assert int(python(BURST)) > 10_000_000
 
 
 @flat

@@ -17,6 +17,7 @@ from typing import Any
 import pool_targets as targets
 import psutil
 import pytest
+from children import has_ended
 
 import hasten.multiprocessing
 from hasten.multiprocessing.pool import (
@@ -332,13 +333,6 @@ def program_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POOL_PROGRAM", str(tmp_path / "program.py"))
 
 
-def gone(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() == "zombie"
-    except psutil.NoSuchProcess:
-        return True
-
-
 @pytest.mark.parametrize(
     ("end", "number"),
     [
@@ -360,7 +354,7 @@ def test_no_worker_outlives_the_program(method: str, end: str, number: int | Non
         process.send_signal(number)
     process.wait(PATIENCE)
     process.stdout.close()
-    wait_until(lambda: all(map(gone, pids)))
+    wait_until(lambda: all(map(has_ended, pids)))
 
 
 def test_a_subclass_with_its_own_queues() -> None:

@@ -246,8 +246,8 @@ def test_a_million_operations_in_flat_memory(kind):
     assert process.memory_info().rss - before < 4_000_000
 
 
-# In a process of its own: glibc's malloc gives less back once a large block was freed (mallopt(3), dynamic mmap
-# threshold), as other tests do.
+# In a process of its own: glibc's malloc gives less back once a large block was freed (mallopt(3), dynamic
+# mmap threshold), as other tests do.
 BURST = """
 import psutil
 from hasten.queue import Queue

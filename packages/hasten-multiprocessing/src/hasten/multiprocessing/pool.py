@@ -16,7 +16,7 @@ import weakref
 from multiprocessing import util
 from typing import Any
 
-from hasten.multiprocessing._pool import _engine, _threads, _worker
+from hasten.multiprocessing._pool import _engine, _progress, _threads, _worker
 from hasten.multiprocessing._pool._ends import Tasks
 from hasten.multiprocessing._pool._errors import BrokenPoolError, PoolTerminatedError, WorkerLostError
 from hasten.multiprocessing._pool._results import (
@@ -257,13 +257,22 @@ class Pool(_stdlib.Pool):  # type: ignore[misc]
             engine.feed(Source(result, iter([(0, func, args, kwds)])))
         return result
 
-    def map(self, func: Any, iterable: Any, chunksize: int | None = None) -> list[Any]:
-        """The results of func for each item, in a list.  Waits for all of them, also when one raises."""
-        return self._map(func, iterable, mapstar, chunksize, None, None).get()  # type: ignore[no-any-return]
+    def map(
+        self, func: Any, iterable: Any, chunksize: int | None = None, *, progress: Any = None
+    ) -> list[Any]:
+        """The results of func for each item, in a list.  Waits for all of them, also when one raises.
 
-    def starmap(self, func: Any, iterable: Any, chunksize: int | None = None) -> list[Any]:
+        progress: True for a bar of tqdm's, or a function progress(done, total), called with the number of
+        items that are done when a chunk of them is.  Like a callback it is called by the thread that takes
+        the results: it must not wait for this pool.  What it raises is logged.
+        """
+        return self._map(func, iterable, mapstar, chunksize, progress=progress).get()  # type: ignore[no-any-return]
+
+    def starmap(
+        self, func: Any, iterable: Any, chunksize: int | None = None, *, progress: Any = None
+    ) -> list[Any]:
         """The same with the items as the arguments."""
-        result = self._map(func, iterable, starmapstar, chunksize, None, None)
+        result = self._map(func, iterable, starmapstar, chunksize, progress=progress)
         return result.get()  # type: ignore[no-any-return]
 
     def map_async(
@@ -289,10 +298,18 @@ class Pool(_stdlib.Pool):  # type: ignore[misc]
         return self._map(func, iterable, starmapstar, chunksize, callback, error_callback)
 
     def _map(
-        self, func: Any, iterable: Any, mapper: Any, chunksize: int | None, callback: Any, error_callback: Any
+        self,
+        func: Any,
+        iterable: Any,
+        mapper: Any,
+        chunksize: int | None,
+        callback: Any = None,
+        error_callback: Any = None,
+        progress: Any = None,
     ) -> Any:
         engine = self._engine
         if engine is None:
+            _need_engine(progress=progress or None)
             return self._map_async(func, iterable, mapper, chunksize, callback, error_callback)
         self._check_running()
         if not hasattr(iterable, "__len__"):
@@ -302,26 +319,44 @@ class Pool(_stdlib.Pool):  # type: ignore[misc]
             chunksize = -(-length // (4 * (len(self._pool) or self._processes)))
         if length == 0:
             chunksize = 0
+        counting = _progress.counting(progress, iterable, chunksize)
         result = MapResult(self, chunksize, length, callback, error_callback)
-        if not result.ready():
-            _begin(engine, Source(result, _chunks(mapper, func, iterable, chunksize)))
+        sink = counting(result)
+        if length:
+            _begin(engine, Source(sink, _chunks(mapper, func, iterable, chunksize)))
         return result
 
-    def imap(self, func: Any, iterable: Any, chunksize: int = 1, buffersize: int | None = None) -> Any:
+    def imap(
+        self,
+        func: Any,
+        iterable: Any,
+        chunksize: int = 1,
+        buffersize: int | None = None,
+        *,
+        progress: Any = None,
+    ) -> Any:
         """An iterator of the results of func for each item, in order.
 
         chunksize: items that make one task.  buffersize: how many items may be taken from the iterable before
-        their results are asked for; None for all of them.
+        their results are asked for; None for all of them.  progress: as for map().
         """
-        return self._imap(IMapIterator, func, iterable, chunksize, buffersize)
+        return self._imap(IMapIterator, func, iterable, chunksize, buffersize, progress)
 
     def imap_unordered(
-        self, func: Any, iterable: Any, chunksize: int = 1, buffersize: int | None = None
+        self,
+        func: Any,
+        iterable: Any,
+        chunksize: int = 1,
+        buffersize: int | None = None,
+        *,
+        progress: Any = None,
     ) -> Any:
         """imap() with the results as they come."""
-        return self._imap(IMapUnorderedIterator, func, iterable, chunksize, buffersize)
+        return self._imap(IMapUnorderedIterator, func, iterable, chunksize, buffersize, progress)
 
-    def _imap(self, kind: Any, func: Any, iterable: Any, chunksize: int, buffersize: int | None) -> Any:
+    def _imap(
+        self, kind: Any, func: Any, iterable: Any, chunksize: int, buffersize: int | None, progress: Any
+    ) -> Any:
         if buffersize is not None:
             if not isinstance(buffersize, int):
                 raise TypeError("buffersize must be an integer or None")
@@ -329,20 +364,21 @@ class Pool(_stdlib.Pool):  # type: ignore[misc]
                 raise ValueError("buffersize must be None or > 0")
         engine = self._engine
         if engine is None:
-            if buffersize is not None:
-                raise TypeError("buffersize needs a pool with its own queues")
+            _need_engine(buffersize=buffersize, progress=progress or None)
             method = "imap" if kind is IMapIterator else "imap_unordered"
             return getattr(_stdlib.Pool, method)(self, func, iterable, chunksize)
         self._check_running()
         if chunksize < 1:
             raise ValueError(f"Chunksize must be 1+, not {chunksize!r}")
+        counting = _progress.counting(progress, iterable, chunksize)
         result = kind(self)
+        sink = counting(result)
         if chunksize == 1:
             calls = ((i, func, (x,), {}) for i, x in enumerate(iterable))
         else:
             calls = _chunks(mapstar, func, iterable, chunksize)
         most = None if buffersize is None else -(-buffersize // chunksize)
-        source = Source(result, calls, result._set_length, most)
+        source = Source(sink, calls, sink._set_length, most)
         if most is not None:
             source.engine = engine
             result._source = source
@@ -420,6 +456,14 @@ def _checked(processes: int | None, initializer: Any, maxtasksperchild: int | No
     if initializer is not None and not callable(initializer):
         raise TypeError(f"initializer must be a callable, not {initializer!r}")
     return processes
+
+
+def _need_engine(**options: Any) -> None:
+    """Refuse what a pool can't do that goes the standard library's way."""
+    for name, value in options.items():
+        if value is not None:
+            hooks = ", ".join(sorted(HOOKS))
+            raise TypeError(f"{name}={value!r} needs a pool that overrides none of {hooks}")
 
 
 def _chunks(mapper: Any, func: Any, iterable: Any, size: int) -> Any:

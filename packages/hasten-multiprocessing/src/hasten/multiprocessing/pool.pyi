@@ -25,12 +25,30 @@ class BrokenPoolError(WorkerLostError): ...
 class PoolTerminatedError(WorkerLostError): ...
 
 class Pool(_stdlib.Pool):
+    def map(
+        self,
+        func: Callable[[_S], _T],
+        iterable: Iterable[_S],
+        chunksize: int | None = None,
+        *,
+        progress: bool | Callable[[int, int | None], object] | None = None,
+    ) -> list[_T]: ...
+    def starmap(
+        self,
+        func: Callable[..., _T],
+        iterable: Iterable[Iterable[Any]],
+        chunksize: int | None = None,
+        *,
+        progress: bool | Callable[[int, int | None], object] | None = None,
+    ) -> list[_T]: ...
     def imap(
         self,
         func: Callable[[_S], _T],
         iterable: Iterable[_S],
         chunksize: int | None = 1,
         buffersize: int | None = None,
+        *,
+        progress: bool | Callable[[int, int | None], object] | None = None,
     ) -> IMapIterator[_T]: ...
     def imap_unordered(
         self,
@@ -38,6 +56,8 @@ class Pool(_stdlib.Pool):
         iterable: Iterable[_S],
         chunksize: int | None = 1,
         buffersize: int | None = None,
+        *,
+        progress: bool | Callable[[int, int | None], object] | None = None,
     ) -> IMapIterator[_T]: ...
     def __del__(self, _warn: Any = ..., RUN: str = "RUN") -> None: ...
 

@@ -51,7 +51,7 @@ typedef struct {
     __atomic_compare_exchange_n(word, expected, value, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)
 
 /* The half of a 64-bit word that has its low bits. */
-static inline uint32_t *hs_low_half(uint64_t *word) {
+static inline uint32_t *hs_word_low(uint64_t *word) {
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
     return (uint32_t *)word + 1;
 #else
@@ -95,7 +95,7 @@ static inline void hs_wake_portable(hs_head *head, uint32_t *word) {
 }
 
 /* Wake up to *most* of those who sleep on the word; how many there were, if that can be known, else 1. */
-static inline int hs_shared_wake(hs_head *head, uint32_t *word, int most) {
+static inline int hs_word_wake(hs_head *head, uint32_t *word, int most) {
 #if defined(__linux__)
     if (!head->portable) return (int)syscall(SYS_futex, word, FUTEX_WAKE, most, NULL, NULL, 0);
 #endif

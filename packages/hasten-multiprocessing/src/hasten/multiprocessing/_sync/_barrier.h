@@ -44,7 +44,7 @@ static inline uint64_t hs_b_after(uint64_t word, int broken, int status) {
 /* End the generation that *word* is of, unless something has happened since; whoever sleeps goes on. */
 static inline int hs_barrier_end(hs_head *head, hs_barrier *b, uint64_t word, int broken, int status) {
     if (!hs_word_cas(&b->word, &word, hs_b_after(word, broken, status))) return 0;
-    hs_shared_wake(head, hs_low_half(&b->word), HS_WAKE_ALL);
+    hs_word_wake(head, hs_word_low(&b->word), HS_WAKE_ALL);
     return 1;
 }
 
@@ -88,14 +88,14 @@ static inline uint64_t hs_barrier_come(hs_head *head, hs_barrier *b, hs_process 
         if (hs_b_status(word) == HS_BROKEN) return word;
         if (hs_b_status(word) == HS_ACTING) {
             if (naps.overslept) hs_barrier_look_for_actor(head, b, word, me);
-            *raised = hs_nap(head, hs_low_half(&b->word), (uint32_t)word, HS_NEVER, &naps);
+            *raised = hs_nap(head, hs_word_low(&b->word), (uint32_t)word, HS_NEVER, &naps);
             if (*raised < 0) return word;
             continue;
         }
         now = word + HS_B_ONE;
         if (hs_b_come(now) >= parties) {
             if (acts && !claimed && !(claimed = hs_barrier_claim(b, me))) {
-                *raised = hs_nap(head, hs_low_half(&b->word), (uint32_t)word, HS_NEVER, &naps);
+                *raised = hs_nap(head, hs_word_low(&b->word), (uint32_t)word, HS_NEVER, &naps);
                 if (*raised < 0) return word;
                 continue;
             }
@@ -119,7 +119,7 @@ static inline int hs_barrier_sleep(hs_head *head, hs_barrier *b, hs_process *pro
         int acting = hs_b_status(word) == HS_ACTING, late;
         if (hs_b_generation(word) != generation) return hs_barrier_outcome(word, generation);
         if (acting && naps.overslept) hs_barrier_look_for_actor(head, b, word, hs_process_id(process));
-        late = hs_nap(head, hs_low_half(&b->word), (uint32_t)word, acting ? HS_NEVER : deadline, &naps);
+        late = hs_nap(head, hs_word_low(&b->word), (uint32_t)word, acting ? HS_NEVER : deadline, &naps);
         if (late == 0) continue;
         word = hs_word_load(&b->word);
         while (hs_b_generation(word) == generation && hs_b_status(word) == HS_FILLING) {

@@ -72,8 +72,8 @@ static inline int hs_condition_sleep(hs_head *head, hs_condition *c, uint32_t ro
         }
         if (hs_notes(state) && hs_has_come(hs_word_load(&c->ended), round)) continue;
         if (hs_notes(state) && naps.length && !naps.overslept)
-            hs_shared_wake(head, hs_low_half(&c->state), 1);  /* woken in the place of another */
-        late = hs_nap(head, hs_low_half(&c->state), hs_notes(state), deadline, &naps);
+            hs_word_wake(head, hs_word_low(&c->state), 1);  /* woken in the place of another */
+        late = hs_nap(head, hs_word_low(&c->state), hs_notes(state), deadline, &naps);
         if (late) {
             if (late > 0 && hs_condition_take(c, round)) return 1;
             hs_condition_leave(c);
@@ -89,10 +89,10 @@ static inline void hs_condition_settle(hs_head *head, hs_condition *c) {
     if (hs_now() - c->notified > HS_STALE) {
         hs_word_store(&c->dropped, c->ended);
         while (!hs_word_cas(&c->state, &state, hs_counts(hs_sleepers(state), 0))) {}
-        hs_shared_wake(head, hs_low_half(&c->state), HS_WAKE_ALL);
+        hs_word_wake(head, hs_word_low(&c->state), HS_WAKE_ALL);
         return;
     }
-    hs_shared_wake(head, hs_low_half(&c->state), HS_WAKE_ALL);  /* the wake-up may be due yet: see _condition.pyx */
+    hs_word_wake(head, hs_word_low(&c->state), HS_WAKE_ALL);  /* the wake-up may be due yet: see _condition.pyx */
     Py_BEGIN_ALLOW_THREADS
     struct timespec pause = {0, 50000};
     while (hs_notes(hs_word_load(&c->state)) && hs_now() < until) nanosleep(&pause, NULL);

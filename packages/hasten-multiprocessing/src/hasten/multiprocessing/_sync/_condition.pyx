@@ -27,9 +27,9 @@ from hasten.multiprocessing._sync._words cimport (
     hs_condition_notify,
     hs_condition_sleep,
     hs_load64,
-    hs_low_half,
+    hs_word_low,
     hs_notes,
-    hs_shared_wake,
+    hs_word_wake,
     hs_sleepers,
 )
 
@@ -96,7 +96,7 @@ cdef class ConditionState:
         if type(lock) is SemLock and (<SemLock>lock).mode != COUNTED:
             (<SemLock>lock).wake_later(self.slot, count)
         else:
-            hs_shared_wake(self.head, hs_low_half(&self.words.state), count)
+            hs_word_wake(self.head, hs_word_low(&self.words.state), count)
         return 0
 
 

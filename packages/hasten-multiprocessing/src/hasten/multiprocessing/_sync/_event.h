@@ -24,7 +24,7 @@ static inline void hs_event_set(hs_head *head, uint32_t *word) {
     do {
         if (seen & HS_FLAG) return;
     } while (!hs_word_cas(word, &seen, ((seen + HS_FLAG_TIMES) | HS_FLAG) & ~HS_FLAG_WAITED));
-    if (seen & HS_FLAG_WAITED) hs_shared_wake(head, word, HS_WAKE_ALL);
+    if (seen & HS_FLAG_WAITED) hs_word_wake(head, word, HS_WAKE_ALL);
 }
 
 static inline void hs_event_clear(uint32_t *word) { __atomic_and_fetch(word, ~HS_FLAG, __ATOMIC_SEQ_CST); }

@@ -54,7 +54,7 @@ static inline int hs_lock_inherit(hs_lock *lock, uint64_t seen, uint64_t me) {
 
 /* Whoever was woken and does not take the lock wakes another in his place. */
 static inline void hs_lock_pass_on(hs_head *head, hs_lock *lock) {
-    if (hs_word_load(&lock->word) == 0) hs_shared_wake(head, hs_low_half(&lock->word), 1);
+    if (hs_word_load(&lock->word) == 0) hs_word_wake(head, hs_word_low(&lock->word), 1);
 }
 
 /* Wait for the lock, which somebody else had a moment ago.  HS_TAKEN, HS_INHERITED, HS_LATE; -1 with what a signal handler has
@@ -75,7 +75,7 @@ static inline int hs_lock_wait(hs_head *head, hs_lock *lock, hs_process *process
             if (!hs_word_cas(&lock->word, &word, word | HS_WAITED)) continue;
             word |= HS_WAITED;
         }
-        late = hs_nap(head, hs_low_half(&lock->word), (uint32_t)word, deadline, &naps);
+        late = hs_nap(head, hs_word_low(&lock->word), (uint32_t)word, deadline, &naps);
         if (late < 0) hs_lock_pass_on(head, lock);
         if (late) return late < 0 ? -1 : hs_lock_try(lock, me) ? HS_TAKEN : HS_LATE;
     }
@@ -87,7 +87,7 @@ static inline int hs_lock_give(hs_head *head, hs_lock *lock) {
     /* Or, without a GIL, the next holder's process would show the last thread between its two stores. */
     __atomic_store_n(&lock->thread, 0, __ATOMIC_RELAXED);
     word = hs_word_swap(&lock->word, 0);
-    if (word & HS_WAITED) hs_shared_wake(head, hs_low_half(&lock->word), 1);
+    if (word & HS_WAITED) hs_word_wake(head, hs_word_low(&lock->word), 1);
     return word != 0;
 }
 

@@ -19,7 +19,7 @@ static inline int hs_semaphore_take(uint32_t *word, uint32_t mark) {
 }
 
 static inline void hs_semaphore_pass_on(hs_head *head, uint32_t *word) {
-    if (hs_word_load(word) & HS_UNITS) hs_shared_wake(head, word, 1);
+    if (hs_word_load(word) & HS_UNITS) hs_word_wake(head, word, 1);
 }
 
 /* 1, or 0 if the deadline has passed, or -1 with what a signal handler has raised. */
@@ -44,7 +44,7 @@ static inline int hs_semaphore_give(hs_head *head, uint32_t *word, uint32_t most
         if ((seen & HS_UNITS) >= most) return 0;
         now = seen + 1;
     } while (!hs_word_cas(word, &seen, now));
-    if ((now & HS_WAITED) && hs_shared_wake(head, word, 1) == 0) hs_word_cas(word, &now, now & HS_UNITS);
+    if ((now & HS_WAITED) && hs_word_wake(head, word, 1) == 0) hs_word_cas(word, &now, now & HS_UNITS);
     return 1;
 }
 

@@ -43,8 +43,8 @@ cdef extern from "_condition.h":
     uint32_t hs_condition_notify(hs_head *head, hs_condition *c, uint64_t most) noexcept
     uint32_t hs_sleepers(uint64_t state) noexcept nogil
     uint32_t hs_notes(uint64_t state) noexcept nogil
-    uint32_t *hs_low_half(uint64_t *word) noexcept nogil
-    int hs_shared_wake(hs_head *head, uint32_t *word, int most) noexcept nogil
+    uint32_t *hs_word_low(uint64_t *word) noexcept nogil
+    int hs_word_wake(hs_head *head, uint32_t *word, int most) noexcept nogil
 
 cdef extern from "_barrier.h":
     ctypedef struct hs_barrier:

@@ -1,9 +1,10 @@
 """Runs pytest as the gate does: python tools/gate.py [what pytest takes]
 
-Four things are added, output and exit status are pytest's own:
+Five things are added, output and exit status are pytest's own:
 
 - on most interpreters the standard library's side of the tests is left out (chosen_tests.py);
 - a test that fails is run again, alone, twice (gate_plugin.py);
+- what pytest has collected is kept from the garbage collector (gate_plugin.py);
 - a test process that ends before pytest does, even with status 0 (os._exit(0) in a test), fails;
 - where that is allowed the tests have a /dev/shm of their own: they look at what is left there, and runs on
   other interpreters beside this one make blocks too.
@@ -48,9 +49,9 @@ def run_inside(kind: str, marker: Path, arguments: list[str]) -> int:
     plugins: list[object] = []
     if kind == INSIDE:
         import chosen_tests
-        from gate_plugin import RunAgain
+        from gate_plugin import FreezeCollected, RunAgain
 
-        plugins += [RunAgain(marker.parent), *chosen_tests.plugins()]
+        plugins += [RunAgain(marker.parent), FreezeCollected(), *chosen_tests.plugins()]
     del sys.path[0]  # tools/: pytest's own command has no such entry
     sys.argv = ["pytest", *arguments]
     process = os.getpid()

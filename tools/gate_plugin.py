@@ -10,6 +10,7 @@ crash, after which nothing of this runs.
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import subprocess
@@ -81,6 +82,18 @@ def passed_one(report: Path) -> bool:
         return sum(int(suite.get(kind, "0")) for suite in suites)
 
     return total("tests") > 0 and not total("failures") + total("errors") + total("skipped")
+
+
+class FreezeCollected:
+    """Keeps the collected tests, thousands of objects that stay, from the garbage collector.
+
+    Tests collect garbage often, and a forked child gets a copy of each page that the collector writes to.
+    """
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_finish(self) -> None:
+        gc.collect()
+        gc.freeze()
 
 
 class RunAgain:

@@ -28,32 +28,33 @@ KEPT_PROCESSES = ("multiprocessing.resource_tracker", "multiprocessing.forkserve
 Found = dict[tuple[object, ...], str]
 
 
-def has_children() -> bool:
-    """Quickly, if the kernel lists them (a zombie too); psutil looks through all processes there are."""
+def descendants(pid: int) -> list[int]:
+    """Children, zombies too, and theirs: as the kernel lists them, for psutil looks through all processes."""
     if not os.path.exists("/proc/thread-self/children"):
-        return True
-    for told in Path("/proc/self/task").glob("*/children"):
+        return [process.pid for process in psutil.Process(pid).children(recursive=True)]
+    found = []
+    for told in Path(f"/proc/{pid}/task").glob("*/children"):
         try:
-            if told.read_text():
-                return True
+            children = [int(child) for child in told.read_text().split()]
         except OSError:
             continue  # the thread has ended, and its children are another's now
-    return False
+        for child in children:
+            found += [child, *descendants(child)]
+    return found
 
 
 def children() -> Found:
     found: Found = {}
-    if not has_children():
-        return found
-    for process in psutil.Process().children(recursive=True):
+    for pid in descendants(os.getpid()):
         try:
-            told = f"process {process.pid} ({process.status()}): {' '.join(process.cmdline())[:200]}"
+            process = psutil.Process(pid)
+            told = f"process {pid} ({process.status()}): {' '.join(process.cmdline())[:200]}"
         except psutil.ZombieProcess:  # a NoSuchProcess too, and that is just what it is not to us
-            told = f"process {process.pid} (zombie)"
+            told = f"process {pid} (zombie)"
         except psutil.NoSuchProcess:
             continue
         if not any(name in told for name in KEPT_PROCESSES):
-            found["process", process.pid] = told
+            found["process", pid] = told
     return found
 
 

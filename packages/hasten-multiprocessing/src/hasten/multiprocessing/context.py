@@ -150,18 +150,21 @@ class BaseContext(_stdlib.BaseContext):
     def set_forkserver_preload(self, module_names, *, on_error="ignore"):
         """Set the modules that the fork server imports before its first child: a list of str.
 
-        on_error: what happens when one cannot be imported: "ignore", "warn" or "fail".
+        on_error: what happens when one cannot be imported.  "ignore"; "warn": the server gives an
+        ImportWarning; "fail": it ends with a traceback, and start() raises EOFError or OSError.
         """
+        from hasten.multiprocessing._start import _preload
         from hasten.multiprocessing.forkserver import set_forkserver_preload
 
+        if on_error not in ("ignore", "warn", "fail"):
+            raise ValueError(f"on_error must be 'ignore', 'warn', or 'fail', not {on_error!r}")
         if on_error == "ignore":
             set_forkserver_preload(module_names)
         elif sys.version_info >= (3, 15):
             set_forkserver_preload(module_names, on_error=on_error)
-        elif on_error in ("warn", "fail"):
-            raise NotImplementedError(f"on_error={on_error!r} takes the fork server of Python 3.15")
         else:
-            raise ValueError(f"on_error must be 'ignore', 'warn' or 'fail', not {on_error!r}")
+            set_forkserver_preload(module_names)  # which checks them
+            set_forkserver_preload(_preload.told_to(module_names, on_error))
 
     def get_context(self, method=None):
         """The context of a start method; this one for None.  ValueError if there is none of that name."""

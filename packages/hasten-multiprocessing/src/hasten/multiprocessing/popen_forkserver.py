@@ -9,7 +9,7 @@ import sys
 import threading
 
 from hasten.multiprocessing import _registries, forkserver, popen_fork, spawn, util
-from hasten.multiprocessing._start import _command, _requests
+from hasten.multiprocessing._start import _command, _preload, _requests
 from hasten.multiprocessing._start._inherited import Sent
 from hasten.multiprocessing._transport._addresses import shorten_temp_dir
 from hasten.multiprocessing.context import set_spawning_popen
@@ -60,8 +60,12 @@ class Popen(popen_fork.Popen, _stdlib.Popen):
         self._starter = os.getpid()
         if forkserver._forkserver._forkserver_address is None:
             shorten_temp_dir()
-        if not self._is_standard() or not self._launch_by_zygote(process_obj):
-            _stdlib.Popen._launch(self, process_obj)
+        try:
+            if not self._is_standard() or not self._launch_by_zygote(process_obj):
+                _stdlib.Popen._launch(self, process_obj)
+        except (EOFError, OSError) as error:
+            _preload.explain(error, forkserver._forkserver._preload_modules)
+            raise
 
     @staticmethod
     def _is_standard():

@@ -76,6 +76,19 @@ def test_the_server_is_killed(number: int) -> None:
 
 
 @with_zygote
+def test_the_zygote_ends_with_the_server() -> None:
+    """It has the resource tracker's pipe: who stops the server and then the tracker would wait for ever."""
+    child = started(targets.sleep_long)
+    zygote = zygote_of(child)
+    forkserver._forkserver._stop()  # type: ignore[attr-defined]
+    assert zygote.is_running()  # it is still to tell the exit code
+    child.kill()
+    child.join(30)
+    assert child.exitcode == -signal.SIGKILL
+    until(lambda: is_gone(zygote.pid))
+
+
+@with_zygote
 def test_no_interrupt_ends_the_zygote() -> None:
     child = started(targets.sleep_long)
     zygote_of(child).send_signal(signal.SIGINT)

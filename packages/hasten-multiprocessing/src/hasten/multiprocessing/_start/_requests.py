@@ -32,7 +32,7 @@ class Zygote:
         self.server_pid, self.owner = server._forkserver_pid, os.getpid()
         ours, theirs = socket.socketpair()
         try:
-            _start(theirs.fileno())
+            _start(theirs.fileno(), self.server_pid)
         except BaseException:
             ours.close()
             raise
@@ -99,8 +99,8 @@ def drop():
         zygote.close()
 
 
-def _start(fd):
-    """Have the fork server fork a zygote that answers at the socket *fd*."""
+def _start(fd, server_pid):
+    """Have the fork server, *server_pid*, fork a zygote that answers at the socket *fd*."""
     from hasten.multiprocessing._start import _zygote as zygote
     from hasten.multiprocessing.context import ForkServerProcess
     from hasten.multiprocessing.popen_forkserver import _stdlib
@@ -116,7 +116,7 @@ def _start(fd):
         _popen=None,
         _closed=False,
         _target=zygote.serve,
-        _args=(),
+        _args=(server_pid,),
         _kwargs={},
         _name="Zygote",
     )

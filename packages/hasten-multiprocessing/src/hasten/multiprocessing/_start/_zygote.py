@@ -2,8 +2,8 @@
 
 The fork server has forked it as it forks any child, and so it is what a child would be.  It has no threads.
 For each request it forks once and answers with the number; when the child has ended it writes the exit code
-to the pipe that came with the request.  When the parent has closed the connection, or is gone, it ends after
-the last of its children.
+to the pipe that came with the request.  When the parent has closed the connection, or is gone, or when the fork
+server has ended, it ends after the last of its children.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from hasten.multiprocessing import _registries, forkserver, popen_fork, resource
 from hasten.multiprocessing._start import _child, _requests, _sentinel
 
 
-def serve():
-    """Answer requests until the parent ends the connection."""
+def serve(server_pid):
+    """Answer requests until the parent ends the connection, or the fork server *server_pid* has ended."""
     (fd,) = forkserver.get_inherited_fds()  # type: ignore[misc]  # None only where there is no server
     _give_up_what_children_bring()
-    server = _Server(socket.socket(fileno=fd))
+    server = _Server(socket.socket(fileno=fd), server_pid)
     gc.collect()
     gc.freeze()  # what is there now is shared with the children, as long as nobody counts references in it
     server.run()
@@ -46,12 +46,15 @@ def _give_up_what_children_bring():
 class _Server:
     """The children that run, and the loop."""
 
-    def __init__(self, connection):
+    def __init__(self, connection, server_pid):
         self.connection = connection
+        # Whoever stops the fork server waits next for the resource tracker, whose pipe we hold open.
+        self.server = _sentinel.sentinel_of_parent(server_pid)
         self.parent = _sentinel.sentinel_of(_registries.process._parent_process.pid)
         self.running = {}  # pidfd -> (pid, the pipe for its exit code)
         self.poll = select.poll()
         self.poll.register(connection, select.POLLIN)
+        self.poll.register(self.server, select.POLLIN)
         self.interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to deal with
 
     def run(self):
@@ -59,10 +62,16 @@ class _Server:
             for fd, _ in self.poll.poll():
                 if fd in self.running:
                     self.reap(fd)
-                elif not self.answer():
-                    self.poll.unregister(self.connection)
-                    self.connection.close()
-                    self.connection = None
+                elif self.connection is not None and (fd == self.server or not self.answer()):
+                    self.hang_up()
+
+    def hang_up(self):
+        """Take no more requests."""
+        self.poll.unregister(self.connection)
+        self.poll.unregister(self.server)
+        self.connection.close()
+        os.close(self.server)
+        self.connection = None
 
     def answer(self) -> bool:
         """Fork a child for the request that has come; False if there is none to come."""
@@ -114,6 +123,7 @@ class _Server:
             try:
                 signal.signal(signal.SIGINT, self.interrupt)
                 self.connection.close()
+                os.close(self.server)
                 os.close(status)
                 for watch, (_, pipe) in self.running.items():
                     os.close(watch)

@@ -187,6 +187,31 @@ def test_closed(make: Callable[..., Any]) -> None:
     q.cancel_join_thread()
 
 
+@pytest.mark.parametrize("kind", ["Queue", "JoinableQueue"])
+def test_empty_when_closed(make: Callable[..., Any], kind: str) -> None:
+    unused, used, other_end = make(kind), make(kind), make(kind)
+    used.put(1)
+    for q in (unused, used):
+        q.close()
+        q.join_thread()
+    assert unused.empty()
+    with pytest.raises(OSError, match="is closed"):
+        used.empty()
+    other_end._reader.close()
+    with pytest.raises(OSError, match="is closed"):
+        other_end.empty()
+
+
+def test_a_full_queue_is_no_put(make: Callable[..., Any], start: Callable[..., Any]) -> None:
+    q = make("Queue", 1)
+    start(put_all, q, [1]).join()
+    with pytest.raises(queue.Full):
+        q.put_nowait(2)
+    q.close()
+    q.join_thread()
+    assert not q.empty()
+
+
 def test_closed_simple_queue(make: Callable[..., Any]) -> None:
     q = make("SimpleQueue")
     q.put(1)

@@ -111,7 +111,7 @@ class Queue(_queue.RingQueue, _standard.Queue):  # type: ignore[misc]
         if self._ring is None:
             self._standard_class._reset(self, after_fork)
         else:
-            self._joincancelled = self._closed = False
+            self._joincancelled = self._closed = self._has_put = False
 
     # ---- the end ----
 

@@ -48,6 +48,7 @@ cdef class RingQueue:
     cdef object maxsize
     cdef readonly bint _strict
     cdef public bint _closed, _ignore_epipe, _joincancelled
+    cdef public bint _has_put         # in this process
     cdef public object _opid
 
     def _use_ring(self, Ring ring, maxsize, bint strict):
@@ -102,11 +103,13 @@ cdef class RingQueue:
                 error = (<NotPicklable>carrier).error
                 status = -1
         if status == HS_RING_DONE:
+            self._has_put = True
             return 0
         if status == HS_RING_FULL:
             raise Full
         if status == HS_RING_SHUT:
             raise ShutDown
+        self._has_put = True
         if self._strict:
             raise error
         try:
@@ -188,8 +191,15 @@ cdef class RingQueue:
         return self.standard_class().qsize(self) if self._ring is None else self._ring.count()
 
     def empty(self):
-        """Whether there is none at this moment.  Right after put() it is False."""
-        return self.standard_class().empty(self) if self._ring is None else self._ring.count() == 0
+        """Whether there is none at this moment.  Right after put() it is False.
+
+        After close(), OSError in a process that has put something: it gets nothing from the queue any more.
+        """
+        if self._ring is None:
+            return self.standard_class().empty(self)
+        if self._ring.reader_closed or (self._closed and self._has_put):
+            raise OSError("handle is closed")
+        return self._ring.count() == 0
 
     def full(self):
         """Whether there are `maxsize` objects at this moment."""

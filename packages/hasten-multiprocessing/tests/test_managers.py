@@ -253,6 +253,15 @@ def test_states(managers: ModuleType, fork: Any) -> None:
     assert str(proxy).endswith("; '__str__()' failed>")
 
 
+@pytest.mark.parametrize("serializer", ["pickle", "xmlrpclib"])
+def test_an_unused_server_ends_by_itself(managers: ModuleType, fork: Any, serializer: str) -> None:
+    manager = managers.SyncManager(serializer=serializer, ctx=fork)
+    manager.start()
+    process = manager._process
+    manager.shutdown()
+    assert process.exitcode == 0  # not terminated after shutdown_timeout
+
+
 def test_initializer(managers: ModuleType, context: Any) -> None:
     manager = managers.SyncManager(ctx=context)
     manager.start(signal.signal, (signal.SIGINT, signal.SIG_IGN))

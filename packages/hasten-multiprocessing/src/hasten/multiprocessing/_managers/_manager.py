@@ -6,7 +6,7 @@ import signal
 
 from hasten.multiprocessing import connection, context, process, util
 from hasten.multiprocessing._managers._channel import Peer
-from hasten.multiprocessing._managers._protocol import State, Token, _stdlib, dispatch, published, state_error
+from hasten.multiprocessing._managers._protocol import State, Token, _stdlib, published, state_error
 from hasten.multiprocessing._managers._proxies import AutoProxy, BaseProxy
 from hasten.multiprocessing._managers._references import adopting, authkeys
 from hasten.multiprocessing._managers._server import Server, listener_client
@@ -227,8 +227,7 @@ def _ask_for_end(peer):
         if channel is not None and channel.ours and channel.is_open() and not channel.busy:
             channel.tell((None, "shutdown", (), {}))
         else:
-            with peer.client(peer.address, authkey=peer.authkey) as once:
-                dispatch(once, None, "shutdown")
+            peer.call_apart("shutdown")
     except Exception as error:
         util.info("shutdown message not sent: %s", error)
 

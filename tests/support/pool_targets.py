@@ -171,3 +171,13 @@ def inner_pool(module: str, x: int) -> Any:
 
     with importlib.import_module(module).Pool(2) as pool:
         return sum(pool.map(square, [x, x]))
+
+
+def is_imported(name: str) -> bool:
+    return name in sys.modules
+
+
+def parent_has_file(part: str) -> bool:
+    """Whether the parent of this process has mapped a file with such a path."""
+    with open(f"/proc/{os.getppid()}/maps") as maps:
+        return part in maps.read()

@@ -105,8 +105,8 @@ def test_a_request_that_was_interrupted_ends_the_connection(monkeypatch: pytest.
     started(targets.nothing).join()
 
     class Interrupted(_requests.Zygote):
-        def child(self, fds: Any) -> int:
-            super().child(fds)
+        def child(self, *request: Any) -> int:
+            super().child(*request)
             raise KeyboardInterrupt
 
     zygote = _requests._zygote

@@ -7,6 +7,7 @@ import multiprocessing
 import multiprocessing.dummy
 import multiprocessing.pool
 import operator
+import os
 import pickle
 import sys
 import threading
@@ -53,6 +54,24 @@ def test_each_start_method(impl: ModuleType, method: str) -> None:
         assert pool.apply(targets.add, (1, 2), {"z": 3}) == 6
         assert pool.map(targets.square, range(100)) == [x * x for x in range(100)]
         assert pool.apply(targets.recall) == "hello"
+    pool.join()
+
+
+@pytest.mark.parametrize("method", ["spawn", "forkserver"])
+def test_workers_load_what_they_need(method: str) -> None:
+    with OURS.get_context(method).Pool(1) as pool:
+        assert pool.map(targets.square, [2]) == [4]
+        assert pool.starmap(targets.add, [(1, 2)]) == [3]
+        assert not pool.apply(targets.is_imported, ("hasten.multiprocessing.pool",))
+        assert not pool.apply(targets.is_imported, ("hasten.queue",))
+    pool.join()
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/maps"), reason="no /proc")
+@pytest.mark.skipif("t" in sys.abiflags, reason="the server itself forks each child")
+def test_the_zygote_loads_it_once() -> None:
+    with OURS.get_context("forkserver").Pool(1) as pool:
+        assert pool.apply(targets.parent_has_file, ("/multiprocessing/_pool/",))
     pool.join()
 
 

@@ -27,6 +27,7 @@ from hasten.multiprocessing._pool._results import (
     MapResult,
 )
 from hasten.multiprocessing._pool._sources import Source
+from hasten.multiprocessing._pool._worker import mapstar, starmapstar
 from hasten.multiprocessing.context import children_may_lack_hasten
 
 __all__ = ["AsyncResult", "BrokenPoolError", "Pool", "PoolTerminatedError", "ThreadPool", "WorkerLostError"]
@@ -56,16 +57,6 @@ HOOKS = frozenset(
         *("_map_async", "_get_tasks", "_guarded_task_generation"),
     ]
 )
-
-
-def mapstar(args: Any) -> list[Any]:
-    """The results of args[0] for each item of args[1]."""
-    return list(map(*args))
-
-
-def starmapstar(args: Any) -> list[Any]:
-    """The same with the items as the arguments."""
-    return list(itertools.starmap(*args))
 
 
 def worker(

@@ -86,7 +86,7 @@ class Popen(popen_fork.Popen, _stdlib.Popen):
         reader, writer = os.pipe()
         try:
             with _command.file_with(buffer.getbuffer()) as blob:
-                self.pid = _requests.start_child([blob, writer, *self._fds])
+                self.pid = _requests.start_child([blob, writer, *self._fds], _own_module(process_obj))
         except _requests.Gone:
             os.close(reader)
             return False
@@ -98,6 +98,12 @@ class Popen(popen_fork.Popen, _stdlib.Popen):
         self.sentinel = reader
         self.finalizer = util.Finalize(self, util.close_fds, (reader,))
         return True
+
+
+def _own_module(process_obj):
+    """The module of hasten that the child is to run, or "": many children may share what is loaded once."""
+    name = getattr(getattr(process_obj, "_target", None), "__module__", None)
+    return name if isinstance(name, str) and name.startswith("hasten.") else ""
 
 
 def _exit_code(fd):

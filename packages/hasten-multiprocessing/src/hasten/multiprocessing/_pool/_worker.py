@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 from hasten.multiprocessing._pool import _outcome
@@ -42,6 +43,16 @@ def serve(
             _answer(tasks, results, OK, _encoded(value))
             value = None
         done += 1
+
+
+def mapstar(args: Any) -> list[Any]:
+    """The results of args[0] for each item of args[1].  Here, so that workers load no more than they need."""
+    return list(map(*args))
+
+
+def starmapstar(args: Any) -> list[Any]:
+    """The same with the items as the arguments."""
+    return list(itertools.starmap(*args))
 
 
 def _encoded(value: Any) -> Any:

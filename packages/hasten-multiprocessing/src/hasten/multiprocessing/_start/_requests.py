@@ -1,8 +1,9 @@
 """How a process asks its zygote for children: the parent's side of _zygote.py.
 
 One connection, for as long as both live: a pair of sockets of which the zygote was given one end when the
-fork server forked it, so nobody else can ask.  A request is one byte with the child's descriptors; the answer
-is the child's number.  Whatever goes wrong in between ends the connection, and the next start begins anew.
+fork server forked it, so nobody else can ask.  A request is a "+", perhaps with the name of a module of
+hasten that children will need, and the child's descriptors; the answer is the child's number.  Whatever goes
+wrong in between ends the connection, and the next start begins anew.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from hasten.multiprocessing._start import _blob
 
 ANSWER = struct.Struct("q")  # a process ID, and later the exit code
 MAX_DESCRIPTORS = 250  # the kernel takes 253 at once
+MAX_REQUEST = 256  # bytes
 
 
 class Gone(Exception):
@@ -40,11 +42,14 @@ class Zygote:
             theirs.close()
         self.socket = ours
 
-    def child(self, fds) -> int:
-        """Have a child forked that gets the descriptors *fds*; returns its number.  Gone if that fails."""
+    def child(self, fds, module="") -> int:
+        """Have a child forked that gets the descriptors *fds*; returns its number.  Gone if that fails.
+
+        module: what the zygote is to import before.
+        """
         try:
             rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))
-            self.socket.sendmsg([b"+"], [rights])
+            self.socket.sendmsg([b"+" + module.encode()[: MAX_REQUEST - 1]], [rights])
             answer = b""
             while len(answer) < ANSWER.size:
                 piece = self.socket.recv(ANSWER.size - len(answer))
@@ -67,10 +72,10 @@ _lock = threading.Lock()
 _zygote: Zygote | None = None
 
 
-def start_child(fds) -> int:
+def start_child(fds, module="") -> int:
     """Fork a child that gets *fds*; returns its process ID.  Blocks until it is forked.  Gone if nobody can.
 
-    May be called from any thread.
+    module: the name of a module of hasten that the child will need.  May be called from any thread.
     """
     global _zygote
     with _lock:
@@ -80,7 +85,7 @@ def start_child(fds) -> int:
             drop()
             zygote = _zygote = Zygote()
         try:
-            return zygote.child([*fds[:2], resource_tracker.getfd(), *fds[2:]])
+            return zygote.child([*fds[:2], resource_tracker.getfd(), *fds[2:]], module)
         except BaseException:
             drop()
             raise

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import array
 import atexit
+import contextlib
 import gc
+import importlib
 import os
 import pickle
 import select
@@ -76,12 +78,13 @@ class _Server:
     def answer(self) -> bool:
         """Fork a child for the request that has come; False if there is none to come."""
         try:
-            fds = _received(self.connection)
+            module, fds = _received(self.connection)
         except OSError:
             return False
         if fds is None:
             return False
         blob, status, *others = fds
+        _load(module)
         try:
             with popen_fork._keeping_tracker():
                 pid = os.fork()
@@ -141,16 +144,24 @@ class _Server:
             _child.leave(code)
 
 
+def _load(module):
+    """Have a module before the fork.  What goes wrong does so in the child again, and is told there."""
+    if module and module not in sys.modules:
+        with contextlib.suppress(Exception):
+            importlib.import_module(module)
+        gc.freeze()
+
+
 def _received(connection):
-    """The descriptors of a request, or None at the end of the connection."""
+    """The module and the descriptors of a request; None for these at the end of the connection."""
     size = _requests.MAX_DESCRIPTORS + 3
     fds = array.array("i")
     space = socket.CMSG_SPACE(size * fds.itemsize)
-    data, ancillary, _, _ = connection.recvmsg(1, space, socket.MSG_CMSG_CLOEXEC)
+    data, ancillary, _, _ = connection.recvmsg(_requests.MAX_REQUEST, space, socket.MSG_CMSG_CLOEXEC)
     for level, kind, content in ancillary:
         if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
             fds.frombytes(content[: len(content) - len(content) % fds.itemsize])
-    return list(fds) if data and len(fds) >= 3 else None
+    return data[1:].decode(), list(fds) if data and len(fds) >= 3 else None
 
 
 def _run(blob, others, parent_sentinel) -> int:

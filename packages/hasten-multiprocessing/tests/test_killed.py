@@ -88,6 +88,18 @@ def test_the_zygote_ends_with_the_server() -> None:
     until(lambda: is_gone(zygote.pid))
 
 
+@pytest.mark.skipif(sys.version_info < (3, 14), reason="the fork server asks for no key")
+def test_a_wrong_key_is_refused_by_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    started(targets.nothing).join()
+    monkeypatch.setattr(forkserver._forkserver, "_forkserver_authkey", b"not the key")  # type: ignore[attr-defined]
+    with pytest.raises(hasten.multiprocessing.AuthenticationError):
+        started(targets.nothing)
+    monkeypatch.undo()
+    child = started(targets.leave, 3)
+    child.join(30)
+    assert child.exitcode == 3
+
+
 @with_zygote
 def test_no_interrupt_ends_the_zygote() -> None:
     child = started(targets.sleep_long)

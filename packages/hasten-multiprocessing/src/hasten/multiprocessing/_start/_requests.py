@@ -31,10 +31,10 @@ class Zygote:
 
     def __init__(self):
         server = forkserver._forkserver
-        self.server_pid, self.owner = server._forkserver_pid, os.getpid()
+        self.server = _identity(server)
         ours, theirs = socket.socketpair()
         try:
-            _start(theirs.fileno(), self.server_pid)
+            _start(theirs.fileno(), server._forkserver_pid)
         except BaseException:
             ours.close()
             raise
@@ -81,7 +81,7 @@ def start_child(fds, module="") -> int:
     with _lock:
         forkserver.ensure_running()
         zygote = _zygote
-        if zygote is None or zygote.server_pid != forkserver._forkserver._forkserver_pid:
+        if zygote is None or zygote.server != _identity(forkserver._forkserver):
             drop()
             zygote = _zygote = Zygote()
         try:
@@ -89,6 +89,11 @@ def start_child(fds, module="") -> int:
         except BaseException:
             drop()
             raise
+
+
+def _identity(server):
+    """What another server differs in; and another key is to be refused by the server (3.14)."""
+    return server._forkserver_pid, getattr(server, "_forkserver_authkey", None)
 
 
 def held() -> set:

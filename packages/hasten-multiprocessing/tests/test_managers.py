@@ -274,9 +274,7 @@ def test_initializer(managers: ModuleType, context: Any) -> None:
     assert process.exitcode == 0
 
 
-def test_initializer_that_fails(
-    managers: ModuleType, fork: Any, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_initializer_that_fails(managers: ModuleType, fork: Any, capfd: pytest.CaptureFixture[str]) -> None:
     manager = managers.SyncManager(ctx=fork)
     with pytest.raises(EOFError):
         manager.start(targets.fail_now)

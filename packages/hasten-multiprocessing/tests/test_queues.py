@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import pickle
 import queue
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -333,6 +334,18 @@ def test_children_use_it_when_it_is_closed_here(make: Callable[..., Any], start:
     q.close()
     start(outcome, report, put_all, q, [1])
     assert report.get(timeout=20) is None
+
+
+@pytest.mark.parametrize("method", ["spawn", "forkserver"])
+@pytest.mark.parametrize("kind", ["Queue", "JoinableQueue", "SimpleQueue"])
+def test_what_comes_from_a_fork_context_is_not_for_others(
+    make: Callable[..., Any], impl: ModuleType, kind: str, method: str
+) -> None:
+    if impl is standard and sys.version_info < (3, 12):
+        pytest.skip("only the later versions of 3.11 and those after it say so")
+    child = multiprocessing.get_context(method).Process(target=print, args=(make(kind),))
+    with pytest.raises(RuntimeError, match="A SemLock created in a fork context is being shared"):
+        child.start()
 
 
 def test_threads_share_it(make: Callable[..., Any]) -> None:

@@ -20,7 +20,6 @@ import sys
 import threading
 import traceback
 import types
-from multiprocessing import context
 from multiprocessing import queues as _standard
 from multiprocessing import reduction as _reduction
 from multiprocessing.util import debug, register_after_fork
@@ -59,6 +58,16 @@ def _packed(ring: Ring) -> tuple[Any, Any]:
     return _reduction.DupFd(memory), _reduction.DupFd(event)
 
 
+def _is_fork(ctx: Any) -> bool:
+    return ctx.get_start_method() == "fork"  # type: ignore[no-any-return]
+
+
+def _check_sendable(queue: Any) -> None:
+    from hasten.multiprocessing._sync._locks import check_sendable  # which few programs need for a queue
+
+    check_sendable(queue)
+
+
 def _unpacked(packed: tuple[Any, Any]) -> Ring:
     memory, event = packed
     return attach(memory.detach(), event.detach())
@@ -77,6 +86,7 @@ class Queue(_queue.RingQueue, _standard.Queue):  # type: ignore[misc]
             return
         self._use_ring(ring, maxsize if maxsize > 0 else _NO_LIMIT, strict)
         self._ctx = ctx
+        self._is_fork_ctx = _is_fork(ctx)
         self._opid = os.getpid()
         self._ignore_epipe = False  # for concurrent.futures
         self._reset()
@@ -89,7 +99,7 @@ class Queue(_queue.RingQueue, _standard.Queue):  # type: ignore[misc]
     def __getstate__(self) -> Any:
         if self._ring is None:
             return self._standard_class.__getstate__(self)
-        context.assert_spawning(self)
+        _check_sendable(self)
         state = {name: getattr(self, name) for name in ("_ignore_epipe", "_maxsize", "_strict", "_opid")}
         return {**state, "ring": _packed(self._ring)}
 
@@ -100,6 +110,7 @@ class Queue(_queue.RingQueue, _standard.Queue):  # type: ignore[misc]
             return
         self._use_ring(_unpacked(state["ring"]), state["_maxsize"], state["_strict"])
         self._ctx = None
+        self._is_fork_ctx = False
         self._opid, self._ignore_epipe = state["_opid"], state["_ignore_epipe"]
         self._reset()
 
@@ -229,16 +240,18 @@ class SimpleQueue(_queue.SimpleRingQueue, _standard.SimpleQueue):  # type: ignor
             _standard.SimpleQueue.__init__(self, ctx=ctx)
             return
         self._use_ring(ring)
+        self._is_fork_ctx = _is_fork(ctx)
 
     def __getstate__(self) -> Any:
         if self._ring is None:
             return _standard.SimpleQueue.__getstate__(self)  # type: ignore[attr-defined]
-        context.assert_spawning(self)
+        _check_sendable(self)
         return {"ring": _packed(self._ring)}
 
     def __setstate__(self, state: Any) -> None:
         if isinstance(state, dict):
             self._use_ring(_unpacked(state["ring"]))
+            self._is_fork_ctx = False
         else:
             self._use_standard(_standard.SimpleQueue)
             _standard.SimpleQueue.__setstate__(self, state)  # type: ignore[attr-defined]

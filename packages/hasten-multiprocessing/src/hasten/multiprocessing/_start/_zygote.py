@@ -2,8 +2,8 @@
 
 The fork server has forked it as it forks any child, and so it is what a child would be.  It has no threads.
 For each request it forks once and answers with the number; when the child has ended it writes the exit code
-to the pipe that came with the request.  When the parent has closed the connection, or is gone, or when the fork
-server has ended, it ends after the last of its children.
+to the pipe that came with the request.  When the parent has closed the connection, or is gone, or when the
+fork server has ended, it ends after the last of its children.
 """
 
 from __future__ import annotations

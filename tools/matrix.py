@@ -5,9 +5,9 @@
     python tools/matrix.py wheels          build every wheel for each of them
     python tools/matrix.py conformance     build their wheels and run tools/conformance over them
 
-Every suite runs on the oldest and the newest interpreter found, the quick suites on the others: all of them
-on all take longer than the gate may.  HASTEN_CONFORMANCE=full, quick or none says otherwise.  CI_PYTHONS
-("3.9 3.13t") narrows what counts as found.
+The usual suites run on the oldest and the newest interpreter found, the quick ones on the others: all of them
+on all take longer than the gate may.  HASTEN_CONFORMANCE=full (all suites, the long ones too, on all), quick
+or none says otherwise.  CI_PYTHONS ("3.9 3.13t") narrows what counts as found.
 """
 
 from __future__ import annotations
@@ -25,14 +25,15 @@ KEPT = ROOT / ".cache" / "conformance"  # the standard library's results; HASTEN
 
 
 def conformance_runs() -> list[list[str]]:
-    """The arguments of each run of tools/conformance: one of every suite, one of the quick ones."""
+    """The arguments of each run of tools/conformance: one of many suites, one of the quick ones."""
     told = os.environ.get("HASTEN_CONFORMANCE", "")
     if told not in ("", "full", "quick", "none"):
         raise UsageError(f"HASTEN_CONFORMANCE: {told!r} is none of full, quick, none")
     labels = found() if told != "none" else []
     full = {"full": set(labels), "quick": set()}.get(told, set(labels[:1] + labels[-1:]))
+    many = [] if told == "full" else ["--usual"]
     runs = [
-        [f"--python=python{label}" for label in labels if label in full],
+        [*many, *(f"--python=python{label}" for label in labels if label in full)],
         ["--quick", *(f"--python=python{label}" for label in labels if label not in full)],
     ]
     return [run for run in runs if any(argument.startswith("--python") for argument in run)]

@@ -55,3 +55,35 @@ def test_the_list_names_every_suite(tool):
     result = tool.run("--list")
     assert result.status == 0
     assert all(name in result.output for name in SUITES)
+
+
+@pytest.mark.parametrize(
+    ("options", "chosen", "left_out"),
+    [
+        ([], {"queue", "subprocess", "mp_fork"}, set()),
+        (["--usual"], {"queue", "subprocess", "mp_main_handling"}, {"mp_fork"}),
+        (["--quick"], {"queue"}, {"subprocess", "mp_fork", "mp_main_handling"}),
+        (["--quick", "--suite", "mp_fork"], {"queue", "mp_fork"}, {"subprocess"}),
+        (["--suite", "mp_fork"], {"mp_fork"}, {"queue", "subprocess"}),
+    ],
+    ids=["all", "usual", "quick", "quick and one", "one"],
+)
+def test_the_choice_of_suites(options, chosen, left_out):
+    from conformance.cli import chosen_suites, parser
+
+    names = {suite.name for suite in chosen_suites(parser().parse_args(options))}
+    assert chosen <= names and not left_out & names
+
+
+def test_what_is_not_claimed_without_a_gil_is_skipped(tmp_path):
+    from conformance.engine import Engine, Settings, Skipped
+    from conformance.known import Exemptions
+    from conformance.screen import open_screen
+    from conformance.suites import SUITES
+    from interpreters import Interpreter
+
+    python = Interpreter("python3.13t", "3.13t", "", False, "3.13.0", tmp_path, None, ())
+    with open_screen() as screen:
+        engine = Engine(Settings(1, 1.0, None, False, []), Exemptions([]), screen, tmp_path)
+        skipped = engine.run_suite(python, SUITES["mp_processes"], [])
+    assert isinstance(skipped, Skipped) and "without a GIL" in skipped.reason

@@ -82,6 +82,16 @@ def test_versions_limit_an_exemption():
     assert known.of("queue", "3.13t", ["a.test_x"]) == {"a.test_x": entry} and not known.stale()
 
 
+def test_an_exemption_of_several_suites():
+    from conformance.known import Entry, Exemptions
+
+    entry = Entry("mp_*", "*.test_x", "planted")
+    known = Exemptions([entry])
+    assert not known.of("shared_memory_fork", "3.13", ["a.test_x"]) and not known.patterns("queue", "3.13")
+    assert known.of("mp_spawn", "3.13", ["a.test_x"]) == {"a.test_x": entry}
+    assert known.patterns("mp_fork", "3.13") == ("*.test_x",)
+
+
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
@@ -90,8 +100,9 @@ def test_versions_limit_an_exemption():
         (EXEMPT + 'version = "3.9"\n', "unknown field 'version'"),
         (EXEMPT + 'versions = "3.9"\n', "'versions' must be a list"),
         (EXEMPT.replace('"queue"', '"queues"'), "no suite is called 'queues'"),
+        (EXEMPT.replace('"queue"', '"queues*"'), "no suite is called 'queues*'"),
     ],
-    ids=["not TOML", "no reason", "unknown field", "versions not a list", "unknown suite"],
+    ids=["not TOML", "no reason", "unknown field", "versions not a list", "unknown suite", "no such suites"],
 )
 def test_a_bad_entry_is_named(tool, text, complaint):
     tool.plant(FAITHFUL)

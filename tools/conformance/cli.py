@@ -62,6 +62,7 @@ def parser() -> argparse.ArgumentParser:
         "--suite", action="append", choices=sorted(SUITES), metavar="NAME", help="run this suite (repeatable)"
     )
     add("--quick", action="store_true", help="run the quick suites")
+    add("--usual", action="store_true", help="run all suites but the long ones")
     add("--python", action="append", metavar="NAME", help="test this interpreter: name or path (repeatable)")
     add("--all", action="store_true", help="test every interpreter found; missing ones are named")
     add("--wheels", type=Path, metavar="DIR", help="take hasten from the wheels in this folder")
@@ -94,9 +95,11 @@ def parser() -> argparse.ArgumentParser:
 
 def chosen_suites(args: argparse.Namespace) -> list[Suite]:
     names = set(args.suite or ())
-    if args.quick:
-        names.update(name for name, suite in SUITES.items() if suite.quick)
-    return [suite for name, suite in SUITES.items() if name in names or not (names or suite.begun)]
+    everything = not (names or args.quick or args.usual)
+    for name, suite in SUITES.items():
+        if everything or (args.quick and suite.quick) or (args.usual and not suite.long):
+            names.add(name)
+    return [suite for name, suite in SUITES.items() if name in names]
 
 
 def chosen_pythons(args: argparse.Namespace, screen: Screen) -> tuple[list[Interpreter], list[str]]:
@@ -110,7 +113,7 @@ def chosen_pythons(args: argparse.Namespace, screen: Screen) -> tuple[list[Inter
 
 def list_suites() -> None:
     for suite in SUITES.values():
-        kind = "begun" if suite.begun else "quick" if suite.quick else "long"
+        kind = "quick" if suite.quick else "long" if suite.long else "usual"
         print(f"{suite.name:20} {kind:6} test.{suite.module:38} {', '.join(suite.needs.values())}")
 
 

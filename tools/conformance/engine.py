@@ -108,6 +108,8 @@ class Engine:
 
     def prepare(self, python: Interpreter, suite: Suite, homes: list[str]):
         """Both environments, the test modules and a note about them; or why there is nothing to run."""
+        if suite.needs_gil and python.free_threaded:
+            return self.skip(suite, python, "not claimed for builds without a GIL")
         folder = self.workspace / f"{suite.name}-{python.label}-{abs(hash(python.command))}"
         baseline = find(f"python{suite.tests_from}") if suite.tests_from else python
         bare = create(folder / "bare", python, homes, {})

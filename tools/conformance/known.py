@@ -19,7 +19,7 @@ class BadEntry(Exception):
 
 @dataclass
 class Entry:
-    suite: str
+    suite: str  # a name or a pattern: "mp_[fs]*"
     id: str  # a pattern in the manner of fnmatch
     reason: str
     versions: tuple[str, ...] = ()  # none named: all; "3.13" covers "3.13t" too
@@ -28,7 +28,7 @@ class Entry:
     tried: bool = field(default=False, compare=False)
 
     def names(self, suite: str, tag: str) -> bool:
-        if self.suite != suite:
+        if not fnmatchcase(suite, self.suite):
             return False
         return not self.versions or tag in self.versions or tag.rstrip("t") in self.versions
 
@@ -43,7 +43,7 @@ def parse(raw: dict, number: int) -> Entry:
     for name in ("suite", "id", "reason"):
         if not isinstance(raw.get(name), str) or not raw[name].strip():
             raise BadEntry(f"{where}: {name!r} must be a text")
-    if raw["suite"] not in SUITES:
+    if not any(fnmatchcase(name, raw["suite"]) for name in SUITES):
         raise BadEntry(f"{where}: no suite is called {raw['suite']!r}")
     versions = raw.get("versions", [])
     if not isinstance(versions, list) or not all(isinstance(version, str) for version in versions):

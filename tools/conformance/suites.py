@@ -1,8 +1,15 @@
-"""The table of suites: which test modules of CPython, and which names are hasten's while they run."""
+"""The table of suites: which test modules of CPython, and which names are hasten's while they run.
+
+Each suite has a size.  The quick ones take seconds; the gate runs them on every interpreter.  The usual ones
+(`--usual`, the quick ones included) it runs on the oldest and on the newest.  The long ones are left to
+`HASTEN_CONFORMANCE=full`, `nox -s conformance` and to whoever names them (`--suite`): of multiprocessing that
+is all for the three start methods; `mp_main_handling` is usual, and `mp_processes`, a part of `mp_fork`.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 # An attribute of each module that hasten must define itself, whatever it re-exports.
 WITNESSES = {
@@ -39,7 +46,8 @@ class Suite:
     tests_from: str = ""  # take tests and baseline from this Python, whatever version is tested
     besides: tuple[str, ...] = ()  # patterns of tests of the module that are not of the suite
     part: tuple[str, ...] = ()  # patterns of the tests that are the suite; none: all
-    begun: bool = False  # tests are lost yet: run when it is named only, and by neither choice of the gate
+    long: bool = False  # takes minutes: not among the usual ones, which the gate runs
+    needs_gil: bool = False  # what it tests is not claimed for builds without a GIL
     borrow: bool = False  # take the tests from another version where the interpreter's install lacks them
 
 
@@ -50,10 +58,16 @@ def shared_memory(method: str) -> Suite:
     return Suite(f"shared_memory_{method}", module, SHARED_MEMORY, start_method=method, part=part)
 
 
-def multiprocessing(method: str) -> Suite:
+def multiprocessing(name: str, module: str, **more: Any) -> Suite:
+    """A suite of multiprocessing, with our shared memory where that is installed."""
+    return Suite(
+        f"mp_{name}", f"test_multiprocessing_{module}", MULTIPROCESSING, SHARED_MEMORY, needs_gil=True, **more
+    )
+
+
+def start_method(method: str) -> Suite:
     """All of multiprocessing's suite for one start method."""
-    module = f"test_multiprocessing_{method}"
-    return Suite(f"mp_{method}", module, MULTIPROCESSING, SHARED_MEMORY, start_method=method, begun=True)
+    return multiprocessing(method, method, start_method=method, long=True)
 
 
 SUITES = {
@@ -74,14 +88,16 @@ SUITES = {
             borrow=True,
         ),
         *map(shared_memory, ("fork", "spawn", "forkserver")),
-        *map(multiprocessing, ("fork", "spawn", "forkserver")),
-        Suite(
-            "mp_main_handling",
-            "test_multiprocessing_main_handling",
-            MULTIPROCESSING,
-            SHARED_MEMORY,
-            begun=True,
+        *map(start_method, ("fork", "spawn", "forkserver")),
+        # Of mp_fork what takes seconds: processes, and what they share; no managers, nothing that waits long.
+        multiprocessing(
+            "processes",
+            "fork",
+            start_method="fork",
+            part=("*.WithProcessesTest*",),
+            besides=("*Manager*", "*SharedMemory*", "*.test_thread_safety", "*.test_many_processes"),
         ),
+        multiprocessing("main_handling", "main_handling"),
         Suite(
             "dummy_thread",
             "test_dummy_thread",

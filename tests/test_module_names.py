@@ -4,6 +4,8 @@
 Names that modules import for themselves count too: `queue.deque`, `sched.time`.
 """
 
+import multiprocessing.shared_memory  # noqa: F401 (so that the package has it)
+import subprocess
 import sys
 from importlib import import_module
 
@@ -22,6 +24,11 @@ MODULES = {
     "concurrent.futures.process": "hasten.futures.process",
     "concurrent.futures.interpreter": "hasten.futures.interpreter",
 }
+PARTS = "connection context dummy dummy.connection forkserver heap managers pool popen_fork popen_forkserver"
+PARTS += " popen_spawn_posix process queues reduction resource_sharer resource_tracker sharedctypes spawn"
+PARTS += " synchronize util"
+for _part in ["", *(f".{part}" for part in PARTS.split())]:
+    MODULES[f"multiprocessing{_part}"] = f"hasten.multiprocessing{_part}"
 # (module or *, name) -> why ours does not have it.
 LEFT_OUT = {
     ("*", "__path__"): "where a package's parts are",
@@ -33,6 +40,7 @@ LEFT_OUT = {
     ("*", "__annotate__"): "of the file itself",
     ("*", "__warningregistry__"): "left there by warnings that the module has given",
     ("*", "__builtins__"): "of the file itself",
+    ("multiprocessing", "shared_memory"): "there once it is imported; ours is beside the package",
 }
 if sys.version_info >= (3, 14):
     LEFT_OUT["concurrent.futures", "_interpreters"] = "what it imports to know whether there are any"
@@ -65,3 +73,14 @@ def test_nothing_is_left_out_without_need():
         and (not hasattr(import_module(module), name) or hasattr(import_module(MODULES[module]), name))
     ]
     assert unused == []
+
+
+def test_every_part_of_multiprocessing_under_the_launcher():
+    """There `threading` and `queue`, which the parts are made of, are ours as well."""
+    lines = ["import queue, threading", *(f"import {name}" for name in MODULES if "multiprocessing" in name)]
+    lines += ["from multiprocessing.queues import Empty, Full", "import multiprocessing.dummy as dummy"]
+    lines += ["process = dummy.Process(target=print, args=('ran',))", "process.start()", "process.join()"]
+    lines += ["print(Full is queue.Full, isinstance(process, threading.Thread), process.exitcode)"]
+    command = [sys.executable, "-m", "hasten", "-c", "\n".join(lines)]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (result.stdout, result.stderr) == ("ran\nTrue True 0\n", "")

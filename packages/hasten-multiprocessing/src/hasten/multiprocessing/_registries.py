@@ -12,6 +12,7 @@ import itertools
 import multiprocessing.context as context
 import multiprocessing.process as process
 import sys
+from importlib import import_module
 from types import ModuleType
 
 # The parts of the standard library's process that programs replace; what they put there is called.
@@ -38,6 +39,25 @@ def forward(name: str, original: ModuleType, *variables: str) -> None:
     members = {variable: property_of(variable) for variable in variables}
     members["__dir__"] = lambda module: sorted({*vars(module), *variables})
     sys.modules[name].__class__ = type("module", (ModuleType,), members)
+
+
+def rest_of(name: str, original: ModuleType):
+    """The `__getattr__` of the module *name*, which gives it all other names of the module *original*.
+
+    Programs import and patch more than what is public there, modules that it has imported included.  What
+    we have of multiprocessing is ours under such a name, too.
+    """
+
+    def __getattr__(attribute):
+        if attribute.startswith("__") or not hasattr(original, attribute):
+            raise AttributeError(f"module {name!r} has no attribute {attribute!r}")
+        value = getattr(original, attribute)
+        if isinstance(value, ModuleType) and value.__name__.startswith("multiprocessing."):
+            return import_module(f"hasten.{value.__name__}")
+        package = import_module("hasten.multiprocessing")
+        return getattr(package, attribute) if attribute in package.__all__ else value
+
+    return __getattr__
 
 
 def is_replaced(original) -> bool:

@@ -5,7 +5,7 @@ import socket
 from multiprocessing import AuthenticationError, BufferTooShort, util  # noqa: F401 (names of the stdlib's)
 from multiprocessing import connection as _stdlib
 
-from hasten.multiprocessing import reduction
+from hasten.multiprocessing import _registries, reduction
 from hasten.multiprocessing._transport import _addresses, _auth, _listening, _wire
 from hasten.multiprocessing._transport._addresses import (
     address_type,
@@ -21,6 +21,7 @@ _ConnectionBase = _stdlib._ConnectionBase
 _ForkingPickler = _stdlib._ForkingPickler  # looked up for every object
 BUFSIZE = _stdlib.BUFSIZE
 CONNECTION_TIMEOUT = _stdlib.CONNECTION_TIMEOUT
+__getattr__ = _registries.rest_of(__name__, _stdlib)
 
 
 class Connection(_wire.Connection, _stdlib.Connection):

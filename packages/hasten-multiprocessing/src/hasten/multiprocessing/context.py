@@ -21,6 +21,7 @@ ProcessError = _stdlib.ProcessError
 BufferTooShort = _stdlib.BufferTooShort
 TimeoutError = _stdlib.TimeoutError
 AuthenticationError = _stdlib.AuthenticationError
+__getattr__ = _registries.rest_of(__name__, _stdlib)
 
 
 class BaseContext(_stdlib.BaseContext):

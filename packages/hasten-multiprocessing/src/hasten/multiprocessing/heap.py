@@ -20,6 +20,8 @@ from collections import defaultdict
 from multiprocessing import context, util
 from multiprocessing.context import reduction
 
+from hasten.multiprocessing import _registries
+
 TYPE_CHECKING = False  # as typing has it, without the cost of importing typing
 if TYPE_CHECKING:
     from typing import Any
@@ -28,6 +30,7 @@ __all__ = ["BufferWrapper"]
 
 assert_spawning = context.assert_spawning
 _StdlibArena = _stdlib.Arena
+__getattr__ = _registries.rest_of(__name__, _stdlib)
 _theirs = _StdlibArena.__init__
 _usual_folders = list(_StdlibArena._dir_candidates)
 

@@ -7,6 +7,9 @@ The standard library's `multiprocessing.managers`; servers and clients of it may
 
 from __future__ import annotations
 
+from importlib import import_module
+
+from hasten.multiprocessing import _registries
 from hasten.multiprocessing._managers import _protocol
 from hasten.multiprocessing._managers._kinds import (
     AcquirerProxy,
@@ -52,16 +55,21 @@ ProcessLocalSet = _protocol._stdlib.ProcessLocalSet
 reduce_array = _protocol._stdlib.reduce_array
 rebuild_as_list = _protocol._stdlib.rebuild_as_list
 
+_rest = _registries.rest_of(__name__, _protocol._stdlib)
 _LATER = ("SharedMemoryManager", "SharedMemoryServer", "_SharedMemoryTracker")
 
 
 def __getattr__(name):
-    """What needs `hasten.shared_memory`, which other managers do without."""
-    if name not in _LATER:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from hasten.multiprocessing._managers import _shared_memory
-
-    value = globals()[name] = getattr(_shared_memory, name)
+    """What needs `hasten.shared_memory`, which other managers do without; and the rest of the standard
+    library's.
+    """
+    if name == "shared_memory":
+        value = import_module("hasten.shared_memory")
+    elif name in _LATER:
+        value = getattr(import_module("hasten.multiprocessing._managers._shared_memory"), name)
+    else:
+        return _rest(name)
+    globals()[name] = value
     return value
 
 

@@ -16,6 +16,7 @@ import weakref
 from multiprocessing import util
 from typing import Any
 
+from hasten.multiprocessing import _registries
 from hasten.multiprocessing._pool import _engine, _progress, _threads, _worker
 from hasten.multiprocessing._pool._ends import Tasks
 from hasten.multiprocessing._pool._errors import BrokenPoolError, PoolTerminatedError, WorkerLostError
@@ -41,6 +42,7 @@ MaybeEncodingError = _stdlib.MaybeEncodingError
 rebuild_exc = _stdlib.rebuild_exc
 _PoolCache = _stdlib._PoolCache
 _helper_reraises_exception = _stdlib._helper_reraises_exception
+__getattr__ = _registries.rest_of(__name__, _stdlib)
 
 # What a subclass overrides to have it its own way.
 HOOKS = frozenset(

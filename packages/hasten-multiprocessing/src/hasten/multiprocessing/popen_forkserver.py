@@ -19,6 +19,7 @@ __all__ = ["Popen"]
 
 _DupFd = Sent
 _LAUNCH = _stdlib.Popen._launch
+__getattr__ = _registries.rest_of(__name__, _stdlib)
 _ZYGOTE = "t" not in sys.abiflags  # without a GIL (3.13) children of a zygote hang: the server forks each
 _UNKNOWN = 255  # the exit code of a child whose server has been killed
 

@@ -15,6 +15,7 @@ __all__ = ["Popen"]
 
 _DupFd = Inherited
 _LAUNCH = _stdlib.Popen._launch
+__getattr__ = _registries.rest_of(__name__, _stdlib)
 
 
 class Popen(popen_fork.Popen, _stdlib.Popen):

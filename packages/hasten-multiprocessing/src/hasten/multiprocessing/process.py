@@ -14,6 +14,7 @@ __all__ = ["BaseProcess", "active_children", "current_process", "parent_process"
 
 AuthenticationString = _stdlib.AuthenticationString
 _exitcode_to_name = _stdlib._exitcode_to_name
+__getattr__ = _registries.rest_of(__name__, _stdlib)
 
 
 def current_process():

@@ -25,6 +25,7 @@ from multiprocessing import reduction as _reduction
 from multiprocessing.util import debug, register_after_fork
 from typing import Any
 
+from hasten.multiprocessing import _registries
 from hasten.multiprocessing._transport import _parts, _queue, _readiness
 from hasten.multiprocessing._transport._parts import lazily
 from hasten.multiprocessing._transport._ring import Ring, attach
@@ -34,6 +35,7 @@ from hasten.multiprocessing.context import children_may_lack_hasten
 __all__ = ["Queue", "SimpleQueue", "JoinableQueue"]
 
 _sentinel = _standard._sentinel  # type: ignore[attr-defined]
+__getattr__ = _registries.rest_of(__name__, _standard)
 _NO_LIMIT = 0x7FFFFFFF  # what `_maxsize` is when there is none
 
 

@@ -12,6 +12,7 @@ from importlib import import_module
 from multiprocessing import context
 from multiprocessing import reduction as _stdlib
 
+from hasten.multiprocessing import _registries
 from hasten.multiprocessing._transport import _pickler
 
 __all__ = ["DupFd", "ForkingPickler", "dump", "recv_handle", "recvfds", "register", "send_handle", "sendfds"]
@@ -31,6 +32,7 @@ _reduce_method_descriptor = _stdlib._reduce_method_descriptor
 _reduce_partial = _stdlib._reduce_partial
 _rebuild_partial = _stdlib._rebuild_partial
 _rebuild_socket = _stdlib._rebuild_socket
+__getattr__ = _registries.rest_of(__name__, _stdlib)
 
 
 def dump(obj, file, protocol=None):

@@ -8,7 +8,7 @@ from multiprocessing import context
 from multiprocessing.context import assert_spawning, reduction
 from weakref import WeakKeyDictionary
 
-from hasten.multiprocessing import heap, synchronize
+from hasten.multiprocessing import _registries, heap, synchronize
 
 TYPE_CHECKING = False  # as typing has it, without the cost of importing typing
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ __all__ = ["RawValue", "RawArray", "Value", "Array", "copy", "synchronized"]
 
 typecode_to_type = _stdlib.typecode_to_type  # programs may have added to it
 _StdlibBase = _stdlib.SynchronizedBase
+__getattr__ = _registries.rest_of(__name__, _stdlib)
 _ForkingPickler = reduction.ForkingPickler
 
 

@@ -6,9 +6,10 @@ there is nothing to be unlinked, and nothing left behind; it works where there i
 without it.
 """
 
+import multiprocessing.synchronize as _stdlib
 from multiprocessing.synchronize import RECURSIVE_MUTEX, SEM_VALUE_MAX, SEMAPHORE  # noqa: F401
 
-from hasten.multiprocessing import _arena, _sync  # noqa: F401 (the compiled modules)
+from hasten.multiprocessing import _arena, _registries, _sync  # noqa: F401 (the compiled modules)
 from hasten.multiprocessing._sync._barrier import Barrier  # noqa: F401
 from hasten.multiprocessing._sync._condition import Condition
 from hasten.multiprocessing._sync._event import Event
@@ -21,3 +22,4 @@ from hasten.multiprocessing._sync._locks import (  # noqa: F401
 )
 
 __all__ = ["Lock", "RLock", "Semaphore", "BoundedSemaphore", "Condition", "Event"]
+__getattr__ = _registries.rest_of(__name__, _stdlib)

@@ -10,11 +10,13 @@ import sys
 import weakref
 
 from hasten import threading
+from hasten.multiprocessing import _registries
 from hasten.multiprocessing.dummy.connection import Pipe
 from hasten.queue import Queue
 from hasten.threading import Barrier, BoundedSemaphore, Condition, Event, Lock, RLock, Semaphore
 
 _stdlib = importlib.import_module("multiprocessing.dummy")
+__getattr__ = _registries.rest_of(__name__, _stdlib)
 
 __all__ = [
     "Barrier",
@@ -41,7 +43,12 @@ dict = dict  # names of this module, as a manager has them
 list = list
 
 
-class DummyProcess(threading.Thread, _stdlib.DummyProcess):
+# Where `threading` is replaced, the standard library's class has been made over ours already.
+_IS_OURS = issubclass(_stdlib.DummyProcess, threading.Thread)
+_BASES = (_stdlib.DummyProcess,) if _IS_OURS else (threading.Thread, _stdlib.DummyProcess)
+
+
+class DummyProcess(*_BASES):
     """A thread with the constructor of a process.  It can be started by the thread that has made it."""
 
     def __init__(self, group=None, target=None, name=None, args=(), kwargs=None):

@@ -1,1 +1,0 @@
-from multiprocessing.dummy import *  # noqa: F403

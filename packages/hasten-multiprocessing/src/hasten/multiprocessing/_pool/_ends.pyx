@@ -2,6 +2,7 @@
 """The two rings of an engine, of tasks and of results, and the slots of the workers.
 
 A task is a number and a pickle of (func, args, kwds); a result is that number, a kind, and a pickle.
+Between open() and a worker's take() a task can be called off: then no worker ever sees it.
 """
 
 import os
@@ -12,7 +13,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes
 from cpython.exc cimport PyErr_CheckSignals, PyErr_SetFromErrno
 from cpython.ref cimport Py_DECREF
 from libc.errno cimport errno
-from libc.stdint cimport int64_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 
 from clock cimport HS_NEVER, hs_now
@@ -37,10 +38,21 @@ cdef extern from "_take.h" nogil:
     ctypedef struct hs_slot:
         uint64_t taken
         uint32_t ready
+    ctypedef struct hs_desk:
+        hs_slot *slots
+        uint8_t *marks
+    enum:
+        HS_MARKS
+        HS_OPEN
+        HS_BEGUN
+        HS_CALLED_OFF
+    void hs_mark_open(const hs_desk *d, uint64_t number) noexcept
+    int hs_mark_get(const hs_desk *d, uint64_t number) noexcept
+    bint hs_mark_claim(const hs_desk *d, uint64_t number, uint8_t mark) noexcept
     void HS_SLOT_SET(uint64_t word, uint64_t value) noexcept
     uint64_t HS_SLOT_GET(uint64_t word) noexcept
     int hs_take(
-        hs_ring *r, hs_slot *slots, uint32_t me, hs_record *got, void *to, uint64_t size, bint wait
+        hs_ring *r, const hs_desk *d, uint32_t me, hs_record *got, void *to, uint64_t size, bint wait
     ) noexcept
     int64_t hs_taken_by(hs_ring *r, hs_slot *slots, uint32_t who) noexcept
 
@@ -55,28 +67,35 @@ cdef enum:
     OK_KIND = 0
 
 # The kinds of results.  They are below the ring's BYTEARRAY: a large one comes out of it as bytes.
-OK, ERROR, BAD_START, WAKE = 0, 1, 2, 3
+OK, ERROR, BAD_START, WAKE, UNREADABLE = 0, 1, 2, 3, 4
+
+# What a worker's slot says of it: it has begun; its initializer has returned; it ends as it should.
+STARTING, READY, LEAVING = 0, 1, 2
+
+cdef uint64_t DESK_SIZE = SLOTS * sizeof(hs_slot) + HS_MARKS
 
 
 cdef class Slots:
-    """What each worker says of itself.  Slot 0 is nobody's."""
+    """What each worker says of itself, and the marks of tasks.  Slot 0 is nobody's."""
 
     cdef readonly int fd
     cdef hs_slot *slots
+    cdef hs_desk desk
 
     def __cinit__(self, int fd=-1):
         cdef void *memory
         self.fd = fd if fd >= 0 else os.memfd_create("hasten.pool", os.MFD_CLOEXEC)
         if fd < 0:
-            os.ftruncate(self.fd, SLOTS * sizeof(hs_slot))
-        memory = mmap(NULL, SLOTS * sizeof(hs_slot), PROT_READ | PROT_WRITE, MAP_SHARED, self.fd, 0)
+            os.ftruncate(self.fd, DESK_SIZE)
+        memory = mmap(NULL, DESK_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, self.fd, 0)
         if memory == MAP_FAILED:
             PyErr_SetFromErrno(OSError)
-        self.slots = <hs_slot *>memory
+        self.slots = self.desk.slots = <hs_slot *>memory
+        self.desk.marks = <uint8_t *>memory + SLOTS * sizeof(hs_slot)
 
     def __dealloc__(self):
         if self.slots != NULL:
-            munmap(self.slots, SLOTS * sizeof(hs_slot))
+            munmap(self.slots, DESK_SIZE)
         if self.fd >= 0:
             close(self.fd)
 
@@ -95,6 +114,7 @@ cdef class Tasks:
     cdef readonly uint32_t index
     cdef public object is_orphan  # called while a worker waits: whether it should give up
     cdef uint32_t calls
+    cdef uint64_t newest  # the highest number that was opened
 
     def __init__(self, Ring ring, Slots slots, uint32_t index=0):
         if index >= SLOTS:
@@ -102,6 +122,22 @@ cdef class Tasks:
         self.ring, self.slots, self.index = ring, slots, index
 
     # ---- the owner's side ----
+
+    def open(self, uint64_t number):
+        """A task of this number, higher than all before, is about to be put.  It can be called off now."""
+        hs_mark_open(&self.slots.desk, number)
+        if number > self.newest:
+            self.newest = number
+
+    def call_off(self, uint64_t number):
+        """Let no worker have that task; False if one has it, or had."""
+        if self.newest - number >= HS_MARKS // 2:  # its mark is another's, or soon will be
+            return False
+        return hs_mark_claim(&self.slots.desk, number, HS_CALLED_OFF)
+
+    def has_begun(self, uint64_t number):
+        """Whether a worker has, or had, that task."""
+        return self.newest - number >= HS_MARKS // 2 or hs_mark_get(&self.slots.desk, number) == HS_BEGUN
 
     def put(self, uint64_t number, list pieces, uint64_t limit, bint block):
         """Put a task; False if there are *limit* tasks already and *block* is false, None after shut()."""
@@ -129,7 +165,11 @@ cdef class Tasks:
 
     def is_ready(self, uint32_t index):
         """Whether the initializer of that worker has returned."""
-        return self.slots.slots[index].ready != 0
+        return self.slots.slots[index].ready != STARTING
+
+    def has_left(self, uint32_t index):
+        """Whether that worker has said that it ends."""
+        return self.slots.slots[index].ready == LEAVING
 
     def count(self):
         """How many tasks no worker has taken yet."""
@@ -151,7 +191,11 @@ cdef class Tasks:
 
     def ready(self):
         """The initializer has returned."""
-        self.slots.slots[self.index].ready = 1
+        self.slots.slots[self.index].ready = READY
+
+    def leave(self):
+        """This worker ends as it should: it takes no task any more."""
+        self.slots.slots[self.index].ready = LEAVING
 
     @property
     def held(self):
@@ -179,7 +223,7 @@ cdef class Tasks:
                     status = self.take_large(&got, large)
                 else:
                     with nogil:
-                        status = hs_take(r, self.slots.slots, self.index, &got, small, ROOM, True)
+                        status = hs_take(r, &self.slots.desk, self.index, &got, small, ROOM, True)
                 if status == HS_RING_DONE:
                     if large is None:
                         return PyBytes_FromStringAndSize(small + WORD, got.length - WORD)
@@ -210,7 +254,7 @@ cdef class Tasks:
         cdef char *to = PyBytes_AS_STRING(room)
         cdef uint64_t size = PyBytes_GET_SIZE(room)
         with nogil:
-            status = hs_take(&self.ring.ring, self.slots.slots, self.index, got, to, size, True)
+            status = hs_take(&self.ring.ring, &self.slots.desk, self.index, got, to, size, True)
         return status
 
     def answer(self, Results results, int kind, list pieces):

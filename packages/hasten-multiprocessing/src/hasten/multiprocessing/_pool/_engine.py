@@ -107,6 +107,7 @@ class Engine:
         limit = MOST_TASKS if size < 1024 else max(len(self.pool) + 1, MOST_BYTES // size)
         number = next(self.numbers)
         self.pending[number] = (sink, index)
+        self.tasks.open(number)
         done = False
         try:
             done = self.tasks.put(number, pieces, limit, block)
@@ -208,7 +209,7 @@ class Engine:
 
     def _deliver(self) -> None:
         while self.arrived:
-            sink, index, kind, data = self.arrived.popleft()
+            (sink, index), kind, data = self.arrived.popleft()
             try:
                 if kind is None:
                     outcome: Any = (False, data)
@@ -232,7 +233,7 @@ class Engine:
         """A task will never be answered.  With `pumping`."""
         whose = self.pending.pop(number, None)
         if whose is not None:
-            self.arrived.append((*whose, None, error))
+            self.arrived.append((whose, None, error))
 
     # ---- workers ----
 
@@ -306,14 +307,18 @@ class Engine:
             with self.pumping:
                 while self.pumper.take_locked():
                     pass
-                if held:
-                    self._fail(held, _errors.lost(worker.pid, worker.exitcode))
+                self._one_ended(worker, side, held)
             if self.tasks.is_ready(side.index):
                 self.pumper.bad_starts = self.dead_starts = 0
             else:
                 self.dead_starts += 1
             self.take_back(side)
             self.notify()
+
+    def _one_ended(self, worker: Any, side: Tasks, held: int) -> None:
+        """What the end of a worker means for the task *held* that it had, 0 for none.  With `pumping`."""
+        if held:
+            self._fail(held, _errors.lost(worker.pid, worker.exitcode))
 
     def _is_ready(self, worker: Any) -> bool:
         side = getattr(worker, "_hasten_side", None)

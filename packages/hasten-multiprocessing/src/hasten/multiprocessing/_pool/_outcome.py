@@ -26,12 +26,48 @@ def encode_result(value: Any) -> list[Any]:
 
 def encode_failure(error: BaseException, with_traceback: bool = True) -> list[Any]:
     """The pieces of a failure.  Never raises an Exception."""
-    text = _traceback_of(error) if with_traceback else None
+    text = traceback_of(error) if with_traceback else None
     try:
         pickled = bytes(_pickler.dumps(error))
     except Exception as reason:
         pickled = bytes(_pickler.dumps(not_sent(reason, error)))
     return [pickle.dumps((text, _repr(error), pickled))]
+
+
+def encode_failure_as_is(error: BaseException) -> list[Any]:
+    """The same, but an exception that cannot be pickled is replaced by the one that says so.
+
+    The text tells of both.
+    """
+    text = traceback_of(error)
+    try:
+        pickled = bytes(_pickler.dumps(error))
+    except Exception as reason:
+        text += f"\nThis exception could not be sent:\n\n{traceback_of(reason)}"
+        try:
+            pickled = bytes(_pickler.dumps(reason))
+        except Exception:
+            pickled = bytes(_pickler.dumps(pickle.PicklingError(_repr(reason))))
+    return [pickle.dumps((text, _repr(error), pickled))]
+
+
+def encode_call(function: Any, args: Any, kwds: Any) -> list[Any]:
+    """The pieces of a call, for decode_call(): the length of the function's pickle, that, and the arguments'.
+
+    function: its pickle, as bytes.
+    """
+    pieces = _pickler.dump_pieces((args, kwds))
+    pieces.insert(0, len(function).to_bytes(4, "little") + function)
+    return pieces
+
+
+def decode_call(data: Any) -> tuple[Any, Any, Any]:
+    """(function, args, kwds)"""
+    view = memoryview(data)
+    end = 4 + int.from_bytes(view[:4], "little")
+    function = _pickler.loads(view[4:end])
+    args, kwds = _pickler.loads(view[end:])
+    return function, args, kwds
 
 
 def not_sent(reason: BaseException, value: Any) -> Any:
@@ -51,14 +87,25 @@ def decode_failure(data: Any) -> tuple[bool, BaseException]:
     """(False, the exception), or a MaybeEncodingError for one that cannot be made here."""
     text, words, pickled = pickle.loads(data)
     try:
-        error = _pickler.loads(pickled)
-        if not isinstance(error, BaseException):
-            raise TypeError(f"the exception was unpickled as a {type(error).__name__}")
+        error = unpickled_exception(pickled)
     except Exception as reason:
         error = MaybeEncodingError(_Words(_repr(reason)), _Words(words))
     if text is not None:
-        error.__cause__ = RemoteTraceback(f'\n"""\n{text}"""')
+        error.__cause__ = RemoteTraceback(quoted(text))
     return False, error
+
+
+def unpickled_exception(pickled: bytes) -> BaseException:
+    """The exception; raises what its unpickling raises, TypeError for what is none."""
+    error = _pickler.loads(pickled)
+    if not isinstance(error, BaseException):
+        raise TypeError(f"the exception was unpickled as a {type(error).__name__}")
+    return error
+
+
+def quoted(text: str) -> str:
+    """The text of a traceback of another process, as it is printed as a cause."""
+    return f'\n"""\n{text}"""'
 
 
 class _Words:
@@ -78,7 +125,7 @@ def _repr(value: Any) -> str:
         return f"<{type(value).__name__} object; its repr() raises {type(error).__name__}>"
 
 
-def _traceback_of(error: BaseException) -> str:
+def traceback_of(error: BaseException) -> str:
     try:
         return "".join(traceback.format_exception(type(error), error, error.__traceback__))
     except Exception:

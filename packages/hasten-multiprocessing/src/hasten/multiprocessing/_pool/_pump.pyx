@@ -24,8 +24,8 @@ cdef enum:
 cdef class Pump:
     """Between the ring of results and the sinks.
 
-    pending: the number of each task that was begun and has not ended, with its sink and index.  arrived: what
-    the result thread has to tell.  pumping: a lock, held while results are taken from the ring and tasks
+    pending: the number of each task that was begun and has not ended, and whose it is.  arrived: what the
+    result thread has to tell.  pumping: a lock, held while results are taken from the ring and tasks
     from `pending`.
     """
 
@@ -84,6 +84,5 @@ cdef class Pump:
             whose = self.pending.pop(number, None)
             if whose is None:
                 continue
-            sink, index = whose
-            self.arrived.append((sink, index, record.kind, data))
+            self.arrived.append((whose, record.kind, data))
         return taken

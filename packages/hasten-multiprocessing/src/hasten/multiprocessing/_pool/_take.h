@@ -10,6 +10,9 @@
  * in one slot.
  *
  * A result is put first and `taken` is cleared after it: a worker that dies in between has left its result.
+ *
+ * Each task has a mark, which decides between its worker and whoever calls it off: the first to change it from HS_OPEN
+ * has it.  Marks are found by the low bits of the number; the ring is far shorter than the table.
  */
 #ifndef HASTEN_TAKE_H
 #define HASTEN_TAKE_H
@@ -22,6 +25,29 @@ typedef struct {
     uint32_t ready;               /* whether the initializer has returned */
     uint32_t taking;              /* in slot 0, which is no worker's: the slot of the one who is about to take */
 } hs_slot;
+
+enum { HS_MARKS = 1 << 15, HS_OPEN = 0, HS_BEGUN = 1, HS_CALLED_OFF = 2, HS_RING_CALLED_OFF = 100 };
+
+typedef struct {
+    hs_slot *slots;
+    uint8_t *marks;
+} hs_desk;
+
+static inline uint8_t *hs_mark_of(const hs_desk *d, uint64_t number) { return &d->marks[number & (HS_MARKS - 1)]; }
+
+static inline void hs_mark_open(const hs_desk *d, uint64_t number) {
+    __atomic_store_n(hs_mark_of(d, number), HS_OPEN, __ATOMIC_SEQ_CST);
+}
+
+static inline int hs_mark_get(const hs_desk *d, uint64_t number) {
+    return __atomic_load_n(hs_mark_of(d, number), __ATOMIC_SEQ_CST);
+}
+
+/* Whether this one was the first. */
+static inline int hs_mark_claim(const hs_desk *d, uint64_t number, uint8_t mark) {
+    uint8_t open = HS_OPEN;
+    return __atomic_compare_exchange_n(hs_mark_of(d, number), &open, mark, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+}
 
 #define HS_SLOT_SET(word, value) __atomic_store_n(&(word), (value), __ATOMIC_SEQ_CST)
 #define HS_SLOT_GET(word) __atomic_load_n(&(word), __ATOMIC_SEQ_CST)
@@ -36,8 +62,9 @@ static inline void hs_take_settle(hs_ring *r, hs_slot *slots) {
     HS_SLOT_SET(slots[0].taking, 0);
 }
 
-static inline int hs_take_locked(hs_ring *r, hs_slot *slots, uint32_t me, hs_record *got, void *to, uint64_t size) {
-    uint64_t head = hs_ring_head(r), tail = hs_ring_tail(r), *word;
+static inline int hs_take_locked(hs_ring *r, const hs_desk *d, uint32_t me, hs_record *got, void *to, uint64_t size) {
+    uint64_t head = hs_ring_head(r), tail = hs_ring_tail(r), number, *word;
+    hs_slot *slots = d->slots;
     int status;
     if (hs_offset_of(head) == hs_offset_of(tail)) return tail & HS_SHUT ? HS_RING_SHUT : HS_RING_EMPTY;
     word = (uint64_t *)hs_units_at(&r->units, &r->out, hs_offset_of(head), sizeof *word);
@@ -49,25 +76,29 @@ static inline int hs_take_locked(hs_ring *r, hs_slot *slots, uint32_t me, hs_rec
     if (got->length > size) return HS_RING_SMALL;
     HS_SLOT_SET(slots[me].before, head & ~HS_SHUT);
     HS_SLOT_SET(slots[0].taking, me);
-    HS_SLOT_SET(slots[me].taken, word[1]);
+    HS_SLOT_SET(slots[me].taken, number = word[1]);
     status = hs_ring_get_locked(r, got, to, size);
+    if (status == HS_RING_DONE && !hs_mark_claim(d, number, HS_BEGUN)) status = HS_RING_CALLED_OFF;
     if (status != HS_RING_DONE) HS_SLOT_SET(slots[me].taken, 0);
     HS_SLOT_SET(slots[0].taking, 0);
     return status;
 }
 
 /* hs_ring_get() for a worker. */
-static inline int hs_take(hs_ring *r, hs_slot *slots, uint32_t me, hs_record *got, void *to, uint64_t size, int wait) {
+static inline int hs_take(hs_ring *r, const hs_desk *d, uint32_t me, hs_record *got, void *to, uint64_t size, int wait) {
     hs_ring_page *p = r->page;
-    int status, error;
+    int status, error, dropped = -1;
     uint64_t left;
     if (!hs_ring_lock_consumers(r, wait)) return HS_RING_BUSY;
-    hs_take_settle(r, slots);
-    status = hs_take_locked(r, slots, me, got, to, size);
+    hs_take_settle(r, d->slots);
+    do {
+        status = hs_take_locked(r, d, me, got, to, size);
+        dropped++;
+    } while (status == HS_RING_CALLED_OFF);
     error = errno;
     left = status == HS_RING_DONE ? hs_ring_count(r) : 0;
     pthread_mutex_unlock(&p->consumers);
-    if (status == HS_RING_DONE) {
+    if (status == HS_RING_DONE || dropped) {
         hs_shared_wake(hs_low_half(&p->head), &p->space_sleepers, &p->space_fruitless, 1);
         if (left) hs_shared_wake(hs_low_half(&p->tail), &p->data_sleepers, &p->data_fruitless, 1);
     }

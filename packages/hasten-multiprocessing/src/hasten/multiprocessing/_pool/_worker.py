@@ -6,43 +6,73 @@ import itertools
 from typing import Any
 
 from hasten.multiprocessing._pool import _outcome
-from hasten.multiprocessing._pool._ends import BAD_START, ERROR, OK, Results, Tasks
+from hasten.multiprocessing._pool._ends import BAD_START, ERROR, OK, UNREADABLE, Results, Tasks
 from hasten.multiprocessing._transport import _pickler
 
 
 def serve(
     tasks: Tasks, results: Results, initializer: Any, initargs: Any, most: int | None, with_traceback: bool
 ) -> None:
-    """Run in the worker.  Returns when the pool is closed, its process is gone, or *most* tasks are done."""
+    """Run in the worker of a Pool.  Returns when the pool is closed, its process is gone, or *most* tasks are
+    done.
+    """
     try:
         if initializer is not None:
             initializer(*initargs)
     except BaseException as error:
         results.put(BAD_START, tasks.index, _outcome.encode_failure(error))
         raise
+    _serve(tasks, results, most, _pickler.loads, _PoolAnswers(with_traceback))
+
+
+def serve_executor(
+    tasks: Tasks, results: Results, initializer: Any, initargs: Any, most: int | None = None
+) -> None:
+    """The same for a worker of a ProcessPoolExecutor.
+
+    Its tasks are in two pickles, of the function and of (args, kwargs).  What goes wrong with pickling is told
+    as it is.  An initializer that raises is logged, in the words of the standard library.
+    """
+    try:
+        if initializer is not None:
+            initializer(*initargs)
+    except BaseException as error:
+        import logging
+
+        logging.getLogger("concurrent.futures").critical("Exception in initializer:", exc_info=True)
+        results.put(BAD_START, tasks.index, _outcome.encode_failure(error))
+        return
+    _serve(tasks, results, most, _outcome.decode_call, _ExecutorAnswers())
+
+
+def _serve(tasks: Tasks, results: Results, most: int | None, decode: Any, answers: Any) -> None:
     tasks.is_orphan = _is_orphan
     tasks.ready()
     done = 0
     while most is None or done < most:
+        func = None
         try:
             call = tasks.take()
             if call is None:
                 break
-            func, args, kwds = _pickler.loads(call)
+            func, args, kwds = decode(call)
             call = None
             value = func(*args, **kwds)
-            func = args = kwds = None
+            args = kwds = None
         except BaseException as error:
-            func = args = kwds = None
+            args = kwds = None
             if not tasks.held:
                 if isinstance(error, KeyboardInterrupt):
                     continue  # Ctrl-C is the parent's to deal with
                 raise
-            _answer(tasks, results, ERROR, _outcome.encode_failure(error, with_traceback))
+            kind = ERROR if func is not None else answers.unreadable
+            _answer(tasks, results, kind, answers.failure(error))
         else:
-            _answer(tasks, results, OK, _encoded(value))
+            func = None
+            _answer(tasks, results, *answers.result(value))
             value = None
         done += 1
+    tasks.leave()
 
 
 def mapstar(args: Any) -> list[Any]:
@@ -55,18 +85,41 @@ def starmapstar(args: Any) -> list[Any]:
     return list(itertools.starmap(*args))
 
 
-def _encoded(value: Any) -> Any:
-    """The pieces of a result, or what came instead."""
-    try:
-        return _outcome.encode_result(value)
-    except BaseException as error:
-        return _outcome.not_sent(error, value)
+class _PoolAnswers:
+    """What a Pool's worker answers: the pieces of a failure; the kind and the pieces of a result."""
+
+    unreadable = ERROR
+
+    def __init__(self, with_traceback: bool) -> None:
+        self.with_traceback = with_traceback
+
+    def failure(self, error: BaseException) -> list[Any]:
+        return _outcome.encode_failure(error, self.with_traceback)
+
+    def result(self, value: Any) -> tuple[int, list[Any]]:
+        try:
+            return OK, _outcome.encode_result(value)
+        except BaseException as error:
+            return ERROR, _outcome.encode_failure(_outcome.not_sent(error, value), False)
 
 
-def _answer(tasks: Tasks, results: Results, kind: int, pieces: Any) -> None:
+class _ExecutorAnswers:
+    """The same of an executor's worker: what cannot be sent is answered by the error that says why."""
+
+    unreadable = UNREADABLE
+
+    def failure(self, error: BaseException) -> list[Any]:
+        return _outcome.encode_failure_as_is(error)
+
+    def result(self, value: Any) -> tuple[int, list[Any]]:
+        try:
+            return OK, _outcome.encode_result(value)
+        except BaseException as error:
+            return ERROR, self.failure(error)
+
+
+def _answer(tasks: Tasks, results: Results, kind: int, pieces: list[Any]) -> None:
     """Send a result, whatever signals come meanwhile."""
-    if not isinstance(pieces, list):
-        kind, pieces = ERROR, _outcome.encode_failure(pieces, False)
     while tasks.held:
         try:
             tasks.answer(results, kind, pieces)

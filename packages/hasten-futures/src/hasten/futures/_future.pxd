@@ -1,5 +1,7 @@
 cimport cython
 
+from libc.stdint cimport uint64_t
+
 from compat cimport hs_mutex
 from park cimport hs_waitlist
 from sleep cimport hs_wakes
@@ -45,6 +47,10 @@ cdef class FutureState:
     cdef void *queued       # the same: the future itself, a reference of the queue's; NULL for a bare item
     cdef bint pooled        # it is the state of a pool's task
     cdef bint touched       # an attribute of the future was set
+    cdef object remote      # who knows whether the call has begun, as it is made in another process; or None
+    cdef uint64_t number    # of the call, for `remote`
+    cdef bint sent          # the call is on its way to that process: only `remote` can call it off
+    cdef bint withdrawn     # it was cancelled before that, and is not to be sent
 
     cdef object lock(self)
     cdef int unlock(self, condition) except -1
@@ -61,6 +67,8 @@ cdef class FutureState:
     cdef object outcome(self)
     cdef void forget_call(self) noexcept
     cdef list take_callbacks(self)
+    cdef int seen_state(self) except -1
+    cdef bint withdraw(self) except -1
 
 
 cdef FutureState state_of(future)
@@ -69,6 +77,7 @@ cdef FutureState new_pooled_state()
 cdef object new_pooled(FutureState state)
 cdef void hide_plain(tuple args) noexcept
 cdef bint is_plain(future, FutureState self) noexcept
+cdef bint may_send(FutureState self) noexcept
 cdef int begin(future, FutureState self) except -1
 cdef bint settle(
     future, FutureState self, int state, int latest, value, error, hs_wakes *due

@@ -26,6 +26,10 @@ A pool's worker stores the outcome without a call of set_result(), unless somebo
 the class or of this future (`touched` tells).  The class's tag tells whether it is as it was when its methods
 were last looked at: setting `Future.__module__`, which the launcher does, changes the tag but no method.
 
+The call of a process pool's future is made elsewhere, and the future learns of it when it is done.  Until then
+it asks `remote`: has_begun(number); call_off(number), which is to be True before the future is cancelled;
+forget(number) after that.
+
 Those who sleep in result() are in a list of the state's own.  A pool's worker wakes them when the GIL is
 free: a sleeper that is woken before would only queue up for it.
 """
@@ -257,6 +261,27 @@ cdef class FutureState:
         """The call will not be made: let go of what it was to be."""
         self.function = self.args = self.kwargs = None
 
+    cdef int seen_state(self) except -1:
+        """The state as others see it: a call that another process makes is running."""
+        cdef int now = load_state(&self.state)
+        cdef object remote = self.remote
+        if now == PENDING and self.sent and remote is not None and remote.has_begun(self.number):
+            return RUNNING
+        return now
+
+    cdef bint withdraw(self) except -1:
+        """Let the call not be made; False if it is too late."""
+        cdef object remote = self.remote
+        cdef bint sent
+        if remote is None:
+            return True
+        hs_mutex_lock(&self.guard)
+        sent = self.sent
+        if not sent:
+            self.withdrawn = True
+        hs_mutex_unlock(&self.guard)
+        return not sent or self.state != PENDING or remote.call_off(self.number)
+
     cdef list take_callbacks(self):
         """The callbacks that have not been called; from now on they count as called."""
         cdef list callbacks
@@ -294,6 +319,15 @@ cdef object new_pooled(FutureState state):
     hs_state_set(&states, future, state)
     hs_hide_instance(future)
     return future
+
+
+cdef bint may_send(FutureState self) noexcept:
+    """Whether the call is to be sent: from now on `remote` has to be asked before it is cancelled."""
+    hs_mutex_lock(&self.guard)
+    if not self.withdrawn:
+        self.sent = True
+    hs_mutex_unlock(&self.guard)
+    return not self.withdrawn
 
 
 cdef void hide_plain(tuple args) noexcept:
@@ -502,7 +536,7 @@ class Future(stdlib.Future):
 
     def __repr__(self):
         cdef FutureState state = state_of(self)
-        cdef int now = load_state(&state.state)
+        cdef int now = state.seen_state()
         text = f"<{type(self).__name__} at {<size_t><void *>self:#x} state={WORDS[now]}"
         if now != FINISHED:
             return text + ">"
@@ -542,8 +576,7 @@ class Future(stdlib.Future):
 
     def running(self):
         """Whether the call is being made now, and can't be cancelled."""
-        cdef FutureState state = state_of(self)
-        return load_state(&state.state) == RUNNING
+        return state_of(self).seen_state() == RUNNING
 
     def cancelled(self):
         """Whether the call was cancelled."""
@@ -562,10 +595,14 @@ class Future(stdlib.Future):
         """Cancel the call, unless it has begun.  True if it is cancelled now, False if it is too late."""
         cdef hs_wakes due
         cdef FutureState state = state_of(self)
+        cdef object remote = state.remote
         due.count = 0
-        if not settle(self, state, CANCELLED, PENDING, None, None, &due):
+        if not state.withdraw() or not settle(self, state, CANCELLED, PENDING, None, None, &due):
             return CANCELLED <= load_state(&state.state) <= CANCELLED_AND_NOTIFIED
         wake(&due)
+        if remote is not None:
+            state.remote = None
+            remote.forget(state.number)
         if state.pooled:
             begin(self, state)
         has_changed(self, state)
@@ -621,8 +658,7 @@ class Future(stdlib.Future):
     @property
     def _state(self):
         """The state's name."""
-        cdef FutureState state = state_of(self)
-        return STATES[load_state(&state.state)]
+        return STATES[state_of(self).seen_state()]
 
     @_state.setter
     def _state(self, name):

@@ -56,6 +56,7 @@ cdef class Results:
     cdef hs_mutex guard
     cdef bint busy
     cdef bint begun            # somebody has asked for a result
+    cdef bint chunked          # the last argument of each call is a tuple of items
 
     def __dealloc__(self):
         PyMem_Free(self.arguments)
@@ -135,12 +136,14 @@ cdef class Results:
     cdef bint submit_next(self, executor) except -1:
         """Submit an item.  False: there are no more."""
         cdef PyObject *item = PyIter_Next(self.items)
-        cdef Py_ssize_t i, width
+        cdef Py_ssize_t i, width, size = 1
         if item == NULL:
             self.source_ended()
             return False
         try:
             width = PyTuple_GET_SIZE(<object>item)
+            if self.chunked:
+                size = PyTuple_GET_SIZE(<object>PyTuple_GET_ITEM(<object>item, width - 1))
             self.arguments[0] = <PyObject *>executor
             self.arguments[1] = <PyObject *>self.fn
             for i in range(width):
@@ -152,7 +155,7 @@ cdef class Results:
             Py_DECREF(<object>item)  # now: zip() makes its next tuple of this one, if nobody else has it
         self.futures.append(future)
         if self.progress is not None:
-            self.progress.submitted(future)
+            self.progress.submitted(future, size)
         return True
 
     cdef int source_ended(self) except -1:
@@ -228,18 +231,20 @@ cdef object result_of(future, int64_t deadline):
         raise
 
 
-def start(executor, fn, tuple iterables, timeout, buffersize, progress):
+def start(executor, fn, tuple iterables, timeout, buffersize, progress, tuple items=None):
     """Executor.map(): submit, and return the iterator over the results.
 
-    progress: what map() was given, or None for none.
+    progress: what map() was given, or None for none.  items: the iterables that are counted for it, if the last
+    of *iterables* is of tuples of their items.
     """
     cdef Results results = Results()
     cdef Py_ssize_t limit = limit_of(buffersize)
     results.deadline = hs_deadline_of(timeout)
+    results.chunked = items is not None
     results.set_source(fn, zip(*iterables), len(iterables))
     if progress is not None:
         from hasten.futures._progress import Progress
-        results.progress = Progress(progress, iterables, limit >= 0)
+        results.progress = Progress(progress, iterables if items is None else items, limit >= 0)
     try:
         results.submit_up_to(executor, limit)
     except BaseException:

@@ -1,15 +1,48 @@
-"""Stands for concurrent.futures.process, and is it: importing it gives the interpreter's module.
+"""Stands for concurrent.futures.process: ProcessPoolExecutor, over the engine of hasten.multiprocessing.
 
-One object under both names, so that whoever patches its private names, or unpickles them in a child process,
-reaches what the pool uses.  From now on its pool is an Executor of ours and its futures are ours, which are
-the standard library's as well: so isinstance() holds for both.
+Private names that are not here are the standard library's.
+
+Where hasten-multiprocessing is not installed, importing this module gives the interpreter's own: one object
+under both names.  From then on its pool is an Executor of ours, and its futures are ours, which are the
+standard library's as well.
 """
 
 import sys
-from concurrent.futures import process
+from concurrent.futures import process as _stdlib
 
 from hasten.futures import _base
 
-process._base = _base  # type: ignore[attr-defined]
-process.ProcessPoolExecutor.__bases__ = (_base.Executor,)
-sys.modules[__name__] = process
+try:
+    from hasten.futures import _process_executor
+except ImportError as error:
+    if not (error.name or "").startswith("hasten.multiprocessing"):
+        raise
+    _stdlib._base = _base  # type: ignore[attr-defined]
+    _stdlib.ProcessPoolExecutor.__bases__ = (_base.Executor,)
+    sys.modules[__name__] = _stdlib
+else:
+    from hasten.futures._published import publish
+    from hasten.multiprocessing._pool._worker import serve_executor as _process_worker
+
+    BrokenProcessPool = _stdlib.BrokenProcessPool
+    ProcessPoolExecutor = _process_executor.ProcessPoolExecutor
+    _TERMINATE, _KILL = _process_executor._TERMINATE, _process_executor._KILL
+
+    publish(*vars(ProcessPoolExecutor).values())
+
+
+def _spawn_worker(mp_context, call_queue, result_queue, initializer, initargs, max_tasks_per_child, processes):
+    """Start a worker process and enter it in *processes*.  call_queue: its side of the tasks."""
+    args = (call_queue, result_queue, initializer, initargs, max_tasks_per_child)
+    process = mp_context.Process(target=_process_worker, args=args)
+    process.start()
+    process._hasten_side = call_queue
+    processes[process.pid] = process
+
+
+def __getattr__(name):
+    return getattr(_stdlib, name)
+
+
+def __dir__():
+    return sorted({*globals(), *dir(_stdlib)})

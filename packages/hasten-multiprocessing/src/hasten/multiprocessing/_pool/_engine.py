@@ -64,12 +64,14 @@ class Engine:
     one has ended, and may raise.  It lends each worker a side of the tasks by lend().
     """
 
-    def __init__(self, pool: list[Any], tasks: Tasks, results: Results, start: Any) -> None:
+    def __init__(
+        self, pool: Any, tasks: Tasks, results: Results, start: Any, pending: dict[int, Any] | None = None
+    ) -> None:
         self.pool, self.tasks, self.results, self.start = pool, tasks, results, start
         self.state = RUN
         self.pid = os.getpid()
         self.numbers = itertools.count(1)
-        self.pending: dict[int, Any] = {}
+        self.pending: dict[int, Any] = {} if pending is None else pending
         self.arrived: deque[Any] = deque()
         self.sources: deque[Any] = deque()  # one entry for each that the feeder has to do with
         self.taskqueue = TaskQueue()
@@ -428,7 +430,8 @@ class Engine:
             self._close_files()
 
     def _close_files(self) -> None:
-        if any(thread.is_alive() for thread in self.threads):
+        me = threading.current_thread()
+        if any(thread.is_alive() for thread in self.threads if thread is not me):
             return
         with self.starting:
             for end in (self.tasks, self.results):

@@ -70,6 +70,11 @@ def decode_call(data: Any) -> tuple[Any, Any, Any]:
     return function, args, kwds
 
 
+def run_chunk(function: Any, chunk: Any) -> list[Any]:
+    """The results of a function for tuples of arguments."""
+    return [function(*args) for args in chunk]
+
+
 def not_sent(reason: BaseException, value: Any) -> Any:
     """The error of something that could not be pickled."""
     return MaybeEncodingError(_Words(_repr(reason)), _Words(_repr(value)))
@@ -85,7 +90,7 @@ def decode_result(data: Any) -> tuple[bool, Any]:
 
 def decode_failure(data: Any) -> tuple[bool, BaseException]:
     """(False, the exception), or a MaybeEncodingError for one that cannot be made here."""
-    text, words, pickled = pickle.loads(data)
+    text, words, pickled = texts_of_failure(data)
     try:
         error = unpickled_exception(pickled)
     except Exception as reason:
@@ -93,6 +98,11 @@ def decode_failure(data: Any) -> tuple[bool, BaseException]:
     if text is not None:
         error.__cause__ = RemoteTraceback(quoted(text))
     return False, error
+
+
+def texts_of_failure(data: Any) -> tuple[Any, str, bytes]:
+    """The traceback's text or None, the exception's repr(), and its pickle."""
+    return pickle.loads(data)  # type: ignore[no-any-return]
 
 
 def unpickled_exception(pickled: bytes) -> BaseException:

@@ -1,0 +1,274 @@
+"""The engine of a ProcessPoolExecutor: that of hasten.multiprocessing's pools, with an executor's ways.
+
+What differs from a Pool: its tasks are calls with futures (see _process_pool.pyx), workers are started on
+demand, and what the end of a worker means is a matter of the executor's `on_crash`.
+
+What holds:
+
+- The engine knows its executor by a weak reference only.  When the executor is dropped, what was submitted is
+  done, by the workers that there are.
+- A worker ends as it should only if it has said so in its slot.  Whatever else ends one is a crash.
+- The executor is told that it is broken before any future is.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import weakref
+from concurrent.futures import process as _stdlib
+from multiprocessing import util
+
+from hasten.futures._process_pool import Calls
+from hasten.multiprocessing._pool import _engine, _errors, _outcome
+from hasten.multiprocessing._pool._ends import OK, UNREADABLE
+from hasten.multiprocessing._transport import _pickler
+
+RUN, TERMINATE = _engine.RUN, _engine.TERMINATE
+BREAK, FAIL_TASK, RETRY = "break", "fail-task", "retry"
+BAD_STARTS = 3  # workers in a row that end before they are ready, before a pool that goes on does not
+
+
+class Workers:
+    """The processes of an engine, by their IDs, as a list.
+
+    One that is removed leaves the dictionary as it is, and there is a new one: so a program can go through
+    the dictionary and kill.
+    """
+
+    def __init__(self):
+        self.by_pid = {}
+
+    def __iter__(self):
+        return iter(list(self.by_pid.values()))
+
+    def __len__(self):
+        return len(self.by_pid)
+
+    def remove(self, worker):
+        self.by_pid = {pid: other for pid, other in self.by_pid.items() if other is not worker}
+
+
+class ExecutorEngine(_engine.Engine):
+    """executor: whose engine it is.  most: how many workers there may be."""
+
+    def __init__(self, executor, most, on_crash, max_retries):
+        tasks, results = _engine.new_rings()
+        calls = self.calls = Calls(
+            tasks, _outcome.encode_call, _pickler.dumps, _engine.MOST_TASKS, _engine.MOST_BYTES
+        )
+        super().__init__(Workers(), tasks, results, None, calls.pending)
+        calls.on_forgotten, calls.on_failure, calls.workers = self._one_less, self._not_sent, most
+        self.most, self.on_crash, self.max_retries = most, on_crash, max_retries
+        self.missing = 0  # workers that have ended and were not replaced yet
+        self.crash = None  # why the executor is to be broken
+        self.executor = weakref.ref(executor, lambda _: self.close())
+
+    # ---- calls ----
+
+    def _one_less(self):
+        """A call is in `pending` no more, without an outcome from a worker."""
+        if self.state is not RUN and not self.pending:
+            self._wake()
+
+    def _not_sent(self, item, error):
+        """A call could not be sent: its future fails, and no other."""
+        if error.__cause__ is None:
+            error.__cause__ = _stdlib._RemoteTraceback(_outcome.quoted(_outcome.traceback_of(error)))
+        self.calls.settle(item, None, error)
+        self._one_less()
+
+    def _deliver(self):
+        self.calls.deliver(self.arrived, OK, _pickler.loads, self._failure)
+        self.calls.send()
+
+    def _failure(self, kind, data):
+        """The exception of a call, from what has come instead of a result."""
+        if kind is None:
+            return data
+        if kind == OK:
+            return _unreadable("the result could not be unpickled", data, _outcome.traceback_of(data))
+        text, words, pickled = _outcome.texts_of_failure(data)
+        if kind == UNREADABLE:
+            return _unreadable("the call could not be unpickled in the worker", words, text)
+        try:
+            error = _outcome.unpickled_exception(pickled)
+        except BaseException as reason:
+            text = f"{text}\nThis exception could not be unpickled:\n\n{_outcome.traceback_of(reason)}"
+            return _unreadable("the exception of the call could not be unpickled", words, text)
+        error.__cause__ = _stdlib._RemoteTraceback(_outcome.quoted(text))
+        return error
+
+    def fail_late(self):
+        """Fail what was submitted while the engine ended."""
+        with self.pumping:
+            for number in list(self.pending):
+                self._fail(number, self.why_ended())
+        self._deliver()
+
+    def _fail(self, number, error):
+        whose = self.pending.pop(number, None)
+        if whose is not None:
+            self.arrived.append((whose, None, error))
+
+    def cancel_all(self):
+        """Cancel the calls that no worker has."""
+        for item in list(self.pending.values()):
+            item.future.cancel()
+
+    # ---- workers ----
+
+    def _one_ended(self, worker, side, held):
+        self.missing += 1
+        if self.tasks.has_left(side.index) or self.end is not None:
+            return
+        if self.on_crash == BREAK or not self.tasks.is_ready(side.index):
+            if self.pending or self.state is RUN:
+                self.crash = self._words_of_crash(worker)
+            return
+        if held:
+            self._lost(held, worker)
+
+    def _lost(self, held, worker):
+        """A worker has ended, and held a call: it is made again, or fails."""
+        item = self.pending.get(held)
+        if item is None:
+            return
+        again = self.on_crash == RETRY and item.tries < self.max_retries
+        if again or not self.tasks.has_begun(held):
+            self.pending.pop(held)
+            self.calls.repeat(item)
+        else:
+            said = f"{ended(worker)} while it had this call; other calls are not affected"
+            self._fail(held, broken(said, abruptly(worker)))
+
+    def _words_of_crash(self, worker):
+        if self.pumper.bad_starts:
+            text = _outcome.quoted(str(self.pumper.start_error.__cause__ or self.pumper.start_error))
+            return "a worker's initializer has failed", text
+        return ended(worker), abruptly(worker)
+
+    def _bury(self):
+        super()._bury()
+        if self.crash is not None and self.end is None:
+            if self.on_crash == BREAK or self.pumper.bad_starts or self.dead_starts >= BAD_STARTS:
+                self.break_all(*self.crash)
+            self.crash = None
+
+    def _replace(self):
+        """Start workers in place of those that have ended, if there are calls for them."""
+        wanted = min(self.missing, self.most - len(self.pool), len(self.pending) - len(self.pool))
+        if wanted <= 0 or self.end is not None:
+            return None
+        executor = self.executor()
+        if executor is None or executor._force_shutting_down:
+            if not self.pool:
+                self.break_all("the executor was " + (
+                    "garbage collected" if executor is None else "forcefully shut down"
+                ) + ", and its last worker has ended")
+            return None
+        try:
+            for _ in range(wanted):
+                executor._spawn_process()
+        except Exception as error:
+            if not self.pool:
+                self.break_all("a new worker could not be started", _outcome.traceback_of(error))
+            return 0.05
+        return None
+
+    # ---- the end ----
+
+    def _break(self, cause):
+        self.break_all("the threads of the executor have failed", _outcome.traceback_of(cause) if cause else "")
+
+    def break_all(self, why, text=""):
+        """Nothing is run any more; what is pending fails, with *why*; *text*: what is printed as the cause."""
+        executor = self.executor()
+        if executor is not None:
+            executor._broken = f"{why}; the process pool is not usable any more"
+            executor._shutdown_thread = True
+        util.debug(f"process pool breaks: {why}")
+        words = (
+            f"{why}: a process in the process pool was terminated abruptly while the future was running or pending"
+            if self.crash
+            else why
+        )
+        self.calls.over = True
+        self._end(lambda: broken(words, text))
+
+    def start_threads(self):
+        """supervise(), or break."""
+        try:
+            self.supervise()
+        except BaseException as error:
+            self.break_all("a thread of the executor could not be started", _outcome.traceback_of(error))
+            if self.supervisor.ident is None:
+                self._finish()
+            self._deliver()
+            if not isinstance(error, Exception):
+                raise
+
+    def _receive(self):
+        super()._receive()
+        self.calls.over = True
+        if self.supervisor.ident is not None:
+            self.supervisor.join()  # it has nothing left to do
+        self._close_files()
+
+    def _wake(self):
+        if os.getpid() == self.pid:  # the pipe is the parent's, too
+            super()._wake()
+
+    def close(self):
+        if os.getpid() != self.pid:
+            return
+        super().close()
+        if self.supervisor.ident is None and not self.over:
+            self.over = True
+            self._close_files()
+
+
+class Wakeup:
+    """What the standard library's registry has for the thread of an executor: how to wake it at exit."""
+
+    def __init__(self, engine):
+        self._engine = engine
+
+    def wakeup(self):
+        """Have the threads look up; they end when everything is done, if the program is about to end."""
+        if _stdlib._global_shutdown:
+            self._engine.close()
+        else:
+            self._engine._wake()
+
+    def clear(self):
+        """Nothing: the threads do it."""
+
+    def close(self):
+        """Nothing: the engine closes its descriptors when its threads have ended."""
+
+
+def broken(words, text):
+    """A BrokenProcessPool for one future."""
+    error = _stdlib.BrokenProcessPool(words)
+    if text:
+        error.__cause__ = _stdlib._RemoteTraceback(_outcome.quoted(text))
+    return error
+
+
+def _unreadable(what, reason, text):
+    return broken(f"{what}: {reason if isinstance(reason, str) else repr(reason)}; other calls are not affected", text)
+
+
+def ended(worker):
+    """How a worker process ended, in words."""
+    return f"worker process {worker.pid} {_errors.ended_by(worker.exitcode)}"
+
+
+def abruptly(worker):
+    """The same in the words of the standard library, with the exit code."""
+    text = f"Process {worker.pid} terminated abruptly with exit code {worker.exitcode}"
+    try:
+        return f"{text} ({signal.Signals(-worker.exitcode).name})\n"
+    except (ValueError, TypeError):
+        return f"{text}\n"

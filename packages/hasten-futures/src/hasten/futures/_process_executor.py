@@ -1,0 +1,485 @@
+"""ProcessPoolExecutor over the engine of hasten.multiprocessing's pools.
+
+A subclass that overrides a part of the standard library's machinery (HOOKS) goes the standard library's way,
+with its thread and its queues; so does an executor on a system that lacks the memory, or whose children run
+under another executable.  Then `_engine` is None.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from concurrent.futures import TimeoutError
+from concurrent.futures import process as _stdlib
+from itertools import islice, repeat
+
+from hasten.futures import _mapping
+from hasten.futures._cpus import usable_cpus
+from hasten.futures._executor import Executor
+from hasten.futures._process_engine import BREAK, FAIL_TASK, RETRY, ExecutorEngine, Wakeup
+from hasten.multiprocessing import get_context
+from hasten.multiprocessing._pool._outcome import run_chunk
+from hasten.multiprocessing.context import children_may_lack_hasten
+
+BrokenProcessPool = _stdlib.BrokenProcessPool
+_TERMINATE, _KILL = "terminate", "kill"
+_OPERATIONS = frozenset([_TERMINATE, _KILL])
+_StdlibExecutor = _stdlib.ProcessPoolExecutor
+
+# What a subclass overrides to have it its own way.
+HOOKS = frozenset(["_start_executor_manager_thread", "_start_queue_management_thread", "_launch_processes"])
+
+
+class ProcessPoolExecutor(Executor, _StdlibExecutor):
+    """An executor that lets a pool of processes make calls.
+
+    max_workers: how many processes there are at most, at least 1; None for as many as there are CPUs for this
+        process (by affinity and cgroup quota).  With the start method "fork" all are started at the first
+        submit(), otherwise one when a call is submitted and none is idle.
+    mp_context: of multiprocessing.get_context(); None for the default one, or for "spawn" if there is a
+        max_tasks_per_child.
+    initializer: called as initializer(*initargs) in each new process.  If it raises, the pool is broken.
+    max_tasks_per_child: how many calls a process makes before it ends and another one takes its place; None
+        for any number.  ValueError with the start method "fork".
+    on_crash: what the end of a process in the middle of a call means, if it was killed or has called
+        os._exit().  "break", as in the standard library: the pool is broken, and all calls that have not
+        ended raise BrokenProcessPool.  "fail-task": that call does, and no other; another process takes the
+        place.  "retry": the call is made again, and fails so when its process was lost max_retries + 1 times.
+        Calls that have done a part of their work begin anew then.
+    max_retries: how often a call is made again; for "retry" only.
+
+    Functions, arguments and results are pickled.  What cannot be is an exception of its own future only.
+
+    The end of the program waits until all that was submitted is done.  So does leaving a `with` block.  If
+    the executor is dropped without shutdown(), its processes finish what was submitted and end.
+    """
+
+    __module__ = "hasten.futures"
+
+    _engine = None
+
+    def __init__(
+        self,
+        max_workers=None,
+        mp_context=None,
+        initializer=None,
+        initargs=(),
+        *,
+        max_tasks_per_child=None,
+        on_crash=BREAK,
+        max_retries=2,
+    ):
+        """See the class."""
+        self._max_workers = _checked_size(max_workers)
+        if mp_context is None:
+            mp_context = get_context() if max_tasks_per_child is None else get_context("spawn")
+        self._mp_context = mp_context
+        method = mp_context.get_start_method(allow_none=False)
+        self._safe_to_dynamically_spawn_children = method != "fork"
+        if initializer is not None and not callable(initializer):
+            raise TypeError(f"initializer must be a callable, not {type(initializer).__name__}")
+        self._initializer, self._initargs = initializer, initargs
+        _check_tasks_per_child(max_tasks_per_child, method)
+        self._max_tasks_per_child = max_tasks_per_child
+        _check_crash_policy(on_crash, max_retries)
+        engine = self._make_engine(on_crash, max_retries)
+        if engine is None:
+            _go_standard_way(self, on_crash)
+            return
+        self._engine = engine
+        self._executor_manager_thread = None
+        self._executor_manager_thread_wakeup = Wakeup(engine)
+        self._shutdown_thread = False
+        self._shutdown_lock = threading.RLock()
+        self._broken = False
+        self._cancel_pending_futures = False
+        self._force_shutting_down = False
+        self._pending_work_items = engine.calls.pending
+        self._idle_worker_semaphore = IdleWorkers(engine.calls)
+        self._work_ids = WaitingCalls(engine.calls)
+        self._call_queue = CallQueue(engine)
+        self._result_queue = ResultQueue(engine)
+
+    def _make_engine(self, on_crash, max_retries):
+        if _overrides(type(self), HOOKS) or children_may_lack_hasten(self._mp_context):
+            return None
+        try:
+            return ExecutorEngine(self, self._max_workers, on_crash, max_retries)
+        except (OSError, AttributeError):  # no such memory on this system
+            return None
+
+    # ---- what programs read ----
+
+    @property
+    def _processes(self):
+        """The worker processes by their IDs; None after shutdown()."""
+        own = self.__dict__
+        if self._engine is None or "_processes" in own:
+            return own.get("_processes")
+        return self._engine.pool.by_pid
+
+    @_processes.setter
+    def _processes(self, processes):
+        self.__dict__["_processes"] = processes
+
+    @property
+    def _queue_count(self):
+        """How many calls were submitted."""
+        return self.__dict__["_queue_count"] if self._engine is None else self._engine.calls.last
+
+    @_queue_count.setter
+    def _queue_count(self, count):
+        self.__dict__["_queue_count"] = count
+
+    # ---- workers ----
+
+    def _start_executor_manager_thread(self):
+        """Start the threads of the executor, and, with "fork", its processes, if they were not started."""
+        if self._engine is None:
+            _StdlibExecutor._start_executor_manager_thread(self)
+        elif self._executor_manager_thread is None:
+            if not self._safe_to_dynamically_spawn_children:
+                self._launch_processes()
+            engine = self._engine
+            self._executor_manager_thread = engine.receiver
+            _stdlib._threads_wakeups[engine.receiver] = self._executor_manager_thread_wakeup
+            try:
+                engine.start_threads()
+            finally:
+                if engine.receiver.ident is None:
+                    _stdlib._threads_wakeups.pop(engine.receiver, None)
+
+    def _adjust_process_count(self):
+        """Start a process if none is idle and one more is allowed."""
+        engine = self._engine
+        if engine is None:
+            _StdlibExecutor._adjust_process_count(self)
+        elif len(engine.pool) < self._max_workers and not self._force_shutting_down:
+            waiting = len(engine.calls.pending) - 1
+            if len(engine.pool) <= waiting or not self._idle_worker_semaphore.acquire(blocking=False):
+                self._spawn_process()
+
+    def _launch_processes(self):
+        """Start all processes."""
+        if self._engine is None:
+            _StdlibExecutor._launch_processes(self)
+            return
+        while len(self._engine.pool) < self._max_workers:
+            self._spawn_process()
+
+    def _spawn_process(self):
+        """Start a process."""
+        engine = self._engine
+        if engine is None:
+            _StdlibExecutor._spawn_process(self)
+            return
+        from hasten.futures import process
+
+        with engine.starting:
+            if engine.end is not None:
+                return
+            side = engine.lend()
+            try:
+                process._spawn_worker(
+                    self._mp_context,
+                    side,
+                    engine.results,
+                    self._initializer,
+                    self._initargs,
+                    self._max_tasks_per_child,
+                    engine.pool.by_pid,
+                )
+            except BaseException:
+                engine.take_back(side)
+                raise
+            engine.missing = max(0, engine.missing - 1)
+        engine._wake()
+
+    # ---- calls ----
+
+    def submit(self, fn, /, *args, **kwargs):
+        """Let a process call fn(*args, **kwargs).  Returns the Future of that call.
+
+        Does not block, except to start a process.  Thread-safety: any thread may submit, and callbacks and
+        signal handlers, too.  The arguments are pickled at once if there is room for the call, else later.
+        RuntimeError after shutdown(), after the interpreter has begun to end, and in a process that was forked
+        from the executor's; BrokenProcessPool after a crash (see the class).
+        """
+        return self._submit(fn, args, kwargs, None)
+
+    def _submit(self, fn, args, kwargs, options):
+        engine = self._engine
+        if engine is None:
+            return _StdlibExecutor.submit(self, fn, *args, **kwargs)
+        calls = engine.calls
+        with self._shutdown_lock:
+            self._refuse_if_over()
+            future = calls.add(fn, args, kwargs, options)
+            try:
+                if self._safe_to_dynamically_spawn_children:
+                    self._adjust_process_count()
+                self._start_executor_manager_thread()
+            except BaseException:
+                calls.withdraw(future)
+                raise
+        calls.send()
+        if engine.missing:
+            engine._wake()
+        if engine.end is not None:
+            engine.fail_late()
+        return future
+
+    def _refuse_if_over(self):
+        if self._broken:
+            raise BrokenProcessPool(self._broken)
+        if self._shutdown_thread:
+            raise RuntimeError("cannot schedule new futures after shutdown")
+        if _stdlib._global_shutdown:
+            raise RuntimeError("cannot schedule new futures after interpreter shutdown")
+        if os.getpid() != self._engine.pid:
+            raise RuntimeError(
+                f"this executor belongs to process {self._engine.pid}: a process that was forked from it "
+                "needs one of its own"
+            )
+
+    def map(self, fn, *iterables, timeout=None, chunksize=1, buffersize=None, progress=None):
+        """Run fn with the items of the iterables, as map() does; returns an iterator of the results in order.
+
+        chunksize: how many items are sent to a process at a time, at least 1.  buffersize: how many of these
+        chunks may be submitted whose results have not been taken; None for all.  timeout, progress, and what
+        the iterator does: see Executor.map().
+        """
+        if chunksize < 1:
+            raise ValueError(f"chunksize must be >= 1, not {chunksize!r}")
+        if chunksize == 1:
+            return Executor.map(
+                self, fn, *iterables, timeout=timeout, buffersize=buffersize, progress=progress
+            )
+        chunks = _mapping.start(
+            self,
+            run_chunk,
+            (repeat(fn), _chunks(zip(*iterables), chunksize)),
+            timeout,
+            buffersize,
+            progress or None,
+            iterables,
+        )
+        return _items_of(chunks)
+
+    # ---- the end ----
+
+    def shutdown(self, wait=True, *, cancel_futures=False, timeout=None):
+        """Take no more calls.  May be called again.
+
+        wait: True waits until all calls have been made and the processes have ended.
+        cancel_futures: True cancels the calls that no process has.
+        timeout: seconds to wait at most; None waits for ever.  When it is over, TimeoutError; shutdown() again
+            waits for the rest, and so does the end of the program.
+        """
+        engine = self._engine
+        if engine is None:
+            _StdlibExecutor.shutdown(self, wait, cancel_futures=cancel_futures)
+            return
+        with self._shutdown_lock:
+            self._cancel_pending_futures = cancel_futures
+            self._shutdown_thread = True
+        if os.getpid() == engine.pid:
+            if cancel_futures:
+                engine.cancel_all()
+            engine.close()
+            if wait:
+                engine.join(timeout)
+                if timeout is not None and engine.receiver.is_alive():
+                    raise TimeoutError(f"{len(engine.pending)} calls have not ended {timeout} seconds after shutdown()")
+        self._executor_manager_thread = self._executor_manager_thread_wakeup = None
+        self._call_queue = self._result_queue = None
+        self._processes = None
+
+    def _force_shutdown(self, operation):
+        """Send the processes a signal; operation: "terminate" or "kill"."""
+        if operation not in _OPERATIONS:
+            raise ValueError(f"Unsupported operation: {operation!r}; it is 'terminate' or 'kill'")
+        processes = self._processes or {}
+        if self._engine is not None:
+            with self._engine.starting:
+                self._force_shutting_down = True
+                processes = dict(self._processes or {})
+        else:
+            self._force_shutting_down, processes = True, dict(processes)
+        self.shutdown(wait=False, cancel_futures=True)
+        for process in processes.values():
+            try:
+                if process.is_alive():
+                    getattr(process, operation)()
+            except (ValueError, ProcessLookupError):  # closed by the program; ended just now
+                pass
+
+    def terminate_workers(self):
+        """Take no more calls, cancel those that no process has, and send the processes SIGTERM.
+
+        The calls that are being made raise BrokenProcessPool.  Does not wait for the processes.
+        """
+        return self._force_shutdown(operation=_TERMINATE)
+
+    def kill_workers(self):
+        """The same with SIGKILL."""
+        return self._force_shutdown(operation=_KILL)
+
+
+class IdleWorkers:
+    """Counts the processes that have made a call and were not counted upon since; as a semaphore."""
+
+    def __init__(self, calls):
+        self._calls = calls
+
+    def acquire(self, blocking=True, timeout=None):
+        """Count upon one of them; False if there is none.  Does not block."""
+        if self._calls.idle <= 0:
+            return False
+        self._calls.idle -= 1
+        return True
+
+    def release(self, n=1):
+        """*n* more of them."""
+        self._calls.idle += n
+
+
+class WaitingCalls:
+    """The calls that have not been sent to the processes, as a queue of their numbers."""
+
+    def __init__(self, calls):
+        self._calls = calls
+
+    def qsize(self):
+        """How many there are."""
+        return len(self._calls.backlog)
+
+    def empty(self):
+        """Whether there are none."""
+        return not self._calls.backlog
+
+
+class CallQueue:
+    """What programs look at of the queue to the processes."""
+
+    def __init__(self, engine):
+        self._engine = engine
+
+    def qsize(self):
+        """How many calls were sent that no process has taken."""
+        try:
+            return self._engine.tasks.count()
+        except OSError:  # closed
+            return 0
+
+    def empty(self):
+        """Whether there are none."""
+        return self.qsize() == 0
+
+    def close(self):
+        """Nothing: the engine closes it."""
+
+    def join_thread(self):
+        """Wait until the engine has ended, as far as shutdown() has been called or the executor is gone."""
+        self._engine.supervisor.join()
+
+
+class ResultQueue:
+    """What programs look at of the queue from the processes."""
+
+    def __init__(self, engine):
+        self._engine = engine
+
+    @property
+    def _reader(self):
+        return self
+
+    def poll(self, timeout=0.0):
+        """Whether there is a result that was not taken."""
+        try:
+            return self._engine.results.wait(timeout)
+        except OSError:  # closed
+            return False
+
+    def empty(self):
+        """Whether there is none."""
+        return not self.poll()
+
+    def close(self):
+        """Nothing: the engine closes it."""
+
+
+def _overrides(cls, names):
+    """Whether a class above ours defines one of the *names*."""
+    for base in cls.__mro__:
+        if base is ProcessPoolExecutor:
+            return False
+        if not names.isdisjoint(vars(base)):
+            return True
+    return True
+
+
+def _go_standard_way(executor, on_crash):
+    if on_crash != BREAK:
+        raise ValueError(f"on_crash={on_crash!r} needs an executor with its own queues")
+    extra = executor._max_tasks_per_child
+    options = {} if extra is None else {"max_tasks_per_child": extra}
+    _StdlibExecutor.__init__(
+        executor,
+        executor._max_workers,
+        executor._mp_context,
+        executor._initializer,
+        executor._initargs,
+        **options,
+    )
+
+
+def _checked_size(max_workers):
+    if max_workers is None:
+        return usable_cpus()
+    if max_workers <= 0:
+        raise ValueError(f"max_workers must be greater than 0, not {max_workers!r}")
+    return max_workers
+
+
+def _check_tasks_per_child(most, method):
+    if most is None:
+        return
+    if not isinstance(most, int):
+        raise TypeError(f"max_tasks_per_child must be an integer, not {type(most).__name__}")
+    if most <= 0:
+        raise ValueError(f"max_tasks_per_child must be >= 1, not {most!r}")
+    if method == "fork":
+        raise ValueError(
+            "max_tasks_per_child is incompatible with the 'fork' multiprocessing start method; "
+            "supply a different mp_context."
+        )
+
+
+def _check_crash_policy(on_crash, max_retries):
+    if on_crash not in (BREAK, FAIL_TASK, RETRY):
+        raise ValueError(f"on_crash must be {BREAK!r}, {FAIL_TASK!r} or {RETRY!r}, not {on_crash!r}")
+    if not isinstance(max_retries, int):
+        raise TypeError(f"max_retries must be an integer, not {type(max_retries).__name__}")
+    if max_retries < 0:
+        raise ValueError(f"max_retries must be >= 0, not {max_retries!r}")
+
+
+def _chunks(items, size):
+    """Tuples of *size* items, the last one of what is left."""
+    while True:
+        chunk = tuple(islice(items, size))
+        if not chunk:
+            return
+        yield chunk
+
+
+def _items_of(chunks):
+    """The items of lists, each of which is forgotten before it is handed out."""
+    try:
+        for chunk in chunks:
+            chunk.reverse()
+            while chunk:
+                yield chunk.pop()
+    finally:
+        chunks.close()

@@ -1,0 +1,286 @@
+# cython: freethreading_compatible=True
+"""The calls of a ProcessPoolExecutor on the parent's side: from submit() into the ring, and back to a future.
+
+What holds:
+
+- A call is in `pending`, under its number, from submit() until its outcome is known or it is cancelled.  Who
+  removes it there settles its future.
+- Calls go into the ring in the order of their numbers, by one thread at a time: whoever submits, or has just
+  taken results and so made room.  Who comes while another is at it leaves it to that one.
+- A call that waits in `backlog` has not been pickled.  Cancelling it costs nothing.
+"""
+
+cimport cython
+from libc.stdint cimport uint64_t
+
+from compat cimport hs_mutex, hs_mutex_lock, hs_mutex_unlock
+from sleep cimport hs_wakes
+from hasten.futures._future cimport (
+    FINISHED,
+    RUNNING,
+    FutureState,
+    invoke_callbacks,
+    is_ours,
+    is_plain,
+    may_send,
+    new_pooled,
+    new_pooled_state,
+    settle,
+    state_of,
+)
+from hasten.futures._waiting cimport wake
+
+import os
+from collections import deque
+from concurrent.futures._base import LOGGER as logger
+from types import BuiltinFunctionType, FunctionType
+
+cdef enum:
+    MOST_KNOWN = 512  # functions whose pickles are kept
+
+
+@cython.final
+@cython.no_gc  # it is only in `pending`, which is emptied
+@cython.freelist(256)
+cdef class WorkItem:
+    """A call that has no outcome yet: its future, the function and its arguments.
+
+    options: what executor.options() was given, or None.  tries: how often its worker was lost.
+    """
+
+    cdef public object future, fn, args, kwargs, options
+    cdef public int tries
+    cdef list pieces  # of its pickle, when there was no room for it
+
+
+cdef class Calls:
+    """The calls of one executor.
+
+    pending: number -> WorkItem.  tasks: the owner's side of the ring.  encode(function's pickle, args, kwargs)
+    makes the pieces of a task, dumps(function) that pickle.
+    """
+
+    cdef readonly dict pending
+    cdef readonly object backlog       # numbers
+    cdef readonly uint64_t last        # the number of the newest call
+    cdef public object tasks
+    cdef public object on_forgotten    # called when a call was cancelled
+    cdef public object on_failure      # called with (item, error): a call could not be sent
+    cdef public Py_ssize_t most_tasks, most_bytes, workers
+    cdef public Py_ssize_t idle        # workers that have finished a call, and none was given to them since
+    cdef public bint over              # nothing is sent any more
+    cdef object encode, dumps
+    cdef dict known                    # function -> its pickle
+    cdef object pid
+    cdef hs_mutex guard
+    cdef bint sending, again
+
+    def __init__(self, tasks, encode, dumps, Py_ssize_t most_tasks, Py_ssize_t most_bytes):
+        self.tasks, self.encode, self.dumps = tasks, encode, dumps
+        self.most_tasks, self.most_bytes = most_tasks, most_bytes
+        self.pending, self.backlog, self.known = {}, deque(), {}
+        self.pid = os.getpid()
+
+    # ---- from submit() to the ring ----
+
+    def add(self, fn, tuple args, dict kwargs, options):
+        """A new call; its future.  send() sends it."""
+        cdef FutureState state = new_pooled_state()
+        cdef WorkItem item = WorkItem.__new__(WorkItem)
+        hs_mutex_lock(&self.guard)
+        self.last += 1
+        state.number = self.last
+        hs_mutex_unlock(&self.guard)
+        state.remote = self
+        item.future = future = new_pooled(state)
+        item.fn, item.args, item.kwargs, item.options = fn, args, kwargs, options
+        self.pending[state.number] = item
+        self.backlog.append(state.number)
+        return future
+
+    def withdraw(self, future):
+        """Forget a call that nobody will make, and whose future nobody has."""
+        cdef FutureState state = state_of(future)
+        self.pending.pop(state.number, None)
+        state.remote = None
+
+    def send(self):
+        """Put calls that wait into the ring, as long as there is room.  Does not block."""
+        cdef bint sending
+        while self.backlog:
+            hs_mutex_lock(&self.guard)
+            sending, self.sending = self.sending, True
+            self.again = sending
+            hs_mutex_unlock(&self.guard)
+            if sending:
+                return
+            try:
+                while self.send_next():
+                    pass
+            finally:
+                hs_mutex_lock(&self.guard)
+                self.sending = False
+                hs_mutex_unlock(&self.guard)
+            if not self.again:
+                return
+
+    cdef bint send_next(self) except -1:
+        """Put one call; whether another one may be tried."""
+        cdef uint64_t number
+        cdef WorkItem item
+        try:
+            number = self.backlog.popleft()
+        except IndexError:
+            return False
+        item = self.pending.get(number)
+        if item is None:
+            return True
+        try:
+            if self.put(number, item):
+                return True
+        except BaseException as error:
+            if self.pending.pop(number, None) is not None:
+                self.on_failure(item, error)
+            if isinstance(error, Exception):
+                return True
+            raise
+        self.backlog.appendleft(number)
+        return False
+
+    cdef bint put(self, uint64_t number, WorkItem item) except -1:
+        """False if there is no room."""
+        cdef list pieces = item.pieces
+        cdef Py_ssize_t size = 0, limit = self.most_tasks
+        if pieces is None:
+            pieces = self.encode(self.pickle_of(item.fn), item.args, item.kwargs)
+            if self.over:
+                return False
+            if is_ours(item.future) and not may_send(state_of(item.future)):
+                return True
+            self.tasks.open(number)
+        for piece in pieces:
+            size += len(piece)
+        if size >= 1024:
+            limit = max(self.workers + 1, self.most_bytes // size)
+        if self.tasks.put(number, pieces, limit, False):
+            item.pieces = None
+            return True
+        item.pieces = pieces
+        return False
+
+    cdef bytes pickle_of(self, fn):
+        """The pickle of a function.  Kept if it is the name of one, which does not change."""
+        cdef bytes pickled
+        cdef type kind = type(fn)
+        if kind is not FunctionType and kind is not BuiltinFunctionType:
+            return bytes(self.dumps(fn))
+        known = self.known.get(fn)
+        if known is not None:
+            return <bytes>known
+        pickled = bytes(self.dumps(fn))
+        if is_name(pickled, fn):
+            if len(self.known) >= MOST_KNOWN:
+                self.known.clear()
+            self.known[fn] = pickled
+        return pickled
+
+    # ---- what a future asks (see _future.pyx) ----
+
+    def has_begun(self, number):
+        """Whether a worker has that call."""
+        return self.tasks.has_begun(number)
+
+    def call_off(self, number):
+        """Let no worker have that call; False if one has it."""
+        return os.getpid() != self.pid or self.tasks.call_off(number)
+
+    def forget(self, number):
+        """The future of that call was cancelled."""
+        self.pending.pop(number, None)
+        self.on_forgotten()
+
+    # ---- outcomes ----
+
+    def deliver(self, arrived, int ok, loads, failure):
+        """Settle the futures of what has *arrived*: (item, kind, data).
+
+        loads(data) makes a result of kind *ok*; failure(kind, data) an exception of any other kind.
+        """
+        cdef WorkItem item
+        while arrived:
+            item, kind, data = arrived.popleft()
+            value = error = None
+            try:
+                if kind is not None and <int>kind == ok:
+                    self.idle += 1
+                    try:
+                        value = loads(data)
+                    except BaseException as reason:  # unpickling runs the program's code
+                        error = failure(ok, reason)
+                else:
+                    self.idle += kind is not None
+                    error = failure(kind, data)
+            except BaseException as reason:
+                error = reason
+            data = None
+            self.settle(item, value, error)
+
+    def settle(self, WorkItem item, value, error):
+        """The outcome of a call that is in `pending` no more."""
+        try:
+            settle_future(item.future, value, error)
+        except BaseException:  # of a callback, or of a method that a program has replaced
+            logger.exception("exception telling the outcome of %r", item.future)
+
+    def repeat(self, WorkItem item):
+        """Send a call again that was lost.  It counts as a new one."""
+        cdef FutureState state = state_of(item.future)
+        item.tries += 1
+        item.pieces = None
+        hs_mutex_lock(&self.guard)
+        self.last += 1
+        number = self.last
+        hs_mutex_unlock(&self.guard)
+        self.pending[number] = item
+        resend(state, number)
+        self.backlog.append(number)
+
+
+cdef void resend(FutureState state, uint64_t number) noexcept:
+    """The call waits again, under another number."""
+    hs_mutex_lock(&state.guard)
+    state.number, state.sent = number, False
+    hs_mutex_unlock(&state.guard)
+
+
+cdef int settle_future(future, value, error) except -1:
+    """Let the future have its outcome, if it was not given one by somebody else."""
+    cdef hs_wakes due
+    cdef FutureState state = state_of(future)
+    due.count = 0
+    state.remote = None
+    if not is_plain(future, state):
+        if state.has_ended():
+            return 0
+        if error is None:
+            future.set_result(value)
+        else:
+            future.set_exception(error)
+        return 0
+    if settle(future, state, FINISHED, RUNNING, value, error, &due):
+        wake(&due)
+        invoke_callbacks(future, state)
+    return 0
+
+
+cdef bint is_name(bytes pickled, fn) except -1:
+    """Whether that pickle is just the name of a function of a module."""
+    cdef bytes module, name
+    try:
+        module, name = fn.__module__.encode(), fn.__qualname__.encode()
+    except (AttributeError, UnicodeError):
+        return False
+    # \x80 protocol, \x95 and 8 bytes of a frame, twice \x8c length text \x94, \x93 \x94 .
+    return pickled.endswith(b"\x8c%c%s\x94\x93\x94." % (len(name) & 255, name)) and (
+        len(pickled) <= 11 + 3 + len(module) + 3 + len(name) + 3 and module in pickled
+    )

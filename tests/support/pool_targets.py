@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import subprocess
@@ -67,6 +68,20 @@ def kill_self_unless(value: Any) -> Any:
     if value is None:
         kill_self()
     return value
+
+
+def die_until(folder: str, deaths: int) -> int:
+    """Leave a file and die; when there are enough of them, tell how many."""
+    found = len(os.listdir(folder))
+    if found < deaths:
+        with open(os.path.join(folder, str(found)), "w"):
+            pass
+        kill_self()
+    return found
+
+
+def grown(data: bytes, n: int) -> bytes:
+    return data + bytes([n])
 
 
 def pid(_: Any = None) -> int:
@@ -137,6 +152,13 @@ def recall(_: Any = None) -> Any:
 
 def bad_start(*args: Any) -> None:
     raise RuntimeError("the initializer does not like it")
+
+
+def bad_logged_start(path: str) -> None:
+    logger = logging.getLogger("concurrent.futures")
+    logger.addHandler(logging.FileHandler(path))
+    logger.propagate = False
+    bad_start()
 
 
 def dying_start() -> None:

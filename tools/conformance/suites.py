@@ -83,8 +83,6 @@ SUITES = {
             "concurrent_futures",
             "test_concurrent_futures",
             FUTURES,
-            # The process pool is the interpreter's own; one start method shows that it works with ours.
-            besides=("*ProcessPoolSpawn*", "*ProcessPoolForkserver*"),
             borrow=True,
         ),
         *map(shared_memory, ("fork", "spawn", "forkserver")),

@@ -13,9 +13,9 @@ from concurrent.futures import process as _stdlib
 from hasten.futures import _base
 
 try:
-    from hasten.futures import _process_executor
+    from hasten.futures._process_executor import _KILL, _TERMINATE, ProcessPoolExecutor
 except ImportError as error:
-    if not (error.name or "").startswith("hasten.multiprocessing"):
+    if not (error.name or "hasten.").startswith("hasten."):
         raise
     _stdlib._base = _base  # type: ignore[attr-defined]
     _stdlib.ProcessPoolExecutor.__bases__ = (_base.Executor,)
@@ -25,8 +25,6 @@ else:
     from hasten.multiprocessing._pool._worker import serve_executor as _process_worker
 
     BrokenProcessPool = _stdlib.BrokenProcessPool
-    ProcessPoolExecutor = _process_executor.ProcessPoolExecutor
-    _TERMINATE, _KILL = _process_executor._TERMINATE, _process_executor._KILL
 
     publish(*vars(ProcessPoolExecutor).values())
 

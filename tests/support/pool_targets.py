@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import os
 import signal
@@ -68,6 +69,12 @@ def kill_self_unless(value: Any) -> Any:
     if value is None:
         kill_self()
     return value
+
+
+def use_pool(module: str) -> Any:
+    """Make a pool of processes, of that module, and have it work."""
+    with importlib.import_module(module).ProcessPoolExecutor(1) as pool:
+        return pool.submit(square, 3).result()
 
 
 def die_until(folder: str, deaths: int) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -37,11 +36,6 @@ def new_pool(impl: Any) -> Iterator[Callable[..., Any]]:
 @pytest.fixture(params=METHODS)
 def method(request: pytest.FixtureRequest) -> Any:
     return request.param
-
-
-def tasks_per_child() -> bool:
-    """Whether the standard library's pool knows max_tasks_per_child."""
-    return sys.version_info >= (3, 11)
 
 
 def kill(process: Any) -> None:

@@ -1,4 +1,4 @@
-"""ProcessPoolExecutor is the interpreter's own, and its futures work with what is ours."""
+"""How ProcessPoolExecutor is imported, with and without hasten-multiprocessing; its futures with what is ours."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import asyncio
 import concurrent.futures.process
 import multiprocessing
 import os
-import pickle
 import signal
 
 import pytest
@@ -25,12 +24,6 @@ def pool(request):
         yield pool
 
 
-def test_one_module_under_two_names():
-    assert hasten.futures.process is concurrent.futures.process
-    assert hasten.futures.ProcessPoolExecutor is concurrent.futures.ProcessPoolExecutor
-    assert hasten.futures.process.__name__ == "concurrent.futures.process"
-
-
 @pytest.mark.parametrize(
     "first",
     [
@@ -41,13 +34,29 @@ def test_one_module_under_two_names():
         "from importlib import import_module; ours = import_module('hasten.futures.process')",
     ],
 )
-def test_however_it_is_imported(python, first):
+@pytest.mark.parametrize("alone", [False, True], ids=["", "without hasten-multiprocessing"])
+def test_however_it_is_imported(python, first, alone):
+    """One object under both names if that other distribution is not there."""
     python(
+        f"import sys\nif {alone}: sys.modules['hasten.multiprocessing'] = None\n"
         f"{first}\n"
-        "import concurrent.futures.process, hasten.futures, sys\n"
-        "assert ours is concurrent.futures.process\n"
+        "import concurrent.futures.process, hasten.futures\n"
+        f"assert (ours is concurrent.futures.process) is {alone}\n"
         "assert ours is hasten.futures.process is sys.modules['hasten.futures.process']\n"
-        "assert hasten.futures.ProcessPoolExecutor is concurrent.futures.ProcessPoolExecutor\n"
+        "theirs = concurrent.futures.ProcessPoolExecutor\n"
+        f"assert (hasten.futures.ProcessPoolExecutor is theirs) is {alone}\n"
+        "assert issubclass(hasten.futures.ProcessPoolExecutor, (theirs, hasten.futures.Executor))\n"
+    )
+
+
+def test_without_the_other_distribution(python):
+    python(
+        "import sys; sys.modules['hasten.multiprocessing'] = None\n"
+        "import multiprocessing, hasten.futures\n"
+        "with hasten.futures.ProcessPoolExecutor(1, multiprocessing.get_context('fork')) as pool:\n"
+        "    future = pool.submit(pow, 2, 8)\n"
+        "    assert isinstance(future, hasten.futures.Future) and future.result() == 256\n"
+        "    assert isinstance(pool, hasten.futures.Executor)\n"
     )
 
 
@@ -55,16 +64,21 @@ def test_it_is_imported_when_it_is_asked_for(python):
     python(
         "import sys, hasten.futures\n"
         "assert 'ProcessPoolExecutor' in dir(hasten.futures)\n"
-        "assert not [name for name in sys.modules if name.startswith('multiprocessing')]\n"
+        "assert not [name for name in sys.modules if 'multiprocessing' in name]\n"
         "from hasten.futures import ProcessPoolExecutor\n"
         "assert 'concurrent.futures.process' in sys.modules\n"
     )
 
 
-def test_what_children_unpickle_has_the_standard_librarys_name():
-    worker = hasten.futures.process._process_worker
-    assert b"concurrent.futures.process" in pickle.dumps(worker)
-    assert b"hasten" not in pickle.dumps(worker)
+def test_children_do_not_import_the_executor(python):
+    """What a worker runs is in hasten.multiprocessing, which a spawned child has anyway."""
+    python(
+        "import multiprocessing, sys\n"
+        "from hasten.futures import ProcessPoolExecutor\n"
+        "with ProcessPoolExecutor(1, multiprocessing.get_context('spawn')) as pool:\n"
+        "    assert not pool.submit(eval, '\"concurrent.futures\" in __import__(\"sys\").modules').result()\n"
+        "    assert not pool.submit(eval, '\"hasten.futures\" in __import__(\"sys\").modules').result()\n"
+    )
 
 
 def test_calls_in_another_process(pool):

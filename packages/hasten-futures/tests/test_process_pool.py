@@ -15,7 +15,6 @@ from process_pools import (  # noqa: F401
     method,
     new_pool,
     remember_event,
-    tasks_per_child,
     wait_for_each_other,
     wait_for_event,
 )
@@ -187,7 +186,7 @@ def test_the_initializer(new_pool: Any, method: str) -> None:
     assert [future.result(LONG) for future in [pool.submit(targets.recall) for _ in range(6)]] == ["here"] * 6
 
 
-@pytest.mark.skipif(not tasks_per_child(), reason="the standard library has no max_tasks_per_child")
+@pytest.mark.since(3, 11)
 @pytest.mark.parametrize("start", ["spawn", "forkserver"])
 def test_max_tasks_per_child(new_pool: Any, start: str, impl: Any) -> None:
     if impl is not hasten.futures:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pool_targets as targets
 import pytest
-from process_pools import new_pool, tasks_per_child  # noqa: F401
+from process_pools import new_pool  # noqa: F401
 from tasks import LONG
 
 BrokenProcessPool = concurrent.futures.process.BrokenProcessPool
@@ -150,7 +150,7 @@ def test_an_initializer_that_is_none(impl: Any) -> None:
         impl.ProcessPoolExecutor(1, initializer=3)
 
 
-@pytest.mark.skipif(not tasks_per_child(), reason="the standard library has no max_tasks_per_child")
+@pytest.mark.since(3, 11)
 def test_wrong_max_tasks_per_child(impl: Any) -> None:
     spawn, fork = map(multiprocessing.get_context, ("spawn", "fork"))
     with pytest.raises(TypeError, match="max_tasks_per_child must be an integer"):

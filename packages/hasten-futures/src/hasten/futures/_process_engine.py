@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import weakref
 from concurrent.futures import process as _stdlib
 from multiprocessing import util
@@ -61,6 +62,7 @@ class ExecutorEngine(_engine.Engine):
         calls.on_forgotten, calls.on_failure, calls.workers = self._one_less, self._not_sent, most
         self.most, self.on_crash, self.max_retries = most, on_crash, max_retries
         self.missing = 0  # workers that have ended and were not replaced yet
+        self.main_file = getattr(sys.modules.get("__main__"), "__file__", None)
         self.crash = None  # why the executor is to be broken
         self.executor = weakref.ref(executor, lambda _: self.close())
 

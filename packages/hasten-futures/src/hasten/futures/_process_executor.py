@@ -8,9 +8,11 @@ under another executable.  Then `_engine` is None.
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from concurrent.futures import TimeoutError
 from concurrent.futures import process as _stdlib
+from contextlib import contextmanager
 from itertools import islice, repeat
 
 from hasten.futures import _mapping
@@ -180,15 +182,16 @@ class ProcessPoolExecutor(Executor, _StdlibExecutor):
                 return
             side = engine.lend()
             try:
-                process._spawn_worker(
-                    self._mp_context,
-                    side,
-                    engine.results,
-                    self._initializer,
-                    self._initargs,
-                    self._max_tasks_per_child,
-                    engine.pool.by_pid,
-                )
+                with _main_file(engine.main_file):
+                    process._spawn_worker(
+                        self._mp_context,
+                        side,
+                        engine.results,
+                        self._initializer,
+                        self._initargs,
+                        self._max_tasks_per_child,
+                        engine.pool.by_pid,
+                    )
             except BaseException:
                 engine.take_back(side)
                 raise
@@ -407,6 +410,23 @@ class ResultQueue:
 
     def close(self):
         """Nothing: the engine closes it."""
+
+
+@contextmanager
+def _main_file(path):
+    """Let `__main__` have its `__file__`, which the interpreter takes away at the end of a script.
+
+    Children that are started after that would not find the functions of the script.
+    """
+    main = sys.modules.get("__main__")
+    gone = path is not None and main is not None and not hasattr(main, "__file__")
+    if gone:
+        main.__file__ = path
+    try:
+        yield
+    finally:
+        if gone:
+            del main.__file__
 
 
 def _overrides(cls, names):

@@ -114,9 +114,14 @@ class ExecutorEngine(_engine.Engine):
             self.arrived.append((whose, None, error))
 
     def cancel_all(self):
-        """Cancel the calls that no worker has."""
+        """Cancel the calls that no worker has.  One that is being started for a call has it."""
+        with self.starting:
+            starting = sum(not self._is_ready(worker) for worker in self.pool)
         for item in list(self.pending.values()):
-            item.future.cancel()
+            if starting and not item.future.running():
+                starting -= 1
+            else:
+                item.future.cancel()
 
     # ---- workers ----
 

@@ -1,3 +1,38 @@
-from concurrent.futures.process import *  # noqa: F403
+import concurrent.futures.process as _stdlib
+from collections.abc import Callable, Iterable
 from concurrent.futures.process import BrokenProcessPool as BrokenProcessPool
-from concurrent.futures.process import ProcessPoolExecutor as ProcessPoolExecutor
+from multiprocessing.context import BaseContext
+from typing import Any, Literal, ParamSpec, TypeVar
+
+from hasten.futures import Executor, Future, _Results, _Timeout
+
+_T = TypeVar("_T")
+_P = ParamSpec("_P")
+
+class ProcessPoolExecutor(Executor, _stdlib.ProcessPoolExecutor):
+    def __init__(
+        self,
+        max_workers: int | None = None,
+        mp_context: BaseContext | None = None,
+        initializer: Callable[..., object] | None = None,
+        initargs: tuple[Any, ...] = (),
+        *,
+        max_tasks_per_child: int | None = None,
+        on_crash: Literal["break", "fail-task", "retry"] = "break",
+        max_retries: int = 2,
+    ) -> None: ...
+    def submit(self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Future[_T]: ...
+    def map(
+        self,
+        fn: Callable[..., _T],
+        *iterables: Iterable[Any],
+        timeout: _Timeout | None = None,
+        chunksize: int = 1,
+        buffersize: int | None = None,
+        progress: bool | Callable[[int, int | None], object] | None = None,
+    ) -> _Results[_T]: ...
+    def shutdown(
+        self, wait: bool = True, *, cancel_futures: bool = False, timeout: _Timeout | None = None
+    ) -> None: ...
+    def terminate_workers(self) -> None: ...
+    def kill_workers(self) -> None: ...

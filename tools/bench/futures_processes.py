@@ -1,0 +1,115 @@
+"""Rows of `process_pool`: what a call costs in a pool of processes, in crowds, alone, and with large data.
+
+The workers are started before the clock, but for the row of the first result.  Runs under the measured
+interpreter: syntax of Python 3.9.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+from dataclasses import dataclass
+from time import perf_counter_ns
+from typing import Any
+
+from bench.cases import Case, expect
+from bench.futures_pools import same
+
+FORK = multiprocessing.get_context("fork")
+
+
+def warm(executor: Any, workers: int) -> Any:
+    """The executor, with all of its workers at work."""
+    list(executor.map(same, range(20 * workers)))
+    return executor
+
+
+@dataclass
+class Calls(Case):
+    """*count* calls that do nothing; per call.
+
+    way: "all_at_once" submits all and then collects the results, "in_order_of_end" takes them by as_completed(),
+    "mapped" by the executor's map().
+    """
+
+    count: int = 20_000
+    workers: int = 2
+    way: str = "all_at_once"
+
+    def setup(self, module: Any) -> Any:
+        return module, warm(module.ProcessPoolExecutor(self.workers, FORK), self.workers)
+
+    def run(self, state: Any, n: int) -> tuple[int, Any]:
+        module, executor = state
+        items = range(self.count)
+        begin = perf_counter_ns()
+        results = getattr(self, self.way)(module, executor, items)
+        return perf_counter_ns() - begin, results
+
+    @staticmethod
+    def all_at_once(module: Any, executor: Any, items: Any) -> list[Any]:
+        futures = [executor.submit(same, item) for item in items]
+        return [future.result() for future in futures]
+
+    @staticmethod
+    def in_order_of_end(module: Any, executor: Any, items: Any) -> list[Any]:
+        futures = [executor.submit(same, item) for item in items]
+        return [future.result() for future in module.as_completed(futures)]
+
+    @staticmethod
+    def mapped(module: Any, executor: Any, items: Any) -> list[Any]:
+        return list(executor.map(same, items))
+
+    def value(self, elapsed: int, n: int, outcome: Any) -> float:
+        return elapsed / len(outcome)
+
+    def verify(self, state: Any, n: int, outcome: Any) -> None:
+        state[1].shutdown()
+        got = sorted(outcome) if self.way == "in_order_of_end" else outcome
+        expect(got == list(range(self.count)), "results lost, doubled or out of order")
+
+
+@dataclass
+class OneByOne(Case):
+    """submit().result(): one call at a time, with an argument and a result of *size* bytes, or a number."""
+
+    size: int = 0
+    equal_work: bool = True
+
+    def setup(self, module: Any) -> Any:
+        return warm(module.ProcessPoolExecutor(1, FORK), 1), bytes(self.size) if self.size else 7
+
+    def run(self, state: Any, n: int) -> tuple[int, Any]:
+        executor, argument = state
+        count = 0
+        begin = perf_counter_ns()
+        for _ in range(n):
+            count += executor.submit(same, argument).result() == argument
+        return perf_counter_ns() - begin, count
+
+    def verify(self, state: Any, n: int, outcome: Any) -> None:
+        state[0].shutdown()
+        expect(outcome == n, f"{n - outcome} of {n} results are wrong")
+
+
+@dataclass
+class FirstResult(Case):
+    """From the making of an executor to the first result, by the start method *method*."""
+
+    method: str = "spawn"
+    most_rounds: int = 20
+    equal_work: bool = True
+
+    def run(self, state: Any, n: int) -> tuple[int, Any]:
+        package = "hasten.multiprocessing" if state.__name__.startswith("hasten") else "multiprocessing"
+        context = __import__(package, fromlist=["get_context"]).get_context(self.method)
+        elapsed, results = 0, []
+        for item in range(n):
+            begin = perf_counter_ns()
+            executor = state.ProcessPoolExecutor(2, context)
+            results.append(executor.submit(same, item).result())
+            elapsed += perf_counter_ns() - begin
+            executor.shutdown()
+        return elapsed, results
+
+    def verify(self, state: Any, n: int, outcome: Any) -> None:
+        expect(outcome == list(range(n)), "a result is wrong")

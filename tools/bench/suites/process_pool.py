@@ -1,0 +1,22 @@
+"""Rows of `process_pool`: ProcessPoolExecutor."""
+
+from __future__ import annotations
+
+from bench.cases import Suite, module, placed
+from bench.futures_processes import Calls, FirstResult, OneByOne
+
+SUITE = Suite(
+    name="process_pool",
+    implementations=(module("stdlib", "concurrent.futures"), module("hasten", "hasten.futures")),
+    cases=(
+        Calls("20k submit + result"),
+        Calls("100k submit + result", count=100_000, most_rounds=10),
+        *placed(OneByOne, "submit().result()"),
+        Calls("20k submitted, as_completed", way="in_order_of_end"),
+        Calls("map of 20k", way="mapped"),
+        OneByOne("1 MB bytes, argument and result", size=1_000_000),
+        FirstResult("first result, spawn"),
+    ),
+    packages=("hasten-futures", "hasten-multiprocessing"),
+    imports="hasten.futures",
+)

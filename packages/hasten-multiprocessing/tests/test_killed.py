@@ -85,7 +85,7 @@ def test_the_zygote_ends_with_the_server() -> None:
     child.kill()
     child.join(30)
     assert child.exitcode == -signal.SIGKILL
-    until(lambda: is_gone(zygote.pid))
+    until(lambda: has_ended(zygote.pid))
 
 
 @pytest.mark.skipif(sys.version_info < (3, 14), reason="the fork server asks for no key")

@@ -30,8 +30,8 @@ def serve_executor(
 ) -> None:
     """The same for a worker of a ProcessPoolExecutor.
 
-    Its tasks are in two pickles, of the function and of (args, kwargs).  What goes wrong with pickling is told
-    as it is.  An initializer that raises is logged, in the words of the standard library.
+    Its tasks are in two pickles, of the function and of (args, kwargs).  What goes wrong with pickling is
+    told as it is.  An initializer that raises is logged, in the words of the standard library.
     """
     try:
         if initializer is not None:

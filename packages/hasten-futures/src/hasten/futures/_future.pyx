@@ -591,13 +591,17 @@ class Future(stdlib.Future):
             return True, False, state.get_value(), state.get_error()
         return now >= CANCELLED, now >= CANCELLED, None, None
 
-    def cancel(self):
-        """Cancel the call, unless it has begun.  True if it is cancelled now, False if it is too late."""
+    def cancel(self, *, bint kill=False):
+        """Cancel the call, unless it has begun.  True if it is cancelled now, False if it is too late.
+
+        kill: True ends a call that has begun, too, by SIGKILL for the process that makes it; only for pools of
+        processes.  What the call has done by then is done.  Blocks for as long as the system takes for that.
+        """
         cdef hs_wakes due
         cdef FutureState state = state_of(self)
         cdef object remote = state.remote
         due.count = 0
-        if not state.withdraw() or not settle(self, state, CANCELLED, PENDING, None, None, &due):
+        if not (state.withdraw() or (kill and remote.kill(state.number))) or not settle(self, state, CANCELLED, PENDING, None, None, &due):
             return CANCELLED <= load_state(&state.state) <= CANCELLED_AND_NOTIFIED
         wake(&due)
         if remote is not None:

@@ -16,7 +16,9 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 import weakref
+from concurrent.futures import TimeoutError
 from concurrent.futures import process as _stdlib
 from multiprocessing import util
 
@@ -59,9 +61,12 @@ class ExecutorEngine(_engine.Engine):
             tasks, _outcome.encode_call, _pickler.dumps, _engine.MOST_TASKS, _engine.MOST_BYTES
         )
         super().__init__(Workers(), tasks, results, None, calls.pending)
-        calls.on_forgotten, calls.on_failure, calls.workers = self._one_less, self._not_sent, most
+        calls.on_forgotten, calls.on_failure, calls.on_kill = self._one_less, self._not_sent, self.kill
+        calls.workers = most
         self.most, self.on_crash, self.max_retries = most, on_crash, max_retries
         self.missing = 0  # workers that have ended and were not replaced yet
+        self.timed = {}  # number of a call -> the seconds that it may take
+        self.put_down = set()  # the IDs of the workers that we have killed
         self.main_file = getattr(sys.modules.get("__main__"), "__file__", None)
         self.crash = None  # why the executor is to be broken
         self.executor = weakref.ref(executor, lambda _: self.close())
@@ -113,6 +118,19 @@ class ExecutorEngine(_engine.Engine):
         if whose is not None:
             self.arrived.append((whose, None, error))
 
+    def time(self, future, timeout):
+        """Let a call that was just submitted take no longer than *timeout* seconds."""
+        self.timed[self.calls.number_of(future)] = timeout
+        self._wake()
+
+    def kill(self, number):
+        """Kill the worker that has a call, which is forgotten; False if none has it."""
+        for worker, held, _ in self._held():
+            if held == number and self._put_down(worker, number, None):
+                self._wake()
+                return True
+        return False
+
     def cancel_all(self):
         """Cancel the calls that no worker has.  One that is being started for a call has it."""
         with self.starting:
@@ -125,11 +143,63 @@ class ExecutorEngine(_engine.Engine):
 
     # ---- workers ----
 
+    def _held(self):
+        """Which calls the workers have: (worker, number, for how many seconds)."""
+        for worker in self.pool:
+            number, seconds = self.tasks.holding(worker._hasten_side.index)
+            if number:
+                yield worker, number, seconds
+
+    def _check_times(self):
+        """Kill the workers whose calls take too long; the seconds until the next look, or None.
+
+        A call that no worker has yet cannot be late before its whole time has passed.
+        """
+        if not self.timed:
+            return None
+        for number in list(self.timed):
+            if number not in self.pending:
+                del self.timed[number]
+        left = dict(self.timed)
+        for worker, number, seconds in self._held():
+            if number in left:
+                left[number] -= seconds
+                if left[number] <= 0:
+                    self._put_down(worker, number, TimeoutError(f"the call took longer than {self.timed[number]} seconds"))
+                    del left[number]
+        return min(left.values(), default=None)
+
+    def _put_down(self, worker, number, error):
+        """Kill a worker if it still has that call, and fail the call; without an *error* it is just forgotten.
+
+        Stopped, the worker cannot take another call between the look and the kill.
+        """
+        if not stopped(worker.pid):
+            return False
+        with self.pumping:
+            while self.pumper.take_locked():
+                pass
+            has_it = self.tasks.holding(worker._hasten_side.index)[0] == number and number in self.pending
+            if has_it:
+                self.put_down.add(worker.pid)
+                if error is None:
+                    self.pending.pop(number)
+                else:
+                    self._fail(number, error)
+        send(worker.pid, signal.SIGKILL if has_it else signal.SIGCONT)
+        self.notify()
+        return has_it
+
     def _one_ended(self, worker, side, held):
         self.missing += 1
+        if worker.pid in self.put_down:
+            self.put_down.discard(worker.pid)
+            return
         if self.tasks.has_left(side.index) or self.end is not None:
             return
-        if self.on_crash == BREAK or not self.tasks.is_ready(side.index):
+        item = self.pending.get(held)
+        own = item is not None and item.options is not None and item.options.retries is not None
+        if not self.tasks.is_ready(side.index) or (self.on_crash == BREAK and not own):
             if self.pending or self.state is RUN:
                 self.crash = self._words_of_crash(worker)
             return
@@ -141,10 +211,14 @@ class ExecutorEngine(_engine.Engine):
         item = self.pending.get(held)
         if item is None:
             return
-        again = self.on_crash == RETRY and item.tries < self.max_retries
-        if again or not self.tasks.has_begun(held):
+        most = self.max_retries if self.on_crash == RETRY else 0
+        if item.options is not None and item.options.retries is not None:
+            most = item.options.retries
+        if item.tries < most or not self.tasks.has_begun(held):
             self.pending.pop(held)
-            self.calls.repeat(item)
+            number = self.calls.repeat(item)
+            if held in self.timed:
+                self.timed[number] = self.timed.pop(held)
         else:
             said = f"{ended(worker)} while it had this call; other calls are not affected"
             self._fail(held, broken(said, abruptly(worker)))
@@ -163,6 +237,10 @@ class ExecutorEngine(_engine.Engine):
             self.crash = None
 
     def _replace(self):
+        soon, late = self._start_others(), self._check_times()
+        return late if soon is None else soon if late is None else min(soon, late)
+
+    def _start_others(self):
         """Start workers in place of those that have ended, if there are calls for them."""
         wanted = min(self.missing, self.most - len(self.pool), len(self.pending) - len(self.pool))
         if wanted <= 0 or self.end is not None:
@@ -253,6 +331,31 @@ class Wakeup:
 
     def close(self):
         """Nothing: the engine closes its descriptors when its threads have ended."""
+
+
+def send(pid, number):
+    """Send a signal to a process, if it is still there."""
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def stopped(pid):
+    """Stop a process, and wait until it is; False if it is gone."""
+    if not send(pid, signal.SIGSTOP):
+        return False
+    try:
+        for _ in range(1000):
+            with open(f"/proc/{pid}/stat") as file:
+                state = file.read().rpartition(")")[2].split()[0]
+            if state in "tTZX":
+                break
+            time.sleep(0.0001)
+    except OSError:  # gone, or there is no /proc: then it has had a moment
+        time.sleep(0.001)
+    return True
 
 
 def broken(words, text):

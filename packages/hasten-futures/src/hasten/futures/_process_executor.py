@@ -19,6 +19,7 @@ from hasten.futures import _mapping
 from hasten.futures._cpus import usable_cpus
 from hasten.futures._executor import Executor
 from hasten.futures._process_engine import BREAK, FAIL_TASK, RETRY, ExecutorEngine, Wakeup
+from hasten.futures._thread_pool import seconds_of
 from hasten.multiprocessing import get_context
 from hasten.multiprocessing._pool._outcome import run_chunk
 from hasten.multiprocessing.context import children_may_lack_hasten
@@ -210,6 +211,18 @@ class ProcessPoolExecutor(Executor, _StdlibExecutor):
         """
         return self._submit(fn, args, kwargs, None)
 
+    def options(self, *, timeout=None, retries=None):
+        """This executor with options for single calls: executor.options(timeout=2.0).submit(fn, ...).
+
+        timeout: seconds that a call may take from its beginning in a process; after that the process is killed,
+            whatever it does, and the future raises TimeoutError.  Other calls are not affected.
+        retries: how often the call is made again when its process is lost, whatever the executor's `on_crash`
+            is; at last it fails with BrokenProcessPool, alone.  A call that took too long is not made again.
+        """
+        if self._engine is None:
+            raise TypeError("options() needs an executor with its own queues")
+        return WithOptions(self, timeout, retries)
+
     def _submit(self, fn, args, kwargs, options):
         engine = self._engine
         if engine is None:
@@ -226,6 +239,8 @@ class ProcessPoolExecutor(Executor, _StdlibExecutor):
                 calls.withdraw(future)
                 raise
         calls.send()
+        if options is not None and options.timeout is not None:
+            engine.time(future, options.timeout)
         if engine.missing:
             engine._wake()
         if engine.end is not None:
@@ -327,6 +342,24 @@ class ProcessPoolExecutor(Executor, _StdlibExecutor):
     def kill_workers(self):
         """The same with SIGKILL."""
         return self._force_shutdown(operation=_KILL)
+
+
+class WithOptions:
+    """An executor with options for the calls that are submitted by it; see ProcessPoolExecutor.options()."""
+
+    def __init__(self, executor, timeout, retries):
+        if timeout is not None:
+            timeout = seconds_of(timeout)
+            if timeout <= 0:
+                raise ValueError(f"timeout must be greater than 0, not {timeout!r}")
+        if retries is not None:
+            _check_retries("retries", retries)
+        self._executor = executor
+        self.timeout, self.retries = timeout, retries
+
+    def submit(self, fn, /, *args, **kwargs):
+        """Let a process call fn(*args, **kwargs), with these options.  Returns the Future of that call."""
+        return self._executor._submit(fn, args, kwargs, self)
 
 
 class IdleWorkers:
@@ -479,10 +512,14 @@ def _check_tasks_per_child(most, method):
 def _check_crash_policy(on_crash, max_retries):
     if on_crash not in (BREAK, FAIL_TASK, RETRY):
         raise ValueError(f"on_crash must be {BREAK!r}, {FAIL_TASK!r} or {RETRY!r}, not {on_crash!r}")
-    if not isinstance(max_retries, int):
-        raise TypeError(f"max_retries must be an integer, not {type(max_retries).__name__}")
-    if max_retries < 0:
-        raise ValueError(f"max_retries must be >= 0, not {max_retries!r}")
+    _check_retries("max_retries", max_retries)
+
+
+def _check_retries(name, count):
+    if not isinstance(count, int):
+        raise TypeError(f"{name} must be an integer, not {type(count).__name__}")
+    if count < 0:
+        raise ValueError(f"{name} must be >= 0, not {count!r}")
 
 
 def _chunks(items, size):

@@ -65,6 +65,7 @@ cdef class Calls:
     cdef readonly uint64_t last        # the number of the newest call
     cdef public object tasks
     cdef public object on_forgotten    # called when a call was cancelled
+    cdef public object on_kill         # called with the number of a call whose worker is to be killed
     cdef public object on_failure      # called with (item, error): a call could not be sent
     cdef public Py_ssize_t most_tasks, most_bytes, workers
     cdef public Py_ssize_t idle        # workers that have finished a call, and none was given to them since
@@ -194,6 +195,14 @@ cdef class Calls:
         """Let no worker have that call; False if one has it."""
         return os.getpid() != self.pid or self.tasks.call_off(number)
 
+    def kill(self, number):
+        """Kill the worker that has that call; False if none has it."""
+        return os.getpid() == self.pid and self.on_kill(number)
+
+    def number_of(self, future):
+        """The number of the call of a future."""
+        return state_of(future).number
+
     def forget(self, number):
         """The future of that call was cancelled."""
         self.pending.pop(number, None)
@@ -233,7 +242,7 @@ cdef class Calls:
             logger.exception("exception telling the outcome of %r", item.future)
 
     def repeat(self, WorkItem item):
-        """Send a call again that was lost.  It counts as a new one."""
+        """Send a call again that was lost.  It counts as a new one, whose number is returned."""
         cdef FutureState state = state_of(item.future)
         item.tries += 1
         item.pieces = None
@@ -244,6 +253,7 @@ cdef class Calls:
         self.pending[number] = item
         resend(state, number)
         self.backlog.append(number)
+        return number
 
 
 cdef void resend(FutureState state, uint64_t number) noexcept:

@@ -9,6 +9,11 @@ from hasten.futures import Executor, Future, _Results, _Timeout
 _T = TypeVar("_T")
 _P = ParamSpec("_P")
 
+class WithOptions:
+    timeout: float | None
+    retries: int | None
+    def submit(self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Future[_T]: ...
+
 class ProcessPoolExecutor(Executor, _stdlib.ProcessPoolExecutor):
     def __init__(
         self,
@@ -22,6 +27,7 @@ class ProcessPoolExecutor(Executor, _stdlib.ProcessPoolExecutor):
         max_retries: int = 2,
     ) -> None: ...
     def submit(self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Future[_T]: ...
+    def options(self, *, timeout: _Timeout | None = None, retries: int | None = None) -> WithOptions: ...
     def map(
         self,
         fn: Callable[..., _T],

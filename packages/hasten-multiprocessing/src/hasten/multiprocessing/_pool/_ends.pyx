@@ -37,6 +37,7 @@ cdef extern from "unistd.h" nogil:
 cdef extern from "_take.h" nogil:
     ctypedef struct hs_slot:
         uint64_t taken
+        int64_t since
         uint32_t ready
     ctypedef struct hs_desk:
         hs_slot *slots
@@ -162,6 +163,12 @@ cdef class Tasks:
             return found
         finally:
             self.ring.leave()
+
+    def holding(self, uint32_t index):
+        """(the number of the task that a worker holds now, or 0; for how many seconds)"""
+        cdef hs_slot *slot = &self.slots.slots[index]
+        cdef int64_t since = slot.since
+        return HS_SLOT_GET(slot.taken), (hs_now() - since) / 1e9
 
     def is_ready(self, uint32_t index):
         """Whether the initializer of that worker has returned."""

@@ -22,6 +22,7 @@
 typedef struct {
     _Alignas(64) uint64_t taken;  /* the number of a task, or 0 */
     uint64_t before;              /* the head of the ring before it was taken */
+    int64_t since;                /* when it was taken: hs_now() */
     uint32_t ready;               /* whether the initializer has returned */
     uint32_t taking;              /* in slot 0, which is no worker's: the slot of the one who is about to take */
 } hs_slot;
@@ -74,6 +75,7 @@ static inline int hs_take_locked(hs_ring *r, const hs_desk *d, uint32_t me, hs_r
     if (word == NULL) return HS_RING_ERROR;
     got->length = *word >> 8;
     if (got->length > size) return HS_RING_SMALL;
+    __atomic_store_n(&slots[me].since, hs_now(), __ATOMIC_SEQ_CST);
     HS_SLOT_SET(slots[me].before, head & ~HS_SHUT);
     HS_SLOT_SET(slots[0].taking, me);
     HS_SLOT_SET(slots[me].taken, number = word[1]);

@@ -22,6 +22,7 @@ from queue_peers import outcome, put_all
 
 import hasten.queue
 from hasten.multiprocessing import queues
+from hasten.multiprocessing.connection import Connection
 
 FORK = multiprocessing.get_context("fork")
 ShutDown = hasten.queue.ShutDown
@@ -405,6 +406,26 @@ class Plain(queues.Queue):  # type: ignore[misc]
 
     def put(self, obj: Any, block: bool = True, timeout: Any = None) -> None:
         super().put(("wrapped", obj), block, timeout)
+
+
+class SimpleWithOwnState(queues.SimpleQueue):  # type: ignore[misc]
+    def __getstate__(self) -> Any:
+        return super().__getstate__()
+
+
+@pytest.mark.parametrize("cls", [WithOwnFeeder, WithOwnState, SimpleWithOwnState])
+def test_the_wire_is_of_the_class_that_programs_register_reducers_for(cls: Any) -> None:
+    q = cls(ctx=FORK)
+    ends = q._reader, q._writer
+    assert [type(end) for end in ends] == [Connection, Connection]
+    assert {value.__self__ for value in vars(q).values() if hasattr(value, "__self__")} <= {*ends}
+    q.put([1])
+    assert q.get() == [1]
+    if hasattr(q, "join_thread"):
+        q.close()
+        q.join_thread()
+    q._reader.close()
+    q._writer.close()
 
 
 @pytest.mark.parametrize("cls", [WithOwnFeeder, WithOwnReader, WithOwnState])

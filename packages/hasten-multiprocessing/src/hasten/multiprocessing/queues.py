@@ -29,7 +29,7 @@ from hasten.multiprocessing import _registries
 from hasten.multiprocessing._transport import _parts, _queue, _readiness
 from hasten.multiprocessing._transport._parts import lazily
 from hasten.multiprocessing._transport._ring import Ring, attach
-from hasten.multiprocessing._transport._standard_way import goes_standard_way
+from hasten.multiprocessing._transport._standard_way import goes_standard_way, own_pipe
 from hasten.multiprocessing.context import children_may_lack_hasten
 
 __all__ = ["Queue", "SimpleQueue", "JoinableQueue"]
@@ -85,6 +85,7 @@ class Queue(_queue.RingQueue, _standard.Queue):  # type: ignore[misc]
         if ring is None:
             self._use_standard(self._standard_class)
             self._standard_class.__init__(self, maxsize, ctx=ctx)
+            own_pipe(self)
             return
         self._use_ring(ring, maxsize if maxsize > 0 else _NO_LIMIT, strict)
         self._ctx = ctx
@@ -240,6 +241,7 @@ class SimpleQueue(_queue.SimpleRingQueue, _standard.SimpleQueue):  # type: ignor
         if ring is None:
             self._use_standard(_standard.SimpleQueue)
             _standard.SimpleQueue.__init__(self, ctx=ctx)
+            own_pipe(self)
             return
         self._use_ring(ring)
         self._is_fork_ctx = _is_fork(ctx)

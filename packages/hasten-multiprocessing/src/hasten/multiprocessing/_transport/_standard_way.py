@@ -1,13 +1,16 @@
 """Which subclasses of a queue go the standard library's way: those that work on its pipe, its locks or its
-feeder thread.
+feeder thread; and what these get.
 
 A subclass does if it defines one of HOOKS, or if the code of one of its methods names one of PARTS.  That is
-looked up once for each class.  What such a subclass finds then is what the standard library's class makes.
+looked up once for each class.  What such a subclass finds then is what the standard library's class makes,
+with connections of ours: pickle looks for reducers by the exact class, and a program under the launcher
+registers its own (loky does) for the one that is `multiprocessing.connection.Connection` there.
 """
 
 from __future__ import annotations
 
 import weakref
+from multiprocessing import connection as _stdlib
 from types import CodeType, FunctionType
 from typing import Any
 
@@ -16,6 +19,8 @@ PARTS = frozenset(
     " _feed _start_thread _finalize_join _finalize_close".split()
 )
 HOOKS = PARTS.union(["__getstate__", "__setstate__", "__reduce__", "__reduce_ex__", "_reset", "_after_fork"])
+
+ENDS = "_reader", "_writer"
 
 _known: weakref.WeakKeyDictionary[type, bool] = weakref.WeakKeyDictionary()
 
@@ -50,3 +55,19 @@ def _names_parts(value: Any) -> bool:
 def _code_names_parts(code: CodeType) -> bool:
     inner = (constant for constant in code.co_consts if isinstance(constant, CodeType))
     return not PARTS.isdisjoint(code.co_names) or any(map(_code_names_parts, inner))
+
+
+def own_pipe(queue: Any) -> None:
+    """Put connections of ours in the place of the standard library's that a queue has just made."""
+    from hasten.multiprocessing.connection import Connection
+
+    made = vars(queue)
+    for name in ENDS:
+        old = made.get(name)
+        if type(old) is not _stdlib.Connection:
+            continue
+        end = made[name] = Connection(old.fileno(), old.readable, old.writable)
+        old._handle = None  # type: ignore[attr-defined]
+        for other, value in made.items():
+            if getattr(value, "__self__", None) is old:  # _poll, _recv_bytes, _send_bytes
+                made[other] = getattr(end, value.__name__)

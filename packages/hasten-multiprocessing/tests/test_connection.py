@@ -10,6 +10,8 @@ import select
 import signal
 import socket
 import struct
+import subprocess
+import sys
 import threading
 import time
 
@@ -247,6 +249,26 @@ def test_a_closed_one(impl, made):
     for call in calls:
         with pytest.raises(OSError, match="handle is closed"):
             call()
+
+
+LAST = """
+import os, sys
+from {module} import Connection, Pipe
+class Own(Connection):
+    def _poll(self, timeout): return True
+class Keeper: pass
+keeper = Keeper()
+keeper.ends = Pipe(), Own(os.pipe()[0])
+keeper.itself = keeper
+sys.keeper = keeper
+"""
+
+
+def test_one_that_dies_with_the_interpreter(impl):
+    """Its class may never have been looked at, and the names of its module are gone."""
+    program = LAST.format(module=impl.__name__)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_the_descriptor_goes_with_the_connection(impl):

@@ -472,8 +472,8 @@ cdef class Connection:
         """Let go of the descriptor without closing it."""
         self._handle = None
 
-    def _close(self):
-        os_close(self._handle)
+    def _close(self, _close=os_close):
+        _close(self._handle)
 
     def _poll(self, timeout):
         return wait_for(operator.index(self._handle), READABLE, hs_deadline_of(timeout))
@@ -619,12 +619,14 @@ cdef inline bint is_plain(Connection self) except -1:
 
 
 cdef bint look_at_class(Connection self, unsigned int tag) except -1:
+    # No name of the module is looked up: they are gone when a connection dies with the interpreter.
     cdef type cls = type(self)
-    if all(found_in(cls, name) is steps[name] for name in HOOKS):
-        self.plain_tag = tag
-        return True
-    self.own_tag = tag
-    return False
+    for name, step in steps.items():
+        if found_in(cls, name) is not step:
+            self.own_tag = tag
+            return False
+    self.plain_tag = tag
+    return True
 
 
 cdef object found_in(type cls, str name):

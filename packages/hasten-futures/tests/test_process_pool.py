@@ -11,13 +11,7 @@ from typing import Any
 
 import pool_targets as targets
 import pytest
-from process_pools import (  # noqa: F401
-    method,
-    new_pool,
-    remember_event,
-    wait_for_each_other,
-    wait_for_event,
-)
+from process_pools import remember_event, wait_for_each_other, wait_for_event
 from tasks import LONG, until
 
 import hasten.futures

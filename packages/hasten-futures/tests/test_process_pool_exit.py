@@ -13,7 +13,7 @@ from typing import Any
 
 import pool_targets as targets
 import pytest
-from process_pools import METHODS, method, new_pool, until_gone  # noqa: F401
+from process_pools import METHODS, until_gone
 from tasks import LONG, until
 
 HEADER = """

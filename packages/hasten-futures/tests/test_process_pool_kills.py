@@ -10,7 +10,7 @@ from typing import Any
 
 import pool_targets as targets
 import pytest
-from process_pools import kill, method, new_pool, until_gone  # noqa: F401
+from process_pools import kill, until_gone
 from tasks import LONG, until
 
 from hasten.futures import BrokenExecutor

@@ -10,7 +10,7 @@ from typing import Any
 
 import pool_targets as targets
 import pytest
-from process_pools import kill, method, new_pool  # noqa: F401
+from process_pools import kill
 from tasks import LONG, until
 
 pytestmark = pytest.mark.ours

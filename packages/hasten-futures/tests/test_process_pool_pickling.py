@@ -10,7 +10,6 @@ from typing import Any
 
 import pool_targets as targets
 import pytest
-from process_pools import new_pool  # noqa: F401
 from tasks import LONG
 
 BrokenProcessPool = concurrent.futures.process.BrokenProcessPool

@@ -9,7 +9,7 @@ from typing import Any
 
 import pool_targets as targets
 import pytest
-from process_pools import method, new_pool, remember_event, wait_for_event  # noqa: F401
+from process_pools import remember_event, wait_for_event
 from tasks import LONG, until
 
 import hasten.futures

@@ -27,8 +27,8 @@ def warm(executor: Any, workers: int) -> Any:
 class Calls(Case):
     """*count* calls that do nothing; per call.
 
-    way: "all_at_once" submits all and then collects the results, "in_order_of_end" takes them by as_completed(),
-    "mapped" by the executor's map().
+    way: "all_at_once" submits all and then collects the results, "in_order_of_end" takes them by
+    as_completed(), "mapped" by the executor's map().
     """
 
     count: int = 20_000

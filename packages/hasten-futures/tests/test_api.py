@@ -17,7 +17,7 @@ NAMES = [
 ]
 SIGNATURES = {
     "Future": "()",
-    "Future.cancel": "(self)",
+    "Future.cancel": "(self, *, kill=False)",
     "Future.cancelled": "(self)",
     "Future.running": "(self)",
     "Future.done": "(self)",

@@ -1,4 +1,4 @@
-"""How ProcessPoolExecutor is imported, with and without hasten-multiprocessing; its futures with what is ours."""
+"""How ProcessPoolExecutor is imported, with and without hasten-multiprocessing; its futures with ours."""
 
 from __future__ import annotations
 
@@ -76,8 +76,8 @@ def test_children_do_not_import_the_executor(python):
         "import multiprocessing, sys\n"
         "from hasten.futures import ProcessPoolExecutor\n"
         "with ProcessPoolExecutor(1, multiprocessing.get_context('spawn')) as pool:\n"
-        "    assert not pool.submit(eval, '\"concurrent.futures\" in __import__(\"sys\").modules').result()\n"
-        "    assert not pool.submit(eval, '\"hasten.futures\" in __import__(\"sys\").modules').result()\n"
+        '    assert not pool.submit(eval, \'"concurrent.futures" in __import__("sys").modules\').result()\n'
+        '    assert not pool.submit(eval, \'"hasten.futures" in __import__("sys").modules\').result()\n'
     )
 
 

@@ -1,4 +1,4 @@
-"""The end of the program, of the parent and of the executor object; executors in processes that were forked."""
+"""The end of the program, of the parent and of the executor object; executors in forked processes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Workers of a ProcessPoolExecutor that are killed, at any moment: nothing hangs, and what is lost is told."""
+"""Workers of a ProcessPoolExecutor that are killed, at any moment: nothing hangs, what is lost is told."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ A pool's worker stores the outcome without a call of set_result(), unless somebo
 the class or of this future (`touched` tells).  The class's tag tells whether it is as it was when its methods
 were last looked at: setting `Future.__module__`, which the launcher does, changes the tag but no method.
 
-The call of a process pool's future is made elsewhere, and the future learns of it when it is done.  Until then
+The call of a process pool's future is made elsewhere; the future learns of it when it is done.  Until then
 it asks `remote`: has_begun(number); call_off(number), which is to be True before the future is cancelled;
 forget(number) after that.
 
@@ -594,14 +594,16 @@ class Future(stdlib.Future):
     def cancel(self, *, bint kill=False):
         """Cancel the call, unless it has begun.  True if it is cancelled now, False if it is too late.
 
-        kill: True ends a call that has begun, too, by SIGKILL for the process that makes it; only for pools of
+        kill: True ends a call that has begun, too, by SIGKILL for the process that makes it: for pools of
         processes.  What the call has done by then is done.  Blocks for as long as the system takes for that.
         """
         cdef hs_wakes due
         cdef FutureState state = state_of(self)
         cdef object remote = state.remote
         due.count = 0
-        if not (state.withdraw() or (kill and remote.kill(state.number))) or not settle(self, state, CANCELLED, PENDING, None, None, &due):
+        if not (state.withdraw() or (kill and remote.kill(state.number))) or not settle(
+            self, state, CANCELLED, PENDING, None, None, &due
+        ):
             return CANCELLED <= load_state(&state.state) <= CANCELLED_AND_NOTIFIED
         wake(&due)
         if remote is not None:

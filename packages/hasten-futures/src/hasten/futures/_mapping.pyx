@@ -234,8 +234,8 @@ cdef object result_of(future, int64_t deadline):
 def start(executor, fn, tuple iterables, timeout, buffersize, progress, tuple items=None):
     """Executor.map(): submit, and return the iterator over the results.
 
-    progress: what map() was given, or None for none.  items: the iterables that are counted for it, if the last
-    of *iterables* is of tuples of their items.
+    progress: what map() was given, or None for none.  items: the iterables that are counted for it, if the
+    last of *iterables* is of tuples of their items.
     """
     cdef Results results = Results()
     cdef Py_ssize_t limit = limit_of(buffersize)

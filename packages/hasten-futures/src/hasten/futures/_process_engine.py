@@ -165,12 +165,16 @@ class ExecutorEngine(_engine.Engine):
             if number in left:
                 left[number] -= seconds
                 if left[number] <= 0:
-                    self._put_down(worker, number, TimeoutError(f"the call took longer than {self.timed[number]} seconds"))
+                    self._put_down(
+                        worker,
+                        number,
+                        TimeoutError(f"the call took longer than {self.timed[number]} seconds"),
+                    )
                     del left[number]
         return min(left.values(), default=None)
 
     def _put_down(self, worker, number, error):
-        """Kill a worker if it still has that call, and fail the call; without an *error* it is just forgotten.
+        """Kill a worker if it still has that call, and fail the call; without *error* it is just forgotten.
 
         Stopped, the worker cannot take another call between the look and the kill.
         """
@@ -248,9 +252,11 @@ class ExecutorEngine(_engine.Engine):
         executor = self.executor()
         if executor is None or executor._force_shutting_down:
             if not self.pool:
-                self.break_all("the executor was " + (
-                    "garbage collected" if executor is None else "forcefully shut down"
-                ) + ", and its last worker has ended")
+                self.break_all(
+                    "the executor was "
+                    + ("garbage collected" if executor is None else "forcefully shut down")
+                    + ", and its last worker has ended"
+                )
             return None
         try:
             for _ in range(wanted):
@@ -264,17 +270,19 @@ class ExecutorEngine(_engine.Engine):
     # ---- the end ----
 
     def _break(self, cause):
-        self.break_all("the threads of the executor have failed", _outcome.traceback_of(cause) if cause else "")
+        self.break_all(
+            "the threads of the executor have failed", _outcome.traceback_of(cause) if cause else ""
+        )
 
     def break_all(self, why, text=""):
-        """Nothing is run any more; what is pending fails, with *why*; *text*: what is printed as the cause."""
+        """Nothing is run any more; what is pending fails, with *why*; *text*: the cause that is printed."""
         executor = self.executor()
         if executor is not None:
             executor._broken = f"{why}; the process pool is not usable any more"
             executor._shutdown_thread = True
         util.debug(f"process pool breaks: {why}")
         words = (
-            f"{why}: a process in the process pool was terminated abruptly while the future was running or pending"
+            f"{why}: a process in the pool was terminated abruptly while the future was running or pending"
             if self.crash
             else why
         )
@@ -367,7 +375,9 @@ def broken(words, text):
 
 
 def _unreadable(what, reason, text):
-    return broken(f"{what}: {reason if isinstance(reason, str) else repr(reason)}; other calls are not affected", text)
+    return broken(
+        f"{what}: {reason if isinstance(reason, str) else repr(reason)}; other calls are not affected", text
+    )
 
 
 def ended(worker):

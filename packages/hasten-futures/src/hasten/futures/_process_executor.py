@@ -16,9 +16,15 @@ from contextlib import contextmanager
 from itertools import islice, repeat
 
 from hasten.futures import _mapping
-from hasten.futures._cpus import usable_cpus
 from hasten.futures._executor import Executor
-from hasten.futures._process_engine import BREAK, FAIL_TASK, RETRY, ExecutorEngine, Wakeup
+from hasten.futures._process_arguments import (
+    check_crash_policy,
+    check_retries,
+    check_tasks_per_child,
+    checked_size,
+)
+from hasten.futures._process_engine import BREAK, ExecutorEngine, Wakeup
+from hasten.futures._process_facades import CallQueue, IdleWorkers, ResultQueue, WaitingCalls
 from hasten.futures._thread_pool import seconds_of
 from hasten.multiprocessing import get_context
 from hasten.multiprocessing._pool._outcome import run_chunk
@@ -73,7 +79,7 @@ class ProcessPoolExecutor(Executor, _StdlibExecutor):
         max_retries=2,
     ):
         """See the class."""
-        self._max_workers = _checked_size(max_workers)
+        self._max_workers = checked_size(max_workers)
         if mp_context is None:
             mp_context = get_context() if max_tasks_per_child is None else get_context("spawn")
         self._mp_context = mp_context
@@ -82,9 +88,9 @@ class ProcessPoolExecutor(Executor, _StdlibExecutor):
         if initializer is not None and not callable(initializer):
             raise TypeError(f"initializer must be a callable, not {type(initializer).__name__}")
         self._initializer, self._initargs = initializer, initargs
-        _check_tasks_per_child(max_tasks_per_child, method)
+        check_tasks_per_child(max_tasks_per_child, method)
         self._max_tasks_per_child = max_tasks_per_child
-        _check_crash_policy(on_crash, max_retries)
+        check_crash_policy(on_crash, max_retries)
         engine = self._make_engine(on_crash, max_retries)
         if engine is None:
             _go_standard_way(self, on_crash)
@@ -206,16 +212,16 @@ class ProcessPoolExecutor(Executor, _StdlibExecutor):
 
         Does not block, except to start a process.  Thread-safety: any thread may submit, and callbacks and
         signal handlers, too.  The arguments are pickled at once if there is room for the call, else later.
-        RuntimeError after shutdown(), after the interpreter has begun to end, and in a process that was forked
-        from the executor's; BrokenProcessPool after a crash (see the class).
+        RuntimeError after shutdown(), after the interpreter has begun to end, and in a process that was
+        forked from the executor's; BrokenProcessPool after a crash (see the class).
         """
         return self._submit(fn, args, kwargs, None)
 
     def options(self, *, timeout=None, retries=None):
         """This executor with options for single calls: executor.options(timeout=2.0).submit(fn, ...).
 
-        timeout: seconds that a call may take from its beginning in a process; after that the process is killed,
-            whatever it does, and the future raises TimeoutError.  Other calls are not affected.
+        timeout: seconds that a call may take from its beginning in a process; after that the process is
+            killed, whatever it does, and the future raises TimeoutError.  Other calls are not affected.
         retries: how often the call is made again when its process is lost, whatever the executor's `on_crash`
             is; at last it fails with BrokenProcessPool, alone.  A call that took too long is not made again.
         """
@@ -291,8 +297,8 @@ class ProcessPoolExecutor(Executor, _StdlibExecutor):
 
         wait: True waits until all calls have been made and the processes have ended.
         cancel_futures: True cancels the calls that no process has.
-        timeout: seconds to wait at most; None waits for ever.  When it is over, TimeoutError; shutdown() again
-            waits for the rest, and so does the end of the program.
+        timeout: seconds to wait at most; None waits for ever.  When it is over, TimeoutError; shutdown()
+            again waits for the rest, and so does the end of the program.
         """
         engine = self._engine
         if engine is None:
@@ -308,7 +314,9 @@ class ProcessPoolExecutor(Executor, _StdlibExecutor):
             if wait:
                 engine.join(timeout)
                 if timeout is not None and engine.receiver.is_alive():
-                    raise TimeoutError(f"{len(engine.pending)} calls have not ended {timeout} seconds after shutdown()")
+                    raise TimeoutError(
+                        f"{len(engine.pending)} calls have not ended {timeout} seconds after shutdown()"
+                    )
         self._executor_manager_thread = self._executor_manager_thread_wakeup = None
         self._call_queue = self._result_queue = None
         self._processes = None
@@ -353,96 +361,13 @@ class WithOptions:
             if timeout <= 0:
                 raise ValueError(f"timeout must be greater than 0, not {timeout!r}")
         if retries is not None:
-            _check_retries("retries", retries)
+            check_retries("retries", retries)
         self._executor = executor
         self.timeout, self.retries = timeout, retries
 
     def submit(self, fn, /, *args, **kwargs):
         """Let a process call fn(*args, **kwargs), with these options.  Returns the Future of that call."""
         return self._executor._submit(fn, args, kwargs, self)
-
-
-class IdleWorkers:
-    """Counts the processes that have made a call and were not counted upon since; as a semaphore."""
-
-    def __init__(self, calls):
-        self._calls = calls
-
-    def acquire(self, blocking=True, timeout=None):
-        """Count upon one of them; False if there is none.  Does not block."""
-        if self._calls.idle <= 0:
-            return False
-        self._calls.idle -= 1
-        return True
-
-    def release(self, n=1):
-        """*n* more of them."""
-        self._calls.idle += n
-
-
-class WaitingCalls:
-    """The calls that have not been sent to the processes, as a queue of their numbers."""
-
-    def __init__(self, calls):
-        self._calls = calls
-
-    def qsize(self):
-        """How many there are."""
-        return len(self._calls.backlog)
-
-    def empty(self):
-        """Whether there are none."""
-        return not self._calls.backlog
-
-
-class CallQueue:
-    """What programs look at of the queue to the processes."""
-
-    def __init__(self, engine):
-        self._engine = engine
-
-    def qsize(self):
-        """How many calls were sent that no process has taken."""
-        try:
-            return self._engine.tasks.count()
-        except OSError:  # closed
-            return 0
-
-    def empty(self):
-        """Whether there are none."""
-        return self.qsize() == 0
-
-    def close(self):
-        """Nothing: the engine closes it."""
-
-    def join_thread(self):
-        """Wait until the engine has ended, as far as shutdown() has been called or the executor is gone."""
-        self._engine.supervisor.join()
-
-
-class ResultQueue:
-    """What programs look at of the queue from the processes."""
-
-    def __init__(self, engine):
-        self._engine = engine
-
-    @property
-    def _reader(self):
-        return self
-
-    def poll(self, timeout=0.0):
-        """Whether there is a result that was not taken."""
-        try:
-            return self._engine.results.wait(timeout)
-        except OSError:  # closed
-            return False
-
-    def empty(self):
-        """Whether there is none."""
-        return not self.poll()
-
-    def close(self):
-        """Nothing: the engine closes it."""
 
 
 @contextmanager
@@ -485,41 +410,6 @@ def _go_standard_way(executor, on_crash):
         executor._initargs,
         **options,
     )
-
-
-def _checked_size(max_workers):
-    if max_workers is None:
-        return usable_cpus()
-    if max_workers <= 0:
-        raise ValueError(f"max_workers must be greater than 0, not {max_workers!r}")
-    return max_workers
-
-
-def _check_tasks_per_child(most, method):
-    if most is None:
-        return
-    if not isinstance(most, int):
-        raise TypeError(f"max_tasks_per_child must be an integer, not {type(most).__name__}")
-    if most <= 0:
-        raise ValueError(f"max_tasks_per_child must be >= 1, not {most!r}")
-    if method == "fork":
-        raise ValueError(
-            "max_tasks_per_child is incompatible with the 'fork' multiprocessing start method; "
-            "supply a different mp_context."
-        )
-
-
-def _check_crash_policy(on_crash, max_retries):
-    if on_crash not in (BREAK, FAIL_TASK, RETRY):
-        raise ValueError(f"on_crash must be {BREAK!r}, {FAIL_TASK!r} or {RETRY!r}, not {on_crash!r}")
-    _check_retries("max_retries", max_retries)
-
-
-def _check_retries(name, count):
-    if not isinstance(count, int):
-        raise TypeError(f"{name} must be an integer, not {type(count).__name__}")
-    if count < 0:
-        raise ValueError(f"{name} must be >= 0, not {count!r}")
 
 
 def _chunks(items, size):

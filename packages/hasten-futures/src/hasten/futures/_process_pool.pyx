@@ -56,8 +56,8 @@ cdef class WorkItem:
 cdef class Calls:
     """The calls of one executor.
 
-    pending: number -> WorkItem.  tasks: the owner's side of the ring.  encode(function's pickle, args, kwargs)
-    makes the pieces of a task, dumps(function) that pickle.
+    pending: number -> WorkItem.  tasks: the owner's side of the ring.  encode(function's pickle, args,
+    kwargs) makes the pieces of a task, dumps(function) that pickle.
     """
 
     cdef readonly dict pending

@@ -13,7 +13,11 @@ from concurrent.futures import process as _stdlib
 from hasten.futures import _base
 
 try:
-    from hasten.futures._process_executor import _KILL, _TERMINATE, ProcessPoolExecutor
+    from hasten.futures._process_executor import (  # noqa: F401 (parts of the module)
+        _KILL,
+        _TERMINATE,
+        ProcessPoolExecutor,
+    )
 except ImportError as error:
     if not (error.name or "hasten.").startswith("hasten."):
         raise
@@ -29,7 +33,9 @@ else:
     publish(*vars(ProcessPoolExecutor).values())
 
 
-def _spawn_worker(mp_context, call_queue, result_queue, initializer, initargs, max_tasks_per_child, processes):
+def _spawn_worker(
+    mp_context, call_queue, result_queue, initializer, initargs, max_tasks_per_child, processes
+):
     """Start a worker process and enter it in *processes*.  call_queue: its side of the tasks."""
     args = (call_queue, result_queue, initializer, initargs, max_tasks_per_child)
     process = mp_context.Process(target=_process_worker, args=args)

@@ -13,8 +13,9 @@ from hasten.multiprocessing._transport import _pickler
 def serve(
     tasks: Tasks, results: Results, initializer: Any, initargs: Any, most: int | None, with_traceback: bool
 ) -> None:
-    """Run in the worker of a Pool.  Returns when the pool is closed, its process is gone, or *most* tasks are
-    done.
+    """Run in the worker of a Pool.
+
+    Returns when the pool is closed, its process is gone, or *most* tasks are done.
     """
     try:
         if initializer is not None:

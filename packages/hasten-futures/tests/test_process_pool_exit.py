@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import gc
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
+import traceback
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -111,8 +113,6 @@ def test_dropped_without_shutdown(new_pool: Any, impl: Any) -> None:
 
 @pytest.mark.ours
 def test_dropped_with_workers_to_be_replaced(impl: Any) -> None:
-    import multiprocessing
-
     context = multiprocessing.get_context("forkserver")
     pool = impl.ProcessPoolExecutor(1, mp_context=context, max_tasks_per_child=1)
     first = pool.submit(targets.nap, 0.3)
@@ -156,6 +156,7 @@ def in_child(body: Callable[[], Any]) -> int:
         try:
             os._exit(0 if body() is True else 1)
         except BaseException:
+            traceback.print_exc()
             os._exit(2)
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
@@ -191,7 +192,7 @@ def test_a_forked_child_makes_its_own(new_pool: Any, impl: Any) -> None:
     pool.submit(targets.square, 1).result(LONG)
 
     def body() -> bool:
-        with impl.ProcessPoolExecutor(1) as own:
+        with impl.ProcessPoolExecutor(1, multiprocessing.get_context("fork")) as own:
             return bool(own.submit(targets.square, 3).result(LONG) == 9)
 
     assert in_child(body) == 0

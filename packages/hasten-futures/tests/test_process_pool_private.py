@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import concurrent.futures.process
+import gc
 import multiprocessing
 import threading
+import weakref
 from typing import Any
 
 import pool_targets as targets
@@ -116,6 +118,10 @@ def test_the_threads_are_in_the_registry(new_pool: Any, impl: Any) -> None:
     assert pool._executor_manager_thread in registry
     registry[pool._executor_manager_thread].wakeup()
     assert pool.submit(targets.square, 2).result(LONG) == 4
+    thread = weakref.ref(pool._executor_manager_thread)
+    pool.shutdown()
+    gc.collect()
+    assert thread() is None or thread() not in registry
 
 
 def test_no_method_is_the_standard_librarys() -> None:

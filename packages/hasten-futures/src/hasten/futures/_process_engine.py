@@ -306,6 +306,7 @@ class ExecutorEngine(_engine.Engine):
         self.calls.over = True
         if self.supervisor.ident is not None:
             self.supervisor.join()  # it has nothing left to do
+        _stdlib._threads_wakeups.pop(self.receiver, None)  # whose value refers to its key
         self._close_files()
 
     def _wake(self):

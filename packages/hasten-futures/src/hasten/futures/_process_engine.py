@@ -81,7 +81,7 @@ class ExecutorEngine(_engine.Engine):
     def _not_sent(self, item, error):
         """A call could not be sent: its future fails, and no other."""
         if error.__cause__ is None:
-            error.__cause__ = _stdlib._RemoteTraceback(_outcome.quoted(_outcome.traceback_of(error)))
+            error.__cause__ = _cause(_outcome.traceback_of(error))
         self.calls.settle(item, None, error)
         self._one_less()
 
@@ -103,7 +103,7 @@ class ExecutorEngine(_engine.Engine):
         except BaseException as reason:
             text = f"{text}\nThis exception could not be unpickled:\n\n{_outcome.traceback_of(reason)}"
             return _unreadable("the exception of the call could not be unpickled", words, text)
-        error.__cause__ = _stdlib._RemoteTraceback(_outcome.quoted(text))
+        error.__cause__ = _cause(text)
         return error
 
     def fail_late(self):
@@ -367,11 +367,16 @@ def stopped(pid):
     return True
 
 
+def _cause(text):
+    """The traceback of another process, as the cause of an exception."""
+    return _stdlib._RemoteTraceback(_outcome.quoted(text))  # type: ignore[arg-type]
+
+
 def broken(words, text):
     """A BrokenProcessPool for one future."""
     error = _stdlib.BrokenProcessPool(words)
     if text:
-        error.__cause__ = _stdlib._RemoteTraceback(_outcome.quoted(text))
+        error.__cause__ = _cause(text)
     return error
 
 

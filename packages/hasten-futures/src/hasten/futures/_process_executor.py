@@ -14,6 +14,7 @@ from concurrent.futures import TimeoutError
 from concurrent.futures import process as _stdlib
 from contextlib import contextmanager
 from itertools import islice, repeat
+from typing import Any
 
 from hasten.futures import _mapping
 from hasten.futures._executor import Executor
@@ -65,7 +66,15 @@ class ProcessPoolExecutor(Executor, _StdlibExecutor):
 
     __module__ = "hasten.futures"
 
-    _engine = None
+    _engine: Any = None  # None: the standard library's way
+    # What programs look at; the standard library's stubs name its own classes.
+    _executor_manager_thread: Any
+    _executor_manager_thread_wakeup: Any
+    _shutdown_lock: Any
+    _idle_worker_semaphore: Any
+    _work_ids: Any
+    _call_queue: Any
+    _result_queue: Any
 
     def __init__(
         self,
@@ -376,7 +385,7 @@ def _main_file(path):
 
     Children that are started after that would not find the functions of the script.
     """
-    main = sys.modules.get("__main__")
+    main: Any = sys.modules.get("__main__")
     gone = path is not None and main is not None and not hasattr(main, "__file__")
     if gone:
         main.__file__ = path

@@ -2,14 +2,18 @@ import concurrent.futures.process as _stdlib
 from collections.abc import Callable, Iterable
 from concurrent.futures.process import BrokenProcessPool as BrokenProcessPool
 from multiprocessing.context import BaseContext
-from typing import Any, Literal, ParamSpec, TypeVar
+from typing import Any, Literal, ParamSpec, TypeVar, type_check_only
 
 from hasten.futures import Executor, Future, _Results, _Timeout
 
 _T = TypeVar("_T")
 _P = ParamSpec("_P")
 
-class WithOptions:
+EXTRA_QUEUED_CALLS: int
+
+def __dir__() -> list[str]: ...
+@type_check_only
+class _WithOptions:
     timeout: float | None
     retries: int | None
     def submit(self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Future[_T]: ...
@@ -27,7 +31,7 @@ class ProcessPoolExecutor(Executor, _stdlib.ProcessPoolExecutor):
         max_retries: int = 2,
     ) -> None: ...
     def submit(self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Future[_T]: ...
-    def options(self, *, timeout: _Timeout | None = None, retries: int | None = None) -> WithOptions: ...
+    def options(self, *, timeout: _Timeout | None = None, retries: int | None = None) -> _WithOptions: ...
     def map(
         self,
         fn: Callable[..., _T],

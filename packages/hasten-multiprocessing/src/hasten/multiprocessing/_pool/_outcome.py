@@ -102,7 +102,7 @@ def decode_failure(data: Any) -> tuple[bool, BaseException]:
 
 def texts_of_failure(data: Any) -> tuple[Any, str, bytes]:
     """The traceback's text or None, the exception's repr(), and its pickle."""
-    return pickle.loads(data)  # type: ignore[no-any-return]
+    return pickle.loads(data)
 
 
 def unpickled_exception(pickled: bytes) -> BaseException:

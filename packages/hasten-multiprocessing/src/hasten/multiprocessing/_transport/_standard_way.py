@@ -67,7 +67,7 @@ def own_pipe(queue: Any) -> None:
         if type(old) is not _stdlib.Connection:
             continue
         end = made[name] = Connection(old.fileno(), old.readable, old.writable)
-        old._handle = None  # type: ignore[attr-defined]
+        old._handle = None
         for other, value in made.items():
             if getattr(value, "__self__", None) is old:  # _poll, _recv_bytes, _send_bytes
                 made[other] = getattr(end, value.__name__)

@@ -123,6 +123,8 @@ def test_the_bar_is_closed_when_the_results_are_there(pool: Any, monkeypatch: py
 
     class Bar(tqdm.tqdm):  # type: ignore[misc,name-defined]
         monitor_interval = 0  # no thread
+        _lock = threading.RLock()  # else a lock of multiprocessing's, with a name in /dev/shm from 3.14 on
+
         def __init__(self, **options: Any) -> None:
             super().__init__(**options)
             self.closed = 0

@@ -9,6 +9,7 @@ import multiprocessing.pool
 import operator
 import os
 import pickle
+import subprocess
 import sys
 import threading
 import time
@@ -324,3 +325,40 @@ def test_thread_pool_shares_objects() -> None:
         assert pool.apply(lambda: thing) is thing
         assert isinstance(pool, multiprocessing.pool.ThreadPool)
     pool.join()
+
+
+NO_DESCRIPTORS = """
+import multiprocessing, os, resource
+from hasten.multiprocessing import get_context
+context = get_context("fork")
+most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+used = max(map(int, os.listdir("/proc/self/fd")))
+for free in range(8):
+    resource.setrlimit(resource.RLIMIT_NOFILE, (used + 20, most))
+    taken = []
+    try:
+        while True:
+            taken.append(os.dup(2))
+    except OSError:
+        pass
+    for fd in taken[:free]:
+        os.close(fd)
+    try:
+        with context.Pool(1) as pool:
+            pass
+        pool.join()
+    except OSError:
+        pass
+    for fd in taken[free:]:
+        os.close(fd)
+    os.fstat(0)
+resource.setrlimit(resource.RLIMIT_NOFILE, (used + 20, most))
+with context.Pool(1) as pool:
+    print(pool.apply(abs, (-1,)), max(map(int, os.listdir("/proc/self/fd"))) < used + 20)
+"""
+
+
+def test_without_descriptors_it_is_an_error_and_nothing_else_is_closed() -> None:
+    command = [sys.executable, "-c", NO_DESCRIPTORS]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("1 True\n", "")

@@ -85,6 +85,7 @@ cdef class Slots:
 
     def __cinit__(self, int fd=-1):
         cdef void *memory
+        self.fd = -1  # 0, if there is none to be had, would close the program's standard input
         self.fd = fd if fd >= 0 else os.memfd_create("hasten.pool", os.MFD_CLOEXEC)
         if fd < 0:
             os.ftruncate(self.fd, DESK_SIZE)

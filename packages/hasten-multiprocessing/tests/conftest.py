@@ -2,6 +2,7 @@
 
 import sys
 
+import interruptible  # noqa: F401
 from leftovers import nothing_left_at_the_end, nothing_left_behind  # noqa: F401
 
 # Not claimed without a GIL yet: what the README says of it.

@@ -2,8 +2,8 @@
 
 Private names that are not here are the standard library's.
 
-Where hasten-multiprocessing is not installed, importing this module gives the interpreter's own: one object
-under both names.  From then on its pool is an Executor of ours, and its futures are ours, which are the
+Where hasten-multiprocessing is not installed, and on builds without a GIL, which that does not claim yet,
+importing this module gives the interpreter's own: one object under both names.  From then on its pool is an Executor of ours, and its futures are ours, which are the
 standard library's as well.
 """
 
@@ -13,6 +13,8 @@ from concurrent.futures import process as _stdlib
 from hasten.futures import _base
 
 try:
+    if "t" in sys.abiflags:
+        raise ImportError("not claimed without a GIL yet", name="hasten.futures._process_executor")
     from hasten.futures._process_executor import (  # noqa: F401 (parts of the module)
         _KILL,
         _TERMINATE,

@@ -3,8 +3,8 @@
 Private names that are not here are the standard library's.
 
 Where hasten-multiprocessing is not installed, and on builds without a GIL, which that does not claim yet,
-importing this module gives the interpreter's own: one object under both names.  From then on its pool is an Executor of ours, and its futures are ours, which are the
-standard library's as well.
+importing this module gives the interpreter's own: one object under both names.  From then on its pool is an
+Executor of ours, and its futures are ours, which are the standard library's as well.
 """
 
 import sys

@@ -132,12 +132,15 @@ class ExecutorEngine(_engine.Engine):
         return False
 
     def cancel_all(self):
-        """Cancel the calls that no worker has.  One that is being started for a call has it."""
+        """Cancel the calls that no worker has.
+
+        As many as there are workers without a call are left to them: they are about to take these.
+        """
         with self.starting:
-            starting = sum(not self._is_ready(worker) for worker in self.pool)
+            free = len(self.pool) - sum(1 for _ in self._held())
         for item in list(self.pending.values()):
-            if starting and not item.future.running():
-                starting -= 1
+            if free > 0 and not item.future.running():
+                free -= 1
             else:
                 item.future.cancel()
 

@@ -305,7 +305,7 @@ class ProcessPoolExecutor(Executor, _StdlibExecutor):
         """Take no more calls.  May be called again.
 
         wait: True waits until all calls have been made and the processes have ended.
-        cancel_futures: True cancels the calls that no process has.
+        cancel_futures: True cancels the calls that no process has or is free for.
         timeout: seconds to wait at most; None waits for ever.  When it is over, TimeoutError; shutdown()
             again waits for the rest, and so does the end of the program.
         """

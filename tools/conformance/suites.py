@@ -83,7 +83,6 @@ SUITES = {
             "concurrent_futures",
             "test_concurrent_futures",
             FUTURES,
-            MULTIPROCESSING | SHARED_MEMORY,  # as in a program: the children of pools are its processes
             borrow=True,
         ),
         *map(shared_memory, ("fork", "spawn", "forkserver")),

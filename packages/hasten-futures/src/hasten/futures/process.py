@@ -15,6 +15,8 @@ from hasten.futures import _base
 try:
     if "t" in sys.abiflags:
         raise ImportError("not claimed without a GIL yet", name="hasten.futures._process_executor")
+    if _base is _stdlib._base:  # in an interpreter where no module of ours loads: see _subinterpreter.py
+        raise ImportError("hasten.futures is not compiled here", name="hasten.futures")
     from hasten.futures._process_executor import (  # noqa: F401 (parts of the module)
         _KILL,
         _TERMINATE,

@@ -341,3 +341,19 @@ def test_large_arguments_and_results(manager: Any) -> None:
     data = os.urandom(3 << 20)
     proxy["data"] = data
     assert proxy["data"] == data
+
+
+def test_a_server_that_does_not_answer_is_ended() -> None:
+    manager = managers.SyncManager(ctx=FORK, shutdown_timeout=0.1)
+    manager.start()
+    process = manager._process
+    os.kill(process.pid, signal.SIGSTOP)
+    os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOWAIT)
+    asking = threading.Thread(target=manager.shutdown, daemon=True)
+    asking.start()
+    asking.join(20)
+    in_time = not asking.is_alive()
+    process.kill()  # of one that waits for the server all the same
+    asking.join()
+    assert in_time and process.exitcode == -signal.SIGKILL
+    process.close()

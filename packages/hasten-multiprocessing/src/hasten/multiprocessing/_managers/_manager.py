@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 
 from hasten.multiprocessing import connection, context, process, util
 from hasten.multiprocessing._managers._channel import Peer
@@ -162,7 +163,7 @@ class BaseManager(_stdlib.BaseManager):
         peer = Peer(address, _Client, authkey)
         if process.is_alive():
             util.info("sending shutdown message to manager")
-            _ask_for_end(peer)
+            _ask_for_end(peer, shutdown_timeout)
             for harder in (process.terminate, process.kill):
                 process.join(timeout=shutdown_timeout)
                 if not process.is_alive():
@@ -220,14 +221,30 @@ def _leave(peer):
         peer.leave()
 
 
-def _ask_for_end(peer):
-    """Ask the server to shut down, without waiting for an answer where there is a channel to it."""
+def _ask_for_end(peer, timeout):
+    """Ask the server to shut down, without waiting for an answer where there is a channel to it, and else for
+    so many seconds: a server that is stopped, or out of descriptors, does not answer at all.
+    """
     try:
         channel = getattr(peer.tls, "channel", None)
         if channel is not None and channel.ours and channel.is_open() and not channel.busy:
             channel.tell((None, "shutdown", (), {}))
-        else:
-            peer.call_apart("shutdown")
+            return
+    except Exception as error:
+        util.info("shutdown message not sent: %s", error)
+        return
+    asking = threading.Thread(target=_ask_by_a_connection, args=(peer,), daemon=True)
+    try:
+        asking.start()
+    except RuntimeError:  # no more threads
+        _ask_by_a_connection(peer)
+    else:
+        asking.join(timeout)  # it ends with the server, at the latest
+
+
+def _ask_by_a_connection(peer):
+    try:
+        peer.call_apart("shutdown")
     except Exception as error:
         util.info("shutdown message not sent: %s", error)
 

@@ -357,3 +357,15 @@ def test_a_server_that_does_not_answer_is_ended() -> None:
     asking.join()
     assert in_time and process.exitcode == -signal.SIGKILL
     process.close()
+
+
+def test_a_pickle_is_read_by_the_standard_library(manager: Any) -> None:
+    """Workers that a program starts by itself, as loky does, are plain interpreters."""
+    proxy = manager.list([1])
+    _, (_, *rest) = proxy.__reduce__()
+    theirs = STDLIB.RebuildProxy(STDLIB.ListProxy, *rest)
+    theirs.append(2)
+    assert type(theirs) is STDLIB.ListProxy and proxy[:] == [1, 2]
+    del theirs
+    gc.collect()
+    assert proxy[:] == [1, 2]

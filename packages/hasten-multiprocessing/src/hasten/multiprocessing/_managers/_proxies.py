@@ -205,7 +205,7 @@ class BaseProxy(_stdlib.BaseProxy):
             return _reduced_for_stdlib(self, func, kwds)
         key = hold(self, get_spawning_popen())
         if key is not None:
-            kwds["held"] = key
+            kwds["incref"] = key  # true, to an interpreter without this package
         return RebuildProxy, (func, self._token, self._serializer, kwds)
 
     def __deepcopy__(self, memo):
@@ -236,12 +236,13 @@ def _next_serial():
 def RebuildProxy(func, token, serializer, kwds):
     """The proxy of a pickle."""
     kwds = dict(kwds)
-    key = kwds.pop("held", None)
+    incref = kwds.pop("incref", True)
+    key = incref if isinstance(incref, str) else None  # what the pickle holds a reference by
     server = own_server(token.address)
     if server is not None:
         kwds["manager_owned"] = True
         kwds["authkey"] = server.authkey
-    proxy = func(token, serializer, incref=kwds.pop("incref", True), **kwds)
+    proxy = func(token, serializer, incref=bool(incref), **kwds)
     if key is not None:
         let_go(proxy._peer, key)
     return proxy

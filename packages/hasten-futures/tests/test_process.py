@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import time
 
 import pytest
 from tasks import LONG
@@ -135,7 +136,8 @@ def test_a_killed_worker_breaks_the_pool(pool):
 
 def test_shutdown_that_cancels():
     with hasten.futures.ProcessPoolExecutor(1) as pool:
-        futures = [pool.submit(pow, 2, n) for n in range(200)]
+        futures = [pool.submit(time.sleep, 0.2)]
+        futures += [pool.submit(pow, 2, n) for n in range(200)]
         pool.shutdown(cancel_futures=True)
         assert all(future.done() for future in futures)
         assert futures[-1].cancelled()

@@ -29,7 +29,6 @@ from hasten.multiprocessing._transport import _pickler
 
 RUN, TERMINATE = _engine.RUN, _engine.TERMINATE
 BREAK, FAIL_TASK, RETRY = "break", "fail-task", "retry"
-BAD_STARTS = 3  # workers in a row that end before they are ready, before a pool that goes on does not
 
 
 class Workers:
@@ -239,7 +238,8 @@ class ExecutorEngine(_engine.Engine):
     def _bury(self):
         super()._bury()
         if self.crash is not None and self.end is None:
-            if self.on_crash == BREAK or self.pumper.bad_starts or self.dead_starts >= BAD_STARTS:
+            hopeless = self.dead_starts >= _engine.DEAD_STARTS and not any(map(self._is_ready, self.pool))
+            if self.on_crash == BREAK or self.pumper.bad_starts or hopeless:
                 self.break_all(*self.crash)
             self.crash = None
 

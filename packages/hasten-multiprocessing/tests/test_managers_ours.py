@@ -17,6 +17,7 @@ import pytest
 
 import hasten.multiprocessing as impl
 from hasten.multiprocessing import managers
+from hasten.multiprocessing._managers import _manager
 
 FORK = impl.get_context("fork")
 STDLIB = multiprocessing.managers
@@ -369,3 +370,10 @@ def test_a_pickle_is_read_by_the_standard_library(manager: Any) -> None:
     del theirs
     gc.collect()
     assert proxy[:] == [1, 2]
+
+
+def test_a_plain_server_is_not_sent_types_that_it_lacks() -> None:
+    newer = type("NewerProxy", (STDLIB.BaseProxy,), {"__module__": STDLIB.__name__})
+    registry = {"list": (list, None, None, STDLIB.ListProxy), "newer": (list, None, None, newer)}
+    sent = pickle.loads(pickle.dumps(_manager._Sent(registry)))
+    assert type(sent) is dict and [*sent] == ["list"]

@@ -11,6 +11,7 @@ from hasten.multiprocessing._managers._protocol import State, Token, _stdlib, pu
 from hasten.multiprocessing._managers._proxies import AutoProxy, BaseProxy
 from hasten.multiprocessing._managers._references import adopting, authkeys
 from hasten.multiprocessing._managers._server import Server, listener_client
+from hasten.multiprocessing.reduction import for_child_of_ours
 
 TYPE_CHECKING = False  # as typing has it, without the cost of importing typing
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class BaseManager(_stdlib.BaseManager):
                 child = self._process = self._ctx.Process(
                     target=type(self)._run_server,
                     args=(
-                        self._registry,
+                        _Sent(self._registry),
                         self._address,
                         self._authkey,
                         self._serializer,
@@ -213,6 +214,21 @@ class BaseManager(_stdlib.BaseManager):
         cls._registry[typeid] = callable, exposed, method_to_typeid, proxytype
         if create_method:
             setattr(cls, typeid, _creator(typeid, proxytype))
+
+
+class _Sent(dict):
+    """A registry for a server.  Its pickle is one without the types that only our modules have, where they go
+    by the standard library's names: the context may be one that starts plain interpreters, as loky's does.
+    """
+
+    def __reduce__(self):
+        known = dict(self) if for_child_of_ours() else {k: v for k, v in self.items() if _is_known(v[-1])}
+        return dict, (known,)
+
+
+def _is_known(proxytype):
+    """Whether a type of proxies, or a function that makes them, is there for every interpreter."""
+    return getattr(proxytype, "__module__", None) != _stdlib.__name__ or hasattr(_stdlib, proxytype.__name__)
 
 
 def _leave(peer):

@@ -20,6 +20,7 @@ from typing import Any
 
 import pool_targets as targets
 import pytest
+from children import outcome_of
 
 import hasten.multiprocessing
 import hasten.multiprocessing.pool as our_pool
@@ -362,3 +363,31 @@ def test_without_descriptors_it_is_an_error_and_nothing_else_is_closed() -> None
     command = [sys.executable, "-c", NO_DESCRIPTORS]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
     assert (done.stdout, done.stderr) == ("1 True\n", "")
+
+
+AT_EXIT = """
+import threading, time
+from {package} import get_context
+
+def wait(pool, callback):
+    started.set()
+    try:
+        pool.apply_async(time.sleep, (60,), error_callback=callback).get()
+    finally:
+        print("woken", flush=True)
+
+started = threading.Event()
+pool = get_context("fork").Pool(1)
+thread = threading.Thread(target=wait, args=(pool, print), daemon=True)
+thread.start()
+started.wait()
+while not pool._cache:
+    time.sleep(0.001)
+print("end", flush=True)
+"""
+
+
+def test_daemon_threads_that_wait_at_the_exit(impl: ModuleType) -> None:
+    """They end with the program, without a word."""
+    status, told, said = outcome_of(AT_EXIT.format(package=impl.__name__))
+    assert (status, told, said) == (0, "end\n", "")

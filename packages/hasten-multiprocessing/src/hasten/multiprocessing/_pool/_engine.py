@@ -361,6 +361,8 @@ class Engine:
         with self.pumping:
             while self.pumper.take_locked():
                 pass
+            if _nobody_is_waited_for():
+                self.pending.clear()
             for number in list(self.pending):
                 self._fail(number, why())
         self.notify()
@@ -446,6 +448,17 @@ class Engine:
                 os.close(fd)
 
     __del__ = _close_pipe
+
+
+def _nobody_is_waited_for() -> bool:
+    """Whether this process is about to exit, and only daemon threads are left, which end with it.
+
+    Those that wait for a result are not woken, nor are callbacks called: they would only print tracebacks.
+    """
+    if not util.is_exiting():
+        return False
+    ours = (threading.main_thread(), threading.current_thread())
+    return all(thread.daemon or thread in ours for thread in threading.enumerate())
 
 
 def _signal(worker: Any, name: str) -> None:

@@ -38,8 +38,17 @@ pytestmark = pytest.mark.skipif(sys.version_info < (3, 10), reason="3.9's own cl
 
 # Parameters of ours that no standard library has; the README of the distribution tells of each
 ADDED = {
-    "progress": {"Executor.map", "ThreadPoolExecutor.map", "InterpreterPoolExecutor.map"},
+    "progress": {
+        "Executor.map",
+        "ThreadPoolExecutor.map",
+        "InterpreterPoolExecutor.map",
+        "ProcessPoolExecutor.map",
+    },
+    "kill": {"Future.cancel"},
+    "on_crash": {"ProcessPoolExecutor", "ProcessPoolExecutor.__init__"},
+    "max_retries": {"ProcessPoolExecutor", "ProcessPoolExecutor.__init__"},
     "timeout": {
+        "ProcessPoolExecutor.shutdown",
         "Executor.shutdown",
         "ThreadPoolExecutor.shutdown",
         "InterpreterPoolExecutor.shutdown",

@@ -14,7 +14,6 @@ from concurrent.futures import TimeoutError
 from concurrent.futures import process as _stdlib
 from contextlib import contextmanager
 from itertools import islice, repeat
-from typing import Any
 
 from hasten.futures import _mapping
 from hasten.futures._executor import Executor
@@ -30,6 +29,10 @@ from hasten.futures._thread_pool import seconds_of
 from hasten.multiprocessing import get_context
 from hasten.multiprocessing._pool._outcome import run_chunk
 from hasten.multiprocessing.context import children_may_lack_hasten
+
+TYPE_CHECKING = False  # as typing has it, without the cost of importing typing
+if TYPE_CHECKING:
+    from typing import Any
 
 BrokenProcessPool = _stdlib.BrokenProcessPool
 _TERMINATE, _KILL = "terminate", "kill"
@@ -66,15 +69,17 @@ class ProcessPoolExecutor(Executor, _StdlibExecutor):
 
     __module__ = "hasten.futures"
 
-    _engine: Any = None  # None: the standard library's way
-    # What programs look at; the standard library's stubs name its own classes.
-    _executor_manager_thread: Any
-    _executor_manager_thread_wakeup: Any
-    _shutdown_lock: Any
-    _idle_worker_semaphore: Any
-    _work_ids: Any
-    _call_queue: Any
-    _result_queue: Any
+    if TYPE_CHECKING:  # what programs look at; the standard library's stubs name its own classes
+        _engine: Any
+        _executor_manager_thread: Any
+        _executor_manager_thread_wakeup: Any
+        _shutdown_lock: Any
+        _idle_worker_semaphore: Any
+        _work_ids: Any
+        _call_queue: Any
+        _result_queue: Any
+
+    _engine = None  # the standard library's way
 
     def __init__(
         self,
@@ -385,15 +390,15 @@ def _main_file(path):
 
     Children that are started after that would not find the functions of the script.
     """
-    main: Any = sys.modules.get("__main__")
+    main = sys.modules.get("__main__")
     gone = path is not None and main is not None and not hasattr(main, "__file__")
     if gone:
-        main.__file__ = path
+        main.__file__ = path  # type: ignore[union-attr]
     try:
         yield
     finally:
         if gone:
-            del main.__file__
+            del main.__file__  # type: ignore[union-attr]
 
 
 def _overrides(cls, names):

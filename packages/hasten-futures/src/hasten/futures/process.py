@@ -30,7 +30,7 @@ except ImportError as error:
     sys.modules[__name__] = _stdlib
 else:
     from hasten.futures._published import publish
-    from hasten.multiprocessing._pool._worker import serve_executor as _process_worker
+    from hasten.multiprocessing._pool._worker import serve_executor
 
     BrokenProcessPool = _stdlib.BrokenProcessPool
 
@@ -42,7 +42,7 @@ def _spawn_worker(
 ):
     """Start a worker process and enter it in *processes*.  call_queue: its side of the tasks."""
     args = (call_queue, result_queue, initializer, initargs, max_tasks_per_child)
-    process = mp_context.Process(target=_process_worker, args=args)
+    process = mp_context.Process(target=serve_executor, args=args)
     process.start()
     process._hasten_side = call_queue
     processes[process.pid] = process

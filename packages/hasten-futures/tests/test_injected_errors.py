@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 from injection import WAYS, Injected, at_each_line
+from tasks import until
 
 LIMIT = 4.0  # seconds after which an operation counts as stuck
 # One error in each way is enough over the standard library, and in the second way over ours.
@@ -75,6 +76,8 @@ class Case:
 
     @staticmethod
     def can_be_closed(pool: Any) -> None:
+        # Without a GIL a worker whose start() was interrupted may not have begun: it could not be joined yet
+        until(lambda: all(thread._started.is_set() for thread in pool._threads))
         in_time(pool.shutdown)
         assert not [thread for thread in pool._threads if thread.is_alive()]
 

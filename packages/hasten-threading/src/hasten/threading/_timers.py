@@ -54,13 +54,13 @@ class Timer(Thread, _stdlib.Timer):
 
     def start(self):
         """Start the timer.  RuntimeError if that was done before."""
-        if self._due:  # fired: `_started` is a new event, which the timer's thread sets when it begins
+        # In this order: a timer that fires sets `_due`, and then has a new event in `_started`, which its thread
+        # sets when it begins.
+        if self._initialized and self._started.is_set() or self._due:
             raise RuntimeError("threads can only be started once")
         if not _can_share(self):
             super().start()
             return
-        if self._started.is_set():
-            raise RuntimeError("threads can only be started once")
         _prepare_context(self)
         _timer.start_shared(self, self.interval)
 

@@ -54,8 +54,8 @@ class Timer(Thread, _stdlib.Timer):
 
     def start(self):
         """Start the timer.  RuntimeError if that was done before."""
-        # In this order: a timer that fires sets `_due`, and then has a new event in `_started`, which its thread
-        # sets when it begins.
+        # In this order: a timer that fires sets `_due`, and then has a new event in `_started`, which its
+        # thread sets when it begins.
         if self._initialized and self._started.is_set() or self._due:
             raise RuntimeError("threads can only be started once")
         if not _can_share(self):

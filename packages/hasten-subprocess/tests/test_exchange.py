@@ -242,7 +242,7 @@ class TestLargeOutputs:
     @pytest.mark.parametrize("megabytes", [1, 10, 11, 12, 13, 23, 25, 50, 80])
     def test_all_of_it_in_its_order(self, pipe, spawn, megabytes):
         reader, writer = pipe()
-        data = b"".join(number.to_bytes(4, "big") for number in range(megabytes << 18)) + b"the end"
+        data = array.array("I", range(megabytes << 18)).tobytes() + b"the end"
 
         def write():
             with open(writer, "wb", buffering=0) as file:

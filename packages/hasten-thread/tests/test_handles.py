@@ -237,7 +237,10 @@ def test_ctrl_c_ends_join_on_the_main_thread(tools):
         lock = t.allocate_lock()
         lock.acquire()
         handle = t.start_joinable_thread(lock.acquire)
+        inside = []
         def soon():
+            while not inside:
+                os.sched_yield()
             seen = 0
             while seen < 20:  # not only asleep because it waits for the GIL
                 with open(f"/proc/{os.getpid()}/stat") as stat:
@@ -245,8 +248,10 @@ def test_ctrl_c_ends_join_on_the_main_thread(tools):
                 os.sched_yield()
             os.kill(os.getpid(), signal.SIGINT)
         for wait in (handle.join, lock.acquire):
+            inside.clear()
             helper = t.start_joinable_thread(soon)
             try:
+                inside.append(True)
                 wait()
             except KeyboardInterrupt:
                 print("interrupted")

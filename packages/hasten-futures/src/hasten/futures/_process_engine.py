@@ -105,18 +105,6 @@ class ExecutorEngine(_engine.Engine):
         error.__cause__ = _cause(text)
         return error
 
-    def fail_late(self):
-        """Fail what was submitted while the engine ended."""
-        with self.pumping:
-            for number in list(self.pending):
-                self._fail(number, self.why_ended())
-        self._deliver()
-
-    def _fail(self, number, error):
-        whose = self.pending.pop(number, None)
-        if whose is not None:
-            self.arrived.append((whose, None, error))
-
     def time(self, future, timeout):
         """Let a call that was just submitted take no longer than *timeout* seconds."""
         self.timed[self.calls.number_of(future)] = timeout

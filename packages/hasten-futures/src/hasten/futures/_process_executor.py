@@ -28,6 +28,7 @@ from hasten.futures._process_facades import CallQueue, IdleWorkers, ResultQueue,
 from hasten.futures._thread_pool import seconds_of
 from hasten.multiprocessing import get_context
 from hasten.multiprocessing._pool._outcome import run_chunk
+from hasten.multiprocessing._transport._standard_way import overrides
 from hasten.multiprocessing.context import children_may_lack_hasten
 
 TYPE_CHECKING = False  # as typing has it, without the cost of importing typing
@@ -124,7 +125,7 @@ class ProcessPoolExecutor(Executor, _StdlibExecutor):
         self._result_queue = ResultQueue(engine)
 
     def _make_engine(self, on_crash, max_retries):
-        if _overrides(type(self), HOOKS) or children_may_lack_hasten(self._mp_context):
+        if overrides(type(self), (ProcessPoolExecutor,), HOOKS) or children_may_lack_hasten(self._mp_context):
             return None
         try:
             return ExecutorEngine(self, self._max_workers, on_crash, max_retries)
@@ -339,13 +340,10 @@ class ProcessPoolExecutor(Executor, _StdlibExecutor):
         """Send the processes a signal; operation: "terminate" or "kill"."""
         if operation not in _OPERATIONS:
             raise ValueError(f"Unsupported operation: {operation!r}; it is 'terminate' or 'kill'")
-        processes = self._processes or {}
-        if self._engine is not None:
-            with self._engine.starting:
-                self._force_shutting_down = True
-                processes = dict(self._processes or {})
-        else:
-            self._force_shutting_down, processes = True, dict(processes)
+        engine = self._engine
+        with self._shutdown_lock if engine is None else engine.starting:
+            self._force_shutting_down = True
+            processes = dict(self._processes or {})
         self.shutdown(wait=False, cancel_futures=True)
         for process in processes.values():
             try:
@@ -399,16 +397,6 @@ def _main_file(path):
     finally:
         if gone:
             del main.__file__  # type: ignore[union-attr]
-
-
-def _overrides(cls, names):
-    """Whether a class above ours defines one of the *names*."""
-    for base in cls.__mro__:
-        if base is ProcessPoolExecutor:
-            return False
-        if not names.isdisjoint(vars(base)):
-            return True
-    return True
 
 
 def _go_standard_way(executor, on_crash):

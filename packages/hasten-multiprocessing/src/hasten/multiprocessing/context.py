@@ -154,7 +154,6 @@ class BaseContext(_stdlib.BaseContext):
         on_error: what happens when one cannot be imported.  "ignore"; "warn": the server gives an
         ImportWarning; "fail": it ends with a traceback, and start() raises EOFError or OSError.
         """
-        from hasten.multiprocessing._start import _preload
         from hasten.multiprocessing.forkserver import set_forkserver_preload
 
         if on_error not in ("ignore", "warn", "fail"):
@@ -164,6 +163,8 @@ class BaseContext(_stdlib.BaseContext):
         elif sys.version_info >= (3, 15):
             set_forkserver_preload(module_names, on_error=on_error)
         else:
+            from hasten.multiprocessing._start import _preload
+
             set_forkserver_preload(module_names)  # which checks them
             set_forkserver_preload(_preload.told_to(module_names, on_error))
 

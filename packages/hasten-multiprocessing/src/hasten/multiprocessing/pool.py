@@ -29,6 +29,7 @@ from hasten.multiprocessing._pool._results import (
 )
 from hasten.multiprocessing._pool._sources import Source
 from hasten.multiprocessing._pool._worker import mapstar, starmapstar
+from hasten.multiprocessing._transport._standard_way import overrides
 from hasten.multiprocessing.context import children_may_lack_hasten
 
 __all__ = ["AsyncResult", "BrokenPoolError", "Pool", "PoolTerminatedError", "ThreadPool", "WorkerLostError"]
@@ -419,13 +420,7 @@ class Pool(_stdlib.Pool):  # type: ignore[misc]
 
 
 def _goes_standard_way(cls: type) -> bool:
-    """Whether a class above ours overrides one of the standard library's parts."""
-    for base in cls.__mro__:
-        if base is Pool or base is ThreadPool:
-            return False
-        if not vars(base).keys().isdisjoint(HOOKS):
-            return True
-    return True
+    return overrides(cls, (Pool, ThreadPool), HOOKS)
 
 
 def _starter(pool: Any) -> Any:

@@ -47,6 +47,11 @@ cdef extern from "_take.h" nogil:
         HS_OPEN
         HS_BEGUN
         HS_CALLED_OFF
+        HS_RESULT_OK
+        HS_RESULT_ERROR
+        HS_RESULT_BAD_START
+        HS_RESULT_WAKE
+        HS_RESULT_UNREADABLE
     void hs_mark_open(const hs_desk *d, uint64_t number) noexcept
     int hs_mark_get(const hs_desk *d, uint64_t number) noexcept
     bint hs_mark_claim(const hs_desk *d, uint64_t number, uint8_t mark) noexcept
@@ -67,8 +72,8 @@ cdef enum:
     PIECES = 16
     OK_KIND = 0
 
-# The kinds of results.  They are below the ring's BYTEARRAY: a large one comes out of it as bytes.
-OK, ERROR, BAD_START, WAKE, UNREADABLE = 0, 1, 2, 3, 4
+OK, ERROR, BAD_START = HS_RESULT_OK, HS_RESULT_ERROR, HS_RESULT_BAD_START
+WAKE, UNREADABLE = HS_RESULT_WAKE, HS_RESULT_UNREADABLE
 
 # What a worker's slot says of it: it has begun; its initializer has returned; it ends as it should.
 STARTING, READY, LEAVING = 0, 1, 2

@@ -190,10 +190,7 @@ class Engine:
             try:
                 self._break(error)
             finally:
-                with self.pumping:
-                    for number in list(self.pending):
-                        self._fail(number, self.why_ended())
-                self._deliver()
+                self.fail_late()
 
     def _tell_results(self) -> None:
         while True:
@@ -236,6 +233,17 @@ class Engine:
         whose = self.pending.pop(number, None)
         if whose is not None:
             self.arrived.append((whose, None, error))
+
+    def _fail_all(self, why: Any) -> None:
+        """No task will be answered any more; why() makes the exception of each.  With `pumping`."""
+        for number in list(self.pending):
+            self._fail(number, why())
+
+    def fail_late(self) -> None:
+        """Fail what was submitted while the engine ended."""
+        with self.pumping:
+            self._fail_all(self.why_ended)
+        self._deliver()
 
     # ---- workers ----
 
@@ -363,8 +371,7 @@ class Engine:
                 pass
             if _nobody_is_waited_for():
                 self.pending.clear()
-            for number in list(self.pending):
-                self._fail(number, why())
+            self._fail_all(why)
         self.notify()
         self._wake()
 

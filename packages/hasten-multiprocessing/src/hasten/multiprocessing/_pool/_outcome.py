@@ -6,6 +6,7 @@ the texts arrive whatever becomes of the exception.
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing.pool  # noqa: F401 (in sys.modules)
 import pickle
 import sys
@@ -72,7 +73,7 @@ def decode_call(data: Any) -> tuple[Any, Any, Any]:
 
 def run_chunk(function: Any, chunk: Any) -> list[Any]:
     """The results of a function for tuples of arguments."""
-    return [function(*args) for args in chunk]
+    return list(itertools.starmap(function, chunk))
 
 
 def not_sent(reason: BaseException, value: Any) -> Any:

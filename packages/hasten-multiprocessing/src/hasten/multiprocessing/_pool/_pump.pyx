@@ -11,11 +11,12 @@ from hasten.multiprocessing._transport._ring cimport Record, Ring
 from hasten.multiprocessing._pool import _outcome
 
 cdef extern from "_take.h" nogil:
+    enum:
+        HS_RESULT_BAD_START
+        HS_RESULT_WAKE
     void hs_ring_wake_all(hs_ring *r) noexcept
 
 cdef enum:
-    BAD_START = 2  # as in _ends.pyx
-    WAKE = 3
     BATCH = 256
     WORD = 8
     SLICE = 500000000  # ns
@@ -75,9 +76,9 @@ cdef class Pump:
             else:
                 number = (<uint64_t *>record.small)[0]
                 data = PyBytes_FromStringAndSize(record.small + WORD, record.length - WORD)
-            if record.kind == WAKE:
+            if record.kind == HS_RESULT_WAKE:
                 continue
-            if record.kind == BAD_START:
+            if record.kind == HS_RESULT_BAD_START:
                 self.bad_starts += 1
                 self.start_error = _outcome.decode_failure(data)[1]
                 continue

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import Any
 
 from hasten.multiprocessing._pool import _outcome
@@ -83,7 +82,7 @@ def mapstar(args: Any) -> list[Any]:
 
 def starmapstar(args: Any) -> list[Any]:
     """The same with the items as the arguments."""
-    return list(itertools.starmap(*args))
+    return _outcome.run_chunk(*args)
 
 
 class _PoolAnswers:

@@ -8,7 +8,6 @@ and does what the policy says.
 from __future__ import annotations
 
 import sys
-import traceback
 import warnings
 
 POLICY = "on_error="
@@ -46,6 +45,8 @@ def _import_all(marker: str, modules: list[str]) -> None:
             __import__(name)
         except ImportError as error:
             if marker == f"{POLICY}fail":
+                import traceback  # for this alone: the parent has this module, too
+
                 traceback.print_exc()
                 raise SystemExit(1) from error  # an ImportError would be ignored
             warnings.warn(f"Failed to preload module {name!r}: {error}", ImportWarning, stacklevel=2)

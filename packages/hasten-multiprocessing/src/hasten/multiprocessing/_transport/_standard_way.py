@@ -57,6 +57,16 @@ def _code_names_parts(code: CodeType) -> bool:
     return not PARTS.isdisjoint(code.co_names) or any(map(_code_names_parts, inner))
 
 
+def overrides(cls: type, ours: tuple[type, ...], names: frozenset[str]) -> bool:
+    """Whether a class above those of *ours* defines one of *names*; True for one that has none of ours."""
+    for base in cls.__mro__:
+        if base in ours:
+            return False
+        if not names.isdisjoint(vars(base)):
+            return True
+    return True
+
+
 def own_pipe(queue: Any) -> None:
     """Put connections of ours in the place of the standard library's that a queue has just made."""
     from hasten.multiprocessing.connection import Connection

@@ -27,6 +27,7 @@ GRACE = 20  # seconds that the child's own alarm gets before the driver cuts it
 POLL = 0.05
 MARK = "HASTEN_CONFORMANCE_MARK"  # in the environment of what belongs to an attempt
 LAST_WORDS = 2  # seconds for what a hung process left behind to write its stacks
+CLEANING = 30  # seconds for resource trackers to remove names: nobody else does once one is killed
 # Ends by itself once nobody is left whom it serves, and takes what they had named in /dev/shm with it
 TRACKER = b"multiprocessing.resource_tracker"
 EXIT = "(end of the process)"  # counts like a test: a module may hang or crash when its tests are over
@@ -130,9 +131,9 @@ class Attempt:
         if self.child.returncode:
             # Forked children have inherited faulthandler: SIGABRT makes them add their stacks.
             signal_all(self.leftovers(but_trackers=True), signal.SIGABRT)
-            wait_while(lambda: self.leftovers(but_trackers=True))
+            wait_while(lambda: self.leftovers(but_trackers=True), LAST_WORDS)
         signal_all(self.leftovers(but_trackers=True), signal.SIGKILL)
-        wait_while(self.leftovers)
+        wait_while(self.leftovers, CLEANING)
         signal_all(self.leftovers(), signal.SIGKILL)
 
     def leftovers(self, but_trackers: bool = False) -> list[int]:
@@ -202,8 +203,8 @@ def signal_all(pids: list[int], signum: int) -> None:
             os.kill(pid, signum)
 
 
-def wait_while(busy: Callable[[], list[int]]) -> None:
-    patience = time.monotonic() + LAST_WORDS
+def wait_while(busy: Callable[[], list[int]], seconds: float) -> None:
+    patience = time.monotonic() + seconds
     while busy() and time.monotonic() < patience:
         time.sleep(POLL)
 

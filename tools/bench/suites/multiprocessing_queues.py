@@ -35,4 +35,6 @@ SUITE = Suite(
         Arrays("array 64 MiB", 64 * KIB * KIB, most_rounds=10),
     ),
     stress=stress,
+    packages=("hasten-multiprocessing",),
+    imports="hasten.multiprocessing.queues",
 )

@@ -169,6 +169,8 @@ class Server(_stdlib.Server):
             if function not in self.public:
                 raise AssertionError(f"{function!r} unrecognized")
             answer = "#RETURN", getattr(self, function)(c, *args, **kwds)
+            if function == "shutdown":
+                return  # it has answered itself, and this process is about to end
         except Exception:
             answer = "#TRACEBACK", format_exc()
         self._tidy()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.cases import Suite, module
+from bench.cases import Suite, module, placed
 from bench.shared_memory_blocks import Attach, Create, First, Handle
 from bench.shared_memory_lists import Get, Iterate, Set
 from bench.shared_memory_soak import soak
@@ -15,13 +15,13 @@ SUITE = Suite(
         module("hasten", "hasten.shared_memory"),
     ),
     cases=(
-        Create("create, touch, close, unlink"),
+        *placed(Create, "create, touch, close, unlink"),
         Create("create, touch, close, unlink; 4 KiB", size=4 << 10),
         Create("create, touch, close, unlink; 1 MiB", size=1 << 20),
         Create("create, touch all, close, unlink", whole=True),
         Create("create, touch all, close, unlink; 1 MiB", size=1 << 20, whole=True),
         Create("create, touch, close, unlink; anonymous", anonymous=True),
-        Attach("attach, close"),
+        *placed(Attach, "attach, close"),
         First("first create in a process", most_rounds=40),
         First("first create in a process; anonymous", anonymous=True, most_rounds=40),
         Get("ShareableList get int"),

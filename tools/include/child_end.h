@@ -78,6 +78,17 @@ static inline size_t hs_look(hs_child *children, size_t count) {
     return found;
 }
 
+/* Look at a child, and leave its status to be taken.  1 with the exit code (minus the number of the signal that has ended
+ * it), 0 while it runs, -1 with errno: ECHILD if its status has been taken. */
+static inline int hs_child_code(pid_t pid, int *code) {
+    siginfo_t info;
+    info.si_pid = 0;
+    if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0) return -1;
+    if (info.si_pid == 0) return 0;
+    *code = info.si_code == CLD_EXITED ? info.si_status : -info.si_status;
+    return 1;
+}
+
 static inline int hs_slept(int status) {
     if (status > 0) return HS_WAIT_ENDED;
     if (status == 0) return HS_WAIT_TIMEOUT;

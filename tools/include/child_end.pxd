@@ -21,3 +21,4 @@ cdef extern from "child_end.h" nogil:
     int hs_wait_any(hs_wait *w, int64_t deadline) noexcept
     void hs_unwatch(hs_wait *w) noexcept
     void hs_wait_init() noexcept
+    int hs_child_code(int pid, int *code) noexcept

@@ -1,9 +1,9 @@
 # cython: freethreading_compatible=True
 """Waiting for a child of this process, and its exit status.
 
-Reaping and keeping the status are one step that no other thread sees half of: whoever asks after join() gets
-a number.  A thread that blocks sleeps until the child has ended, without reaping it, so that as many as want
-may wait for the same child.
+The status is looked at, kept, and only then taken from the kernel: whoever asks after join() gets a number, and
+no lock is held while it is kept, which may run any code.  A thread that blocks sleeps until the child has ended,
+without reaping it, so that as many as want may wait for the same child.
 """
 
 from libc.errno cimport errno
@@ -13,18 +13,15 @@ from libc.string cimport memset
 from cpython.exc cimport PyErr_CheckSignals
 
 from child_end cimport (HS_WAIT_ENDED, HS_WAIT_ERROR, HS_WAIT_SIGNALS, HS_WAIT_TIMEOUT, hs_alert_begin,
-                        hs_child, hs_unwatch, hs_wait, hs_wait_any, hs_wait_init, hs_wait_look)
+                        hs_child, hs_child_code, hs_unwatch, hs_wait, hs_wait_any, hs_wait_init,
+                        hs_wait_look)
 from clock cimport HS_NEVER, hs_deadline_after
-from compat cimport hs_mutex, hs_mutex_lock, hs_mutex_unlock
 from park cimport hs_park_init
 from timeout cimport hs_seconds
 
 cdef extern from "sys/wait.h" nogil:
     int waitpid(int pid, int *status, int options)
     int WNOHANG
-    bint WIFSIGNALED(int status)
-    int WTERMSIG(int status)
-    int WEXITSTATUS(int status)
 
 cdef extern from "unistd.h" nogil:
     int getpid()
@@ -33,8 +30,8 @@ cdef extern from "unistd.h" nogil:
 import os
 
 cdef object pidfd_open = getattr(os, "pidfd_open", None)
-cdef hs_mutex reaping  # held from waitpid() until its answer is kept; nothing without a GIL to give up
-UNKNOWN = 255  # the exit code of a child whose status somebody else has taken
+cdef enum:
+    UNKNOWN = 255  # the exit code of a child whose status somebody else has taken
 
 
 def has_pidfds():
@@ -76,29 +73,36 @@ def poll(popen):
     """The exit code of the child *popen*, or None while it runs.  Does not block.  Thread-safe.
 
     Sets popen.returncode.  A child whose status somebody else has taken (os.wait(), SIGCHLD ignored) has
-    ended with UNKNOWN.  In another process than the one that has started the child it is None.
+    ended with 255.  In another process than the one that has started the child it is None.
     """
-    cdef int status = 0, pid = popen.pid, found
-    cdef object code = popen.returncode
-    if code is not None:
-        return code
+    cdef int code = UNKNOWN, pid = popen.pid
+    if popen.returncode is not None:
+        return popen.returncode
     if popen._starter != getpid():
         return None
-    hs_mutex_lock(&reaping)
+    found = hs_child_code(pid, &code)
+    # Read again: if another thread has taken the status meanwhile, it has kept it before, and the number may be
+    # another child's by now.
+    if found == 0 or popen.returncode is not None:
+        return popen.returncode
+    keep(popen, code, found > 0)
+    return popen.returncode
+
+
+cdef int keep(popen, int code, bint take) except -1:
+    """Keep the exit code of the child.  One thread takes its status, after that: the number is free then."""
+    cdef int status = 0
+    taker = object()
+    chosen = vars(popen).setdefault("_taker", taker)
     try:
-        code = popen.returncode
-        if code is None:
-            found = waitpid(pid, &status, WNOHANG)
-            if found != 0:
-                code = exit_code(status) if found == pid else UNKNOWN
-                popen.returncode = code
-    finally:
-        hs_mutex_unlock(&reaping)
-    return code
-
-
-cdef int exit_code(int status) noexcept:
-    return -WTERMSIG(status) if WIFSIGNALED(status) else WEXITSTATUS(status)
+        popen.returncode = code
+    except BaseException:
+        if chosen is taker:
+            del popen._taker
+        raise
+    if take and chosen is taker:
+        waitpid(popen.pid, &status, WNOHANG)
+    return 0
 
 
 def wait_for_end(pid, timeout=None):

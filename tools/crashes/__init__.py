@@ -1,0 +1,1 @@
+"""What a crash costs: pools of processes of several packages, side by side."""

@@ -1,0 +1,108 @@
+"""The command line: a process for each contender and scenario, the progress, and the table."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from crashes.contenders import CONTENDERS
+from crashes.scenarios import SCENARIOS
+
+TOOLS = Path(__file__).resolve().parent.parent
+LIMIT = 60  # seconds for one run; what has not ended by then waits for ever
+
+
+def arguments(words: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python tools/crashes",
+        description="Kills workers of process pools, hasten's and others, and counts what that costs: tasks "
+        "that failed, tasks that never end, the time until the crash is told and the pool usable again.",
+        epilog=f"Pools: {', '.join(CONTENDERS)}.  Crashes: {', '.join(SCENARIOS)}.",
+    )
+    add = parser.add_argument
+    add("--python", default=sys.executable, help="the interpreter, with hasten and the others installed")
+    add("--pool", action="append", choices=CONTENDERS, metavar="NAME", help="only this pool; may be repeated")
+    add("--crash", action="append", choices=SCENARIOS, metavar="NAME", help="only this crash; may be repeated")
+    add("--seed", type=int, default=1, help="of the random kills; default 1")
+    add("--json", metavar="FILE", help="write every outcome")
+    return parser.parse_args(words)
+
+
+def run(python: str, pool: str, crash: str, seed: int) -> dict[str, Any]:
+    """The outcome of one run, or why there is none."""
+    with tempfile.TemporaryDirectory(prefix="hasten-crashes-") as name:
+        folder = Path(name)
+        with open(folder / "said", "w") as said:  # no pipes: workers that are left behind would keep them open
+            process = subprocess.Popen(
+                [python, "-m", "crashes.scenarios", pool, crash, name, str(seed)],
+                stdout=said,
+                stderr=said,
+                start_new_session=True,
+                env={**os.environ, "PYTHONPATH": str(TOOLS)},
+            )
+            try:
+                process.wait(LIMIT)
+            except subprocess.TimeoutExpired:
+                return {"missing": f"no end in {LIMIT} s"}
+            finally:
+                end_group(process)
+        if process.returncode == 0:
+            return dict(json.loads((folder / "outcome").read_text()))
+        lines = (folder / "said").read_text().strip().splitlines()
+        return {"missing": lines[-1] if lines else f"exit status {process.returncode}"}
+
+
+def end_group(process: subprocess.Popen[bytes]) -> None:
+    """Kill what a run has left: its workers are of its session."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    process.wait()
+
+
+def milliseconds(seconds: float | None) -> str:
+    return "never" if seconds is None else f"{seconds * 1000:.0f} ms"
+
+
+def cell(crash: str, outcome: dict[str, Any]) -> str:
+    """How an outcome reads in the table."""
+    if "missing" in outcome:
+        return str(outcome["missing"])
+    lost = [f"{outcome[kind]} {word}" for kind, word in COUNTS if outcome[kind]]
+    text = ", ".join(lost) or "nothing lost"
+    if crash.endswith("in a task"):
+        text += f"; told after {milliseconds(outcome['told'])}, usable after {milliseconds(outcome['usable'])}"
+    return text
+
+
+COUNTS = (("failed", "failed"), ("unended", "without an end"), ("wrong", "wrong"))
+
+
+def table(outcomes: dict[str, dict[str, dict[str, Any]]], crashes: list[str]) -> str:
+    head = ["pool", *crashes]
+    rows = [[name, *(cell(crash, each[crash]) for crash in crashes)] for name, each in outcomes.items()]
+    return "\n".join("| " + " | ".join(row) + " |" for row in [head, ["---"] * len(head), *rows])
+
+
+def main(words: list[str] | None = None) -> int:
+    options = arguments(words)
+    crashes = options.crash or list(SCENARIOS)
+    outcomes: dict[str, dict[str, dict[str, Any]]] = {}
+    for pool in options.pool or CONTENDERS:
+        outcomes[pool] = {}
+        for crash in crashes:
+            print(f"{pool}, {crash} ...", end=" ", file=sys.stderr, flush=True)
+            outcomes[pool][crash] = run(options.python, pool, crash, options.seed)
+            print(cell(crash, outcomes[pool][crash]), file=sys.stderr)
+    print(table(outcomes, crashes))
+    if options.json:
+        Path(options.json).write_text(json.dumps(outcomes, indent=1) + "\n", encoding="utf-8")
+    return 0

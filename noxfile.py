@@ -46,6 +46,16 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
+def crashes(session: nox.Session) -> None:
+    """What killed workers cost in pools of processes, ours and others': nox -s crashes (more: -- --help)."""
+    install_tools(session)
+    session.run(*WHEELHOUSE, "--install")
+    peers = ("python", "-m", "pip", "install", "-q", "billiard", "loky", "pebble")
+    session.run(*peers, success_codes=[0, 1])
+    session.run("python", "tools/crashes", *session.posargs)
+
+
+@nox.session
 def conformance(session: nox.Session) -> None:
     """CPython's own suite: all of it on every interpreter found; CI_PYTHONS and -- --suite NAME narrow it."""
     install_tools(session, "rich")

@@ -16,7 +16,8 @@ from crashes.contenders import CONTENDERS
 from crashes.scenarios import SCENARIOS
 
 TOOLS = Path(__file__).resolve().parent.parent
-LIMIT = 60  # seconds for one run; what has not ended by then waits for ever
+LIMIT = 60  # seconds for one run, and what the kills take; what has not ended by then waits for ever
+FOR_A_KILL = 0.5  # seconds
 
 
 def arguments(words: list[str] | None) -> argparse.Namespace:
@@ -28,29 +29,32 @@ def arguments(words: list[str] | None) -> argparse.Namespace:
     )
     add = parser.add_argument
     add("--python", default=sys.executable, help="the interpreter, with hasten and the others installed")
-    add("--pool", action="append", choices=CONTENDERS, metavar="NAME", help="only this pool; may be repeated")
-    add("--crash", action="append", choices=SCENARIOS, metavar="NAME", help="only this crash; may be repeated")
+    for one, names in (("pool", CONTENDERS), ("crash", SCENARIOS)):
+        only = f"only this {one}; may be repeated"
+        add(f"--{one}", action="append", choices=names, metavar="NAME", help=only)
     add("--seed", type=int, default=1, help="of the random kills; default 1")
+    add("--kills", type=int, default=10, metavar="N", help="workers killed under load; default 10")
     add("--json", metavar="FILE", help="write every outcome")
     return parser.parse_args(words)
 
 
-def run(python: str, pool: str, crash: str, seed: int) -> dict[str, Any]:
+def run(python: str, pool: str, crash: str, seed: int, kills: int) -> dict[str, Any]:
     """The outcome of one run, or why there is none."""
+    limit = LIMIT + kills * FOR_A_KILL
     with tempfile.TemporaryDirectory(prefix="hasten-crashes-") as name:
         folder = Path(name)
-        with open(folder / "said", "w") as said:  # no pipes: workers that are left behind would keep them open
+        with open(folder / "said", "w") as said:  # no pipes: workers that are left would keep them open
             process = subprocess.Popen(
-                [python, "-m", "crashes.scenarios", pool, crash, name, str(seed)],
+                [python, "-m", "crashes.scenarios", pool, crash, name, str(seed), str(kills)],
                 stdout=said,
                 stderr=said,
                 start_new_session=True,
                 env={**os.environ, "PYTHONPATH": str(TOOLS)},
             )
             try:
-                process.wait(LIMIT)
+                process.wait(limit)
             except subprocess.TimeoutExpired:
-                return {"missing": f"no end in {LIMIT} s"}
+                return {"missing": f"no end in {limit:.0f} s"}
             finally:
                 end_group(process)
         if process.returncode == 0:
@@ -78,8 +82,11 @@ def cell(crash: str, outcome: dict[str, Any]) -> str:
         return str(outcome["missing"])
     lost = [f"{outcome[kind]} {word}" for kind, word in COUNTS if outcome[kind]]
     text = ", ".join(lost) or "nothing lost"
+    if "kills" in outcome:
+        return f"{outcome['kills']} kills, {outcome['right']} right, {text}"
     if crash.endswith("in a task"):
-        text += f"; told after {milliseconds(outcome['told'])}, usable after {milliseconds(outcome['usable'])}"
+        told, usable = milliseconds(outcome["told"]), milliseconds(outcome["usable"])
+        text += f"; told after {told}, usable after {usable}"
     return text
 
 
@@ -100,7 +107,7 @@ def main(words: list[str] | None = None) -> int:
         outcomes[pool] = {}
         for crash in crashes:
             print(f"{pool}, {crash} ...", end=" ", file=sys.stderr, flush=True)
-            outcomes[pool][crash] = run(options.python, pool, crash, options.seed)
+            outcomes[pool][crash] = run(options.python, pool, crash, options.seed, options.kills)
             print(cell(crash, outcomes[pool][crash]), file=sys.stderr)
     print(table(outcomes, crashes))
     if options.json:

@@ -1,10 +1,11 @@
 """What is done to a pool, and what becomes of its tasks.
 
-`python -m crashes.scenarios CONTENDER SCENARIO FOLDER SEED` leaves JSON in FOLDER/outcome:
+`python -m crashes.scenarios CONTENDER SCENARIO FOLDER SEED KILLS` leaves JSON in FOLDER/outcome:
 
     right, failed, unended   how many of the tasks returned what they should, raised, or did neither in time
     wrong                    how many returned something else
     told, usable             seconds from the crash until its task had failed, and until a new task had run
+    kills                    how many workers were killed under load
     error                    the words of the first failure
 
 Runs under the measured interpreter: syntax of Python 3.9.
@@ -19,13 +20,13 @@ import signal
 import sys
 import threading
 import time
-from typing import Any, Callable, Optional
+from typing import Any, Callable
 
 from crashes.contenders import CONTENDERS, Contender, NoEnd
 
 PATIENCE = 5.0  # seconds without any news after which a task counts as one that does not end
 TASKS = 60
-KILLS, UNDER_LOAD = 10, 200
+TASKS_FOR_A_KILL = 20
 
 
 def square(number: int, seconds: float = 0.005) -> int:
@@ -47,15 +48,12 @@ def leave(path: str) -> None:
     os._exit(3)
 
 
-Outcome = "tuple[Tally, dict[str, Optional[float]]]"
-
-
 class Tally:
     """What has become of the tasks."""
 
     def __init__(self) -> None:
         self.right = self.wrong = self.failed = self.unended = 0
-        self.error: Optional[str] = None
+        self.error: str | None = None
 
     def add(self, pool: Contender, handle: Any, expected: Any) -> None:
         """Wait for the task; the first that does not end costs PATIENCE, the others after it little."""
@@ -71,6 +69,9 @@ class Tally:
             self.wrong += value != expected
 
 
+Outcome = tuple  # of a Tally and the rest as a dict; tuple[Tally, dict] is no run-time expression on 3.9
+
+
 def submit_all(pool: Contender, tally: Tally, numbers: range) -> list[Any]:
     """Handles; a pool that takes no more tasks has lost them."""
     handles = []
@@ -83,7 +84,7 @@ def submit_all(pool: Contender, tally: Tally, numbers: range) -> list[Any]:
     return handles
 
 
-def usable_at(pool: Contender) -> Optional[float]:
+def usable_at(pool: Contender) -> float | None:
     """When a task has run that was submitted now, in a new pool if this one is broken."""
     end = time.time() + 2 * PATIENCE
     while time.time() < end:
@@ -120,15 +121,15 @@ def crash(pool: Contender, how: Callable[[str], None], path: str) -> Outcome:
     return tally, {"told": told and told - begin, "usable": usable and usable - begin}
 
 
-def killed_in_task(pool: Contender, path: str, seed: int) -> Outcome:
+def killed_in_task(pool: Contender, path: str, seed: int, kills: int) -> Outcome:
     return crash(pool, die, path)
 
 
-def exits_in_task(pool: Contender, path: str, seed: int) -> Outcome:
+def exits_in_task(pool: Contender, path: str, seed: int, kills: int) -> Outcome:
     return crash(pool, leave, path)
 
 
-def killed_while_idle(pool: Contender, path: str, seed: int) -> Outcome:
+def killed_while_idle(pool: Contender, path: str, seed: int, kills: int) -> Outcome:
     """A worker that has nothing to do is killed; then TASKS tasks come."""
     tally = Tally()
     for handle in [pool.submit(square, number) for number in range(4)]:
@@ -141,16 +142,17 @@ def killed_while_idle(pool: Contender, path: str, seed: int) -> Outcome:
     return tally, {"usable": usable and usable - begin}
 
 
-def kills_under_load(pool: Contender, path: str, seed: int) -> Outcome:
-    """A worker is killed at random KILLS times while UNDER_LOAD tasks run."""
+def kills_under_load(pool: Contender, path: str, seed: int, kills: int) -> Outcome:
+    """A worker is killed at a random moment, again and again, while tasks run."""
     tally, chance, over = Tally(), random.Random(seed), threading.Event()
+    killed = 0
 
     def killer() -> None:
-        for _ in range(KILLS):
-            if over.wait(chance.uniform(0.01, 0.06)):
-                return
+        nonlocal killed
+        while killed < kills and not over.wait(chance.uniform(0.01, 0.06)):
             try:
                 os.kill(chance.choice(pool.workers()), signal.SIGKILL)
+                killed += 1
             except (IndexError, ProcessLookupError, TypeError):
                 pass  # a pool that is broken has no workers
 
@@ -158,24 +160,24 @@ def kills_under_load(pool: Contender, path: str, seed: int) -> Outcome:
         pool.result(handle, PATIENCE)
     thread = threading.Thread(target=killer)
     thread.start()
-    for handle, expected in submit_all(pool, tally, range(UNDER_LOAD)):
+    for handle, expected in submit_all(pool, tally, range(kills * TASKS_FOR_A_KILL)):
         tally.add(pool, handle, expected)
     over.set()
     thread.join()
-    return tally, {}
+    return tally, {"kills": killed}
 
 
 SCENARIOS = {
     "killed in a task": killed_in_task,
     "exits in a task": exits_in_task,
     "killed while idle": killed_while_idle,
-    f"{KILLS} kills under load": kills_under_load,
+    "kills under load": kills_under_load,
 }
 
 
-def main(name: str, scenario: str, folder: str, seed: str) -> None:
+def main(name: str, scenario: str, folder: str, seed: str, kills: str) -> None:
     pool = CONTENDERS[name]()
-    tally, times = SCENARIOS[scenario](pool, os.path.join(folder, "when"), int(seed))
+    tally, times = SCENARIOS[scenario](pool, os.path.join(folder, "when"), int(seed), int(kills))
     with open(os.path.join(folder, "outcome"), "w") as file:
         json.dump({"told": None, "usable": None, **vars(tally), **times}, file)
     os._exit(0)  # some of the pools would wait for ever now

@@ -26,6 +26,31 @@ IMPORTS = {
     "hasten.shared_memory": ("multiprocessing.shared_memory", 14, {"__future__"}),
 }
 
+# What a worker of a pool, started by spawn, has no use for before a task fails.
+WORKER = """
+import sys
+from hasten.multiprocessing import get_context
+
+def run():
+    return [name for name in sys.argv[1:] if name in sys.modules]
+
+def main():
+    spawn = get_context("spawn")
+    with spawn.Pool(1) as pool:
+        print("pool", *pool.apply(run))
+    try:
+        from hasten.futures import ProcessPoolExecutor
+    except ImportError:
+        return
+    with ProcessPoolExecutor(1, spawn) as executor:
+        print("executor", *executor.submit(run).result())
+
+if __name__ == "__main__":
+    main()
+"""
+NOT_IN_WORKERS = ("typing", "traceback", "logging", "tempfile", "random", "subprocess", "concurrent.futures")
+NOT_IN_WORKERS += ("multiprocessing.pool", "multiprocessing.connection", "multiprocessing.util")
+
 
 def loaded(*arguments: str, imports: tuple[str, ...] = ()) -> set[str]:
     code = LOADED.format(imports="".join(f", {name}" for name in imports))
@@ -81,3 +106,13 @@ def test_four_modules_under_the_launcher():
     if sys.version_info >= (3, 13):
         assert theirs <= THREADS | QUEUE | {"gc", "concurrent.futures.thread"}
     assert len(ours) <= 84, sorted(ours)
+
+
+def test_a_worker_of_a_pool(tmp_path):
+    pytest.importorskip("hasten.multiprocessing")
+    pytest.importorskip("_multiprocessing")
+    program = tmp_path / "program.py"
+    program.write_text(WORKER)
+    command = [sys.executable, "-I", str(program), *set(NOT_IN_WORKERS) - loaded()]
+    done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True, timeout=60)
+    assert set(done.stdout.splitlines()) <= {"pool", "executor"} and "pool" in done.stdout

@@ -2,22 +2,21 @@
 
 A result goes as its pickle.  A failure goes as a pickle of texts with the pickle of the exception in it: so
 the texts arrive whatever becomes of the exception.
+
+Each worker loads this module: what only failures need is imported by them.
 """
 
 from __future__ import annotations
 
 import itertools
-import multiprocessing.pool  # noqa: F401 (in sys.modules)
 import pickle
 import sys
-import traceback
-from typing import Any
 
 from hasten.multiprocessing._transport import _pickler
 
-_stdlib = sys.modules["multiprocessing.pool"]
-MaybeEncodingError: Any = _stdlib.MaybeEncodingError
-RemoteTraceback: Any = _stdlib.RemoteTraceback
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 def encode_result(value: Any) -> list[Any]:
@@ -76,9 +75,16 @@ def run_chunk(function: Any, chunk: Any) -> list[Any]:
     return list(itertools.starmap(function, chunk))
 
 
+def standard(name: str) -> Any:
+    """A class of the standard library's multiprocessing.pool."""
+    import multiprocessing.pool  # noqa: F401 (in sys.modules)
+
+    return getattr(sys.modules["multiprocessing.pool"], name)
+
+
 def not_sent(reason: BaseException, value: Any) -> Any:
     """The error of something that could not be pickled."""
-    return MaybeEncodingError(_Words(_repr(reason)), _Words(_repr(value)))
+    return standard("MaybeEncodingError")(_Words(_repr(reason)), _Words(_repr(value)))
 
 
 def decode_result(data: Any) -> tuple[bool, Any]:
@@ -95,9 +101,9 @@ def decode_failure(data: Any) -> tuple[bool, BaseException]:
     try:
         error = unpickled_exception(pickled)
     except Exception as reason:
-        error = MaybeEncodingError(_Words(_repr(reason)), _Words(words))
+        error = standard("MaybeEncodingError")(_Words(_repr(reason)), _Words(words))
     if text is not None:
-        error.__cause__ = RemoteTraceback(quoted(text))
+        error.__cause__ = standard("RemoteTraceback")(quoted(text))
     return False, error
 
 
@@ -138,6 +144,8 @@ def _repr(value: Any) -> str:
 
 def traceback_of(error: BaseException) -> str:
     try:
+        import traceback
+
         return "".join(traceback.format_exception(type(error), error, error.__traceback__))
     except Exception:
         return f"{type(error).__name__}\n"

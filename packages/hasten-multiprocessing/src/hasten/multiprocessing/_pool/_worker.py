@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from hasten.multiprocessing._pool import _outcome
 from hasten.multiprocessing._pool._ends import BAD_START, ERROR, OK, UNREADABLE, Results, Tasks
 from hasten.multiprocessing._transport import _pickler
+
+TYPE_CHECKING = False  # typing takes a worker longer to load than all of this
+if TYPE_CHECKING:
+    from typing import Any
 
 
 def serve(

@@ -1,9 +1,9 @@
 # cython: freethreading_compatible=True
 """Waiting for a child of this process, and its exit status.
 
-The status is looked at, kept, and only then taken from the kernel: whoever asks after join() gets a number, and
-no lock is held while it is kept, which may run any code.  A thread that blocks sleeps until the child has ended,
-without reaping it, so that as many as want may wait for the same child.
+The status is looked at, kept, and only then taken from the kernel: whoever asks after join() gets a number,
+and no lock is held while it is kept, which may run any code.  A thread that blocks sleeps until the child has
+ended, without reaping it, so that as many as want may wait for the same child.
 """
 
 from libc.errno cimport errno
@@ -81,8 +81,8 @@ def poll(popen):
     if popen._starter != getpid():
         return None
     found = hs_child_code(pid, &code)
-    # Read again: if another thread has taken the status meanwhile, it has kept it before, and the number may be
-    # another child's by now.
+    # Read again: if another thread has taken the status meanwhile, it has kept it before, and the number may
+    # be another child's by now.
     if found == 0 or popen.returncode is not None:
         return popen.returncode
     keep(popen, code, found > 0)

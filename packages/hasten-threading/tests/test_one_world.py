@@ -4,6 +4,7 @@ import _thread
 import faulthandler
 import gc
 import logging
+import os
 import sys
 import tempfile
 import threading
@@ -287,6 +288,34 @@ def test_settrace_in_either(impl, other):
 def test_setprofile_in_either(impl, other):
     assert events_of(impl, other.setprofile, other.setprofile) == {"call", "return"}
     assert events_of(impl, lambda hook: None, other.setprofile) == set()
+
+
+def place_of(frame):
+    return os.path.basename(frame.f_code.co_filename), frame.f_code.co_name
+
+
+def test_the_frames_by_which_debuggers_know_the_begin_of_a_thread(impl, monkeypatch):
+    below, tracing = [], []
+
+    def target():
+        frame = sys._getframe(1)
+        while frame is not None:
+            below.append(place_of(frame))
+            frame = frame.f_back
+
+    # what pydevd does: it looks at who calls sys.settrace()
+    monkeypatch.setattr(
+        sys, "settrace", lambda hook: tracing.append(os.path.basename(sys._getframe(1).f_code.co_filename))
+    )
+    impl.settrace(hook_of_users)
+    try:
+        thread = impl.Thread(target=target)
+        thread.start()
+        thread.join()
+    finally:
+        impl.settrace(None)
+    assert below == [("threading.py", name) for name in ("run", "_bootstrap_inner", "_bootstrap")]
+    assert tracing == ["threading.py"]
 
 
 def hook_of_users(frame, event, arg):

@@ -235,9 +235,7 @@ def test_an_exception_at_each_line_of_start(kind):
     while True:
         number += 1
         thread = (
-            hasten.threading.Thread(target=int)
-            if kind == "thread"
-            else hasten.threading.Timer(3600, int)
+            hasten.threading.Thread(target=int) if kind == "thread" else hasten.threading.Timer(3600, int)
         )
         trace, left = raising_at(number)
         before = sys.gettrace()

@@ -20,7 +20,7 @@ from hasten.futures._cpus import default_workers
 from hasten.futures._executor import Executor
 from hasten.futures._published import publish
 from hasten.futures._workers import WorkerContext, _as_tuple, _WorkItem, run_item, serve  # noqa: F401
-from hasten.threading._threads import _leave_at_exit  # nothing public does it: start() fixes `daemon`
+from hasten.threading._threads.threading import _leave_at_exit  # nothing public does it: start() fixes `daemon`
 
 BrokenThreadPool = _stdlib.BrokenThreadPool
 

@@ -46,7 +46,7 @@ from hasten.threading._thread import (
     enumerate,
     main_thread,
 )
-from hasten.threading._threads import Thread, _DummyThread, _MainThread
+from hasten.threading._threads.threading import Thread, _DummyThread, _MainThread
 from hasten.threading._timers import Timer
 from hasten.threading._tracing import (
     getprofile,

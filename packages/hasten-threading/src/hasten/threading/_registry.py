@@ -20,6 +20,7 @@ dangling = stdlib._dangling  # weak references to all threads that were ever sta
 wait_at_exit = joining._join_at_exit  # to be called before something starts that the end has to wait for,
 also_wait = joining.also_wait  # and this with a function that waits for it
 
+
 def excepthook():
     """The function that is told of exceptions that end a thread, or None if somebody has removed it."""
     return getattr(stdlib, "excepthook", None)

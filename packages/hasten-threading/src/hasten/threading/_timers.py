@@ -11,7 +11,7 @@ from hasten import _thread as _os_threads
 from hasten.threading import _timer
 from hasten.threading._published import published
 from hasten.threading._thread import deadline_of, seconds_until
-from hasten.threading._threads import HANDLE, Event, Thread, _end_unborn, _prepare_context, _public
+from hasten.threading._threads.threading import HANDLE, Event, Thread, _end_unborn, _prepare_context, _public
 
 
 class _Finished(Event):

@@ -56,6 +56,14 @@ def crashes(session: nox.Session) -> None:
 
 
 @nox.session
+def programs(session: nox.Session) -> None:
+    """Real programs under plain python and python -m hasten: nox -s programs -- NAME (more: -- --help)."""
+    install_tools(session, "rich")
+    session.run(*WHEELHOUSE, "--install")
+    session.run("python", "tools/programs", *session.posargs)
+
+
+@nox.session
 def conformance(session: nox.Session) -> None:
     """CPython's own suite: all of it on every interpreter found; CI_PYTHONS and -- --suite NAME narrow it."""
     install_tools(session, "rich")

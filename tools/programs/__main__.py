@@ -1,0 +1,15 @@
+"""`python tools/programs`: see --help."""
+
+import sys
+from pathlib import Path
+
+TOOLS = str(Path(__file__).resolve().parent.parent)
+
+if __name__ == "__main__":
+    # Run as a folder, sys.path starts with the folder itself; its files are modules of a package.
+    sys.path[:] = [TOOLS] + [entry for entry in sys.path if entry != str(Path(__file__).resolve().parent)]
+    if sys.version_info < (3, 11):
+        sys.exit("programs: run this tool with Python 3.11 or newer; name an older interpreter with --python")
+    from programs.cli import main
+
+    sys.exit(main())

@@ -36,14 +36,19 @@ def imported_names(text: str) -> Iterator[str]:
 
 
 def private_modules(distribution: Distribution) -> set[str]:
-    """The modules with a private name inside the packages that a distribution ships, compiled or not."""
+    """The modules inside the packages that a distribution ships, compiled or not, that have a private name
+    or are in a package that has.
+    """
     source = distribution.folder / "src"
-    return {
-        ".".join(path.relative_to(source).with_suffix("").parts)
-        for module in distribution.modules
-        for path in (source / module.replace(".", "/")).rglob("_*")
-        if path.suffix in SOURCES and not path.stem.startswith("__")
-    }
+    found = set()
+    for module in distribution.modules:
+        package = source / module.replace(".", "/")
+        for path in package.rglob("*"):
+            parts = path.relative_to(package).with_suffix("").parts
+            private = any(part.startswith("_") and not part.startswith("__") for part in parts)
+            if private and path.suffix in SOURCES and parts[-1] != "__init__":
+                found.add(".".join((module, *parts)))
+    return found
 
 
 def uses(distribution: Distribution, owners: dict[str, str]) -> Iterator[tuple[str, Path]]:

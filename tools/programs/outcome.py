@@ -25,7 +25,7 @@ def tests(run: Run, folder: Path) -> dict[str, str]:
     report = folder / REPORT
     if not report.exists():
         return {}
-    result = {}
+    result: dict[str, str] = {}
     for case in ElementTree.parse(report).iter("testcase"):
         state = next((child.tag for child in case if child.tag in ("failure", "error", "skipped")), "passed")
         name = f"{case.get('classname')}::{case.get('name')}"

@@ -15,6 +15,7 @@ import time
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 MARK = "HASTEN_PROGRAM_RUN"
 # pytest: a plugin that another program installed is not to change what is tested
@@ -78,6 +79,11 @@ def left_behind(mark: str) -> list[str]:
     return sorted(there.values())
 
 
+def text_of(stream: IO[bytes]) -> str:
+    stream.seek(0)
+    return stream.read().decode(errors="replace")[-KEPT:]
+
+
 def run(command: list[str], limit: float, folder: Path) -> Run:
     """Run to the end or to the limit, in seconds, with `folder` as its current directory."""
     mark = uuid.uuid4().hex
@@ -105,8 +111,4 @@ def run(command: list[str], limit: float, folder: Path) -> Run:
         finally:
             end_all(mark)
             child.wait()
-        texts = []
-        for stream in (out, err):
-            stream.seek(0)
-            texts.append(stream.read().decode(errors="replace")[-KEPT:])
-    return Run(status, seconds, *texts, left)
+        return Run(status, seconds, text_of(out), text_of(err), left)

@@ -20,7 +20,9 @@ from hasten.futures._cpus import default_workers
 from hasten.futures._executor import Executor
 from hasten.futures._published import publish
 from hasten.futures._workers import WorkerContext, _as_tuple, _WorkItem, run_item, serve  # noqa: F401
-from hasten.threading._threads.threading import _leave_at_exit  # nothing public does it: start() fixes `daemon`
+
+# nothing public does it: start() fixes `daemon`
+from hasten.threading._threads.threading import _leave_at_exit
 
 BrokenThreadPool = _stdlib.BrokenThreadPool
 
@@ -147,8 +149,7 @@ class ThreadPoolExecutor(Executor, _stdlib.ThreadPoolExecutor):
     def _runs_plainly(self):
         """Whether a call is just made: prepare_context() was not overridden, and so nor was run()."""
         return (
-            type(self).prepare_context.__func__ is _plain_prepare_context
-            and WorkerContext.run is _plain_run
+            type(self).prepare_context.__func__ is _plain_prepare_context and WorkerContext.run is _plain_run
         )
 
     # What programs read and set; the values are in the queue, the executor's compiled part.

@@ -109,7 +109,8 @@ def fake_python(tmp_path, script):
     "script, message",
     [
         ("echo No module named hasten >&2; exit 1", "pip install ./packages/*"),
-        ("echo queue hasten._thread", "classes come from queue, hasten._thread"),
+        ("echo '  queue    not installed' >&2", "does not replace all modules (queue)"),
+        ("true", "does not replace all modules (no report)"),
     ],
 )
 def test_a_python_without_the_launcher_is_refused(tmp_path, capsys, script, message):

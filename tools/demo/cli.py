@@ -3,27 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import shutil
-import subprocess
 import sys
 from pathlib import Path
+
+from launched import NotLaunched, checked
 
 from demo import costs
 from demo.costs import DIRECT, HASTEN, PLAIN
 from demo.runs import RunFailed, Series, alternate
 
 PROGRAM = Path(__file__).resolve().parent / "index_sources.py"
-PROBE = """
-import queue, subprocess, _thread
-from concurrent.futures import ThreadPoolExecutor
-for thing in (queue.Queue, _thread.start_new_thread, ThreadPoolExecutor, subprocess.Popen):
-    print(thing.__module__)
-"""
 SHOWN = 12  # lines of the program's output, before the table
-
-
-class UsageError(Exception):
-    """The demo cannot run; the text is one line with the way out."""
 
 
 def arguments(words: list[str] | None) -> argparse.Namespace:
@@ -43,23 +33,6 @@ def arguments(words: list[str] | None) -> argparse.Namespace:
     if options.rounds < 1 or options.jobs < 1:
         parser.error("--rounds and --jobs must be at least 1")
     return options
-
-
-def check(python: str) -> str:
-    """The interpreter's full path, if `python -m hasten` really replaces the modules there."""
-    found = shutil.which(python)
-    if found is None:
-        raise UsageError(f"{python} is not on PATH; name an interpreter, such as {sys.executable}")
-    probe = subprocess.run([found, "-m", "hasten", "-c", PROBE], capture_output=True, text=True)
-    if probe.returncode:
-        raise UsageError(
-            f"{python} -m hasten does not run ({probe.stderr.strip().splitlines()[-1:]}); "
-            f"install it: {python} -m pip install ./packages/*"
-        )
-    modules = probe.stdout.split()
-    if not all(name.startswith("hasten") for name in modules):
-        raise UsageError(f"under {python} -m hasten, classes come from {', '.join(modules)}")
-    return found
 
 
 FILES = {  # how many files each row reads: a look, the default, and --full, where None means all
@@ -151,13 +124,13 @@ def main(words: list[str] | None = None) -> int:
     options = arguments(words)
     rounds = min(options.rounds, 2) if options.quick else options.rounds
     try:
-        python = check(options.python)
+        python = checked(options.python)
         series = rows(python, options.jobs, 0 if options.quick else 2 if options.full else 1)
         measure(series, rounds)
     except ModuleNotFoundError as error:
         print(f"demo: needs {error.name}: {sys.executable} -m pip install {error.name}", file=sys.stderr)
         return 2
-    except UsageError as error:
+    except NotLaunched as error:
         print(f"demo: {error}", file=sys.stderr)
         return 2
     except RunFailed as error:

@@ -10,8 +10,9 @@ import tempfile
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from launched import NotLaunched, checked
+
 from programs import environment, outcome, running
-from programs.environment import UsageError
 from programs.table import PROGRAMS, Program
 
 JOBS = Path(__file__).resolve().parent / "jobs"
@@ -19,6 +20,10 @@ PLAIN, HASTEN = "python", "python -m hasten"
 SIDES = {PLAIN: (), HASTEN: ("-m", "hasten")}
 SAME, DIFFERS, MISSING, UNFIT = "same", "differs", "not installed", "fails in plain python"
 SHOWN = 6  # differences of a program that are shown
+
+
+class UsageError(Exception):
+    """The command line asks for what is not there; the text is one line with the way out."""
 
 
 @dataclass
@@ -141,12 +146,12 @@ def main(words: list[str] | None = None) -> int:
         if options.list:
             print(*(program.name for program in programs), sep="\n")
             return 0
-        options.python = environment.check(options.python)
+        options.python = checked(options.python)
         results = judge_all(programs, options)
     except ModuleNotFoundError as error:
         print(f"programs: needs {error.name}: {sys.executable} -m pip install {error.name}", file=sys.stderr)
         return 2
-    except UsageError as error:
+    except (UsageError, NotLaunched) as error:
         print(f"programs: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

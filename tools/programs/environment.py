@@ -1,34 +1,11 @@
-"""The interpreter that runs the programs: what is installed there, and whether hasten replaces modules."""
+"""What the programs need, installed into the interpreter that runs them."""
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from functools import cache
 
-PROBE = "import queue, threading, subprocess, concurrent.futures, multiprocessing.pool"
 TO_INSTALL = 600  # seconds
-
-
-class UsageError(Exception):
-    """The programs cannot be run; the text is one line with the way out."""
-
-
-def check(python: str) -> str:
-    """The interpreter's full path, if `python -m hasten` replaces the modules there."""
-    found = shutil.which(python)
-    if found is None:
-        raise UsageError(f"{python} is not on PATH; name an interpreter that has hasten's wheels")
-    probe = subprocess.run([found, "-m", "hasten", "--report", "-c", PROBE], capture_output=True, text=True)
-    report = [line for line in probe.stderr.splitlines() if line.startswith("  ")]
-    without = [line.split()[0] for line in report if " hasten." not in line]
-    if probe.returncode or not report or without:
-        last = ", ".join(without) or (probe.stderr.strip().splitlines() or ["no report"])[-1]
-        raise UsageError(
-            f"{python} -m hasten does not replace all modules ({last}); "
-            f"install it: python tools/wheelhouse.py --python {python} --install"
-        )
-    return found
 
 
 @cache

@@ -95,6 +95,22 @@ def pid(_: Any = None) -> int:
     return os.getpid()
 
 
+def pid_and_nap(seconds: float) -> int:
+    time.sleep(seconds)
+    return os.getpid()
+
+
+def keep_memory(size: int) -> int:
+    """Have that many bytes from now on."""
+    state.append(bytearray(b"x") * size)
+    return os.getpid()
+
+
+def use_memory(size: int) -> int:
+    """Have that many bytes for a moment."""
+    return os.getpid() if len(bytearray(b"x") * size) == size else 0
+
+
 def pid_and_sleep(path: str) -> None:
     """Tell the pid in a file, and stay."""
     with open(path + ".new", "w") as file:

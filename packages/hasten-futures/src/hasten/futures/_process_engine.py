@@ -6,7 +6,7 @@ demand, and what the end of a worker means is a matter of the executor's `on_cra
 What holds:
 
 - The engine knows its executor by a weak reference only.  When the executor is dropped, what was submitted is
-  done, by the workers that there are.
+  done, by the workers that there are and those that take their place.
 - A worker ends as it should only if it has said so in its slot.  Whatever else ends one is a crash.
 - The executor is told that it is broken before any future is.
 """
@@ -15,58 +15,38 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import time
 import weakref
 from concurrent.futures import TimeoutError
 from concurrent.futures import process as _stdlib
+from functools import partial
 from multiprocessing import util
 
 from hasten.futures._process_pool import Calls
+from hasten.futures._process_workers import Workers, WorkersOfExecutor
 from hasten.multiprocessing._pool import _engine, _errors, _outcome
 from hasten.multiprocessing._pool._ends import OK, UNREADABLE
+from hasten.multiprocessing._pool._worker import serializer_named
 from hasten.multiprocessing._transport import _pickler
 
 RUN, TERMINATE = _engine.RUN, _engine.TERMINATE
 BREAK, FAIL_TASK, RETRY = "break", "fail-task", "retry"
 
 
-class Workers:
-    """The processes of an engine, by their IDs, as a list.
+class ExecutorEngine(WorkersOfExecutor):
+    """executor: whose engine it is.  The rest: its arguments, and see WorkersOfExecutor."""
 
-    One that is removed leaves the dictionary as it is, and there is a new one: so a program can go through
-    the dictionary and kill.
-    """
-
-    def __init__(self):
-        self.by_pid = {}
-
-    def __iter__(self):
-        return iter(list(self.by_pid.values()))
-
-    def __len__(self):
-        return len(self.by_pid)
-
-    def remove(self, worker):
-        self.by_pid = {pid: other for pid, other in self.by_pid.items() if other is not worker}
-
-
-class ExecutorEngine(_engine.Engine):
-    """executor: whose engine it is.  most: how many workers there may be."""
-
-    def __init__(self, executor, most, on_crash, max_retries):
+    def __init__(self, executor, most, on_crash, max_retries, least, idle_timeout, settings):
         tasks, results = _engine.new_rings()
-        calls = self.calls = Calls(
-            tasks, _outcome.encode_call, _pickler.dumps, _engine.MOST_TASKS, _engine.MOST_BYTES
-        )
-        super().__init__(Workers(), tasks, results, None, calls.pending)
+        by = serializer_named(settings.get("serializer", "pickle"))
+        encode = partial(_outcome.encode_call, dump_pieces=by.dump_pieces)
+        calls = self.calls = Calls(tasks, encode, by.dumps, _engine.MOST_TASKS, _engine.MOST_BYTES)
+        super().__init__(most, least, idle_timeout, settings, Workers(), tasks, results, None, calls.pending)
         calls.on_forgotten, calls.on_failure, calls.on_kill = self._one_less, self._not_sent, self.kill
         calls.workers = most
-        self.most, self.on_crash, self.max_retries = most, on_crash, max_retries
-        self.missing = 0  # workers that have ended and were not replaced yet
+        self.on_crash, self.max_retries = on_crash, max_retries
         self.timed = {}  # number of a call -> the seconds that it may take
         self.put_down = set()  # the IDs of the workers that we have killed
-        self.main_file = getattr(sys.modules.get("__main__"), "__file__", None)
         self.crash = None  # why the executor is to be broken
         self.executor = weakref.ref(executor, lambda _: self.close())
 
@@ -186,6 +166,7 @@ class ExecutorEngine(_engine.Engine):
 
     def _one_ended(self, worker, side, held):
         self.missing += 1
+        self.leaving.discard(worker)
         if worker.pid in self.put_down:
             self.put_down.discard(worker.pid)
             return
@@ -230,33 +211,6 @@ class ExecutorEngine(_engine.Engine):
             if self.on_crash == BREAK or self.pumper.bad_starts or hopeless:
                 self.break_all(*self.crash)
             self.crash = None
-
-    def _replace(self):
-        soon, late = self._start_others(), self._check_times()
-        return late if soon is None else soon if late is None else min(soon, late)
-
-    def _start_others(self):
-        """Start workers in place of those that have ended, if there are calls for them."""
-        wanted = min(self.missing, self.most - len(self.pool), len(self.pending) - len(self.pool))
-        if wanted <= 0 or self.end is not None:
-            return None
-        executor = self.executor()
-        if executor is None or executor._force_shutting_down:
-            if not self.pool:
-                self.break_all(
-                    "the executor was "
-                    + ("garbage collected" if executor is None else "forcefully shut down")
-                    + ", and its last worker has ended"
-                )
-            return None
-        try:
-            for _ in range(wanted):
-                executor._spawn_process()
-        except Exception as error:
-            if not self.pool:
-                self.break_all("a new worker could not be started", _outcome.traceback_of(error))
-            return 0.05
-        return None
 
     # ---- the end ----
 

@@ -8,11 +8,9 @@ under another executable.  Then `_engine` is None.
 from __future__ import annotations
 
 import os
-import sys
 import threading
 from concurrent.futures import TimeoutError
 from concurrent.futures import process as _stdlib
-from contextlib import contextmanager
 from itertools import islice, repeat
 
 from hasten.futures import _mapping
@@ -21,7 +19,9 @@ from hasten.futures._process_arguments import (
     check_crash_policy,
     check_retries,
     check_tasks_per_child,
+    checked_idling,
     checked_size,
+    worker_settings,
 )
 from hasten.futures._process_engine import BREAK, ExecutorEngine, Wakeup
 from hasten.futures._process_facades import CallQueue, IdleWorkers, ResultQueue, WaitingCalls
@@ -61,6 +61,16 @@ class ProcessPoolExecutor(Executor, _StdlibExecutor):
         place.  "retry": the call is made again, and fails so when its process was lost max_retries + 1 times.
         Calls that have done a part of their work begin anew then.
     max_retries: how often a call is made again; for "retry" only.
+    idle_timeout: seconds; a process that has had no call for so long ends, as long as more than min_workers
+        are left; when there are calls for it, another one is started.  None: processes stay.
+    min_workers: from 0 to max_workers; for idle_timeout only.
+    max_worker_memory: bytes of resident memory; a process that has more of it after a call ends, and another
+        one takes its place.  A call that needs more while it runs is not disturbed.  None for any amount.
+
+    serializer: "cloudpickle" pickles by value the functions and classes that cannot be imported by a name
+        (lambdas, closures, those of `__main__`), wherever they are sent: as calls, arguments, results,
+        exceptions, initializer.  ImportError if cloudpickle is not installed.  "pickle": as the standard
+        library does.
 
     Functions, arguments and results are pickled.  What cannot be is an exception of its own future only.
 
@@ -92,6 +102,10 @@ class ProcessPoolExecutor(Executor, _StdlibExecutor):
         max_tasks_per_child=None,
         on_crash=BREAK,
         max_retries=2,
+        min_workers=0,
+        idle_timeout=None,
+        max_worker_memory=None,
+        serializer="pickle",
     ):
         """See the class."""
         self._max_workers = checked_size(max_workers)
@@ -106,9 +120,12 @@ class ProcessPoolExecutor(Executor, _StdlibExecutor):
         check_tasks_per_child(max_tasks_per_child, method)
         self._max_tasks_per_child = max_tasks_per_child
         check_crash_policy(on_crash, max_retries)
-        engine = self._make_engine(on_crash, max_retries)
+        idle_timeout = checked_idling(min_workers, idle_timeout, self._max_workers)
+        settings = worker_settings(max_worker_memory, serializer)
+        engine = self._make_engine(on_crash, max_retries, min_workers, idle_timeout, settings)
         if engine is None:
-            _go_standard_way(self, on_crash)
+            only_ours = {"idle_timeout": idle_timeout, **settings}
+            _go_standard_way(self, on_crash, {name for name, value in only_ours.items() if value is not None})
             return
         self._engine = engine
         self._executor_manager_thread = None
@@ -124,11 +141,11 @@ class ProcessPoolExecutor(Executor, _StdlibExecutor):
         self._call_queue = CallQueue(engine)
         self._result_queue = ResultQueue(engine)
 
-    def _make_engine(self, on_crash, max_retries):
+    def _make_engine(self, *options):
         if overrides(type(self), (ProcessPoolExecutor,), HOOKS) or children_may_lack_hasten(self._mp_context):
             return None
         try:
-            return ExecutorEngine(self, self._max_workers, on_crash, max_retries)
+            return ExecutorEngine(self, self._max_workers, *options)
         except (OSError, AttributeError):  # no such memory on this system
             return None
 
@@ -180,7 +197,8 @@ class ProcessPoolExecutor(Executor, _StdlibExecutor):
             _StdlibExecutor._adjust_process_count(self)
         elif len(engine.pool) < self._max_workers and not self._force_shutting_down:
             waiting = len(engine.calls.pending) - 1
-            if len(engine.pool) <= waiting or not self._idle_worker_semaphore.acquire(blocking=False):
+            staying = len(engine.pool) - len(engine.leaving)
+            if staying <= waiting or not self._idle_worker_semaphore.acquire(blocking=False):
                 self._spawn_process()
 
     def _launch_processes(self):
@@ -197,28 +215,7 @@ class ProcessPoolExecutor(Executor, _StdlibExecutor):
         if engine is None:
             _StdlibExecutor._spawn_process(self)
             return
-        from hasten.futures import process
-
-        with engine.starting:
-            if engine.end is not None:
-                return
-            side = engine.lend()
-            try:
-                with _main_file(engine.main_file):
-                    process._spawn_worker(
-                        self._mp_context,
-                        side,
-                        engine.results,
-                        self._initializer,
-                        self._initargs,
-                        self._max_tasks_per_child,
-                        engine.pool.by_pid,
-                    )
-            except BaseException:
-                engine.take_back(side)
-                raise
-            engine.missing = max(0, engine.missing - 1)
-        engine._wake()
+        engine.start_worker(self._mp_context, self._initializer, self._initargs, self._max_tasks_per_child)
 
     # ---- calls ----
 
@@ -253,6 +250,8 @@ class ProcessPoolExecutor(Executor, _StdlibExecutor):
             self._refuse_if_over()
             future = calls.add(fn, args, kwargs, options)
             try:
+                if engine.leaving:
+                    engine.keep_workers()
                 if self._safe_to_dynamically_spawn_children:
                     self._adjust_process_count()
                 self._start_executor_manager_thread()
@@ -262,7 +261,7 @@ class ProcessPoolExecutor(Executor, _StdlibExecutor):
         calls.send()
         if options is not None and options.timeout is not None:
             engine.time(future, options.timeout)
-        if engine.missing:
+        if engine.lacks_workers():
             engine._wake()
         if engine.end is not None:
             engine.fail_late()
@@ -343,6 +342,8 @@ class ProcessPoolExecutor(Executor, _StdlibExecutor):
         engine = self._engine
         with self._shutdown_lock if engine is None else engine.starting:
             self._force_shutting_down = True
+            if engine is not None:
+                engine.forced = True
             processes = dict(self._processes or {})
         self.shutdown(wait=False, cancel_futures=True)
         for process in processes.values():
@@ -382,26 +383,11 @@ class WithOptions:
         return self._executor._submit(fn, args, kwargs, self)
 
 
-@contextmanager
-def _main_file(path):
-    """Let `__main__` have its `__file__`, which the interpreter takes away at the end of a script.
-
-    Children that are started after that would not find the functions of the script.
-    """
-    main = sys.modules.get("__main__")
-    gone = path is not None and main is not None and not hasattr(main, "__file__")
-    if gone:
-        main.__file__ = path  # type: ignore[union-attr]
-    try:
-        yield
-    finally:
-        if gone:
-            del main.__file__  # type: ignore[union-attr]
-
-
-def _go_standard_way(executor, on_crash):
+def _go_standard_way(executor, on_crash, only_ours):
     if on_crash != BREAK:
-        raise ValueError(f"on_crash={on_crash!r} needs an executor with its own queues")
+        only_ours.add(f"on_crash={on_crash!r}")
+    if only_ours:
+        raise ValueError(f"{' and '.join(sorted(only_ours))} needs an executor with its own queues")
     extra = executor._max_tasks_per_child
     options = {} if extra is None else {"max_tasks_per_child": extra}
     _StdlibExecutor.__init__(

@@ -38,11 +38,14 @@ else:
 
 
 def _spawn_worker(
-    mp_context, call_queue, result_queue, initializer, initargs, max_tasks_per_child, processes
+    mp_context, call_queue, result_queue, initializer, initargs, max_tasks_per_child, processes, **settings
 ):
-    """Start a worker process and enter it in *processes*.  call_queue: its side of the tasks."""
+    """Start a worker process and enter it in *processes*.
+
+    call_queue: its side of the tasks.  settings: what else serve_executor() is given.
+    """
     args = (call_queue, result_queue, initializer, initargs, max_tasks_per_child)
-    process = mp_context.Process(target=serve_executor, args=args)
+    process = mp_context.Process(target=serve_executor, args=args, kwargs=settings)
     process.start()
     process._hasten_side = call_queue
     processes[process.pid] = process

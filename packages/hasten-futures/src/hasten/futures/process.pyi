@@ -29,6 +29,10 @@ class ProcessPoolExecutor(Executor, _stdlib.ProcessPoolExecutor):
         max_tasks_per_child: int | None = None,
         on_crash: Literal["break", "fail-task", "retry"] = "break",
         max_retries: int = 2,
+        min_workers: int = 0,
+        idle_timeout: _Timeout | None = None,
+        max_worker_memory: int | None = None,
+        serializer: Literal["pickle", "cloudpickle"] = "pickle",
     ) -> None: ...
     def submit(self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Future[_T]: ...
     def options(self, *, timeout: _Timeout | None = None, retries: int | None = None) -> _WithOptions: ...

@@ -39,6 +39,7 @@ cdef extern from "_take.h" nogil:
         uint64_t taken
         int64_t since
         uint32_t ready
+        uint32_t stay
     ctypedef struct hs_desk:
         hs_slot *slots
         uint8_t *marks
@@ -47,6 +48,9 @@ cdef extern from "_take.h" nogil:
         HS_OPEN
         HS_BEGUN
         HS_CALLED_OFF
+        HS_STAY
+        HS_MAY_GO
+        HS_GOES
         HS_RESULT_OK
         HS_RESULT_ERROR
         HS_RESULT_BAD_START
@@ -57,6 +61,10 @@ cdef extern from "_take.h" nogil:
     bint hs_mark_claim(const hs_desk *d, uint64_t number, uint8_t mark) noexcept
     void HS_SLOT_SET(uint64_t word, uint64_t value) noexcept
     uint64_t HS_SLOT_GET(uint64_t word) noexcept
+    void HS_SLOT_SET32 "HS_SLOT_SET" (uint32_t word, uint32_t value) noexcept
+    uint32_t HS_SLOT_GET32 "HS_SLOT_GET" (uint32_t word) noexcept
+    bint hs_stay_step(hs_slot *slot, uint32_t before, uint32_t now) noexcept
+    void hs_ring_wake_all(hs_ring *r) noexcept
     int hs_take(
         hs_ring *r, const hs_desk *d, uint32_t me, hs_record *got, void *to, uint64_t size, bint wait
     ) noexcept
@@ -156,6 +164,7 @@ cdef class Tasks:
         cdef Tasks side = Tasks(self.ring, self.slots, index)
         self.slots.slots[index].taken = 0
         self.slots.slots[index].ready = 0
+        HS_SLOT_SET32(self.slots.slots[index].stay, HS_STAY)
         return side
 
     def taken_by(self, uint32_t index):
@@ -171,10 +180,16 @@ cdef class Tasks:
             self.ring.leave()
 
     def holding(self, uint32_t index):
-        """(the number of the task that a worker holds now, or 0; for how many seconds)"""
+        """(the number of the task that a worker holds now, or 0; for how many seconds that is so)"""
         cdef hs_slot *slot = &self.slots.slots[index]
-        cdef int64_t since = slot.since
-        return HS_SLOT_GET(slot.taken), (hs_now() - since) / 1e9
+        cdef uint64_t taken = HS_SLOT_GET(slot.taken), again
+        cdef int64_t since
+        while True:  # both of one moment
+            since = <int64_t>HS_SLOT_GET(slot.since)
+            again = HS_SLOT_GET(slot.taken)
+            if again == taken:
+                return taken, (hs_now() - since) / 1e9
+            taken = again
 
     def is_ready(self, uint32_t index):
         """Whether the initializer of that worker has returned."""
@@ -182,7 +197,21 @@ cdef class Tasks:
 
     def has_left(self, uint32_t index):
         """Whether that worker has said that it ends."""
-        return self.slots.slots[index].ready == LEAVING
+        cdef hs_slot *slot = &self.slots.slots[index]
+        return slot.ready == LEAVING or HS_SLOT_GET32(slot.stay) == HS_GOES
+
+    def let_go(self, uint32_t index):
+        """Let that worker end when it finds no task."""
+        if hs_stay_step(&self.slots.slots[index], HS_STAY, HS_MAY_GO):
+            self.ring.enter()
+            try:
+                hs_ring_wake_all(&self.ring.ring)
+            finally:
+                self.ring.leave()
+
+    def keep(self, uint32_t index):
+        """Take let_go() back; False if it is too late."""
+        return hs_stay_step(&self.slots.slots[index], HS_MAY_GO, HS_STAY)
 
     def count(self):
         """How many tasks no worker has taken yet."""
@@ -204,6 +233,7 @@ cdef class Tasks:
 
     def ready(self):
         """The initializer has returned."""
+        self.slots.slots[self.index].since = hs_now()
         self.slots.slots[self.index].ready = READY
 
     def leave(self):
@@ -274,6 +304,7 @@ cdef class Tasks:
         """Put the result of the task that this worker holds, which is then no longer held."""
         cdef hs_slot *slot = &self.slots.slots[self.index]
         put_pieces(results.ring, kind, HS_SLOT_GET(slot.taken), pieces, 0, True)
+        HS_SLOT_SET(slot.since, hs_now())
         HS_SLOT_SET(slot.taken, 0)
 
 

@@ -34,14 +34,14 @@ def encode_failure(error: BaseException, with_traceback: bool = True) -> list[An
     return [pickle.dumps((text, _repr(error), pickled))]
 
 
-def encode_failure_as_is(error: BaseException) -> list[Any]:
+def encode_failure_as_is(error: BaseException, dumps: Any = _pickler.dumps) -> list[Any]:
     """The same, but an exception that cannot be pickled is replaced by the one that says so.
 
     The text tells of both.
     """
     text = traceback_of(error)
     try:
-        pickled = bytes(_pickler.dumps(error))
+        pickled = bytes(dumps(error))
     except Exception as reason:
         text += f"\nThis exception could not be sent:\n\n{traceback_of(reason)}"
         try:
@@ -51,12 +51,12 @@ def encode_failure_as_is(error: BaseException) -> list[Any]:
     return [pickle.dumps((text, _repr(error), pickled))]
 
 
-def encode_call(function: Any, args: Any, kwds: Any) -> list[Any]:
+def encode_call(function: Any, args: Any, kwds: Any, dump_pieces: Any = _pickler.dump_pieces) -> list[Any]:
     """The pieces of a call, for decode_call(): the length of the function's pickle, that, and the arguments'.
 
     function: its pickle, as bytes.
     """
-    pieces = _pickler.dump_pieces((args, kwds))
+    pieces = dump_pieces((args, kwds))
     pieces.insert(0, len(function).to_bytes(4, "little") + function)
     return pieces
 

@@ -11,6 +11,9 @@
  *
  * A result is put first and `taken` is cleared after it: a worker that dies in between has left its result.
  *
+ * A worker that its parent lets go (HS_MAY_GO) takes tasks as long as there are any.  It goes when it finds none, inside of the
+ * lock: so it never goes with a task.  Until then it can be kept.
+ *
  * Each task has a mark, which decides between its worker and whoever calls it off: the first to change it from HS_OPEN
  * has it.  Marks are found by the low bits of the number; the ring is far shorter than the table.
  */
@@ -22,8 +25,9 @@
 typedef struct {
     _Alignas(64) uint64_t taken;  /* the number of a task, or 0 */
     uint64_t before;              /* the head of the ring before it was taken */
-    int64_t since;                /* when it was taken: hs_now() */
+    int64_t since;                /* hs_now() when it was taken; with none, when the last one was answered */
     uint32_t ready;               /* whether the initializer has returned */
+    uint32_t stay;                /* whether its parent lets it go: HS_STAY and so on */
     uint32_t taking;              /* in slot 0, which is no worker's: the slot of the one who is about to take */
 } hs_slot;
 
@@ -31,6 +35,8 @@ typedef struct {
 enum { HS_RESULT_OK, HS_RESULT_ERROR, HS_RESULT_BAD_START, HS_RESULT_WAKE, HS_RESULT_UNREADABLE };
 
 enum { HS_MARKS = 1 << 15, HS_OPEN = 0, HS_BEGUN = 1, HS_CALLED_OFF = 2, HS_RING_CALLED_OFF = 100 };
+
+enum { HS_STAY, HS_MAY_GO, HS_GOES };
 
 typedef struct {
     hs_slot *slots;
@@ -89,6 +95,11 @@ static inline int hs_take_locked(hs_ring *r, const hs_desk *d, uint32_t me, hs_r
     return status;
 }
 
+/* A step in the life of a worker; false if it is not at *from*. */
+static inline int hs_stay_step(hs_slot *slot, uint32_t from, uint32_t to) {
+    return __atomic_compare_exchange_n(&slot->stay, &from, to, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+}
+
 /* hs_ring_get() for a worker. */
 static inline int hs_take(hs_ring *r, const hs_desk *d, uint32_t me, hs_record *got, void *to, uint64_t size, int wait) {
     hs_ring_page *p = r->page;
@@ -101,6 +112,7 @@ static inline int hs_take(hs_ring *r, const hs_desk *d, uint32_t me, hs_record *
         dropped++;
     } while (status == HS_RING_CALLED_OFF);
     error = errno;
+    if (status == HS_RING_EMPTY && hs_stay_step(&d->slots[me], HS_MAY_GO, HS_GOES)) status = HS_RING_SHUT;
     left = status == HS_RING_DONE ? hs_ring_count(r) : 0;
     pthread_mutex_unlock(&p->consumers);
     if (status == HS_RING_DONE || dropped) {

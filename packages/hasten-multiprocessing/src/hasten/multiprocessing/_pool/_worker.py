@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+
 from hasten.multiprocessing._pool import _outcome
 from hasten.multiprocessing._pool._ends import BAD_START, ERROR, OK, UNREADABLE, Results, Tasks
 from hasten.multiprocessing._transport import _pickler
@@ -28,14 +31,23 @@ def serve(
 
 
 def serve_executor(
-    tasks: Tasks, results: Results, initializer: Any, initargs: Any, most: int | None = None
+    tasks: Tasks,
+    results: Results,
+    initializer: Any,
+    initargs: Any,
+    most: int | None = None,
+    max_worker_memory: int | None = None,
+    serializer: str = "pickle",
 ) -> None:
     """The same for a worker of a ProcessPoolExecutor.
 
-    Its tasks are in two pickles, of the function and of (args, kwargs).  What goes wrong with pickling is
-    told as it is.  An initializer that raises is logged, in the words of the standard library.
+    Returns, too, when it has more than *max_worker_memory* bytes of resident memory after a call.  Its tasks
+    are in two pickles, of the function and of (args, kwargs); what it sends is pickled by *serializer*,
+    "pickle" or "cloudpickle".  What goes wrong with pickling is told as it is.  An initializer that raises
+    is logged, in the words of the standard library.
     """
     try:
+        answers = _ExecutorAnswers(serializer_named(serializer))
         if initializer is not None:
             initializer(*initargs)
     except BaseException as error:
@@ -44,10 +56,17 @@ def serve_executor(
         logging.getLogger("concurrent.futures").critical("Exception in initializer:", exc_info=True)
         results.put(BAD_START, tasks.index, _outcome.encode_failure(error))
         return
-    _serve(tasks, results, most, _outcome.decode_call, _ExecutorAnswers())
+    _serve(tasks, results, most, _outcome.decode_call, answers, max_worker_memory)
 
 
-def _serve(tasks: Tasks, results: Results, most: int | None, decode: Any, answers: Any) -> None:
+def _serve(
+    tasks: Tasks,
+    results: Results,
+    most: int | None,
+    decode: Any,
+    answers: Any,
+    most_memory: int | None = None,
+) -> None:
     tasks.is_orphan = _is_orphan
     tasks.ready()
     done = 0
@@ -74,7 +93,18 @@ def _serve(tasks: Tasks, results: Results, most: int | None, decode: Any, answer
             _answer(tasks, results, *answers.result(value))
             value = None
         done += 1
+        if most_memory is not None and _resident_memory() > most_memory:
+            break
     tasks.leave()
+
+
+def serializer_named(name: str) -> Any:
+    """The module whose dumps() and dump_pieces() pickle what an executor and its workers send."""
+    if name == "cloudpickle":
+        from hasten.multiprocessing._pool import _by_value
+
+        return _by_value
+    return _pickler
 
 
 def mapstar(args: Any) -> list[Any]:
@@ -110,12 +140,15 @@ class _ExecutorAnswers:
 
     unreadable = UNREADABLE
 
+    def __init__(self, serializer: Any) -> None:
+        self.dumps, self.dump_pieces = serializer.dumps, serializer.dump_pieces
+
     def failure(self, error: BaseException) -> list[Any]:
-        return _outcome.encode_failure_as_is(error)
+        return _outcome.encode_failure_as_is(error, self.dumps)
 
     def result(self, value: Any) -> tuple[int, list[Any]]:
         try:
-            return OK, _outcome.encode_result(value)
+            return OK, self.dump_pieces(value)
         except BaseException as error:
             return ERROR, self.failure(error)
 
@@ -129,6 +162,18 @@ def _answer(tasks: Tasks, results: Results, kind: int, pieces: list[Any]) -> Non
             continue
         except Exception as error:  # no memory for it
             kind, pieces = ERROR, _outcome.encode_failure(error, False)
+
+
+def _resident_memory() -> int:
+    """Bytes of physical memory that this process has; where that is not known, the most that it had."""
+    try:
+        with open("/proc/self/statm", "rb", 0) as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        import resource
+
+        unit = 1 if sys.platform == "darwin" else 1024
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def _is_orphan() -> bool:

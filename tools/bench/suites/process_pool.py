@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from bench.cases import Suite, module, placed
 from bench.futures_processes import Calls, FirstResult, OneByOne
+from bench.process_pool_kills import stress
+from bench.process_pool_soak import soak
 
 SUITE = Suite(
     name="process_pool",
@@ -17,6 +19,8 @@ SUITE = Suite(
         OneByOne("1 MB bytes, argument and result", size=1_000_000),
         FirstResult("first result, spawn"),
     ),
+    soak=soak,
+    stress=stress,
     packages=("hasten-futures", "hasten-multiprocessing"),
     imports="hasten.futures",
 )

@@ -1,6 +1,6 @@
 cimport cython
 
-from libc.stdint cimport uint64_t
+from libc.stdint cimport int64_t, uint64_t
 
 from compat cimport hs_mutex
 from park cimport hs_waitlist
@@ -63,6 +63,8 @@ cdef class FutureState:
     cdef void notice_end(self, hs_wakes *due) noexcept
     cdef int enter_state(self, int state) except -1
     cdef int wait_until_done(self, timeout) except -1
+    cdef int park_until_done(self, int64_t deadline) except -1
+    cdef void ask_for_end(self) noexcept
     cdef int let_it_be_complete(self) except -1
     cdef object outcome(self)
     cdef void forget_call(self) noexcept

@@ -28,7 +28,8 @@ were last looked at: setting `Future.__module__`, which the launcher does, chang
 
 The call of a process pool's future is made elsewhere; the future learns of it when it is done.  Until then
 it asks `remote`: has_begun(number); call_off(number), which is to be True before the future is cancelled;
-forget(number) after that.
+forget(number) after that.  Who waits for it does so by wait_for(state, deadline) first; who only
+asks calls recall().
 
 Those who sleep in result() are in a list of the state's own.  A pool's worker wakes them when the GIL is
 free: a sleeper that is woken before would only queue up for it.
@@ -165,6 +166,12 @@ cdef class FutureState:
 
     cdef int wait_until_done(self, timeout) except -1:
         cdef int64_t deadline = hs_deadline_of(timeout)
+        cdef object remote = self.remote
+        if remote is not None:
+            remote.wait_for(self, deadline)
+        return self.park_until_done(deadline)
+
+    cdef int park_until_done(self, int64_t deadline) except -1:
         while True:
             hs_mutex_lock(&self.guard)
             if self.state >= CANCELLED:
@@ -174,6 +181,12 @@ cdef class FutureState:
                 hs_mutex_unlock(&self.guard)
                 raise TimeoutError()
             park(&self.asleep, &self.guard, deadline, NULL)
+
+    cdef void ask_for_end(self) noexcept:
+        """The end of the call is to be told without somebody who waits for it."""
+        cdef object remote = self.remote
+        if remote is not None:
+            remote.recall()
 
     cdef int let_it_be_complete(self) except -1:
         """Who sets the fields by itself, in whatever order, holds the condition until all are set."""
@@ -248,6 +261,7 @@ cdef class FutureState:
                 w.next.previous = w
             self.watches = w
         hs_mutex_unlock(&self.guard)
+        self.ask_for_end()
         return coming  # w.linked may have changed by now
 
     cdef void remove_watch(self, watch *w) noexcept:
@@ -572,7 +586,9 @@ class Future(stdlib.Future):
 
     def done(self):
         """Whether the call has ended or was cancelled."""
-        return state_of(self).is_done()
+        cdef FutureState state = state_of(self)
+        state.ask_for_end()
+        return state.is_done()
 
     def running(self):
         """Whether the call is being made now, and can't be cancelled."""
@@ -652,6 +668,7 @@ class Future(stdlib.Future):
             else:
                 state.callbacks.append(fn)
         state.unlock(condition)
+        state.ask_for_end()
         if done:
             call_back(self, fn)
 
@@ -702,6 +719,7 @@ class Future(stdlib.Future):
         cdef FutureState state = state_of(self)
         cdef object condition = get_condition(state)
         if condition is None:
+            state.ask_for_end()
             show(self, state)
             condition = Condition()
             hs_mutex_lock(&state.guard)
@@ -723,6 +741,7 @@ class Future(stdlib.Future):
         """Objects that are told of the end: add_result(), add_exception(), add_cancelled()."""
         cdef FutureState state = state_of(self)
         cdef list waiters = []
+        state.ask_for_end()
         show(self, state)
         hs_mutex_lock(&state.guard)
         if state.waiters is None:

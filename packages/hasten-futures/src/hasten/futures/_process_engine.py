@@ -40,10 +40,14 @@ class ExecutorEngine(WorkersOfExecutor):
         tasks, results = _engine.new_rings()
         by = serializer_named(settings.get("serializer", "pickle"))
         encode = partial(_outcome.encode_call, dump_pieces=by.dump_pieces)
-        calls = self.calls = Calls(tasks, encode, by.dumps, _engine.MOST_TASKS, _engine.MOST_BYTES)
+        calls = self.calls = Calls(
+            tasks, encode, by.dumps, _pickler.loads, OK, _engine.MOST_TASKS, _engine.MOST_BYTES
+        )
         super().__init__(most, least, idle_timeout, settings, Workers(), tasks, results, None, calls.pending)
         calls.on_forgotten, calls.on_failure, calls.on_kill = self._one_less, self._not_sent, self.kill
         calls.workers = most
+        calls.take_for, calls.recall = self.pumper.take_for, self.pumper.recall
+        calls.arrived, calls.notify = self.arrived, self.notify
         self.on_crash, self.max_retries = on_crash, max_retries
         self.timed = {}  # number of a call -> the seconds that it may take
         self.put_down = set()  # the IDs of the workers that we have killed
@@ -65,8 +69,15 @@ class ExecutorEngine(WorkersOfExecutor):
         self._one_less()
 
     def _deliver(self):
-        self.calls.deliver(self.arrived, OK, _pickler.loads, self._failure)
+        self.calls.deliver(self._failure)
         self.calls.send()
+
+    def _told(self):
+        if self.pumper.caller:
+            self.pumper.wake_all()
+        waited_for, self.calls.waited_for = self.calls.waited_for, False
+        if waited_for and not self.pending and self.state is RUN:
+            self.pumper.stand_by()
 
     def _failure(self, kind, data):
         """The exception of a call, from what has come instead of a result."""

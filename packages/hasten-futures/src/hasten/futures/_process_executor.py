@@ -258,6 +258,8 @@ class ProcessPoolExecutor(Executor, _StdlibExecutor):
             except BaseException:
                 calls.withdraw(future)
                 raise
+        if len(calls.pending) > 1:
+            calls.recall()
         calls.send()
         if options is not None and options.timeout is not None:
             engine.time(future, options.timeout)

@@ -11,11 +11,14 @@ What holds:
 """
 
 cimport cython
-from libc.stdint cimport uint64_t
+from cpython.exc cimport PyErr_CheckSignals
+from libc.stdint cimport int64_t, uint64_t
 
 from compat cimport hs_mutex, hs_mutex_lock, hs_mutex_unlock
 from sleep cimport hs_wakes
+from timeout cimport hs_expired
 from hasten.futures._future cimport (
+    CANCELLED,
     FINISHED,
     RUNNING,
     FutureState,
@@ -57,7 +60,7 @@ cdef class Calls:
     """The calls of one executor.
 
     pending: number -> WorkItem.  tasks: the owner's side of the ring.  encode(function's pickle, args,
-    kwargs) makes the pieces of a task, dumps(function) that pickle.
+    kwargs) makes the pieces of a task, dumps(function) that pickle, loads(data) a result of kind *ok*.
     """
 
     cdef readonly dict pending
@@ -69,15 +72,18 @@ cdef class Calls:
     cdef public object on_failure      # called with (item, error): a call could not be sent
     cdef public Py_ssize_t most_tasks, most_bytes, workers
     cdef public Py_ssize_t idle        # workers that have finished a call, and none was given to them since
+    cdef public object take_for, recall, notify, arrived  # see hasten.multiprocessing._pool._pump
+    cdef public bint waited_for        # somebody slept in result() for the outcome that was told last
     cdef public bint over              # nothing is sent any more
-    cdef object encode, dumps
+    cdef object encode, dumps, loads
+    cdef int ok                        # the kind of a result
     cdef dict known                    # function -> its pickle
     cdef object pid
     cdef hs_mutex guard
     cdef bint sending, again
 
-    def __init__(self, tasks, encode, dumps, Py_ssize_t most_tasks, Py_ssize_t most_bytes):
-        self.tasks, self.encode, self.dumps = tasks, encode, dumps
+    def __init__(self, tasks, encode, dumps, loads, int ok, Py_ssize_t most_tasks, Py_ssize_t most_bytes):
+        self.tasks, self.encode, self.dumps, self.loads, self.ok = tasks, encode, dumps, loads, ok
         self.most_tasks, self.most_bytes = most_tasks, most_bytes
         self.pending, self.backlog, self.known = {}, deque(), {}
         self.pid = os.getpid()
@@ -203,29 +209,85 @@ cdef class Calls:
         """The number of the call of a future."""
         return state_of(future).number
 
+    def wait_for(self, FutureState state, int64_t deadline):
+        """Wait for the outcome of a call where results arrive, and settle its future, as long as one may.
+
+        What is not a plain result is left to the result thread.  Signal handlers run, and what they raise
+        ends the wait.
+        """
+        cdef WorkItem item
+        while state.state < CANCELLED and not hs_expired(deadline):
+            item = self.pending.get(state.number)
+            if item is None:
+                return
+            arrival = self.take_for(item, state.number, deadline)
+            if arrival is False:
+                break
+            if arrival is not None:
+                self.settle_own(item, state, arrival, deadline)
+            elif self.arrived:  # not for us
+                self.notify()
+            if self.backlog:  # a call is made again
+                self.send()
+            PyErr_CheckSignals()
+        if state.state < CANCELLED:
+            self.recall()
+
+    cdef int settle_own(self, WorkItem item, FutureState state, tuple arrival, int64_t deadline) except -1:
+        """Settle the future of who waits.
+
+        What unpickling raises may be of a signal handler that ran in it: the result thread, where none runs,
+        tries again and decides.
+        """
+        cdef object reason = None
+        if arrival[1] == self.ok and is_plain(item.future, state) and state.callbacks is None:
+            try:
+                value = self.loads(arrival[2])
+            except BaseException as error:
+                reason = error
+            else:
+                self.idle += 1
+                self.settle(item, value, None)
+                try:
+                    self.on_forgotten()
+                except BaseException:  # Ctrl-C
+                    self.on_forgotten()
+                    raise
+                return 0
+        self.arrived.appendleft(arrival)
+        self.notify()
+        if reason is not None:
+            if isinstance(reason, KeyboardInterrupt):
+                raise reason
+            state.park_until_done(deadline)
+            if state.error is None:
+                raise reason
+        return 0
+
     def forget(self, number):
         """The future of that call was cancelled."""
         self.pending.pop(number, None)
+        self.recall()
         self.on_forgotten()
 
     # ---- outcomes ----
 
-    def deliver(self, arrived, int ok, loads, failure):
-        """Settle the futures of what has *arrived*: (item, kind, data).
+    def deliver(self, failure):
+        """Settle the futures of what has arrived: (item, kind, data).
 
-        loads(data) makes a result of kind *ok*; failure(kind, data) an exception of any other kind.
+        failure(kind, data) makes an exception of what is no result.
         """
         cdef WorkItem item
-        while arrived:
-            item, kind, data = arrived.popleft()
+        while self.arrived:
+            item, kind, data = self.arrived.popleft()
             value = error = None
             try:
-                if kind is not None and <int>kind == ok:
+                if kind is not None and <int>kind == self.ok:
                     self.idle += 1
                     try:
-                        value = loads(data)
+                        value = self.loads(data)
                     except BaseException as reason:  # unpickling runs the program's code
-                        error = failure(ok, reason)
+                        error = failure(self.ok, reason)
                 else:
                     self.idle += kind is not None
                     error = failure(kind, data)
@@ -237,7 +299,7 @@ cdef class Calls:
     def settle(self, WorkItem item, value, error):
         """The outcome of a call that is in `pending` no more."""
         try:
-            settle_future(item.future, value, error)
+            self.waited_for = settle_future(item.future, value, error)
         except BaseException:  # of a callback, or of a method that a program has replaced
             logger.exception("exception telling the outcome of %r", item.future)
 
@@ -264,8 +326,12 @@ cdef void resend(FutureState state, uint64_t number) noexcept:
 
 
 cdef int settle_future(future, value, error) except -1:
-    """Let the future have its outcome, if it was not given one by somebody else."""
+    """Let the future have its outcome, if it was not given one by somebody else.
+
+    Whether one thread slept in its result(), or the like.
+    """
     cdef hs_wakes due
+    cdef bint waited_for = False
     cdef FutureState state = state_of(future)
     due.count = 0
     state.remote = None
@@ -278,9 +344,10 @@ cdef int settle_future(future, value, error) except -1:
             future.set_exception(error)
         return 0
     if settle(future, state, FINISHED, RUNNING, value, error, &due):
+        waited_for = due.count == 1
         wake(&due)
         invoke_callbacks(future, state)
-    return 0
+    return waited_for
 
 
 cdef bint is_name(bytes pickled, fn) except -1:

@@ -175,7 +175,7 @@ class Engine:
 
     def notify(self) -> None:
         """Have the result thread look up: there is something in `arrived`."""
-        if not self.pumper.at_ring:
+        if self.pumper.recall() or not (self.pumper.at_ring or self.pumper.caller):
             return
         try:
             self.results.put(WAKE, 0, [])
@@ -205,6 +205,10 @@ class Engine:
                 self._wake()
             if shut:
                 return
+            self._told()
+
+    def _told(self) -> None:
+        """The result thread has told what there was."""
 
     def _deliver(self) -> None:
         while self.arrived:
@@ -428,6 +432,7 @@ class Engine:
         self.pump()
         self.taskqueue.put(None)
         self.results.shut()
+        self.pumper.recall()
 
     def join(self, timeout: float | None = None) -> None:
         """Wait for the engine's end.  Blocks."""

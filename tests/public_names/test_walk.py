@@ -47,6 +47,10 @@ ADDED = {
     "kill": {"Future.cancel"},
     "on_crash": {"ProcessPoolExecutor", "ProcessPoolExecutor.__init__"},
     "max_retries": {"ProcessPoolExecutor", "ProcessPoolExecutor.__init__"},
+    "min_workers": {"ProcessPoolExecutor", "ProcessPoolExecutor.__init__"},
+    "idle_timeout": {"ProcessPoolExecutor", "ProcessPoolExecutor.__init__"},
+    "max_worker_memory": {"ProcessPoolExecutor", "ProcessPoolExecutor.__init__"},
+    "serializer": {"ProcessPoolExecutor", "ProcessPoolExecutor.__init__"},
     "timeout": {
         "ProcessPoolExecutor.shutdown",
         "Executor.shutdown",

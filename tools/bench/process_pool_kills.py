@@ -127,7 +127,7 @@ def killed(module: Any, traces: Traces, dice: random.Random) -> int:
     )
     pids: set[int] = set()
     ended: list[Any] = []
-    futures = []
+    futures: list[Any] = []
     early: list[int] = []
     done = 0
     while done < KILLS:

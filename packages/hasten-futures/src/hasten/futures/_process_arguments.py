@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+
 from hasten.futures._cpus import usable_cpus
 from hasten.futures._process_engine import BREAK, FAIL_TASK, RETRY
 from hasten.futures._thread_pool import seconds_of
@@ -70,7 +72,7 @@ def worker_settings(max_worker_memory, serializer):
     if serializer != "pickle":
         settings["serializer"] = serializer
         try:
-            import cloudpickle  # noqa: F401
+            importlib.import_module(serializer)
         except ImportError as error:
             raise ImportError(
                 f"serializer={serializer!r} needs cloudpickle, which cannot be imported ({error}): "

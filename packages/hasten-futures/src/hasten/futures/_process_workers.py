@@ -16,6 +16,10 @@ from functools import partial
 
 from hasten.multiprocessing._pool import _engine, _outcome
 
+TYPE_CHECKING = False  # as typing has it, without the cost of importing typing
+if TYPE_CHECKING:
+    from typing import Any
+
 
 class Workers:
     """The processes of an engine, by their IDs, as a list.
@@ -49,7 +53,7 @@ class WorkersOfExecutor(_engine.Engine):
         self.most, self.least, self.idle_timeout, self.settings = most, least, idle_timeout, settings
         self.missing = 0  # workers that have ended and were not replaced yet
         self.leaving = set()  # workers that may go, or go just now
-        self.recipe = None  # how the last worker was started
+        self.recipe: Any = None  # how the last worker was started
         self.forced = False  # no worker is started any more
         self.main_file = getattr(sys.modules.get("__main__"), "__file__", None)
 

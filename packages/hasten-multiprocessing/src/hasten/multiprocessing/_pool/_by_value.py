@@ -7,21 +7,22 @@ processes only.
 
 from __future__ import annotations
 
+import importlib
 import io
 from collections import ChainMap
 from multiprocessing.reduction import ForkingPickler
 from typing import Any
 
-import cloudpickle
+cloudpickle: Any = importlib.import_module("cloudpickle")  # an extra of hasten-futures, without types
 
 
-class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
+class _Pickler(cloudpickle.Pickler):
     """cloudpickle's, with multiprocessing's reducers in front."""
 
     def __init__(self, file: Any) -> None:
         super().__init__(file)
-        reducers: Any = ForkingPickler._extra_reducers  # type: ignore[attr-defined]
-        self.dispatch_table = ChainMap(reducers, self.dispatch_table)
+        reducers: Any = ForkingPickler._extra_reducers
+        self.dispatch_table: Any = ChainMap(reducers, cloudpickle.Pickler.dispatch_table)
 
 
 def dumps(value: Any) -> bytes:

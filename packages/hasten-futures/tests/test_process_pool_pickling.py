@@ -10,7 +10,7 @@ from typing import Any
 
 import pool_targets as targets
 import pytest
-from tasks import LONG
+from tasks import LONG, Task
 
 BrokenProcessPool = concurrent.futures.process.BrokenProcessPool
 PICKLING = (pickle.PicklingError, TypeError, AttributeError)
@@ -164,3 +164,47 @@ def test_wrong_max_tasks_per_child(impl: Any) -> None:
 def test_submit_needs_a_function(new_pool: Any) -> None:
     with pytest.raises(TypeError):
         new_pool().submit()
+
+
+class Interrupted:
+    """What is interrupted while it is pickled, when it is told to go on."""
+
+    def __init__(self) -> None:
+        self.begun, self.go_on = threading.Event(), threading.Event()
+
+    def __reduce__(self) -> Any:
+        self.begun.set()
+        self.go_on.wait(LONG)
+        raise KeyboardInterrupt
+
+
+@pytest.mark.ours
+def test_an_interrupted_submit_leaves_no_call_behind(new_pool: Any) -> None:
+    pool = new_pool(size=1)
+    pool.submit(targets.square, 1).result(LONG)
+    argument = Interrupted()
+    task = Task(pool.submit, targets.square, argument)
+    task.start()
+    assert argument.begun.wait(LONG)
+    left_to_the_other = pool.submit(targets.square, 3)
+    argument.go_on.set()
+    task.join(LONG)
+    assert isinstance(task.error, KeyboardInterrupt)
+    assert left_to_the_other.result(LONG) == 9
+
+
+class Leaving:
+    def __reduce__(self) -> Any:
+        raise SystemExit(3)
+
+
+@pytest.mark.ours
+def test_what_the_result_thread_cannot_pickle_is_an_exception_of_its_own_call(new_pool: Any) -> None:
+    pool = new_pool(size=1)
+    large = b"x" * (3 << 20)  # of which the ring takes so few that the others wait
+    before = [pool.submit(len, large) for _ in range(5)]
+    leaving = pool.submit(targets.square, Leaving())
+    after = pool.submit(targets.square, 3)
+    assert isinstance(leaving.exception(LONG), SystemExit)
+    assert [future.result(LONG) for future in before] == [len(large)] * 5
+    assert after.result(LONG) == 9

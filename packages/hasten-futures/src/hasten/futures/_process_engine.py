@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 import weakref
 from concurrent.futures import TimeoutError
@@ -70,7 +71,11 @@ class ExecutorEngine(WorkersOfExecutor):
 
     def _deliver(self):
         self.calls.deliver(self._failure)
-        self.calls.send()
+        try:
+            self.calls.send()
+        except BaseException:  # of a call's pickling; its future has it
+            if threading.current_thread() is not self.receiver:
+                raise
 
     def _told(self):
         if self.pumper.caller:

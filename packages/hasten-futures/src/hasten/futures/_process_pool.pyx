@@ -114,22 +114,28 @@ cdef class Calls:
     def send(self):
         """Put calls that wait into the ring, as long as there is room.  Does not block."""
         cdef bint sending
+        cdef object raised = None
         while self.backlog:
             hs_mutex_lock(&self.guard)
             sending, self.sending = self.sending, True
             self.again = sending
             hs_mutex_unlock(&self.guard)
             if sending:
-                return
+                break
             try:
                 while self.send_next():
                     pass
+            except BaseException as error:  # its call has failed; those that were left to us go all the same
+                raised = error
+                self.again = True
             finally:
                 hs_mutex_lock(&self.guard)
                 self.sending = False
                 hs_mutex_unlock(&self.guard)
             if not self.again:
-                return
+                break
+        if raised is not None:
+            raise raised
 
     cdef bint send_next(self) except -1:
         """Put one call; whether another one may be tried."""

@@ -206,3 +206,17 @@ def test_a_worker_that_cannot_be_started(new_pool: Any, monkeypatch: Any, impl: 
             pool.submit(targets.square, 1)
         assert not pool._pending_work_items
     assert pool.submit(targets.square, 2).result(LONG) == 4
+
+
+@pytest.mark.ours
+def test_workers_that_a_program_has_killed_and_closed(new_pool: Any) -> None:
+    pool = new_pool()
+    slow = pool.submit(targets.nap, 60)
+    until(slow.running)
+    for worker in list(pool._processes.values()):
+        worker.kill()
+        worker.join()
+        worker.close()
+    with pytest.raises(BrokenProcessPool, match="worker process [0-9]+ "):
+        slow.result(LONG)
+    pool.shutdown()

@@ -371,3 +371,15 @@ def test_a_subclass_with_its_own_queues() -> None:
         assert pool.apply_async(targets.square, (3,)).get(PATIENCE) == 9
         assert list(pool.imap(targets.square, range(10))) == [x * x for x in range(10)]
     pool.join()
+
+
+def test_workers_that_a_program_has_killed_and_closed(forked: Any) -> None:
+    lost = forked.apply_async(targets.nap, (60,))
+    wait_until(lambda: forked._inqueue.count() == 0)
+    for worker in list(forked._pool):
+        worker.kill()
+        worker.join()
+        worker.close()
+    with pytest.raises(WorkerLostError, match="worker process [0-9]+ "):
+        lost.get(PATIENCE)
+    assert forked.apply_async(targets.square, (3,)).get(PATIENCE) == 9

@@ -183,8 +183,8 @@ class ExecutorEngine(WorkersOfExecutor):
     def _one_ended(self, worker, side, held):
         self.missing += 1
         self.leaving.discard(worker)
-        if worker.pid in self.put_down:
-            self.put_down.discard(worker.pid)
+        if worker._hasten_pid in self.put_down:
+            self.put_down.discard(worker._hasten_pid)
             return
         if self.tasks.has_left(side.index) or self.end is not None:
             return
@@ -349,13 +349,14 @@ def _unreadable(what, reason, text):
 
 def ended(worker):
     """How a worker process ended, in words."""
-    return f"worker process {worker.pid} {_errors.ended_by(worker.exitcode)}"
+    return f"worker process {worker._hasten_pid} {_errors.ended_by(worker._hasten_exitcode)}"
 
 
 def abruptly(worker):
     """The same in the words of the standard library, with the exit code."""
-    text = f"Process {worker.pid} terminated abruptly with exit code {worker.exitcode}"
+    code = worker._hasten_exitcode
+    text = f"Process {worker._hasten_pid} terminated abruptly with exit code {code}"
     try:
-        return f"{text} ({signal.Signals(-worker.exitcode).name})\n"
+        return f"{text} ({signal.Signals(-code).name})\n"
     except (ValueError, TypeError):
         return f"{text}\n"

@@ -47,7 +47,7 @@ def _spawn_worker(
     args = (call_queue, result_queue, initializer, initargs, max_tasks_per_child)
     process = mp_context.Process(target=serve_executor, args=args, kwargs=settings)
     process.start()
-    process._hasten_side = call_queue
+    process._hasten_side, process._hasten_pid = call_queue, process.pid
     processes[process.pid] = process
 
 

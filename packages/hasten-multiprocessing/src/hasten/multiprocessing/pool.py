@@ -210,7 +210,7 @@ class Pool(_stdlib.Pool):  # type: ignore[misc]
             except BaseException:
                 engine.take_back(side)
                 raise
-            process._hasten_side = side
+            process._hasten_side, process._hasten_pid = side, process.pid
             self._pool.append(process)
             if engine.supervisor.ident is not None:
                 engine._wake()

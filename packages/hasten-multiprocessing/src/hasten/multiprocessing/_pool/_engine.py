@@ -309,10 +309,9 @@ class Engine:
     def _bury(self) -> None:
         """Take the workers that have ended from the list, and fail what they held."""
         for worker in list(self.pool):
-            if worker.exitcode is None:
+            if not _has_ended(worker):
                 continue
-            worker.join()
-            util.debug(f"worker {worker.pid} has ended with {worker.exitcode}")
+            util.debug(f"worker {getattr(worker, '_hasten_pid', None)} has ended with {worker._hasten_exitcode}")
             self.pool.remove(worker)
             side = getattr(worker, "_hasten_side", None)
             if side is None:
@@ -332,7 +331,7 @@ class Engine:
     def _one_ended(self, worker: Any, side: Tasks, held: int) -> None:
         """What the end of a worker means for the task *held* that it had, 0 for none.  With `pumping`."""
         if held:
-            self._fail(held, _errors.lost(worker.pid, worker.exitcode))
+            self._fail(held, _errors.lost(worker._hasten_pid, worker._hasten_exitcode))
 
     def _is_ready(self, worker: Any) -> bool:
         side = getattr(worker, "_hasten_side", None)
@@ -414,10 +413,12 @@ class Engine:
         except (OSError, ValueError):  # a process object that somebody has closed
             time.sleep(GRACE)
         for worker in self.pool:
-            if worker.exitcode is None:
-                _signal(worker, "kill")
+            _signal(worker, "kill")
         for worker in self.pool:
-            worker.join()
+            try:
+                worker.join()
+            except ValueError:  # closed by the program, so it has ended
+                pass
 
     def _finish(self) -> None:
         """The last thing the supervisor does: no worker is left, or none that matters."""
@@ -471,6 +472,23 @@ def _nobody_is_waited_for() -> bool:
         return False
     ours = (threading.main_thread(), threading.current_thread())
     return all(thread.daemon or thread in ours for thread in threading.enumerate())
+
+
+def _has_ended(worker: Any) -> bool:
+    """Whether a worker has ended; then it is reaped, and its `_hasten_exitcode` is known.
+
+    That is None if a program has closed the process object, which is possible after the end only.
+    """
+    code = None
+    try:
+        code = worker.exitcode
+        if code is None:
+            return False
+        worker.join()
+    except ValueError:
+        pass
+    worker._hasten_exitcode = code
+    return True
 
 
 def _signal(worker: Any, name: str) -> None:

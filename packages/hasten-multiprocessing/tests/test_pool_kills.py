@@ -383,3 +383,27 @@ def test_workers_that_a_program_has_killed_and_closed(forked: Any) -> None:
     with pytest.raises(WorkerLostError, match="worker process [0-9]+ "):
         lost.get(PATIENCE)
     assert forked.apply_async(targets.square, (3,)).get(PATIENCE) == 9
+
+
+@pytest.mark.parametrize("kind", ["processes", "threads"])
+def test_a_forked_child_does_not_use_its_parents_pool(kind: str) -> None:
+    pool = ThreadPool(1) if kind == "threads" else new_pool("fork", 1)
+    with pool:
+        slow = pool.apply_async(targets.nap, (0.2, "slow"))
+        reader, writer = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            try:
+                pool.apply_async(targets.nap, (0, "child"))
+                os.write(writer, b"put")
+            except ValueError as error:
+                os.write(writer, str(error).encode())
+            finally:
+                os._exit(0)
+        os.close(writer)
+        os.waitpid(pid, 0)
+        parents = pool.apply_async(targets.nap, (0, "parent"))
+        assert slow.get(PATIENCE) == "slow" and parents.get(PATIENCE) == "parent"
+        with open(reader, "rb") as told:
+            assert f"belongs to process {os.getpid()}" in told.read().decode()
+    pool.join()

@@ -221,8 +221,16 @@ class Pool(_stdlib.Pool):  # type: ignore[misc]
     def _check_running(self) -> None:
         if self._state != RUN:
             raise ValueError("Pool not running")
-        if self._engine is not None and self._engine.end is not None:
-            raise self._engine.why_ended()
+        engine = self._engine
+        if engine is None:
+            return
+        if engine.end is not None:
+            raise engine.why_ended()
+        if engine.pid != os.getpid():
+            raise ValueError(
+                f"Pool not running: it belongs to process {engine.pid}, and a process that was forked from it "
+                "needs one of its own"
+            )
 
     def apply(self, func: Any, args: Any = (), kwds: Any = {}) -> Any:  # noqa: B006
         """Have func(*args, **kwds) run by a worker, wait for its result, and return it."""

@@ -6,6 +6,7 @@ that has run it; callbacks are called by the result thread only.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from queue import Empty
@@ -24,6 +25,7 @@ class ThreadEngine:
         self.pool, self.start_thread = pool, start
         self.initializer, self.initargs = initializer, initargs
         self.state = RUN
+        self.pid = os.getpid()
         self.end: Any = None
         self.calls: Any = SimpleQueue()
         self.taskqueue = self.calls

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures.process
+import multiprocessing
 import random
 import signal
 import threading
@@ -219,4 +220,25 @@ def test_workers_that_a_program_has_killed_and_closed(new_pool: Any) -> None:
         worker.close()
     with pytest.raises(BrokenProcessPool, match="worker process [0-9]+ "):
         slow.result(LONG)
+    pool.shutdown()
+
+
+@pytest.mark.ours
+def test_a_worker_whose_start_was_interrupted(new_pool: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    kind = multiprocessing.get_context("fork").Process
+    start, interruptions = kind.start, [KeyboardInterrupt]
+
+    def interrupted(process: Any) -> None:
+        start(process)
+        if interruptions:
+            raise interruptions.pop()
+
+    monkeypatch.setattr(kind, "start", interrupted)
+    pool = new_pool("fork")
+    with pytest.raises(KeyboardInterrupt):
+        pool.submit(targets.square, 1)
+    assert len(pool._processes) == 1
+    futures = [pool.submit(targets.nap, 0.0001 * (x % 7), x) for x in range(300)]
+    assert [future.result(LONG) for future in futures] == list(range(300))
+    assert len({worker._hasten_side.index for worker in pool._processes.values()}) == 2
     pool.shutdown()

@@ -84,8 +84,9 @@ class WorkersOfExecutor(_engine.Engine):
                         self.pool.by_pid,
                         **self.settings,
                     )
-            except BaseException:
-                self.take_back(side)
+            except Exception:
+                if not any(worker._hasten_side is side for worker in self.pool):
+                    self.take_back(side)
                 raise
             self.missing = max(0, self.missing - 1)
         self._wake()

@@ -46,9 +46,12 @@ def _spawn_worker(
     """
     args = (call_queue, result_queue, initializer, initargs, max_tasks_per_child)
     process = mp_context.Process(target=serve_executor, args=args, kwargs=settings)
-    process.start()
-    process._hasten_side, process._hasten_pid = call_queue, process.pid
-    processes[process.pid] = process
+    try:
+        process.start()
+    finally:  # one that was started is a worker, even if Ctrl-C came before start() returned
+        if process.pid is not None:
+            process._hasten_side, process._hasten_pid = call_queue, process.pid
+            processes[process.pid] = process
 
 
 def __getattr__(name):

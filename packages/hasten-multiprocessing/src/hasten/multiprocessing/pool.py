@@ -200,6 +200,7 @@ class Pool(_stdlib.Pool):  # type: ignore[misc]
             if engine.end is not None or len(self._pool) >= self._processes:
                 return
             side = engine.lend()
+            process: Any = None
             try:
                 args = (self._initializer, self._initargs, self._maxtasksperchild, self._wrap_exception)
                 target = _worker.serve if worker is _WORKER else worker
@@ -207,11 +208,14 @@ class Pool(_stdlib.Pool):  # type: ignore[misc]
                 process.name = process.name.replace("Process", "PoolWorker")
                 process.daemon = True
                 process.start()
-            except BaseException:
-                engine.take_back(side)
+            except Exception:
+                if getattr(process, "pid", None) is None:
+                    engine.take_back(side)
                 raise
-            process._hasten_side, process._hasten_pid = side, process.pid
-            self._pool.append(process)
+            finally:  # one that was started is a worker, even if Ctrl-C came before start() returned
+                if getattr(process, "pid", None) is not None:
+                    process._hasten_side, process._hasten_pid = side, process.pid
+                    self._pool.append(process)
             if engine.supervisor.ident is not None:
                 engine._wake()
         util.debug("added worker")

@@ -278,6 +278,7 @@ class ExecutorEngine(WorkersOfExecutor):
         if os.getpid() != self.pid:
             return
         super().close()
+        self.calls.send()  # what a Ctrl-C in submit() has left
         if self.supervisor.ident is None and not self.over:
             self.over = True
             self._close_files()

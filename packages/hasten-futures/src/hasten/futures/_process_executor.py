@@ -182,13 +182,14 @@ class ProcessPoolExecutor(Executor, _StdlibExecutor):
             if not self._safe_to_dynamically_spawn_children:
                 self._launch_processes()
             engine = self._engine
-            self._executor_manager_thread = engine.receiver
-            _stdlib._threads_wakeups[engine.receiver] = self._executor_manager_thread_wakeup
             try:
+                self._executor_manager_thread = engine.receiver
+                _stdlib._threads_wakeups[engine.receiver] = self._executor_manager_thread_wakeup
                 engine.start_threads()
             finally:
                 if engine.receiver.ident is None:
                     _stdlib._threads_wakeups.pop(engine.receiver, None)
+                    self._executor_manager_thread = None
 
     def _adjust_process_count(self):
         """Start a process if none is idle and one more is allowed."""

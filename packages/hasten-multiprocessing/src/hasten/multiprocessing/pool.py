@@ -398,7 +398,7 @@ class Pool(_stdlib.Pool):  # type: ignore[misc]
         util.debug("closing pool")
         if self._engine is None:
             _stdlib.Pool.close(self)
-        elif self._state == RUN:
+        elif self._state in (RUN, CLOSE):  # again after a Ctrl-C in the first close()
             self._state = CLOSE
             self._engine.close()
 
@@ -410,6 +410,8 @@ class Pool(_stdlib.Pool):  # type: ignore[misc]
         util.debug("terminating pool")
         self._state = TERMINATE
         self._terminate()
+        if self._engine is not None:  # again after a Ctrl-C in the first terminate(), which is not called twice
+            self._engine.terminate()
 
     def join(self) -> None:
         """Wait until the workers have ended, after close() or terminate().  ValueError before."""

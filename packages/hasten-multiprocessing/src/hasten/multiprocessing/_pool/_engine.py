@@ -108,10 +108,10 @@ class Engine:
         size = sum(map(len, pieces)) if len(pieces) > 1 else len(pieces[0])
         limit = MOST_TASKS if size < 1024 else max(len(self.pool) + 1, MOST_BYTES // size)
         number = next(self.numbers)
-        self.pending[number] = (sink, index)
-        self.tasks.open(number)
         done = False
         try:
+            self.pending[number] = (sink, index)
+            self.tasks.open(number)
             done = self.tasks.put(number, pieces, limit, block)
         except Exception as error:
             if self.pending.pop(number, None):
@@ -124,15 +124,26 @@ class Engine:
 
     def feed(self, source: Any) -> None:
         """Have the calls of a source submitted, in the background."""
-        self.sources.append(source)
-        self.taskqueue.put(source)
-        if self.end is not None:  # the feeder may be gone, or about to go
-            self._drop_sources()
-        elif self.feeder.ident is None:
+        if self.end is None and self.feeder.ident is None:
             with self.feeder_guard:
                 if self.feeder.ident is None:
                     self.feeder.start()
                     self.threads.append(self.feeder)
+        try:
+            self.sources.append(source)
+            self.taskqueue.put(source)
+        except BaseException:
+            self._fed(source)
+            raise
+        if self.end is not None:  # the feeder may be gone, or about to go
+            self._drop_sources()
+
+    def _fed(self, source: Any) -> None:
+        """The feeder has nothing to do with a source any more."""
+        try:
+            self.sources.remove(source)
+        except ValueError:  # Ctrl-C in feed()
+            pass
 
     def busy(self) -> bool:
         """Whether sources wait for the feeder: then a call that comes after them goes by one, too."""
@@ -161,7 +172,7 @@ class Engine:
             except BaseException:  # of a program's classes
                 _report()
             finally:
-                self.sources.popleft()
+                self._fed(source)
                 source = None
                 if self.state is not RUN:
                     self._wake()
@@ -387,7 +398,7 @@ class Engine:
         """Let workers go when everything is done.  Does not block."""
         if self.state is RUN:
             self.state = CLOSE
-            self._wake()
+        self._wake()
 
     def terminate(self) -> None:
         """End the workers now: by SIGTERM, and those that are still there after GRACE seconds by SIGKILL."""

@@ -30,7 +30,8 @@ class ThreadEngine:
         self.calls: Any = SimpleQueue()
         self.taskqueue = self.calls
         self.told: Any = SimpleQueue()
-        self.sources = 0
+        self.sources: set[threading.Thread] = set()  # threads that go through one
+        self.gone = False  # the threads have been told to go: after close(), when there were no sources
         self.unfinished: dict[Any, Any] = {}  # sinks of calls, while any of them is on its way
         self.bad_starts = 0
         self.guard = threading.RLock()
@@ -41,7 +42,7 @@ class ThreadEngine:
 
     def submit(self, sink: Any, index: int, func: Any, args: Any, kwds: Any, block: bool = False) -> bool:
         """Have a call run; False after the end."""
-        if self.end is not None:
+        if self.end is not None or self.gone:
             return False
         self.calls.put((sink, index, func, args, kwds))
         if self.end is not None:
@@ -51,20 +52,33 @@ class ThreadEngine:
     def feed(self, source: Any) -> None:
         """Have the calls of a source run: by a thread of its own, as getting the next one may take long."""
         thread = threading.Thread(target=self._feed, args=(source,), name="hasten-pool-tasks", daemon=True)
-        with self.guard:
-            self.sources += 1
-        thread.start()
+        try:
+            with self.guard:
+                gone = self.gone or self.end is not None
+                if not gone:
+                    self.sources.add(thread)
+            if gone:  # a source that waited for its consumer, who comes too late
+                source.sink._abandon(source.made, self.why_ended())
+            else:
+                thread.start()
+        except BaseException:
+            if thread.ident is None:
+                self._fed(thread)
+            raise
 
     def _feed(self, source: Any) -> None:
         try:
             source.run(self)
         finally:
-            with self.guard:
-                self.sources -= 1
-            self._look_for_end()
+            self._fed(threading.current_thread())
+
+    def _fed(self, thread: threading.Thread) -> None:
+        """That thread goes through a source no more."""
+        self.sources.discard(thread)
+        self._look_for_end()
 
     def busy(self) -> bool:
-        return self.sources != 0
+        return bool(self.sources)
 
     # ---- threads ----
 
@@ -135,11 +149,13 @@ class ThreadEngine:
         """Let the threads go when everything is done."""
         if self.state is RUN:
             self.state = CLOSE
-            self._look_for_end()
+        self._look_for_end()
 
     def _look_for_end(self) -> None:
-        if self.state is CLOSE and self.sources == 0:
-            self.calls.put(None)
+        with self.guard:
+            if self.state is CLOSE and not self.sources:
+                self.gone = True
+                self.calls.put(None)
 
     def _end(self, why: Any) -> None:
         if self.end is None:

@@ -1,0 +1,79 @@
+"""An exception at any Python line of a pool's methods leaves nothing stuck: the pool works on, and it ends."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pool_targets as targets
+import pytest
+from injection import at_each_line
+from tasks import until
+
+import hasten.multiprocessing
+from hasten.multiprocessing import pool as pools
+
+PATIENCE = 20
+SIZE = 1
+FILES = [
+    pools.__file__,
+    os.path.join(os.path.dirname(hasten.multiprocessing.__file__), "_pool", ""),
+]
+
+
+@pytest.fixture(params=["fork", "threads"])
+def new_pool(request: pytest.FixtureRequest) -> Callable[[], Any]:
+    if request.param == "threads":
+        return lambda: pools.ThreadPool(SIZE)
+    return lambda: hasten.multiprocessing.get_context("fork").Pool(SIZE)
+
+
+def ends_in_time(pool: Any) -> bool:
+    """join(), by a thread that may hang."""
+    thread = threading.Thread(target=pool.join, daemon=True)
+    thread.start()
+    thread.join(PATIENCE)
+    return not thread.is_alive()
+
+
+CALLS: dict[str, Callable[[Any], Any]] = {
+    "apply_async": lambda pool: pool.apply_async(targets.square, (3,)),
+    "imap": lambda pool: pool.imap(targets.square, range(3)),
+    "map_async": lambda pool: pool.map_async(targets.square, range(3), 1),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_an_interrupted_call(new_pool: Callable[[], Any], name: str) -> None:
+    pool = new_pool()
+    engine = pool._engine
+    for place in at_each_line(lambda: CALLS[name](pool), KeyboardInterrupt, FILES):
+        assert pool.apply_async(targets.square, (4,)).get(PATIENCE) == 16, place
+        until(lambda: not engine.sources and not getattr(engine, "pending", None), PATIENCE)
+    pool.close()
+    assert ends_in_time(pool)
+
+
+@pytest.mark.parametrize("name", ["close", "terminate"])
+def test_an_interrupted_end(new_pool: Callable[[], Any], name: str) -> None:
+    used = [new_pool()]
+    for place in at_each_line(lambda: getattr(used[-1], name)(), KeyboardInterrupt, [pools.__file__]):
+        pool = used.pop()
+        getattr(pool, name)()
+        assert ends_in_time(pool), place
+        used.append(new_pool())
+    used[0].join()
+
+
+def test_an_iterator_that_asks_for_more_after_close(new_pool: Callable[[], Any]) -> None:
+    pool = new_pool()
+    results = pool.imap(targets.square, range(9), buffersize=2)
+    assert results.next(PATIENCE) == 0
+    until(lambda: not pool._engine.sources)
+    pool.close()
+    assert ends_in_time(pool)
+    with pytest.raises(ValueError, match="Pool not running"):
+        while True:
+            results.next(PATIENCE)

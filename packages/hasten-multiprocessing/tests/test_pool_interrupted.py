@@ -1,4 +1,4 @@
-"""An exception at any Python line of a pool's methods leaves nothing stuck: the pool works on, and it ends."""
+"""An exception at any Python line of a pool's methods leaves nothing stuck: it works on, and it ends."""
 
 from __future__ import annotations
 

@@ -232,8 +232,8 @@ class Pool(_stdlib.Pool):  # type: ignore[misc]
             raise engine.why_ended()
         if engine.pid != os.getpid():
             raise ValueError(
-                f"Pool not running: it belongs to process {engine.pid}, and a process that was forked from it "
-                "needs one of its own"
+                f"Pool not running: it belongs to process {engine.pid}, and a process that was forked from "
+                "it needs one of its own"
             )
 
     def apply(self, func: Any, args: Any = (), kwds: Any = {}) -> Any:  # noqa: B006
@@ -410,7 +410,7 @@ class Pool(_stdlib.Pool):  # type: ignore[misc]
         util.debug("terminating pool")
         self._state = TERMINATE
         self._terminate()
-        if self._engine is not None:  # again after a Ctrl-C in the first terminate(), which is not called twice
+        if self._engine is not None:  # again: a first time may have met Ctrl-C
             self._engine.terminate()
 
     def join(self) -> None:

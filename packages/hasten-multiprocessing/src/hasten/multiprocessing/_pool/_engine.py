@@ -322,7 +322,9 @@ class Engine:
         for worker in list(self.pool):
             if not _has_ended(worker):
                 continue
-            util.debug(f"worker {getattr(worker, '_hasten_pid', None)} has ended with {worker._hasten_exitcode}")
+            util.debug(
+                f"worker {getattr(worker, '_hasten_pid', None)} has ended with {worker._hasten_exitcode}"
+            )
             self.pool.remove(worker)
             side = getattr(worker, "_hasten_side", None)
             if side is None:

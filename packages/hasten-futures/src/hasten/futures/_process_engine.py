@@ -164,19 +164,19 @@ class ExecutorEngine(WorkersOfExecutor):
 
         Stopped, the worker cannot take another call between the look and the kill.
         """
-        if not stopped(worker.pid):
+        if not stopped(worker._hasten_pid):
             return False
         with self.pumping:
             while self.pumper.take_locked():
                 pass
             has_it = self.tasks.holding(worker._hasten_side.index)[0] == number and number in self.pending
             if has_it:
-                self.put_down.add(worker.pid)
+                self.put_down.add(worker._hasten_pid)
                 if error is None:
                     self.pending.pop(number)
                 else:
                     self._fail(number, error)
-        send(worker.pid, signal.SIGKILL if has_it else signal.SIGCONT)
+        send(worker._hasten_pid, signal.SIGKILL if has_it else signal.SIGCONT)
         self.notify()
         return has_it
 

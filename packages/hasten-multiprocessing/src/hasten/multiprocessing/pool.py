@@ -410,8 +410,6 @@ class Pool(_stdlib.Pool):  # type: ignore[misc]
         util.debug("terminating pool")
         self._state = TERMINATE
         self._terminate()
-        if self._engine is not None:  # again: a first time may have met Ctrl-C
-            self._engine.terminate()
 
     def join(self) -> None:
         """Wait until the workers have ended, after close() or terminate().  ValueError before."""

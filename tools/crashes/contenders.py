@@ -11,6 +11,7 @@ Runs under the measured interpreter: syntax of Python 3.9.
 
 from __future__ import annotations
 
+import abc
 import concurrent.futures
 import importlib
 import multiprocessing
@@ -23,7 +24,7 @@ class NoEnd(Exception):
     """The call has neither returned nor failed in time."""
 
 
-class Contender:
+class Contender(abc.ABC):
     """A pool.  `make` returns a new one."""
 
     def __init__(self, make: Callable[[], Any]) -> None:
@@ -32,6 +33,15 @@ class Contender:
 
     def renew(self) -> None:
         self.pool = self.make()
+
+    @abc.abstractmethod
+    def submit(self, function: Callable[..., Any], *args: Any) -> Any: ...
+
+    @abc.abstractmethod
+    def result(self, handle: Any, seconds: float) -> Any: ...
+
+    @abc.abstractmethod
+    def workers(self) -> list[int]: ...
 
 
 class AsyncPool(Contender):
@@ -97,14 +107,12 @@ def _executor(module: str, **options: Any) -> Callable[[], Contender]:
 
 
 def _loky() -> Contender:
-    import loky
-
+    loky = importlib.import_module("loky")
     return Executor(lambda: loky.ProcessPoolExecutor(WORKERS))
 
 
 def _pebble() -> Contender:
-    import pebble
-
+    pebble = importlib.import_module("pebble")
     fork = multiprocessing.get_context("fork")
     return Pebble(lambda: pebble.ProcessPool(max_workers=WORKERS, context=fork))
 

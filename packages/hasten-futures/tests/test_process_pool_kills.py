@@ -149,20 +149,28 @@ def test_no_such_policy(impl: Any, options: Any) -> None:
 
 @pytest.mark.ours
 def test_kills_at_random(new_pool: Any) -> None:
-    """While tasks are taken, made and answered, with arguments and results that take time to write."""
+    """While tasks are taken, made and answered, with arguments and results that take time to write.
+
+    A result comes between two kills: workers that all die before they are ready break the pool.
+    """
     pool, seed = new_pool(size=3, on_crash="retry", max_retries=100), random.Random(7)
-    left = threading.Event()
+    left, came = threading.Event(), threading.Semaphore(0)
 
     def killer() -> None:
         while not left.wait(seed.random() * 0.01):
-            for process in list(pool._processes.values())[:1]:
-                kill(process)
+            if came.acquire(timeout=0.1):
+                for process in list(pool._processes.values())[:1]:
+                    kill(process)
+                while came.acquire(blocking=False):
+                    pass
 
     thread = threading.Thread(target=killer)
     thread.start()
     try:
         small = [pool.submit(targets.square, n) for n in range(1500)]
         large = [pool.submit(targets.grown, bytes(300_000), n) for n in range(40)]
+        for future in small + large:
+            future.add_done_callback(lambda _: came.release())
         assert [future.result(LONG) for future in small] == [n * n for n in range(1500)]
         assert [future.result(LONG)[-1] for future in large] == list(range(40))
     finally:

@@ -320,7 +320,7 @@ cdef class Calls:
         hs_mutex_unlock(&self.guard)
         self.pending[number] = item
         resend(state, number)
-        self.backlog.append(number)
+        self.backlog.appendleft(number)  # it has waited already
         return number
 
 

@@ -46,6 +46,16 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
+def report(session: nox.Session) -> None:
+    """packages/hasten/docs/benchmarks.md and the chart, from the samples in tools/bench/results."""
+    install_tools(session, "-r", "tools/bench/requirements.txt")
+    session.run("python", "tools/bench", "--report")
+    samples = sorted(str(path) for path in (ROOT / "tools" / "bench" / "results").glob("*.json"))
+    chart = ("--chart", "tools/bench/results/ratios")
+    session.run("python", "tools/bench", "--from-json", *samples, *chart, silent=True)
+
+
+@nox.session
 def crashes(session: nox.Session) -> None:
     """What killed workers cost in pools of processes, ours and others': nox -s crashes (more: -- --help)."""
     install_tools(session)

@@ -106,6 +106,7 @@ class Suite:
     cases: tuple[Case, ...]
     packages: tuple[str, ...] = ()  # what has to be installed; by default the package of the suite's name
     imports: str = ""  # the module that shows it; by default hasten.NAME
+    about: str = ""  # what a reader of the table has to know, in markdown
     soak: Callable[[Any, int, Callable[[], None]], int] | None = None
     stress: Callable[[Any], dict[str, Callable[[Random], int]]] | None = None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import datetime
 import fnmatch
 import random
 import sys
@@ -10,7 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from bench import chart, report
+from bench import chart, document, report
 from bench.cases import Suite
 from bench.environments import NoEnvironment, prepare
 from bench.measuring import Findings, Job, run_worker
@@ -118,6 +119,7 @@ def arguments(words: list[str] | None) -> argparse.Namespace:
         metavar="SECONDS",
         help="a row that takes longer hangs; default 300",
     )
+    add("--report", action="store_true", help="make the pages of results from tools/bench/results")
     add("--env-dir", type=Path, metavar="DIR", help="keep the environments made for --python here")
     options = parser.parse_args(words)
     if options.stress < 0:
@@ -198,6 +200,9 @@ def gate(rows: list[Row], share: float) -> list[str]:
 
 
 def run(options: argparse.Namespace) -> int:
+    if options.report:
+        print(*document.write(), sep="\n")
+        return 0
     if options.from_json:
         rows, meta = report.load(options.from_json)
         failures: list[str] = []
@@ -221,6 +226,7 @@ def run(options: argparse.Namespace) -> int:
         for name, reason in findings.skipped.items():
             print(f"left out: {name}: {reason}", file=sys.stderr)
         meta = {
+            "date": datetime.date.today().isoformat(),
             "machine": host,
             "pythons": findings.pythons,
             "rounds": plan.rounds,

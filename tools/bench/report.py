@@ -98,22 +98,29 @@ def absolute_table(rows: list[Row]) -> str:
     return table([f"time per operation, {rows[0].python}", *names], body)
 
 
-def legend(meta: dict[str, Any]) -> str:
-    """How to read the tables."""
-    pythons = ", ".join(
-        f"{python['version']}{'' if python['gil'] else ' free-threaded'} ({python['compiler']})"
-        for python in meta["pythons"]
-    )
-    host = meta["machine"]
+def how_to_read(rounds: str) -> str:
     return (
         "A ratio is the stdlib's median time over hasten's; in brackets the middle half of the ratios of "
-        f"single rounds. Both sides took turns in one process, {meta['rounds']} rounds of at least "
-        f"{meta['sample_ms']} ms each after a warm-up round, every result verified; the garbage collector is "
+        f"single rounds. Both sides took turns in one process, {rounds} "
+        "after a warm-up round, every result verified; the garbage collector is "
         "on and runs before each sample. Pinned rows keep all threads on one CPU; unpinned ones leave them "
         "to the scheduler, so their spread is wide. Factors (`of 2`) are the throughput of two threads over "
-        "that of one; their ratio is hasten's over the stdlib's.\n\n"
-        f"CPython {pythons}; {host['cpus']} x {host['cpu']}, {host['system']}, "
-        f"load {host['load']:.1f} at the start."
+        "that of one; their ratio is hasten's over the stdlib's."
+    )
+
+
+def compiled(python: dict[str, Any]) -> str:
+    """An interpreter, and what it was compiled with."""
+    return f"{python['version']}{'' if python['gil'] else ' free-threaded'} ({python['compiler']})"
+
+
+def legend(meta: dict[str, Any]) -> str:
+    """How to read the tables."""
+    host = meta["machine"]
+    return (
+        how_to_read(f"{meta['rounds']} rounds of at least {meta['sample_ms']} ms each")
+        + f"\n\nCPython {', '.join(map(compiled, meta['pythons']))}; {host['cpus']} x {host['cpu']}, "
+        f"{host['system']}, load {host['load']:.1f} at the start."
     )
 
 

@@ -9,6 +9,7 @@ KB, MB = 1 << 10, 1 << 20
 
 SUITE = Suite(
     name="connections",
+    about="What is left of a small message is the kernel's copy, and its switch from process to process.",
     packages=("hasten-multiprocessing",),
     imports="hasten.multiprocessing.connection",
     implementations=(

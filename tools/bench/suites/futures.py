@@ -45,6 +45,11 @@ class OneFuture(Case):
 
 SUITE = Suite(
     name="futures",
+    about=(
+        "A *pending* future is one that nobody has set.  The rows of 10k futures pay for the same as new "
+        "objects do: the state of a future is found by way of its dictionary, unless it was used just "
+        "before."
+    ),
     implementations=(module("stdlib", "concurrent.futures"), module("hasten", "hasten.futures"), *POOLS),
     cases=(
         OneFuture("Future() + set_result + result"),

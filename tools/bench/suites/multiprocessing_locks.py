@@ -17,6 +17,10 @@ from bench.process_locks import (
 
 SUITE = Suite(
     name="multiprocessing_locks",
+    about=(
+        "`acquire, release` is C in the standard library, too: the call takes most of the time.  A lock of "
+        "ours also names its holder, so that it can be taken over from one that was killed."
+    ),
     packages=("multiprocessing",),
     imports="hasten.multiprocessing.synchronize",
     implementations=(

@@ -11,6 +11,10 @@ KIB = 1 << 10
 
 SUITE = Suite(
     name="multiprocessing_queues",
+    about=(
+        "From queue to queue, a producer and a consumer in processes of their own.  `10 us of work on each "
+        "side` is the row that is nearest to a program."
+    ),
     implementations=(
         module("stdlib", "multiprocessing.queues"),
         module("hasten", "hasten.multiprocessing.queues"),

@@ -359,6 +359,10 @@ def back_and_forth(queue: Any, n: int) -> Callable[[], Any]:
 
 SUITE = Suite(
     name="queue",
+    about=(
+        "`SimpleQueue` is C in the standard library, too.  In *unpinned* rows the kernel's wake-up rules "
+        "the time, and the ratio moves from run to run."
+    ),
     implementations=(module("stdlib", "queue"), module("hasten", "hasten.queue"), *QUEUES),
     cases=(
         OneThread("put + get, one thread"),

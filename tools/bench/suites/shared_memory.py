@@ -10,6 +10,14 @@ from bench.shared_memory_stress import stress
 
 SUITE = Suite(
     name="shared_memory",
+    about=(
+        "Making a block takes five system calls that work on memory or on the directory (open, mmap, "
+        "munmap, unlink, the first page), for the standard library too; the same calls in C take most of "
+        "our time.  The standard library's resource tracker, a process of its own, works beside it where "
+        "there is a second CPU: *pinned* rows count its time, *unpinned* ones do not.  The first named "
+        "block of a process starts the watcher: two processes, one after the other, of which the maker "
+        "waits for the first; on this machine that alone takes 0.1 to 0.3 ms."
+    ),
     implementations=(
         module("stdlib", "multiprocessing.shared_memory"),
         module("hasten", "hasten.shared_memory"),

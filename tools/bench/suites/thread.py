@@ -142,6 +142,9 @@ def soak(source: Any, operations: int, note: Callable[[], None]) -> int:
 
 SUITE = Suite(
     name="thread",
+    about=(
+        "On 3.15 the locks are the interpreter's."
+    ),
     imports="hasten._thread",
     implementations=(module("stdlib", "_thread"), module("hasten", "hasten._thread")),
     cases=(

@@ -230,6 +230,11 @@ THREAD_ALONE = OneThread(
 
 SUITE = Suite(
     name="threading",
+    about=(
+        "On 3.15 `Lock` and `RLock` are the interpreter's.  The public classes are ordinary Python "
+        "classes, so that programs can combine and extend them; new objects pay for that, and so do the "
+        "shortest calls."
+    ),
     implementations=(module("stdlib", "threading"), module("hasten", "hasten.threading")),
     cases=(
         *PRIMITIVES,

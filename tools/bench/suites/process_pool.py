@@ -9,7 +9,13 @@ from bench.process_pool_soak import soak
 
 SUITE = Suite(
     name="process_pool",
-    implementations=(module("stdlib", "concurrent.futures"), module("hasten", "hasten.futures")),
+    about="Calls that do nothing, so all that is measured is how they go there and back.",
+    implementations=(
+        module("stdlib", "concurrent.futures"),
+        module("hasten", "hasten.futures"),
+        module("loky", "loky"),
+        module("multiprocessing.Pool", "multiprocessing"),
+    ),
     cases=(
         Calls("20k submit + result"),
         Calls("100k submit + result", count=100_000, most_rounds=10),

@@ -28,7 +28,6 @@ from hasten.futures._process_workers import Workers, WorkersOfExecutor
 from hasten.multiprocessing._pool import _engine, _errors, _outcome
 from hasten.multiprocessing._pool._ends import OK, UNREADABLE
 from hasten.multiprocessing._pool._worker import serializer_named
-from hasten.multiprocessing._transport import _pickler
 
 RUN, TERMINATE = _engine.RUN, _engine.TERMINATE
 BREAK, FAIL_TASK, RETRY = "break", "fail-task", "retry"
@@ -40,9 +39,9 @@ class ExecutorEngine(WorkersOfExecutor):
     def __init__(self, executor, most, on_crash, max_retries, least, idle_timeout, settings):
         tasks, results = _engine.new_rings()
         by = serializer_named(settings.get("serializer", "pickle"))
-        encode = partial(_outcome.encode_call, dump_pieces=by.dump_pieces)
+        encode = partial(_outcome.encode_call, pack=by.pack)
         calls = self.calls = Calls(
-            tasks, encode, by.dumps, _pickler.loads, OK, _engine.MOST_TASKS, _engine.MOST_BYTES
+            tasks, encode, by.dumps, _outcome.decode, OK, _engine.MOST_TASKS, _engine.MOST_BYTES
         )
         super().__init__(most, least, idle_timeout, settings, Workers(), tasks, results, None, calls.pending)
         calls.on_forgotten, calls.on_failure, calls.on_kill = self._one_less, self._not_sent, self.kill

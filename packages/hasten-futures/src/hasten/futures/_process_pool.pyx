@@ -178,7 +178,8 @@ cdef class Calls:
         if self.tasks.put(number, pieces, limit, False):
             item.pieces = None
             return True
-        item.pieces = pieces
+        # what may change until there is room is copied
+        item.pieces = [piece if type(piece) is bytes else bytes(piece) for piece in pieces]
         return False
 
     cdef bytes pickle_of(self, fn):

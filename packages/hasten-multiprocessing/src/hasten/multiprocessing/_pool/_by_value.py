@@ -32,8 +32,8 @@ def dumps(value: Any) -> bytes:
     return file.getvalue()
 
 
-def dump_pieces(value: Any) -> list[bytes]:
-    """The same as a list of one."""
+def pack(value: Any, offset: int) -> list[bytes]:
+    """The same as a list of one piece, for unpack() of _transport/_packing.pyx."""
     return [dumps(value)]
 
 

@@ -8,18 +8,18 @@ Between open() and a worker's take() a task can be called off: then no worker ev
 import os
 from errno import EINTR
 
-from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.bytearray cimport PyByteArray_AS_STRING, PyByteArray_FromStringAndSize, PyByteArray_GET_SIZE
+from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.exc cimport PyErr_CheckSignals, PyErr_SetFromErrno
 from cpython.ref cimport Py_DECREF
 from libc.errno cimport errno
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free
 
 from clock cimport HS_NEVER, hs_now
 from shm_ring cimport *
 from hasten.multiprocessing._transport._ring import attach
 
+from hasten.multiprocessing._transport._packing cimport put_pieces as put_record
 from hasten.multiprocessing._transport._ring cimport Record, Ring
 
 cdef extern from "sys/mman.h" nogil:
@@ -77,7 +77,6 @@ cdef enum:
     WORD = 8
     LOOK_FOR_PARENT = 300000000  # ns of waiting for a task between two looks whether the parent is there
     SPARSE = 256                 # calls between two looks when tasks come without a wait
-    PIECES = 16
     OK_KIND = 0
 
 OK, ERROR, BAD_START = HS_RESULT_OK, HS_RESULT_ERROR, HS_RESULT_BAD_START
@@ -274,7 +273,7 @@ cdef class Tasks:
                 if status == HS_RING_SHUT:
                     return None
                 if status == HS_RING_SMALL:
-                    large = PyBytes_FromStringAndSize(NULL, got.length)
+                    large = PyByteArray_FromStringAndSize(NULL, got.length)
                     continue
                 if status == HS_RING_ERROR and errno != EINTR:
                     PyErr_SetFromErrno(OSError)
@@ -292,10 +291,10 @@ cdef class Tasks:
         finally:
             self.ring.leave()
 
-    cdef int take_large(self, hs_record *got, bytes room) noexcept:
+    cdef int take_large(self, hs_record *got, bytearray room) noexcept:
         cdef int status
-        cdef char *to = PyBytes_AS_STRING(room)
-        cdef uint64_t size = PyBytes_GET_SIZE(room)
+        cdef char *to = PyByteArray_AS_STRING(room)
+        cdef uint64_t size = PyByteArray_GET_SIZE(room)
         with nogil:
             status = hs_take(&self.ring.ring, &self.slots.desk, self.index, got, to, size, True)
         return status
@@ -333,7 +332,7 @@ cdef class Results:
         if record.large != NULL:
             large = <object>record.large
             Py_DECREF(large)  # the record's
-            return (<uint64_t *>PyBytes_AS_STRING(large))[0], record.kind, memoryview(large)[WORD:]
+            return (<uint64_t *>PyByteArray_AS_STRING(large))[0], record.kind, memoryview(large)[WORD:]
         return (
             (<uint64_t *>record.small)[0],
             record.kind,
@@ -379,30 +378,6 @@ def attached_results(memory, event):
 
 cdef int put_pieces(Ring ring, int kind, uint64_t number, list data, uint64_t limit, bint block) except -1:
     """Put a record of a number and bytes-like objects; a status of Ring.put()."""
-    cdef Py_ssize_t n = len(data), held = 0, i
-    cdef uint64_t length = WORD
-    cdef hs_piece few[PIECES + 1]
-    cdef Py_buffer few_views[PIECES]
-    cdef hs_piece *pieces = few
-    cdef Py_buffer *views = few_views
-    try:
-        if n > PIECES:
-            pieces = <hs_piece *>calloc(n + 1, sizeof(hs_piece))
-            views = <Py_buffer *>calloc(n, sizeof(Py_buffer))
-            if pieces == NULL or views == NULL:
-                raise MemoryError
-        pieces[0].data, pieces[0].size = &number, WORD
-        for i in range(n):
-            PyObject_GetBuffer(data[i], &views[i], PyBUF_SIMPLE)
-            held += 1
-            pieces[1 + i].data, pieces[1 + i].size = views[i].buf, views[i].len
-            length += views[i].len
-        return ring.put(kind, pieces, n + 1, length, limit, block, HS_NEVER)
-    finally:
-        while held:
-            held -= 1
-            PyBuffer_Release(&views[held])
-        if pieces != few:
-            free(pieces)
-        if views != few_views:
-            free(views)
+    cdef hs_piece first
+    first.data, first.size = &number, WORD
+    return put_record(ring, kind, &first, data, limit, block, HS_NEVER)

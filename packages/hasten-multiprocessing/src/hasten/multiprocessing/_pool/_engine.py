@@ -29,7 +29,7 @@ from typing import Any
 from hasten.multiprocessing._pool import _ends, _errors, _outcome
 from hasten.multiprocessing._pool._ends import OK, WAKE, Results, Slots, Tasks
 from hasten.multiprocessing._pool._pump import Pump
-from hasten.multiprocessing._transport import _pickler
+from hasten.multiprocessing._transport._packing import pack
 from hasten.multiprocessing._transport._ring import Ring
 from hasten.multiprocessing.connection import wait
 
@@ -101,7 +101,7 @@ class Engine:
         What cannot be pickled fails at once, by sink._set().
         """
         try:
-            pieces = _pickler.dump_pieces((func, args, kwds))
+            pieces = pack((func, args, kwds), _outcome.WORD)
         except Exception as error:
             self._tell(sink, index, (False, error))
             return True

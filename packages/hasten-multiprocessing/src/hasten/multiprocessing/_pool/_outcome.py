@@ -13,6 +13,9 @@ import pickle
 import sys
 
 from hasten.multiprocessing._transport import _pickler
+from hasten.multiprocessing._transport._packing import pack, unpack
+
+WORD = 8  # bytes of the number that each record begins with
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
 
 def encode_result(value: Any) -> list[Any]:
     """The pieces of a result; raises what its pickling raises."""
-    return _pickler.dump_pieces(value)
+    return pack(value, WORD)
 
 
 def encode_failure(error: BaseException, with_traceback: bool = True) -> list[Any]:
@@ -51,12 +54,12 @@ def encode_failure_as_is(error: BaseException, dumps: Any = _pickler.dumps) -> l
     return [pickle.dumps((text, _repr(error), pickled))]
 
 
-def encode_call(function: Any, args: Any, kwds: Any, dump_pieces: Any = _pickler.dump_pieces) -> list[Any]:
+def encode_call(function: Any, args: Any, kwds: Any, pack: Any = pack) -> list[Any]:
     """The pieces of a call, for decode_call(): the length of the function's pickle, that, and the arguments'.
 
     function: its pickle, as bytes.
     """
-    pieces = dump_pieces((args, kwds))
+    pieces = pack((args, kwds), WORD + 4 + len(function))
     pieces.insert(0, len(function).to_bytes(4, "little") + function)
     return pieces
 
@@ -66,8 +69,13 @@ def decode_call(data: Any) -> tuple[Any, Any, Any]:
     view = memoryview(data)
     end = 4 + int.from_bytes(view[:4], "little")
     function = _pickler.loads(view[4:end])
-    args, kwds = _pickler.loads(view[end:])
+    args, kwds = unpack(view[end:], WORD + end)
     return function, args, kwds
+
+
+def decode(data: Any) -> Any:
+    """The object of a record that is packed whole: a task of a Pool, or a result."""
+    return unpack(data, WORD)
 
 
 def run_chunk(function: Any, chunk: Any) -> list[Any]:
@@ -90,7 +98,7 @@ def not_sent(reason: BaseException, value: Any) -> Any:
 def decode_result(data: Any) -> tuple[bool, Any]:
     """(True, the result), or (False, the error) if it cannot be made here."""
     try:
-        return True, _pickler.loads(data)
+        return True, decode(data)
     except Exception as error:
         return False, error
 

@@ -23,7 +23,8 @@ What holds:
 
 import threading
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from cpython.bytearray cimport PyByteArray_AS_STRING
+from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.ref cimport Py_DECREF
 from libc.stdint cimport int64_t, uint64_t
 
@@ -173,7 +174,7 @@ cdef class Pump:
             if record.large != NULL:
                 data = <object>record.large
                 Py_DECREF(data)  # the record's
-                number = (<uint64_t *>PyBytes_AS_STRING(data))[0]
+                number = (<uint64_t *>PyByteArray_AS_STRING(data))[0]
                 data = memoryview(data)[WORD:]
             else:
                 number = (<uint64_t *>record.small)[0]

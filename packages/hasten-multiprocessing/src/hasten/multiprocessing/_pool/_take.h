@@ -31,8 +31,9 @@ typedef struct {
     uint32_t taking;              /* in slot 0, which is no worker's: the slot of the one who is about to take */
 } hs_slot;
 
-/* The kinds of results.  They are below the ring's BYTEARRAY: a large one comes out of it as bytes. */
-enum { HS_RESULT_OK, HS_RESULT_ERROR, HS_RESULT_BAD_START, HS_RESULT_WAKE, HS_RESULT_UNREADABLE };
+/* The kinds of results.  They are above the ring's BYTEARRAY: a large one comes out of it as a bytearray, and its buffers are
+ * views of that, which can be written to. */
+enum { HS_RESULT_OK = 32, HS_RESULT_ERROR, HS_RESULT_BAD_START, HS_RESULT_WAKE, HS_RESULT_UNREADABLE };
 
 enum { HS_MARKS = 1 << 15, HS_OPEN = 0, HS_BEGUN = 1, HS_CALLED_OFF = 2, HS_RING_CALLED_OFF = 100 };
 

@@ -7,7 +7,7 @@ import sys
 
 from hasten.multiprocessing._pool import _outcome
 from hasten.multiprocessing._pool._ends import BAD_START, ERROR, OK, UNREADABLE, Results, Tasks
-from hasten.multiprocessing._transport import _pickler
+from hasten.multiprocessing._transport import _packing
 
 TYPE_CHECKING = False  # typing takes a worker longer to load than all of this
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def serve(
     except BaseException as error:
         results.put(BAD_START, tasks.index, _outcome.encode_failure(error))
         raise
-    _serve(tasks, results, most, _pickler.loads, _PoolAnswers(with_traceback))
+    _serve(tasks, results, most, _outcome.decode, _PoolAnswers(with_traceback))
 
 
 def serve_executor(
@@ -99,12 +99,12 @@ def _serve(
 
 
 def serializer_named(name: str) -> Any:
-    """The module whose dumps() and dump_pieces() pickle what an executor and its workers send."""
+    """The module whose dumps() and pack() pickle what an executor and its workers send."""
     if name == "cloudpickle":
         from hasten.multiprocessing._pool import _by_value
 
         return _by_value
-    return _pickler
+    return _packing
 
 
 def mapstar(args: Any) -> list[Any]:
@@ -141,14 +141,14 @@ class _ExecutorAnswers:
     unreadable = UNREADABLE
 
     def __init__(self, serializer: Any) -> None:
-        self.dumps, self.dump_pieces = serializer.dumps, serializer.dump_pieces
+        self.dumps, self.pack = serializer.dumps, serializer.pack
 
     def failure(self, error: BaseException) -> list[Any]:
         return _outcome.encode_failure_as_is(error, self.dumps)
 
     def result(self, value: Any) -> tuple[int, list[Any]]:
         try:
-            return OK, self.dump_pieces(value)
+            return OK, self.pack(value, _outcome.WORD)
         except BaseException as error:
             return ERROR, self.failure(error)
 

@@ -13,7 +13,9 @@ For other modules of this package, to be cimported or called from Python:
 - dumps_out_of_band(obj, buffers, least): protocol 5; buffers of at least *least* bytes are appended to the
   list *buffers*, as pickle.PickleBuffer objects, and are not in the result.  None where the program has put
   something in place of a part: then dumps() has to do.
+- dump_pieces_out_of_band(obj, buffers, least): the same in a list, as dump_pieces() gives it.
 - loads(data, buffers=None): the object.
+- uses_own_pickles(): whether loads() is a program's own.
 
 What holds:
 
@@ -192,14 +194,25 @@ cpdef list dump_pieces(object obj):
     return [cls.dumps(obj)]
 
 
-cpdef object dumps_out_of_band(object obj, list buffers, Py_ssize_t least=0):
-    """The pickle without its buffers of *least* bytes or more, which are appended to *buffers*.
+cpdef list dump_pieces_out_of_band(object obj, list buffers, Py_ssize_t least=0):
+    """The pieces of the pickle without its buffers of *least* bytes or more, which are appended to *buffers*.
 
-    Protocol 5.  None where a program has its own ForkingPickler: dumps() has to do then.
+    Protocol 5.  None where a program has its own ForkingPickler: dump_pieces() has to do then.
     """
     if replacement() is not None or not usual_dumps:
         return None
-    return joined(encode(obj, OUT_OF_BAND, buffers, least))
+    return encode(obj, OUT_OF_BAND, buffers, least)
+
+
+cpdef object dumps_out_of_band(object obj, list buffers, Py_ssize_t least=0):
+    """The same in one bytes object."""
+    cdef list pieces = dump_pieces_out_of_band(obj, buffers, least)
+    return None if pieces is None else joined(pieces)
+
+
+cpdef bint uses_own_pickles() except -1:
+    """Whether a program has put something of its own in the place of ForkingPickler.loads()."""
+    return replacement() is not None or not usual_loads
 
 
 cpdef object loads(object data, object buffers=None):

@@ -6,10 +6,8 @@ What a record holds, by its kind:
 - NONE, TRUE, FALSE: nothing.  INTEGER: 8 bytes.  FLOAT: a double.  BYTES: they themselves.  TEXT: UTF-8.
 - BYTEARRAY: its bytes.  ARRAY: a numpy array, see _arrays.pyx.
 - PICKLE: a pickle, as ForkingPickler makes it.
-- OUT_OF_BAND: a pickle of protocol 5 without its large buffers, and these.  First words: the number of
-  buffers, the length of the pickle, the lengths of the buffers.  Each buffer starts at a multiple of
-  ALIGNMENT. They are copied twice, into the ring and out of it; the objects that come out are views of what
-  was copied.
+- OUT_OF_BAND: a pickle of protocol 5 without its large buffers, and these, as _packing.pyx has it.  They are
+  copied twice, into the ring and out of it; the objects that come out are views of what was copied.
 
 Kinds other than PICKLE and OUT_OF_BAND need no pickler.  They are of exact types only, and but for ARRAY of
 types for which picklers ask no reducer.
@@ -23,10 +21,10 @@ from cpython.float cimport PyFloat_AS_DOUBLE
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF
 from libc.stdint cimport int64_t, uint64_t
-from libc.stdlib cimport calloc, free
 
 from shm_ring cimport hs_piece
 from hasten.multiprocessing._transport._arrays cimport array_of, is_array, put_array
+from hasten.multiprocessing._transport._packing cimport put_pieces, unpack_buffers, with_buffers
 from hasten.multiprocessing._transport._pickler cimport dumps, dumps_out_of_band, loads
 from hasten.multiprocessing._transport._ring cimport (
     ARRAY, BYTEARRAY, BYTES, FALSE, FLOAT, INTEGER, NONE, OUT_OF_BAND, PICKLE, TEXT, TRUE, Record, Ring,
@@ -40,10 +38,6 @@ cdef extern from "Python.h":
 
 cdef enum:
     LEAST = 1 << 14      # bytes from which on a buffer is not part of the pickle
-    ALIGNMENT = 16
-    WORD = 8
-
-cdef char padding[ALIGNMENT]
 
 
 cdef class NotPicklable(Exception):
@@ -115,7 +109,8 @@ cdef int put_pickled(Ring ring, object obj, uint64_t limit, bint block, int64_t 
     except Exception as error:
         raise NotPicklable(error)
     if buffers:
-        return put_buffers(ring, data, buffers, limit, block, deadline)
+        pieces = with_buffers([data], buffers, 0)
+        return put_pieces(ring, OUT_OF_BAND, NULL, pieces, limit, block, deadline)
     return put_pickle(ring, data, limit, block, deadline)
 
 
@@ -132,45 +127,6 @@ cdef int put_pickle(Ring ring, object data, uint64_t limit, bint block, int64_t 
         return ring.put(PICKLE, &piece, 1, piece.size, limit, block, deadline)
     finally:
         PyBuffer_Release(&view)
-
-
-cdef uint64_t gap(uint64_t size) noexcept:
-    """How many bytes there are from *size* to where the next buffer starts."""
-    return (ALIGNMENT - size % ALIGNMENT) % ALIGNMENT
-
-
-cdef int put_buffers(
-    Ring ring, bytes data, list buffers, uint64_t limit, bint block, int64_t deadline
-) except -1:
-    """Put a pickle and its buffers, in order: the words, the pickle, and a gap before each buffer."""
-    cdef Py_ssize_t n = len(buffers), held = 0, i
-    cdef uint64_t length = (2 + n) * WORD + PyBytes_GET_SIZE(data)
-    cdef uint64_t *words = <uint64_t *>calloc(2 + n, WORD)
-    cdef hs_piece *pieces = <hs_piece *>calloc(2 + 2 * n, sizeof(hs_piece))
-    cdef Py_buffer *views = <Py_buffer *>calloc(n, sizeof(Py_buffer))
-    try:
-        if words == NULL or pieces == NULL or views == NULL:
-            raise MemoryError
-        words[0], words[1] = n, PyBytes_GET_SIZE(data)
-        pieces[0].data, pieces[0].size = words, (2 + n) * WORD
-        pieces[1].data, pieces[1].size = PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data)
-        for i in range(n):
-            raw = buffers[i].raw()
-            PyObject_GetBuffer(raw, &views[i], PyBUF_SIMPLE)
-            held += 1
-            words[2 + i] = views[i].len
-            pieces[2 + 2 * i].data, pieces[2 + 2 * i].size = padding, gap(length)
-            length += gap(length)
-            pieces[3 + 2 * i].data, pieces[3 + 2 * i].size = views[i].buf, views[i].len
-            length += views[i].len
-        return ring.put(OUT_OF_BAND, pieces, 2 + 2 * n, length, limit, block, deadline)
-    finally:
-        while held:
-            held -= 1
-            PyBuffer_Release(&views[held])
-        free(words)
-        free(pieces)
-        free(views)
 
 
 # ---- and back ----
@@ -197,25 +153,10 @@ cdef object object_of(Record *record):
             large = PyByteArray_FromStringAndSize(data, record.length)
         if record.kind == BYTEARRAY:
             return large
-        return array_of(large) if record.kind == ARRAY else with_buffers(large)
+        return array_of(large) if record.kind == ARRAY else unpack_buffers(large, 0)
     if record.kind == FLOAT:
         return (<double *>data)[0]
     return None if record.kind == NONE else record.kind == TRUE
-
-
-cdef object with_buffers(bytearray whole):
-    """The object of a pickle with buffers; those are views of *whole*, which nobody else has."""
-    cdef uint64_t *words = <uint64_t *>PyByteArray_AS_STRING(<PyObject *>whole)
-    cdef uint64_t n = words[0], at = (2 + n) * WORD, i
-    cdef list buffers = []
-    view = memoryview(whole)
-    data = view[at:at + words[1]]
-    at += words[1]
-    for i in range(n):
-        at += gap(at)
-        buffers.append(view[at:at + words[2 + i]])
-        at += words[2 + i]
-    return loads(data, buffers)
 
 
 cdef object pickle_of(Record *record):

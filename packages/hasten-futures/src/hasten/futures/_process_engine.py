@@ -38,10 +38,10 @@ class ExecutorEngine(WorkersOfExecutor):
 
     def __init__(self, executor, most, on_crash, max_retries, least, idle_timeout, settings):
         tasks, results = _engine.new_rings()
-        by = serializer_named(settings.get("serializer", "pickle"))
-        encode = partial(_outcome.encode_call, pack=by.pack)
+        dumps, pack = serializer_named(settings.get("serializer", "pickle"))
+        encode = partial(_outcome.encode_call, pack=pack)
         calls = self.calls = Calls(
-            tasks, encode, by.dumps, _outcome.decode, OK, _engine.MOST_TASKS, _engine.MOST_BYTES
+            tasks, encode, dumps, _outcome.decode, OK, _engine.MOST_TASKS, _engine.MOST_BYTES
         )
         super().__init__(most, least, idle_timeout, settings, Workers(), tasks, results, None, calls.pending)
         calls.on_forgotten, calls.on_failure, calls.on_kill = self._one_less, self._not_sent, self.kill

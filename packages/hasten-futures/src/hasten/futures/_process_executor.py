@@ -224,7 +224,8 @@ class ProcessPoolExecutor(Executor, _StdlibExecutor):
         """Let a process call fn(*args, **kwargs).  Returns the Future of that call.
 
         Does not block, except to start a process.  Thread-safety: any thread may submit, and callbacks and
-        signal handlers, too.  The arguments are pickled at once if there is room for the call, else later.
+        signal handlers, too.  The arguments are pickled at once if there is room for the call, else later:
+        leave an array alone until its call has ended, or some of it may arrive as it was and some changed.
         RuntimeError after shutdown(), after the interpreter has begun to end, and in a process that was
         forked from the executor's; BrokenProcessPool after a crash (see the class).
         """

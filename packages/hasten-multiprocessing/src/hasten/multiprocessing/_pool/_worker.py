@@ -7,7 +7,8 @@ import sys
 
 from hasten.multiprocessing._pool import _outcome
 from hasten.multiprocessing._pool._ends import BAD_START, ERROR, OK, UNREADABLE, Results, Tasks
-from hasten.multiprocessing._transport import _packing
+from hasten.multiprocessing._transport import _pickler
+from hasten.multiprocessing._transport._packing import pack
 
 TYPE_CHECKING = False  # typing takes a worker longer to load than all of this
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def serve_executor(
     is logged, in the words of the standard library.
     """
     try:
-        answers = _ExecutorAnswers(serializer_named(serializer))
+        answers = _ExecutorAnswers(*serializer_named(serializer))
         if initializer is not None:
             initializer(*initargs)
     except BaseException as error:
@@ -98,13 +99,13 @@ def _serve(
     tasks.leave()
 
 
-def serializer_named(name: str) -> Any:
-    """The module whose dumps() and pack() pickle what an executor and its workers send."""
+def serializer_named(name: str) -> tuple[Any, Any]:
+    """dumps() and pack(), which pickle what an executor and its workers send."""
     if name == "cloudpickle":
         from hasten.multiprocessing._pool import _by_value
 
-        return _by_value
-    return _packing
+        return _by_value.dumps, _by_value.pack
+    return _pickler.dumps, pack
 
 
 def mapstar(args: Any) -> list[Any]:
@@ -140,8 +141,8 @@ class _ExecutorAnswers:
 
     unreadable = UNREADABLE
 
-    def __init__(self, serializer: Any) -> None:
-        self.dumps, self.pack = serializer.dumps, serializer.pack
+    def __init__(self, dumps: Any, pack: Any) -> None:
+        self.dumps, self.pack = dumps, pack
 
     def failure(self, error: BaseException) -> list[Any]:
         return _outcome.encode_failure_as_is(error, self.dumps)

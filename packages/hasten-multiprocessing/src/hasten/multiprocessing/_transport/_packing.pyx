@@ -20,8 +20,6 @@ from hasten.multiprocessing._transport._pickler cimport (
 )
 from hasten.multiprocessing._transport._ring cimport Ring
 
-from hasten.multiprocessing._transport._pickler import dumps  # noqa: F401 (beside pack(), as in _pool/_by_value.py)
-
 cdef enum:
     LEAST = 1 << 14      # bytes from which on a buffer is not part of the pickle
     ALIGNMENT = 16

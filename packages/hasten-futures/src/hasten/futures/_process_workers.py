@@ -101,9 +101,10 @@ class WorkersOfExecutor(_engine.Engine):
         if wanted <= 0 or self.end is not None:
             return None
         executor = self.executor()
-        if self.forced:
+        reason = self._why_none_is_started(executor)
+        if reason is not None:
             if not self.pool:
-                self.break_all("the executor was forcefully shut down, and its last worker has ended")
+                self.break_all(f"the executor was {reason}, and its last worker has ended")
             return None
         try:
             for _ in range(wanted):
@@ -116,6 +117,16 @@ class WorkersOfExecutor(_engine.Engine):
                 self.break_all("a new worker could not be started", _outcome.traceback_of(error))
             return 0.05
         return None
+
+    def _why_none_is_started(self, executor):
+        """What has become of the executor, if no worker is replaced any more.
+
+        One that nobody has a reference to is not served further, as the standard library's is not (gh-152967).
+        But where idle workers go it is: that its last one has just gone is not the program's fault.
+        """
+        if self.forced or (executor is not None and executor._force_shutting_down):
+            return "forcefully shut down"
+        return "garbage collected" if executor is None and self.idle_timeout is None else None
 
     # ---- letting go ----
 

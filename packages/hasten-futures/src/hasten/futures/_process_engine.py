@@ -266,6 +266,7 @@ class ExecutorEngine(WorkersOfExecutor):
         self.calls.over = True
         if self.supervisor.ident is not None:
             self.supervisor.join()  # it has nothing left to do
+        self.recipe = None  # an initializer's arguments end with the executor, not with the next collection
         _stdlib._threads_wakeups.pop(self.receiver, None)  # whose value refers to its key
         self._close_files()
 

@@ -121,8 +121,8 @@ class WorkersOfExecutor(_engine.Engine):
     def _why_none_is_started(self, executor):
         """What has become of the executor, if no worker is replaced any more.
 
-        One that nobody has a reference to is not served further, as the standard library's is not (gh-152967).
-        But where idle workers go it is: that its last one has just gone is not the program's fault.
+        One that nobody has a reference to is served no further, as the standard library's is not (gh-152967).
+        But where idle workers go it is: that its last one has just gone is no fault of the program's.
         """
         if self.forced or (executor is not None and executor._force_shutting_down):
             return "forcefully shut down"

@@ -225,6 +225,8 @@ def test_workers_that_a_program_has_killed_and_closed(new_pool: Any) -> None:
     for worker in list(pool._processes.values()):
         worker.kill()
         worker.join()
+        # The standard library's processes may not know it yet, if another thread has waited for them, too.
+        until(lambda process=worker: process.exitcode is not None)
         worker.close()
     with pytest.raises(BrokenProcessPool, match="worker process [0-9]+ "):
         slow.result(LONG)

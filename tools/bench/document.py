@@ -27,7 +27,7 @@ CHOSEN = (
     ("a call in a pool of processes", "process_pool", "20k submit + result"),
     ("a tuple through a queue of processes", "multiprocessing_queues", "small tuple"),
     ("an array of 1 MiB through it", "multiprocessing_queues", "array 1 MiB"),
-    ("a spawned process, start and join", "multiprocessing_starts", "start and join, spawn"),
+    ("arrays of 1 MB by a pool's map", "pool", "map of arrays of 1 MB"),
     ("a thread, start and join", "thread", "start + join, unpinned"),
     ("the start of the launcher", "start_up", "start-up"),
 )

@@ -6,6 +6,7 @@ interpreter: syntax of Python 3.9.
 
 from __future__ import annotations
 
+import importlib
 import multiprocessing
 from dataclasses import dataclass
 from time import perf_counter_ns
@@ -121,6 +122,27 @@ class OneByOne(Case):
     def verify(self, state: Any, n: int, outcome: Any) -> None:
         state[0].shutdown()
         expect(outcome == n, f"{n - outcome} of {n} results are wrong")
+
+
+@dataclass
+class Arrays(OneByOne):
+    """The same with a numpy array of *size* bytes."""
+
+    def setup(self, module: Any) -> Any:
+        try:
+            numpy = importlib.import_module("numpy")
+        except ImportError:
+            raise NotOffered("numpy is not installed") from None
+        return new_executor(module, 1), numpy.arange(self.size // 8, dtype="f8")
+
+    def run(self, state: Any, n: int) -> tuple[int, Any]:
+        executor, argument = state
+        results = []
+        begin = perf_counter_ns()
+        for _ in range(n):
+            results[:] = [executor.submit(same, argument).result()]
+        elapsed = perf_counter_ns() - begin
+        return elapsed, n if bool((results[0] == argument).all()) else 0
 
 
 @dataclass

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bench.cases import Suite, module, placed
-from bench.futures_processes import Calls, FirstResult, OneByOne
+from bench.futures_processes import Arrays, Calls, FirstResult, OneByOne
 from bench.process_pool_kills import stress
 from bench.process_pool_soak import soak
 
@@ -23,6 +23,7 @@ SUITE = Suite(
         Calls("20k submitted, as_completed", way="in_order_of_end"),
         Calls("map of 20k", way="mapped"),
         OneByOne("1 MB bytes, argument and result", size=1_000_000),
+        Arrays("1 MB array, argument and result", size=1_000_000),
         FirstResult("first result, spawn"),
     ),
     soak=soak,

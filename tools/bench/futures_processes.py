@@ -29,7 +29,7 @@ class PoolAsExecutor:
         self.map = self.pool.map
 
     def submit(self, function: Any, item: Any) -> Any:
-        handle = self.pool.apply_async(function, (item,))
+        handle: Any = self.pool.apply_async(function, (item,))
         handle.result = handle.get
         return handle
 
@@ -137,7 +137,7 @@ class Arrays(OneByOne):
 
     def run(self, state: Any, n: int) -> tuple[int, Any]:
         executor, argument = state
-        results = []
+        results: list[Any] = []
         begin = perf_counter_ns()
         for _ in range(n):
             results[:] = [executor.submit(same, argument).result()]

@@ -6,7 +6,6 @@ threads; a process that dies takes only the test it was in. A new process goes o
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import signal
@@ -19,6 +18,8 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+import ending
+
 from .environments import Environment
 
 GOOD = ("passed", "xfailed")
@@ -27,9 +28,6 @@ GRACE = 20  # seconds that the child's own alarm gets before the driver cuts it
 POLL = 0.05
 MARK = "HASTEN_CONFORMANCE_MARK"  # in the environment of what belongs to an attempt
 LAST_WORDS = 2  # seconds for what a hung process left behind to write its stacks
-CLEANING = 30  # seconds for resource trackers to remove names: nobody else does once one is killed
-# Ends by itself once nobody is left whom it serves, and takes what they had named in /dev/shm with it
-TRACKER = b"multiprocessing.resource_tracker"
 EXIT = "(end of the process)"  # counts like a test: a module may hang or crash when its tests are over
 
 stopping = threading.Event()  # set when the user interrupts: every process is cut
@@ -130,15 +128,13 @@ class Attempt:
         self.child.wait()
         if self.child.returncode:
             # Forked children have inherited faulthandler: SIGABRT makes them add their stacks.
-            signal_all(self.leftovers(but_trackers=True), signal.SIGABRT)
-            wait_while(lambda: self.leftovers(but_trackers=True), LAST_WORDS)
-        signal_all(self.leftovers(but_trackers=True), signal.SIGKILL)
-        wait_while(self.leftovers, CLEANING)
-        signal_all(self.leftovers(), signal.SIGKILL)
+            ending.signal_all(self.others(), signal.SIGABRT)
+            ending.wait_while(self.others, LAST_WORDS)
+        ending.end_all(self.child.pid, self.mark)
 
-    def leftovers(self, but_trackers: bool = False) -> list[int]:
-        found = leftovers(self.child.pid, self.mark.encode())
-        return [pid for pid in found if not is_tracker(pid)] if but_trackers else found
+    def others(self) -> list[int]:
+        """What the process left behind, but for resource trackers."""
+        return ending.but_trackers(ending.running(self.child.pid, self.mark))
 
     def ended(self) -> bool:
         return bool(self.events) and self.events[-1]["event"] == "end"
@@ -174,39 +170,6 @@ def describe(returncode: int) -> str:
         return f"the process was killed by {signal.Signals(-returncode).name}"
     except ValueError:
         return f"the process was killed by signal {-returncode}"
-
-
-def leftovers(session: int, mark: bytes) -> list[int]:
-    """The living processes of a session, or with a mark in their environment."""
-    found = []
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            fields = (entry / "stat").read_text().rpartition(")")[2].split()
-            state, its_session = fields[0], int(fields[3])
-            mine = its_session == session or mark in (entry / "environ").read_bytes().split(b"\0")
-        except (OSError, IndexError, ValueError):
-            continue
-        if mine and state != "Z":
-            found.append(int(entry.name))
-    return found
-
-
-def is_tracker(pid: int) -> bool:
-    with contextlib.suppress(OSError):
-        return TRACKER in Path(f"/proc/{pid}/cmdline").read_bytes()
-    return False
-
-
-def signal_all(pids: list[int], signum: int) -> None:
-    for pid in pids:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signum)
-
-
-def wait_while(busy: Callable[[], list[int]], seconds: float) -> None:
-    patience = time.monotonic() + seconds
-    while busy() and time.monotonic() < patience:
-        time.sleep(POLL)
 
 
 def run_module(

@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import signal
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
+
+import ending
 
 from crashes.contenders import CONTENDERS
 from crashes.scenarios import SCENARIOS
@@ -18,6 +19,7 @@ from crashes.scenarios import SCENARIOS
 TOOLS = Path(__file__).resolve().parent.parent
 LIMIT = 60  # seconds for one run, and what the kills take; what has not ended by then waits for ever
 FOR_A_KILL = 0.5  # seconds
+MARK = "HASTEN_CRASHES_RUN"  # in the environment of what belongs to a run
 
 
 def arguments(words: list[str] | None) -> argparse.Namespace:
@@ -49,27 +51,19 @@ def run(python: str, pool: str, crash: str, seed: int, kills: int) -> dict[str, 
                 stdout=said,
                 stderr=said,
                 start_new_session=True,
-                env={**os.environ, "PYTHONPATH": str(TOOLS)},
+                env={**os.environ, "PYTHONPATH": str(TOOLS), MARK: name},
             )
             try:
                 process.wait(limit)
             except subprocess.TimeoutExpired:
                 return {"missing": f"no end in {limit:.0f} s"}
             finally:
-                end_group(process)
+                ending.end_all(process.pid, f"{MARK}={name}")
+                process.wait()
         if process.returncode == 0:
             return dict(json.loads((folder / "outcome").read_text()))
         lines = (folder / "said").read_text().strip().splitlines()
         return {"missing": lines[-1] if lines else f"exit status {process.returncode}"}
-
-
-def end_group(process: subprocess.Popen[bytes]) -> None:
-    """Kill what a run has left: its workers are of its session."""
-    try:
-        os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
-    process.wait()
 
 
 def milliseconds(seconds: float | None) -> str:

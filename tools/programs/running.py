@@ -1,12 +1,10 @@
 """One run of a command with a limit: what it printed, what it took, and what it left running.
 
-Every process of a run carries a mark in its environment, so that also those are found that made themselves
-daemons.  At the limit each Python among them prints its threads' stacks (faulthandler); then all are killed.
+At the limit each Python of the run prints its threads' stacks (faulthandler); then all are killed.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import subprocess
@@ -16,6 +14,8 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
+
+import ending
 
 MARK = "HASTEN_PROGRAM_RUN"
 # pytest: a plugin that another program installed is not to change what is tested
@@ -38,45 +38,21 @@ class Run:
     left: list[str]
 
 
-def marked(mark: str) -> dict[int, str]:
-    """The running processes that carry the mark: pid to command line."""
-    found = {}
-    for folder in Path("/proc").iterdir():
-        if not folder.name.isdigit() or int(folder.name) == os.getpid():
-            continue
-        with contextlib.suppress(OSError):
-            if mark.encode() in (folder / "environ").read_bytes():
-                words = (folder / "cmdline").read_bytes().rstrip(b"\0").split(b"\0")
-                found[int(folder.name)] = b" ".join(words).decode(errors="replace")
-    return found
-
-
-def end_all(mark: str) -> None:
-    """Kill what carries the mark, until nothing does: a process may be starting another one."""
-    until = time.monotonic() + 10
-    while time.monotonic() < until:
-        there = marked(mark)
-        if not there:
-            return
-        for pid in there:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        time.sleep(0.05)
-
-
-def print_stacks(mark: str) -> None:
-    for pid, command in marked(mark).items():
-        if "python" in command:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGABRT)
+def print_stacks(session: int, mark: str) -> None:
+    there = ending.but_trackers(ending.running(session, mark))
+    ending.signal_all([pid for pid in there if b"python" in ending.command_of(pid)], signal.SIGABRT)
     time.sleep(TO_PRINT)
 
 
-def left_behind(mark: str) -> list[str]:
-    until = time.monotonic() + SETTLE
-    while (there := marked(mark)) and time.monotonic() < until:
-        time.sleep(0.05)
-    return sorted(there.values())
+def left_behind(session: int, mark: str) -> list[str]:
+    """The command lines of what does not end by itself."""
+
+    def there() -> list[int]:
+        return ending.running(session, mark)
+
+    ending.wait_while(there, SETTLE)
+    commands = [ending.command_of(pid).rstrip(b"\0").replace(b"\0", b" ") for pid in there()]
+    return sorted(command.decode(errors="replace") for command in commands)
 
 
 def text_of(stream: IO[bytes]) -> str:
@@ -86,8 +62,9 @@ def text_of(stream: IO[bytes]) -> str:
 
 def run(command: list[str], limit: float, folder: Path) -> Run:
     """Run to the end or to the limit, in seconds, with `folder` as its current directory."""
-    mark = uuid.uuid4().hex
-    environment = {**os.environ, **SETTINGS, MARK: mark, "XDG_CACHE_HOME": str(folder / "cache")}
+    run_name = uuid.uuid4().hex
+    mark = f"{MARK}={run_name}"
+    environment = {**os.environ, **SETTINGS, MARK: run_name, "XDG_CACHE_HOME": str(folder / "cache")}
     environment.pop("PYTHONPATH", None)
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         begin = time.monotonic()
@@ -105,10 +82,10 @@ def run(command: list[str], limit: float, folder: Path) -> Run:
                 status: int | None = child.wait(limit)
             except subprocess.TimeoutExpired:
                 status = None
-                print_stacks(mark)
+                print_stacks(child.pid, mark)
             seconds = time.monotonic() - begin
-            left = [] if status is None else left_behind(mark)
+            left = [] if status is None else left_behind(child.pid, mark)
         finally:
-            end_all(mark)
+            ending.end_all(child.pid, mark)
             child.wait()
         return Run(status, seconds, text_of(out), text_of(err), left)

@@ -43,10 +43,15 @@ Machine: {machines}
 {how_to_read}  **Below** marks what misses the goal that is set for that row in `tools/bench/goals.toml`."""
 
 
+def version(label: str) -> list[int]:
+    """3.9 is before 3.11, and 3.13t beside 3.13."""
+    return [int(part) for part in label.rstrip("t").split(".")]
+
+
 def order(path: Path) -> tuple[str, list[int]]:
-    """By suite, then by version: 3.9 before 3.11."""
+    """By suite, then by version."""
     suite, _, label = path.stem.rpartition("-")
-    return suite, [int(part) for part in label.rstrip("t").split(".")]
+    return suite, version(label)
 
 
 def runs(paths: list[Path]) -> str:
@@ -86,7 +91,7 @@ def document(folder: Path = RESULTS) -> str:
 def chosen(folder: Path = RESULTS) -> str:
     """The README's table."""
     rows = {(row.suite, row.case, row.python): row for row in load(sorted(folder.glob("*.json")))[0]}
-    pythons = sorted({python for *_, python in rows}, key=lambda label: order(Path(f"-{label}.x")))
+    pythons = sorted({python for *_, python in rows}, key=version)
     body = [
         [words, *(ratio_cell(rows.get((suite, case, python))) for python in pythons)]
         for words, suite, case in CHOSEN

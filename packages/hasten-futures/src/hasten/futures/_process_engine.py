@@ -6,7 +6,7 @@ demand, and what the end of a worker means is a matter of the executor's `on_cra
 What holds:
 
 - The engine knows its executor by a weak reference only.  When the executor is dropped, what was submitted is
-  done, by the workers that there are and those that take their place.
+  done, by the workers that there are; they are replaced only where idle ones are let go.
 - A worker ends as it should only if it has said so in its slot.  Whatever else ends one is a crash.
 - The executor is told that it is broken before any future is.
 """

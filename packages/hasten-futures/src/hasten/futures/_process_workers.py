@@ -13,12 +13,9 @@ from __future__ import annotations
 import sys
 from contextlib import contextmanager
 from functools import partial
+from typing import Any
 
 from hasten.multiprocessing._pool import _engine, _outcome
-
-TYPE_CHECKING = False  # as typing has it, without the cost of importing typing
-if TYPE_CHECKING:
-    from typing import Any
 
 
 class Workers:
@@ -108,7 +105,7 @@ class WorkersOfExecutor(_engine.Engine):
             return None
         try:
             for _ in range(wanted):
-                if executor is None:  # what was submitted is done all the same
+                if executor is None:
                     self.start_worker(*self.recipe)
                 else:
                     executor._spawn_process()

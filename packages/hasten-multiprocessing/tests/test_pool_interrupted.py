@@ -14,6 +14,8 @@ from tasks import until
 
 import hasten.multiprocessing
 from hasten.multiprocessing import pool as pools
+from hasten.multiprocessing._pool import _outcome, _worker
+from hasten.multiprocessing._pool._ends import ERROR, OK
 
 PATIENCE = 20
 SIZE = 1
@@ -76,3 +78,56 @@ def test_an_iterator_that_asks_for_more_after_close(new_pool: Callable[[], Any])
     with pytest.raises(ValueError, match="Pool not running"):
         while True:
             results.next(PATIENCE)
+
+
+def test_an_interrupted_terminate(new_pool: Callable[[], Any]) -> None:
+    used = [new_pool()]
+    for place in at_each_line(lambda: used[-1].terminate(), KeyboardInterrupt, FILES):
+        pool = used.pop()
+        pool.terminate()
+        assert ends_in_time(pool), place
+        used.append(new_pool())
+    used[0].join()
+
+
+def test_a_signal_handler_that_terminates(new_pool: Callable[[], Any]) -> None:
+    """It may come at any line of terminate() itself, which goes on only after it."""
+
+    class Interrupt(KeyboardInterrupt):
+        def __init__(self, text: str) -> None:  # called at the line, before it is raised there
+            used[-1].terminate()
+            used[-1].join()
+            super().__init__(text)
+
+    used = [new_pool()]
+    for _ in at_each_line(lambda: used[-1].terminate(), Interrupt, FILES):
+        used[0] = new_pool()
+    used[0].join()
+
+
+class Unsendable:
+    """A worker's side of the tasks that holds one, and cannot answer."""
+
+    def __init__(self, *errors: BaseException) -> None:
+        self.errors, self.held, self.sent = list(errors), 7, []
+
+    def answer(self, results: Any, kind: int, pieces: list[Any]) -> None:
+        if self.errors:
+            raise self.errors.pop(0)
+        self.held = 0
+        self.sent.append((kind, pieces))
+
+
+def test_a_result_for_which_there_is_no_memory_is_answered_by_that_error() -> None:
+    tasks = Unsendable(KeyboardInterrupt(), MemoryError("no memory"), KeyboardInterrupt())
+    _worker._answer(tasks, None, OK, [b"large"])
+    [(kind, pieces)] = tasks.sent
+    assert kind == ERROR
+    assert isinstance(_outcome.decode_failure(b"".join(pieces))[1], MemoryError)
+
+
+def test_a_worker_that_can_answer_nothing_ends() -> None:
+    tasks = Unsendable(MemoryError("no memory"), OSError("nor for this"))
+    with pytest.raises(OSError, match="nor for this"):
+        _worker._answer(tasks, None, OK, [b"large"])
+    assert tasks.held and not tasks.sent  # its parent sees what it held, and fails that

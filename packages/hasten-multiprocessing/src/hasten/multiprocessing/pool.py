@@ -410,6 +410,8 @@ class Pool(_stdlib.Pool):  # type: ignore[misc]
         util.debug("terminating pool")
         self._state = TERMINATE
         self._terminate()
+        if self._engine is not None:
+            self._engine.terminate()  # again: a Ctrl-C may have ended the first call before it did anything
 
     def join(self) -> None:
         """Wait until the workers have ended, after close() or terminate().  ValueError before."""

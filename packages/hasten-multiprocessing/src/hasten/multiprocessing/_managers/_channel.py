@@ -117,7 +117,10 @@ class Channel:
         finally:
             self.busy = False
         if self._unsent:
-            self._send_unsent()
+            try:
+                self._send_unsent()
+            except OSError:  # the server is gone, and its objects with it; but it has answered
+                pass
         return _loads(answer) if fast else answer
 
     def tell(self, request):

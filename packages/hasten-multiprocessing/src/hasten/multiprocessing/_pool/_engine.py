@@ -83,9 +83,10 @@ class Engine:
         self.pumper = Pump(results.ring, self.pending, self.arrived, self.pumping)
         self.over = False  # nothing is left to be ended
         self.end: Any = None  # makes the exception of whoever comes too late
-        self.wake_reader, self.wake_writer = os.pipe()
-        os.set_blocking(self.wake_reader, False)
-        os.set_blocking(self.wake_writer, False)
+        # Raw files: whatever interrupts a close(), it is done once.
+        self.wake_reader, self.wake_writer = map(open, os.pipe(), ("rb", "wb"), (0, 0))
+        os.set_blocking(self.wake_reader.fileno(), False)
+        os.set_blocking(self.wake_writer.fileno(), False)
         self.supervisor = threading.Thread(target=self._supervise, name="hasten-pool-supervisor", daemon=True)
         self.receiver = threading.Thread(target=self._receive, name="hasten-pool-results", daemon=True)
         self.feeder = threading.Thread(target=self._feed, name="hasten-pool-tasks", daemon=True)
@@ -279,8 +280,8 @@ class Engine:
 
     def _wake(self) -> None:
         try:
-            os.write(self.wake_writer, b"x")
-        except (BlockingIOError, OSError):
+            self.wake_writer.write(b"x")
+        except (OSError, ValueError):  # closed
             pass
 
     def _supervise(self) -> None:
@@ -296,7 +297,8 @@ class Engine:
             self._wait_for_news(nap)
             with self.starting:
                 self._bury()
-                if self.state is TERMINATE:
+                if self.end is not None:
+                    self._end(self.end)
                     break
                 if self.state is CLOSE and not self.pending and not self.sources:
                     self.tasks.shut(False)
@@ -312,9 +314,9 @@ class Engine:
         except (OSError, ValueError):  # a process object that somebody has closed
             time.sleep(0.02)
         try:
-            while os.read(self.wake_reader, 4096):
+            while self.wake_reader.read(4096):
                 pass
-        except (BlockingIOError, OSError):
+        except (OSError, ValueError):  # closed
             pass
 
     def _bury(self) -> None:
@@ -403,17 +405,23 @@ class Engine:
         self._wake()
 
     def terminate(self) -> None:
-        """End the workers now: by SIGTERM, and those that are still there after GRACE seconds by SIGKILL."""
+        """End the workers now: by SIGTERM, and those that are still there after GRACE seconds by SIGKILL.
+
+        The supervisor does it, and this waits for it: so a signal handler may call this, too, whatever it has
+        interrupted, and after a Ctrl-C it can be called again.
+        """
         if os.getpid() != self.pid:
             return
-        with self.starting:
-            if self.over:
-                return
-            self._end(
-                lambda: _errors.PoolTerminatedError("the pool was terminated before the task was finished")
-            )
-            self._stop_workers()
-        self.join()
+        if self.end is None:
+            self.end = _terminated
+        self.state = TERMINATE
+        if self.supervisor.ident is None:  # it could not be started
+            with self.starting:
+                self._end(self.end)
+                self._stop_workers()
+        self._wake()
+        if threading.current_thread() not in self.threads:  # a finalizer may run in any thread
+            self.join()
 
     def _stop_workers(self) -> None:
         for worker in self.pool:
@@ -467,13 +475,16 @@ class Engine:
             self._close_pipe()
 
     def _close_pipe(self) -> None:
-        for name in ("wake_reader", "wake_writer"):
-            fd = getattr(self, name, -1)
-            if fd >= 0:
-                setattr(self, name, -1)
-                os.close(fd)
+        for file in self.wake_reader, self.wake_writer:
+            file.close()
 
-    __del__ = _close_pipe
+    def __del__(self) -> None:
+        if hasattr(self, "wake_writer"):  # its making may have failed
+            self._close_pipe()
+
+
+def _terminated() -> BaseException:
+    return _errors.PoolTerminatedError("the pool was terminated before the task was finished")
 
 
 def _nobody_is_waited_for() -> bool:

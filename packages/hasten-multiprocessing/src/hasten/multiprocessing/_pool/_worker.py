@@ -155,14 +155,18 @@ class _ExecutorAnswers:
 
 
 def _answer(tasks: Tasks, results: Results, kind: int, pieces: list[Any]) -> None:
-    """Send a result, whatever signals come meanwhile."""
+    """Send a result, whatever signals come meanwhile; instead of one that cannot be sent, the error that says
+    why.  If not even that can be sent the error is raised, which ends the worker, and so the task fails."""
+    is_the_reason = False
     while tasks.held:
         try:
             tasks.answer(results, kind, pieces)
         except KeyboardInterrupt:
             continue
-        except Exception as error:  # no memory for it
-            kind, pieces = ERROR, _outcome.encode_failure(error, False)
+        except Exception as error:  # no memory, no descriptor for it
+            if is_the_reason:
+                raise
+            kind, pieces, is_the_reason = ERROR, _outcome.encode_failure(error, False), True
 
 
 def _resident_memory() -> int:

@@ -14,6 +14,7 @@ from typing import Any
 
 from bench.cases import Case, NotOffered, expect
 from bench.futures_pools import same
+from bench.own_program import OwnProgram
 
 FORK = multiprocessing.get_context("fork")
 
@@ -146,29 +147,16 @@ class Arrays(OneByOne):
 
 
 @dataclass
-class FirstResult(Case):
+class FirstResult(OwnProgram):
     """From the making of an executor to the first result, by the start method *method*."""
 
+    program = "first_result.py"
     method: str = "spawn"
     most_rounds: int = 20
     equal_work: bool = True
 
-    def setup(self, module: Any) -> Any:
+    def words(self, module: Any) -> list[str]:
         if not hasattr(module, "ProcessPoolExecutor") or module.__name__ == "loky":
             raise NotOffered("it is not made with a context of multiprocessing")
-        return module
-
-    def run(self, state: Any, n: int) -> tuple[int, Any]:
-        package = "hasten.multiprocessing" if state.__name__.startswith("hasten") else "multiprocessing"
-        context = __import__(package, fromlist=["get_context"]).get_context(self.method)
-        elapsed, results = 0, []
-        for item in range(n):
-            begin = perf_counter_ns()
-            executor = state.ProcessPoolExecutor(2, context)
-            results.append(executor.submit(same, item).result())
-            elapsed += perf_counter_ns() - begin
-            executor.shutdown()
-        return elapsed, results
-
-    def verify(self, state: Any, n: int, outcome: Any) -> None:
-        expect(outcome == list(range(n)), "a result is wrong")
+        ours = module.__name__.startswith("hasten")
+        return [module.__name__, "hasten.multiprocessing" if ours else "multiprocessing", self.method]

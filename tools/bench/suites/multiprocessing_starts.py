@@ -2,38 +2,23 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from bench.cases import Case, Suite, expect, module
-
-PROGRAM = Path(__file__).resolve().parent.parent / "programs" / "starts.py"
+from bench.cases import Suite, module
+from bench.own_program import OwnProgram
 
 
 @dataclass
-class Starts(Case):
-    """Children one after the other, in a program of its own, whose main module spawned children load."""
+class Starts(OwnProgram):
+    """Children one after the other; spawned ones load the program's main module."""
 
+    program = "starts.py"
     method: str = "fork"
-    children: int = 20
     most_rounds: int = 21
 
-    def setup(self, module: Any) -> Any:
-        return [sys.executable, str(PROGRAM), module.__name__, self.method, str(self.children)]
-
-    def run(self, state: Any, n: int) -> tuple[int, Any]:
-        outputs = [subprocess.run(state, capture_output=True, text=True) for _ in range(n)]
-        spent = [int(output.stdout.split()[0]) if output.stdout else 0 for output in outputs]
-        return sum(spent), [output.stdout.split()[1:] + [output.stderr] for output in outputs]
-
-    def value(self, elapsed: int, n: int, outcome: Any) -> float:
-        return elapsed / n / self.children
-
-    def verify(self, state: Any, n: int, outcome: Any) -> None:
-        expect(outcome == [[str(self.children), ""]] * n, f"the children ended otherwise: {outcome}")
+    def words(self, module: Any) -> list[str]:
+        return [module.__name__, self.method]
 
 
 SUITE = Suite(
@@ -42,8 +27,8 @@ SUITE = Suite(
     imports="hasten.multiprocessing",
     implementations=(module("stdlib", "multiprocessing"), module("hasten", "hasten.multiprocessing")),
     cases=(
-        Starts("start and join, fork", method="fork", children=100),
+        Starts("start and join, fork", method="fork", steps=100),
         Starts("start and join, spawn", method="spawn"),
-        Starts("start and join, forkserver", method="forkserver", children=40),
+        Starts("start and join, forkserver", method="forkserver", steps=40),
     ),
 )

@@ -32,14 +32,26 @@ def child(work: Callable[[], Any]) -> Iterator[None]:
 
 
 @dataclass
-class OneProcess(Case):
+class PipeCase(Case):
+    """shm: ours is a Pipe(shm=True), the standard library's the one that it has."""
+
+    shm: bool = False
+
+    def new_pipe(self, module: Any, duplex: bool = True) -> Any:
+        if self.shm and module.__name__.startswith("hasten."):
+            return module.Pipe(duplex, shm=True)
+        return module.Pipe(duplex)
+
+
+@dataclass
+class OneProcess(PipeCase):
     """A message through a pipe, both ends of it in this process."""
 
     message: Any = SMALL
     raw: bool = False  # send_bytes and recv_bytes
 
     def setup(self, module: Any) -> Any:
-        return module.Pipe()
+        return self.new_pipe(module)
 
     def run(self, state: Any, n: int) -> tuple[int, Any]:
         here, there = state
@@ -84,11 +96,11 @@ class Looking(Case):
 
 
 @dataclass
-class RoundTrip(Case):
+class RoundTrip(PipeCase):
     """A small message to a child, and back."""
 
     def run(self, state: Any, n: int) -> tuple[int, Any]:
-        here, there = state.Pipe()
+        here, there = self.new_pipe(state)
 
         def echo() -> None:
             here.close()
@@ -110,15 +122,14 @@ class RoundTrip(Case):
 
 
 @dataclass
-class Stream(Case):
+class Stream(PipeCase):
     """Messages of one size, one after the other, from a child."""
 
     size: int = 1024
     duplex: bool = True
-    options: tuple[tuple[str, Any], ...] = ()  # for Pipe()
 
     def run(self, state: Any, n: int) -> tuple[int, Any]:
-        receiver, sender = state.Pipe(self.duplex, **dict(self.options))
+        receiver, sender = self.new_pipe(state, self.duplex)
         data = b"x" * self.size
 
         def send() -> None:

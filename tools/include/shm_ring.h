@@ -552,6 +552,18 @@ static inline int hs_ring_wait_space(hs_ring *r, uint64_t limit, int64_t until) 
            == HS_SLEEP_SIGNAL;
 }
 
+/* All who wait look again; after a put, so that nobody who is about to sleep misses it. */
+static inline void hs_ring_wake_all(hs_ring *r) {
+    hs_ring_page *p = r->page;
+    hs_shared_wake(hs_low_half(&p->tail), &p->data_sleepers, &p->data_fruitless, INT_MAX);
+    hs_shared_wake(hs_low_half(&p->head), &p->space_sleepers, &p->space_fruitless, INT_MAX);
+}
+
+/* Whether several records that nobody has taken lie in more than so many units. */
+static inline int hs_ring_exceeds(const hs_ring *r, uint64_t units) {
+    return __atomic_load_n(&r->page->used, __ATOMIC_RELAXED) > units && hs_ring_count(r) > 1;
+}
+
 /* Wait until all records are dealt with. */
 static inline int hs_ring_wait_done(hs_ring *r, int64_t until) {
     hs_ring_page *p = r->page;

@@ -39,5 +39,7 @@ cdef extern from "shm_ring.h" nogil:
     bint hs_ring_task_done(hs_ring *r) noexcept
     bint hs_ring_wait_data(hs_ring *r, int64_t until) noexcept
     bint hs_ring_wait_space(hs_ring *r, uint64_t limit, int64_t until) noexcept
+    void hs_ring_wake_all(hs_ring *r) noexcept
+    bint hs_ring_exceeds(const hs_ring *r, uint64_t units) noexcept
     bint hs_ring_wait_done(hs_ring *r, int64_t until) noexcept
     void hs_ring_let_read(hs_ring *r, uint64_t size) noexcept

@@ -9,7 +9,10 @@ KB, MB = 1 << 10, 1 << 20
 
 SUITE = Suite(
     name="connections",
-    about="What is left of a small message is the kernel's copy, and its switch from process to process.",
+    about=(
+        "What is left of a small message is the kernel's copy, and its switch from process to process.  In "
+        "rows with *shm* ours is a `Pipe(shm=True)`."
+    ),
     packages=("hasten-multiprocessing",),
     imports="hasten.multiprocessing.connection",
     implementations=(
@@ -28,5 +31,10 @@ SUITE = Suite(
         Stream("200 KB messages from a child, one way", size=200 * KB, duplex=False),
         Stream("1 MB messages from a child", size=MB),
         Stream("16 MB messages from a child", size=16 * MB),
+        OneProcess("send + recv a tuple, shm", shm=True),
+        *placed(RoundTrip, "round trip to a child, shm", shm=True),
+        Stream("200 KB messages from a child, shm", size=200 * KB, shm=True),
+        Stream("1 MB messages from a child, shm", size=MB, shm=True),
+        Stream("16 MB messages from a child, shm", size=16 * MB, shm=True),
     ),
 )

@@ -45,11 +45,14 @@ class BaseContext(_stdlib.BaseContext):
         manager.start()
         return manager
 
-    def Pipe(self, duplex=True):
-        """Two connected Connection objects; without *duplex*, the first one receives and the other sends."""
+    def Pipe(self, duplex=True, *, shm=False):
+        """Two connected Connection objects; without *duplex*, the first one receives and the other sends.
+
+        shm: true for connections through shared memory, see connection.Pipe().
+        """
         from hasten.multiprocessing.connection import Pipe
 
-        return Pipe(duplex)
+        return Pipe(duplex, shm=shm)
 
     def Lock(self):
         """A lock that processes share."""

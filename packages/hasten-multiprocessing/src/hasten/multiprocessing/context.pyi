@@ -8,11 +8,14 @@ from multiprocessing.context import get_spawning_popen as get_spawning_popen
 from multiprocessing.context import set_spawning_popen as set_spawning_popen
 from typing import Any, ClassVar, Literal
 
-from hasten.multiprocessing import process, queues
+from hasten.multiprocessing import connection, process, queues
 
 __all__ = ()
 
 class BaseContext(_stdlib.BaseContext):
+    def Pipe(  # type: ignore[override]
+        self, duplex: bool = True, *, shm: bool = False
+    ) -> tuple[connection.Connection, connection.Connection]: ...
     def Queue(self, maxsize: int = 0, *, strict: bool = False) -> queues.Queue[Any]: ...
     def set_forkserver_preload(
         self, module_names: list[str], *, on_error: Literal["ignore", "warn", "fail"] = "ignore"

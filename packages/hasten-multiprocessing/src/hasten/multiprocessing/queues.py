@@ -21,14 +21,13 @@ import threading
 import traceback
 import types
 from multiprocessing import queues as _standard
-from multiprocessing import reduction as _reduction
 from multiprocessing.util import debug, register_after_fork
 from typing import Any
 
 from hasten.multiprocessing import _registries
 from hasten.multiprocessing._transport import _parts, _queue, _readiness
 from hasten.multiprocessing._transport._parts import lazily
-from hasten.multiprocessing._transport._ring import Ring, attach
+from hasten.multiprocessing._transport._ring import Ring, packed, unpacked
 from hasten.multiprocessing._transport._standard_way import goes_standard_way, own_pipe
 from hasten.multiprocessing.context import children_may_lack_hasten
 
@@ -54,12 +53,6 @@ def _new_ring(cls: type, ours: tuple[type, ...], ctx: Any) -> Ring | None:
         return None
 
 
-def _packed(ring: Ring) -> tuple[Any, Any]:
-    """The descriptors of a ring, for a process that is being started."""
-    memory, event = ring.descriptors()
-    return _reduction.DupFd(memory), _reduction.DupFd(event)
-
-
 def _is_fork(ctx: Any) -> bool:
     return ctx.get_start_method() == "fork"  # type: ignore[no-any-return]
 
@@ -68,11 +61,6 @@ def _check_sendable(queue: Any) -> None:
     from hasten.multiprocessing._sync._locks import check_sendable  # which few programs need for a queue
 
     check_sendable(queue)
-
-
-def _unpacked(packed: tuple[Any, Any]) -> Ring:
-    memory, event = packed
-    return attach(memory.detach(), event.detach())
 
 
 class Queue(_queue.RingQueue, _standard.Queue):  # type: ignore[misc]
@@ -104,14 +92,14 @@ class Queue(_queue.RingQueue, _standard.Queue):  # type: ignore[misc]
             return self._standard_class.__getstate__(self)
         _check_sendable(self)
         state = {name: getattr(self, name) for name in ("_ignore_epipe", "_maxsize", "_strict", "_opid")}
-        return {**state, "ring": _packed(self._ring)}
+        return {**state, "ring": packed(self._ring)}
 
     def __setstate__(self, state: Any) -> None:
         if not isinstance(state, dict):
             self._use_standard(self._standard_class)
             self._standard_class.__setstate__(self, state)
             return
-        self._use_ring(_unpacked(state["ring"]), state["_maxsize"], state["_strict"])
+        self._use_ring(unpacked(state["ring"]), state["_maxsize"], state["_strict"])
         self._ctx = None
         self._is_fork_ctx = False
         self._opid, self._ignore_epipe = state["_opid"], state["_ignore_epipe"]
@@ -250,11 +238,11 @@ class SimpleQueue(_queue.SimpleRingQueue, _standard.SimpleQueue):  # type: ignor
         if self._ring is None:
             return _standard.SimpleQueue.__getstate__(self)  # type: ignore[attr-defined]
         _check_sendable(self)
-        return {"ring": _packed(self._ring)}
+        return {"ring": packed(self._ring)}
 
     def __setstate__(self, state: Any) -> None:
         if isinstance(state, dict):
-            self._use_ring(_unpacked(state["ring"]))
+            self._use_ring(unpacked(state["ring"]))
             self._is_fork_ctx = False
         else:
             self._use_standard(_standard.SimpleQueue)

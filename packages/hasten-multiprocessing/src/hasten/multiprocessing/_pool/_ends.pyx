@@ -64,7 +64,6 @@ cdef extern from "_take.h" nogil:
     void HS_SLOT_SET32 "HS_SLOT_SET" (uint32_t word, uint32_t value) noexcept
     uint32_t HS_SLOT_GET32 "HS_SLOT_GET" (uint32_t word) noexcept
     bint hs_stay_step(hs_slot *slot, uint32_t before, uint32_t now) noexcept
-    void hs_ring_wake_all(hs_ring *r) noexcept
     int hs_take(
         hs_ring *r, const hs_desk *d, uint32_t me, hs_record *got, void *to, uint64_t size, bint wait
     ) noexcept

@@ -29,7 +29,9 @@ from cpython.ref cimport Py_DECREF
 from libc.stdint cimport int64_t, uint64_t
 
 from clock cimport hs_now
-from shm_ring cimport HS_RING_DONE, hs_ring, hs_ring_count, hs_ring_is_shut, hs_ring_wait_data
+from shm_ring cimport (
+    HS_RING_DONE, hs_ring, hs_ring_count, hs_ring_is_shut, hs_ring_wait_data, hs_ring_wake_all,
+)
 from hasten.multiprocessing._transport._ring cimport Record, Ring
 from hasten.multiprocessing._pool import _outcome
 
@@ -37,7 +39,6 @@ cdef extern from "_take.h" nogil:
     enum:
         HS_RESULT_BAD_START
         HS_RESULT_WAKE
-    void hs_ring_wake_all(hs_ring *r) noexcept
 
 cdef extern from "unistd.h" nogil:
     int getpid() noexcept

@@ -137,10 +137,4 @@ static inline int64_t hs_taken_by(hs_ring *r, hs_slot *slots, uint32_t who) {
     return taken;
 }
 
-/* All who wait look again; after a put, so that nobody who is about to sleep misses it. */
-static inline void hs_ring_wake_all(hs_ring *r) {
-    hs_ring_page *p = r->page;
-    hs_shared_wake(hs_low_half(&p->tail), &p->data_sleepers, &p->data_fruitless, INT_MAX);
-}
-
 #endif

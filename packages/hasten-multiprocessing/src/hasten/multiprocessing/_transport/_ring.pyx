@@ -297,3 +297,21 @@ def attach(fd, event):
     os.set_inheritable(fd, False)
     os.set_inheritable(event, False)
     return Ring(fd, event)
+
+
+def packed(ring):
+    """What is pickled of a ring for another process; None for None."""
+    if ring is None:
+        return None
+    from multiprocessing.reduction import DupFd
+
+    memory, event = ring.descriptors()
+    return DupFd(memory), DupFd(event)
+
+
+def unpacked(pickled):
+    """The ring that packed() has packed."""
+    if pickled is None:
+        return None
+    memory, event = pickled
+    return attach(memory.detach(), event.detach())

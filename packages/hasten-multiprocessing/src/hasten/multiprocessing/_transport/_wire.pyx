@@ -419,12 +419,7 @@ cdef class Connection:
         else:
             self._check_closed()
             self._check_readable()
-        with memoryview(buf) as view:
-            if not 0 <= offset <= view.nbytes:
-                raise ValueError("negative offset" if offset < 0 else "offset too large")
-            if view.readonly or not view.c_contiguous:
-                raise TypeError("recv_bytes_into() needs a read-write bytes-like object in one block, "
-                                f"not {type(buf).__name__!r}")
+        with view_to_fill(buf, offset) as view:
             room = view.nbytes - offset
             if not plain:
                 return copied(self._recv_bytes(), view, offset, room)
@@ -552,7 +547,18 @@ cdef object copied(received, view, Py_ssize_t offset, Py_ssize_t room):
     return len(data)
 
 
-cdef object part_of(buf, offset, size):
+cpdef object view_to_fill(buf, offset):
+    """A memoryview of what recv_bytes_into() is to write to, from the offset on."""
+    view = memoryview(buf)
+    if not 0 <= offset <= view.nbytes:
+        raise ValueError("negative offset" if offset < 0 else "offset too large")
+    if view.readonly or not view.c_contiguous:
+        raise TypeError("recv_bytes_into() needs a read-write bytes-like object in one block, "
+                        f"not {type(buf).__name__!r}")
+    return view
+
+
+cpdef object part_of(buf, offset, size):
     """The bytes of *buf* that are meant, as a contiguous memoryview."""
     view = memoryview(buf)
     if view.itemsize > 1 or view.ndim != 1:

@@ -49,8 +49,8 @@ def Client(address):
     return Connection(to_us, to_them)
 
 
-def Pipe(duplex=True):
-    """Two connected connections.  Both send and receive, whatever *duplex* is."""
+def Pipe(duplex=True, *, shm=False):
+    """Two connected connections.  Both send and receive, whatever *duplex* is; *shm* makes no difference."""
     one, other = Queue(), Queue()
     return Connection(one, other), Connection(other, one)
 

@@ -13,7 +13,7 @@ from hasten.multiprocessing import connection, process, queues
 __all__ = ()
 
 class BaseContext(_stdlib.BaseContext):
-    def Pipe(  # type: ignore[override]
+    def Pipe(
         self, duplex: bool = True, *, shm: bool = False
     ) -> tuple[connection.Connection, connection.Connection]: ...
     def Queue(self, maxsize: int = 0, *, strict: bool = False) -> queues.Queue[Any]: ...

@@ -94,6 +94,47 @@ if __name__ == "__main__":
     assert quiet(run.hasten("app.py")) == "True\n0\n"
 
 
+DURING_A_LOAD = """\
+import multiprocessing, sys, threading
+from hasten.patch import _redirect
+
+def say(pipe): pipe.send("started")
+
+def load():  # as a thread does that uses a part of multiprocessing for the first time
+    with _redirect._StdlibWorld("multiprocessing"):
+        loading.set()
+        failed.wait(30)
+
+def wait_for_names(timeout):  # called when the pickling has failed
+    failed.set()
+    wait(timeout)
+
+if __name__ == "__main__":
+    context = multiprocessing.get_context(sys.argv[1])
+    here, there = context.Pipe()
+    for again in (False, True):  # at first, what a start needs is loaded
+        loading, failed = threading.Event(), threading.Event()
+        child = context.Process(target=say, args=(there,))
+        if again:
+            wait, _redirect.wait_for_names = _redirect.wait_for_names, wait_for_names
+            thread = threading.Thread(target=load)
+            thread.start()
+            loading.wait()
+        child.start()
+        print(here.recv(), failed.is_set())
+        child.join()
+        failed.set()
+    thread.join()
+"""
+
+
+@pytest.mark.parametrize("method", ["spawn", "forkserver"])
+def test_a_start_while_another_thread_loads_a_module(run, method):
+    """Names mean the standard library's during that, and pickle does not find hasten's classes by them."""
+    run.write("app.py", DURING_A_LOAD)
+    assert quiet(run.hasten("app.py", method)) == "started False\nstarted True\n"
+
+
 def test_classes_of_main_travel(run):
     """The child finds the program's classes whether it ran as a script or as a module."""
     source = """\

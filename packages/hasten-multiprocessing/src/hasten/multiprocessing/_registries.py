@@ -13,12 +13,14 @@ import multiprocessing.context as context
 import multiprocessing.process as process
 import sys
 from importlib import import_module
+from pickle import PicklingError
 from types import ModuleType
 
 # The parts of the standard library's process that programs replace; what they put there is called.
 BOOTSTRAP = process.BaseProcess._bootstrap
 DUMP = context.reduction.dump
 REDUCTION = context.reduction
+_LONGEST_LOAD = 10.0  # seconds that a module of ours may take to be loaded
 
 
 def forward(name: str, original: ModuleType, *variables: str) -> None:
@@ -58,6 +60,24 @@ def rest_of(name: str, original: ModuleType):
         return getattr(package, attribute) if attribute in package.__all__ else value
 
     return __getattr__
+
+
+def with_our_names(pickle):
+    """What *pickle*() gives, which pickles objects of ours for a child.  Blocks.
+
+    While a thread loads a module of ours that stands in for the standard library's, the names of these mean
+    the standard library's own in all threads, and pickle does not find our classes by them: then it is done
+    again when that is over.
+    """
+    redirect = sys.modules.get("hasten.patch._redirect")
+    swaps, quiet = (redirect.swaps, not redirect._away.locked()) if redirect is not None else (0, True)
+    try:
+        return pickle()
+    except PicklingError:
+        if redirect is None or (quiet and redirect.swaps == swaps):
+            raise
+    redirect.wait_for_names(_LONGEST_LOAD)
+    return pickle()
 
 
 def is_replaced(original) -> bool:

@@ -75,11 +75,9 @@ class Popen(popen_fork.Popen, _stdlib.Popen):
     def _launch_by_zygote(self, process_obj):
         """Have the child forked by the zygote; False if there is none."""
         preparation = spawn.get_preparation_data(process_obj._name)
-        buffer = io.BytesIO()
         set_spawning_popen(self)
         try:
-            _registries.context.reduction.dump(preparation, buffer)
-            _registries.context.reduction.dump(process_obj, buffer)
+            buffer = _registries.with_our_names(lambda: self._pickled(preparation, process_obj))
         finally:
             set_spawning_popen(None)
         if len(self._fds) > _requests.MAX_DESCRIPTORS:
@@ -99,6 +97,13 @@ class Popen(popen_fork.Popen, _stdlib.Popen):
         self.sentinel = reader
         self.finalizer = util.Finalize(self, util.close_fds, (reader,))
         return True
+
+    def _pickled(self, preparation, process_obj):
+        self._fds = []
+        buffer = io.BytesIO()
+        _registries.context.reduction.dump(preparation, buffer)
+        _registries.context.reduction.dump(process_obj, buffer)
+        return buffer
 
 
 def _own_module(process_obj):

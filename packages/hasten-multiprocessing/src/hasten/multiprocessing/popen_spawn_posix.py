@@ -59,7 +59,7 @@ class Popen(popen_fork.Popen, _stdlib.Popen):
         preparation = spawn.get_preparation_data(process_obj._name)
         set_spawning_popen(self)
         try:
-            blob = _blob.pack(preparation, process_obj, tracker_fd)
+            blob = _registries.with_our_names(lambda: _blob.pack(preparation, process_obj, tracker_fd))
         finally:
             set_spawning_popen(None)
         if blob is None:
@@ -79,7 +79,7 @@ class Popen(popen_fork.Popen, _stdlib.Popen):
         preparation = spawn.get_preparation_data(process_obj._name)
         set_spawning_popen(self)
         try:
-            content = _plain.pickled(preparation, process_obj)
+            content = _registries.with_our_names(lambda: _plain.pickled(preparation, process_obj))
         finally:
             set_spawning_popen(None)
         reader, writer = os.pipe()

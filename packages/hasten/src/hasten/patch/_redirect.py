@@ -41,6 +41,8 @@ _before: dict[str, dict] = {}  # owner -> what sys.modules held for it before th
 _specs: dict = {}  # owner -> the real spec of its module, while it shows another one
 _identifying = RLock()  # held while a module takes or gives back its identity
 _swapping = allocate_lock()  # for the swap alone, never held during an import
+_away = allocate_lock()  # held while the names of any owner mean the standard library's
+swaps = 0  # how often they have begun to
 _hasten_names = {module: name for name, (module, _) in _table.TABLE.items()}
 _aliasing: set = set()  # (thread, full name) of the modules whose hasten module a thread is loading
 _after_import: dict = {}  # full name -> called with the module when it has been loaded
@@ -342,8 +344,12 @@ class _StdlibWorld:
         self.owners = [owner, package] if package in active else [owner]
 
     def __enter__(self):
+        global swaps
         with _swapping:
             _stand_first()
+            if not any(_inside.values()):
+                _away.acquire()
+                swaps += 1
             for owner in self.owners:
                 if not _inside.get(owner):
                     _before[owner] = _take(owner)
@@ -360,6 +366,17 @@ class _StdlibWorld:
                     sys.modules.update(_before.pop(owner))
                     if owner in _specs:
                         originals[owner].__spec__ = _specs.pop(owner)
+            if not any(_inside.values()):
+                _away.release()
+
+
+def wait_for_names(timeout: float) -> None:
+    """Wait until the names mean hasten's modules again.  Blocks, at most *timeout* seconds.
+
+    Not in a thread that loads one itself: nobody else would end that.
+    """
+    if not any(get_ident() in threads for threads in _inside.values()) and _away.acquire(timeout=timeout):
+        _away.release()
 
 
 def _show(name, module):

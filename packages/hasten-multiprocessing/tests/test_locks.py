@@ -34,6 +34,7 @@ def test_take_and_give_back(impl: Maker, name: str) -> None:
     lock = getattr(impl, name)()
     assert lock.acquire() is True
     assert lock._semlock._is_zero() and lock._semlock._get_value() == 0
+    assert lock._semlock.SEM_VALUE_MAX == type(lock._semlock).SEM_VALUE_MAX == stdlib.SEM_VALUE_MAX
     lock.release()
     assert not lock._semlock._is_zero() and lock._semlock._get_value() == 1
     with lock as taken:

@@ -41,6 +41,8 @@ from hasten.multiprocessing._sync._words cimport (
 cdef class SemLock:
     """A lock (kind 0: recursive) or a semaphore (kind 1) in memory that processes share."""
 
+    SEM_VALUE_MAX = INT32_MAX  # the most units that a semaphore may have
+
     def __dealloc__(self):
         hs_state_forget(self.place, <PyObject *>self)
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
+from errno import EPIPE
 
 from hasten.multiprocessing import connection as _connection
 from hasten.multiprocessing import process, util
@@ -178,8 +179,9 @@ class Peer:
         """This thread's channel, opened if need be.  Blocks.  OSError, EOFError or AuthenticationError."""
         channel = getattr(self.tls, "channel", None)
         if channel is None or not channel.is_open() or channel.authkey != self.authkey:
-            former, channel = channel, self.open()
-            if former is not None and former._life is _life:
+            former = channel if channel is not None and channel._life is _life else None
+            channel = self.open() if former is None else self.open_again()
+            if former is not None:
                 channel._unsent.extend(former._unsent)
             self.tls.channel, self.tls.connection = channel, channel.connection
         return channel
@@ -208,6 +210,17 @@ class Peer:
             connection.close()
             raise
         return channel
+
+    def open_again(self):
+        """A new channel in the place of one that is closed.  A server that has gone since is an error of a
+        connection, as it is for who still has one: BrokenPipeError.
+        """
+        try:
+            return self.open()
+        except FileNotFoundError as error:
+            raise BrokenPipeError(
+                EPIPE, "the manager's server has ended", self.address
+            ) from error
 
     def ask(self, request):
         """The answer to a call of an object, (kind, result)."""

@@ -243,6 +243,7 @@ def test_states(managers: ModuleType, fork: Any) -> None:
     proxy = manager.dict()
     assert manager._process.name.startswith("SyncManager-") and manager._number_of_objects() == 1
     assert "refcount=1" in manager._debug_info()
+    assert proxy.copy() == {}  # this thread has a connection from now on
     manager.shutdown()
     manager.shutdown()
     manager.join()

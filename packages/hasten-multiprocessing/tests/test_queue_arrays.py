@@ -48,6 +48,23 @@ def test_arrays(array: Any) -> None:
             got.flat[0] = got.flat[-1]  # it can be written to
 
 
+@pytest.mark.parametrize("size", [3, 3000, 300_000])
+def test_an_array_that_cannot_be_written_to(size: int) -> None:
+    """It arrives as by the interpreter's own pickles: writable before 3.14."""
+    array = numpy.arange(float(size))
+    array.flags.writeable = False
+    writable = pickle.loads(pickle.dumps(array)).flags.writeable
+    whole, (part, again, _) = there_and_back(array), there_and_back([array, array, array.tobytes()])
+    assert part is again
+    for got in (whole, part):
+        assert got.flags.writeable == writable and numpy.array_equal(got, array)
+    assert not array.flags.writeable
+    table = numpy.asfortranarray(array[: size // 3 * 3].reshape(3, -1))
+    table.flags.writeable = False
+    got = there_and_back((table,))[0]
+    assert numpy.array_equal(got, table) and got.flags.f_contiguous and got.flags.writeable == writable
+
+
 def test_what_came_out_is_nobody_elses() -> None:
     q = queues.Queue(ctx=FORK)
     array = numpy.zeros(100_000)

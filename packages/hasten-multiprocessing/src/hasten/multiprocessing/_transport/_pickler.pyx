@@ -26,13 +26,15 @@ What holds:
   every object.
 - Reducers may pickle objects themselves, and so may a signal handler, or a destructor that runs as the memo
   is cleared: a pickler in use is left alone, and another one is made.
+- An array of numpy's that can't be written to arrives writable where the interpreter's own pickles would bring
+  it so: programs change what they have got.
 - An exception, of whatever kind, costs the pickler, and so does a large object, whose memo would be kept.
 
 Thread-safety: all functions, from any thread.  They do not block.
 """
 
 from multiprocessing import context as standard_context, reduction as standard_reduction
-from pickle import Pickler, loads as unpickle
+from pickle import DEFAULT_PROTOCOL, Pickler, loads as unpickle
 
 from cpython.object cimport PyObject, PyTypeObject
 
@@ -43,7 +45,7 @@ cdef extern from "Python.h":
     PyObject *dict_get "PyDict_GetItemWithError"(object dictionary, object key) except? NULL
 
 cdef extern from "_reducers.h":
-    object hs_reducers_new(object first, object second)
+    object hs_reducers_new(object first, object second, object arrays)
 
 cdef enum:
     LARGE = 1 << 16  # bytes of an object after which the pickler is not kept
@@ -57,6 +59,7 @@ cdef dict contexts = standard_context.__dict__
 cdef dict ours = standard  # or the namespace of hasten.multiprocessing.reduction, once there is one
 cdef object our_reduction = standard_reduction
 cdef object reducers = None  # the view of the registries
+cdef object reducers_of_5 = None  # the same for protocol 5
 cdef unsigned int seen_tag = 0  # of the class when it was looked at; 0 if it has to be looked at anew
 cdef bint usual_dumps = False, usual_loads = False
 cdef str CLASS = "ForkingPickler", REDUCTION = "reduction"
@@ -70,7 +73,7 @@ def follow(module):
 
 cdef int look_at_class() except -1:
     """Whether ForkingPickler is as it was made, and which dictionaries are its registries."""
-    global reducers, usual_dumps, usual_loads, seen_tag
+    global reducers, reducers_of_5, usual_dumps, usual_loads, seen_tag
     cdef unsigned int tag = hs_type_tag(<PyTypeObject *>original)
     cdef dict own = dict(original.__dict__)
     usual_loads = own.get("loads") is unpickle
@@ -79,9 +82,19 @@ cdef int look_at_class() except -1:
         and not {"dump", "persistent_id", "reducer_override", "dispatch_table"}.intersection(own)
     )
     if usual_dumps:
-        reducers = hs_reducers_new(own["_extra_reducers"], own["_copyreg_dispatch_table"])
+        registries = own["_extra_reducers"], own["_copyreg_dispatch_table"]
+        reducers = hs_reducers_new(registries[0], registries[1], None)
+        reducers_of_5 = hs_reducers_new(
+            registries[0], registries[1], reduce_array if DEFAULT_PROTOCOL < 5 else None
+        )
     seen_tag = tag
     return 0
+
+
+def reduce_array(array):
+    """What a numpy array is pickled as.  It arrives writable, as by the protocols before 5, which the standard
+    library's pickles are of here; by protocol 5 one that can't be written to arrives as it is."""
+    return (array if array.flags.writeable else array.copy("K")).__reduce_ex__(5)
 
 
 cdef bint is_of_module(function) except -1:
@@ -136,7 +149,7 @@ cdef class Encoder:
     def __cinit__(self, bint out_of_band):
         cdef Sink sink = Sink()
         pickler = Pickler(sink, 5, buffer_callback=sink.is_small) if out_of_band else Pickler(sink)
-        pickler.dispatch_table = self.table = reducers
+        pickler.dispatch_table = self.table = reducers_of_5 if out_of_band else reducers
         self.sink, self.dump, self.clear_memo = sink, pickler.dump, pickler.clear_memo
 
     cdef list encode(self, object obj, list buffers, Py_ssize_t least):
@@ -160,7 +173,8 @@ cdef list encode(object obj, str key, list buffers, Py_ssize_t least):
     cdef PyObject *found = dict_get(<object>thread, key) if thread != NULL else NULL
     cdef Encoder encoder
     cdef list pieces
-    if found != NULL and not (<Encoder>found).busy and (<Encoder>found).table is reducers:
+    cdef object table = reducers_of_5 if key is OUT_OF_BAND else reducers
+    if found != NULL and not (<Encoder>found).busy and (<Encoder>found).table is table:
         encoder = <Encoder>found
     else:
         encoder, found = Encoder(key is OUT_OF_BAND), NULL

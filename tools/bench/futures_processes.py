@@ -151,6 +151,7 @@ class FirstResult(OwnProgram):
     """From the making of an executor to the first result, by the start method *method*."""
 
     program = "first_result.py"
+    steps: int = 4
     method: str = "spawn"
     most_rounds: int = 20
     equal_work: bool = True

@@ -43,6 +43,12 @@ def reap(children: list[int]) -> list[int]:
     return [os.waitpid(child, 0)[1] for child in children]
 
 
+def offered(module: Any, kind: str) -> Any:
+    if not hasattr(module, kind):
+        raise NotOffered(f"no {kind}")
+    return getattr(module, kind)
+
+
 class Stream(Case):
     """*producers* processes put, this one gets; per object."""
 
@@ -66,7 +72,7 @@ class Stream(Case):
 
     def setup(self, module: Any) -> Any:
         arguments = () if self.kind == "SimpleQueue" else (self.maxsize,)
-        return getattr(module, self.kind)(*arguments, ctx=FORK), self.object()
+        return offered(module, self.kind)(*arguments, ctx=FORK), self.object()
 
     def object(self) -> Any:
         return self.item
@@ -128,7 +134,7 @@ class RoundTrip(Case):
         return super().unavailable()
 
     def setup(self, module: Any) -> Any:
-        return [getattr(module, self.kind)(ctx=FORK) for _ in range(2)]
+        return [offered(module, self.kind)(ctx=FORK) for _ in range(2)]
 
     def run(self, state: Any, n: int) -> tuple[int, Any]:
         there, back = state

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bench.cases import Suite, module
 from bench.multiprocessing_kills import stress
 from bench.multiprocessing_queues import Arrays, RoundTrip, Stream, Working
+from bench.process_queue_peers import PROCESS_QUEUES
 
 TUPLE = (1, "abc", 2.5)
 KIB = 1 << 10
@@ -18,6 +19,7 @@ SUITE = Suite(
     implementations=(
         module("stdlib", "multiprocessing.queues"),
         module("hasten", "hasten.multiprocessing.queues"),
+        *PROCESS_QUEUES,
     ),
     cases=(
         Stream("int", 5),

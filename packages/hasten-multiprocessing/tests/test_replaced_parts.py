@@ -6,6 +6,7 @@ import multiprocessing
 import multiprocessing.context
 import multiprocessing.process
 import os
+import pickle
 import sys
 from collections.abc import Callable
 from multiprocessing import popen_fork, spawn, util
@@ -215,3 +216,9 @@ def test_variables_are_the_interpreters() -> None:
         multiprocessing.process.ORIGINAL_DIR = directory  # type: ignore[attr-defined]
     with pytest.raises(RuntimeError, match="int objects should only be shared"):
         our_context.assert_spawning(3)
+
+
+def test_modules_that_forward_variables_are_pickled_by_their_names() -> None:
+    """cloudpickle pickles what functions refer to."""
+    for module in (our_process, our_context):
+        assert pickle.loads(pickle.dumps(module)) is module

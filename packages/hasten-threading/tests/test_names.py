@@ -1,5 +1,6 @@
 """Names of threads: by default, by users, in the operating system; and the old names of the API."""
 
+import pickle
 import sys
 import threading
 import warnings
@@ -201,3 +202,8 @@ def test_old_methods(impl):
         "setDaemon() is deprecated, set the daemon attribute instead",
     )
     assert thread.daemon
+
+
+def test_the_module_is_pickled_by_its_name():
+    """cloudpickle pickles what functions refer to."""
+    assert pickle.loads(pickle.dumps(hasten.threading)) is hasten.threading

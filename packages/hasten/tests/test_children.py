@@ -135,6 +135,23 @@ def test_a_start_while_another_thread_loads_a_module(run, method):
     assert quiet(run.hasten("app.py", method)) == "started False\nstarted True\n"
 
 
+def test_functions_travel_with_the_modules_they_use(run):
+    """cloudpickle knows plain modules by their class; the others have to pickle themselves."""
+    pytest.importorskip("cloudpickle")
+    source = """\
+import _thread, queue, threading, sched, subprocess, concurrent.futures as futures, pickle, sys
+import multiprocessing, cloudpickle
+from multiprocessing import connection, context, managers, pool, process, queues, shared_memory, synchronize
+modules = {m.__name__: m for m in list(globals().values()) if type(sys) in type(m).__mro__}
+for name in sorted(modules):
+    def use(module=modules[name]):
+        return module
+    print(name, pickle.loads(cloudpickle.dumps(use))() is modules[name])
+"""
+    run.write("app.py", source)
+    assert quiet(run.hasten("app.py")) == quiet(run.python("app.py"))
+
+
 def test_classes_of_main_travel(run):
     """The child finds the program's classes whether it ran as a script or as a module."""
     source = """\

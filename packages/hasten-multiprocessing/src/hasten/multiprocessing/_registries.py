@@ -40,6 +40,8 @@ def forward(name: str, original: ModuleType, *variables: str) -> None:
 
     members = {variable: property_of(variable) for variable in variables}
     members["__dir__"] = lambda module: sorted({*vars(module), *variables})
+    # cloudpickle and dill pickle a function with the modules that it uses, and know of plain modules only.
+    members["__reduce__"] = lambda module: (import_module, (module.__name__,))
     sys.modules[name].__class__ = type("module", (ModuleType,), members)
 
 

@@ -26,3 +26,9 @@ class Module(ModuleType):
 
     def __dir__(self):
         return [*super().__dir__(), "excepthook"]
+
+    def __reduce__(self):
+        # cloudpickle and dill pickle a function with the modules it uses, and know of plain modules only.
+        from importlib import import_module
+
+        return import_module, (self.__name__,)

@@ -26,7 +26,7 @@ What holds:
   every object.
 - Reducers may pickle objects themselves, and so may a signal handler, or a destructor that runs as the memo
   is cleared: a pickler in use is left alone, and another one is made.
-- An array of numpy's that can't be written to arrives writable where the interpreter's own pickles would bring
+- An array of numpy's that can't be written to arrives writable where the interpreter's pickles would bring
   it so: programs change what they have got.
 - An exception, of whatever kind, costs the pickler, and so does a large object, whose memo would be kept.
 
@@ -92,8 +92,11 @@ cdef int look_at_class() except -1:
 
 
 def reduce_array(array):
-    """What a numpy array is pickled as.  It arrives writable, as by the protocols before 5, which the standard
-    library's pickles are of here; by protocol 5 one that can't be written to arrives as it is."""
+    """What a numpy array is pickled as.
+
+    It arrives writable, as by the protocols before 5, which are those of the standard library here.  By
+    protocol 5 one that can't be written to arrives as it is.
+    """
     return (array if array.flags.writeable else array.copy("K")).__reduce_ex__(5)
 
 

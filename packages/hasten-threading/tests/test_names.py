@@ -1,5 +1,6 @@
 """Names of threads: by default, by users, in the operating system; and the old names of the API."""
 
+import _thread
 import pickle
 import sys
 import threading
@@ -7,6 +8,7 @@ import warnings
 
 import pytest
 
+import hasten._thread
 import hasten.threading
 from hasten._thread import _get_name
 
@@ -207,3 +209,8 @@ def test_old_methods(impl):
 def test_the_module_is_pickled_by_its_name():
     """cloudpickle pickles what functions refer to."""
     assert pickle.loads(pickle.dumps(hasten.threading)) is hasten.threading
+
+
+def test_locks_have_one_class(impl):
+    module = hasten._thread if impl is hasten.threading else _thread
+    assert type(impl.Lock()) is type(module.allocate_lock()) is module.LockType

@@ -40,13 +40,10 @@ start_new = start_new_thread
 # Where the interpreter's locks are as fast and take any real number as a timeout, they are ours too.
 if _sys.version_info >= (3, 15):
     from _thread import LockType, RLock, allocate_lock, lock
-elif _sys.version_info >= (3, 13):
+else:
     from hasten._thread._locks import RLock, allocate_lock, lock
 
-    LockType = lock
-else:
-    from hasten._thread._locks import LockType, RLock, lock
-    from hasten._thread._locks import allocate_opaque_lock as allocate_lock
+    LockType = lock  # one class: programs compare that of threading.Lock() with it
 
 if _sys.version_info >= (3, 14):
     from _thread import _NAME_MAXLEN, _get_name, set_name

@@ -1,5 +1,5 @@
 # cython: freethreading_compatible=True, binding=False
-"""Locks of `hasten._thread`: `lock`, `RLock`, and `LockType` for the versions where that is not `lock`.
+"""Locks of `hasten._thread`: `lock` and `RLock`, and what a thread's sentinel is, `LockType`.
 
 A lock is a flag and a list of sleepers.  With a GIL the flag needs no protection, because no Python
 code runs between looking at it and setting it; without one a hs_mutex guards both.
@@ -202,7 +202,7 @@ cdef class lock:
 
 @cython.final
 cdef class LockType(lock):
-    """What allocate_lock() makes up to 3.12: a lock whose class, when called, raises TypeError."""
+    """What _set_sentinel() makes, up to 3.12: a lock whose class, when called, raises TypeError."""
 
 
 cdef class RLock:

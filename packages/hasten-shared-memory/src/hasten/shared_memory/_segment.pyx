@@ -225,15 +225,20 @@ cdef int attach(shm, name, bint track) except -1:
     return 0
 
 
+cdef int put_anonymous(shm, int fd, Mapping mapping, uint64_t inode) except -1:
+    """The same for an anonymous one.  No family knows it: its inode is not needed, 0 if nobody has asked."""
+    shm._track = False
+    shm._anonymous = True
+    return put(shm, fd, mapping, inode)
+
+
 cdef int take(shm, int fd) except -1:
     """Make the object one for the anonymous block of this descriptor; on failure it stays the caller's."""
     cdef int64_t size
     cdef uint64_t inode
     if hs_block_identity(fd, &size, &inode) < 0:
         failed()
-    shm._track = False
-    shm._anonymous = True
-    return put(shm, fd, map_block(fd, size), inode)
+    return put_anonymous(shm, fd, map_block(fd, size), inode)
 
 
 cdef int create_anonymous(shm, int64_t size) except -1:
@@ -244,8 +249,9 @@ cdef int create_anonymous(shm, int64_t size) except -1:
         # pages come as they are written to: a memfd is bound by memory alone, whose lack is no SIGBUS
         if hs_block_fits(fd, size, False) < 0:
             failed()
-        os.ftruncate(fd, size)
-        take(shm, fd)
+        if ftruncate(fd, size) < 0:
+            failed()
+        put_anonymous(shm, fd, map_block(fd, size), 0)
         fd = -1
     finally:
         if fd >= 0:
@@ -349,9 +355,12 @@ class SharedMemory(StdlibSharedMemory):
 
         Views of it stay valid: the memory is unmapped when the last one is gone.  Closing again does nothing.
         """
-        self._buf = None
-        mapping, self._mmap = self._mmap, None
-        fd, self._fd = self._fd, -1
+        mapping = self._mmap
+        fd = self._fd
+        if mapping is None and fd == -1 and self._buf is None:
+            return  # as at the end of every object that was closed
+        self._buf = self._mmap = None
+        self._fd = -1
         if mapping is not None:
             mapping.close()
         if fd >= 0 and close_fd(fd) < 0:  # not by os, which is gone at the interpreter's end

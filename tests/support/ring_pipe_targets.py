@@ -47,3 +47,34 @@ def checked(message: bytes) -> int:
 def receive_one_and_sleep(connection: Any) -> None:
     connection.recv_bytes()
     time.sleep(600)
+
+
+NAMED = struct.Struct("<QQQ")
+SIZES = (0, 10, 5000, 70_000, 262_144 - 32, 262_144, 700_000)
+
+
+def message_of(name: int, number: int) -> bytes:
+    """A message that tells who has sent it and which it is; named() checks it."""
+    size = SIZES[number % len(SIZES)]
+    return NAMED.pack(name, number, size) + bytes([(name + number) % 256]) * size
+
+
+def named(message: bytes) -> tuple[int, int]:
+    """The name and the number of a message of message_of(), which has to be whole."""
+    name, number, _ = NAMED.unpack_from(message)
+    assert message == message_of(name, number)
+    return name, number
+
+
+def send_named_for_ever(sender: Any, receiver: Any, name: int) -> None:
+    receiver.close()
+    number = 0
+    while True:
+        sender.send_bytes(message_of(name, number))
+        number += 1
+
+
+def receive_for_ever(receiver: Any, sender: Any) -> None:
+    sender.close()
+    while True:
+        named(receiver.recv_bytes())

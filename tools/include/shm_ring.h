@@ -197,8 +197,7 @@ static inline int hs_ring_sweep(hs_ring *r) {
         offset = (uint8_t)*word == HS_KIND_JUMP ? *word >> 8 : offset + hs_record_size(*word >> 8);
         kept += hs_run_keep(u, offset / HS_UNIT);
     }
-    for (at = u->units; at-- > header;)
-        if (hs_unit_state(u, at) >= HS_UNIT_LOST_FIRST) hs_unit_set(u, at, HS_UNIT_FREE);
+    hs_units_give_lost(u, header);
     __atomic_store_n(&r->page->used, kept, __ATOMIC_RELAXED);
     __atomic_store_n(&r->page->lost, 0, __ATOMIC_RELEASE);
     return 0;

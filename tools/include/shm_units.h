@@ -197,6 +197,16 @@ static inline uint64_t hs_run_give(hs_units *u, uint64_t first) {
     return end - first;
 }
 
+/* Give back what is still taken for lost, from the unit *lowest* on, and its memory to the system. */
+static inline void hs_units_give_lost(hs_units *u, uint64_t lowest) {
+    for (uint64_t at = u->units; at > lowest; at--) {
+        uint64_t end = at;
+        while (at > lowest && hs_unit_state(u, at - 1) >= HS_UNIT_LOST_FIRST) at--;
+        hs_units_punch(u, at, end);
+        while (end-- > at) hs_unit_set(u, end, HS_UNIT_FREE);
+    }
+}
+
 /* Return the memory of warm units to the system; *end*: where to stop. */
 static inline void hs_units_trim(hs_units *u, uint64_t end) {
     for (uint64_t at = HS_KEEP_IDLE, first; at < end && at < u->units; at++) {

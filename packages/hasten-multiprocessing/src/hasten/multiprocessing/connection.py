@@ -263,7 +263,8 @@ reduction.register(Connection, reduce_connection)
 
 def rebuild_ring_connection(lifeline, incoming, outgoing):
     """The end of a Pipe(shm=True) of a pickle."""
-    return RingConnection(lifeline.detach(), _ring.unpacked(incoming), _ring.unpacked(outgoing))
+    rings = _ring.unpacked(incoming), _ring.unpacked(outgoing)
+    return RingConnection(lifeline.detach(), *rings)
 
 
 def reduce_ring_connection(conn):

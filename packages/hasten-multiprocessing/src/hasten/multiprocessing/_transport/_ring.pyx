@@ -279,7 +279,7 @@ cdef class Ring:
 
 
 cdef int no_memory(int error, uint64_t length) except -1:
-    raise OSError(error, f"{os.strerror(error)}: the queue has no memory for another {length} bytes")
+    raise OSError(error, f"{os.strerror(error)}: there is no memory for another {length} bytes in the ring")
 
 
 cdef int64_t sooner(int64_t deadline, int64_t *slice_) noexcept nogil:
@@ -291,12 +291,17 @@ cdef int64_t sooner(int64_t deadline, int64_t *slice_) noexcept nogil:
 
 
 def attach(fd, event):
-    """The ring behind descriptors that a process has been given at its start; they are not passed on by
-    accident.
+    """The ring behind descriptors that a process has been given: its own from now on, closed where it fails,
+    and not passed on by accident.
     """
-    os.set_inheritable(fd, False)
-    os.set_inheritable(event, False)
-    return Ring(fd, event)
+    try:
+        os.set_inheritable(fd, False)
+        os.set_inheritable(event, False)
+        return Ring(fd, event)
+    except BaseException:
+        os.close(fd)
+        os.close(event)
+        raise
 
 
 def packed(ring):
@@ -314,4 +319,10 @@ def unpacked(pickled):
     if pickled is None:
         return None
     memory, event = pickled
-    return attach(memory.detach(), event.detach())
+    fd = memory.detach()
+    try:
+        other = event.detach()
+    except BaseException:
+        os.close(fd)
+        raise
+    return attach(fd, other)

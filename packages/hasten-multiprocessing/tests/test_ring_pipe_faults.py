@@ -8,6 +8,7 @@ import random
 import signal
 import subprocess
 import sys
+from functools import partial
 from typing import Any
 
 import pytest
@@ -90,8 +91,7 @@ def test_receivers_that_are_killed_do_not_hold_the_sender() -> None:
         sending = Task(send)
         sending.start()
         for _ in range(10):
-            before = sent[0]
-            until(lambda before=before: more(before + 20))  # type: ignore[misc]
+            until(partial(more, sent[0] + 20))
             children.append(forked(targets.receive_for_ever, receiver, sender))
             end_of(children.pop(0))
         receiver.close()

@@ -14,25 +14,18 @@ import types
 from multiprocessing import TimeoutError
 from typing import Any
 
-from hasten.multiprocessing._transport._parts import lazily
+from hasten.multiprocessing._pool import _calls
 from hasten.threading import Condition, Event, Lock
 
 _stdlib = sys.modules["multiprocessing.pool"]
 _job_counter = _stdlib.job_counter
 
 
-class ApplyResult(_stdlib.ApplyResult):  # type: ignore[name-defined]
+class ApplyResult(_calls.Call, _stdlib.ApplyResult):  # type: ignore[name-defined,misc]
     """The result of a call that a pool runs.  Methods may be called from any thread."""
 
-    _ready = False
-    _event: Any = lazily(lambda self: Event())
-
     def __init__(self, pool: Any, callback: Any, error_callback: Any) -> None:
-        self._callback, self._error_callback = callback, error_callback
-        self._pool = pool
-        job = self._job = next(_job_counter)
-        cache = self._cache = pool._cache
-        cache[job] = self
+        self._enter(pool, callback, error_callback)
 
     def ready(self) -> bool:
         """Whether the call has ended.  Does not block."""
@@ -66,25 +59,6 @@ class ApplyResult(_stdlib.ApplyResult):  # type: ignore[name-defined]
             return self._value
         raise self._value
 
-    def _set(self, i: int, obj: tuple[bool, Any]) -> None:
-        if not self._ready:
-            self._success, self._value = obj
-            self._finish()
-
-    def _finish(self) -> None:
-        """Call back, and let those go who wait."""
-        try:
-            callback = self._callback if self._success else self._error_callback
-            if callback is not None:
-                callback(self._value)
-        finally:
-            self._cache.pop(self._job, None)  # before anybody goes on who waits for it
-            self._ready = True
-            event = self.__dict__.get("_event")
-            if event is not None:
-                event.set()
-            self._pool = self._callback = self._error_callback = None
-
     def _abandon(self, made: int, error: BaseException) -> None:
         if not made:
             self._set(0, (False, error))
@@ -93,6 +67,7 @@ class ApplyResult(_stdlib.ApplyResult):  # type: ignore[name-defined]
 
 
 AsyncResult = ApplyResult
+_calls.use_results(_job_counter, Event, ApplyResult)
 
 
 class MapResult(ApplyResult, _stdlib.MapResult):  # type: ignore[name-defined]

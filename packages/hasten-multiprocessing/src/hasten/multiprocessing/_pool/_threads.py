@@ -12,7 +12,7 @@ from collections.abc import Callable
 from queue import Empty
 from typing import Any
 
-from hasten.multiprocessing._pool import _engine, _errors
+from hasten.multiprocessing._pool import _calls, _engine, _errors
 from hasten.queue import SimpleQueue
 
 RUN, CLOSE, TERMINATE = _engine.RUN, _engine.CLOSE, _engine.TERMINATE
@@ -48,6 +48,16 @@ class ThreadEngine:
         if self.end is not None:
             self._drop()
         return True
+
+    def begin(self, pool: Any, func: Any, args: Any, kwds: Any, callback: Any, error_callback: Any) -> Any:
+        """Have one call run, and return its result; None if that needs the way of submit() and feed()."""
+        if self.sources or self.gone or self.end is not None or self.pid != os.getpid():
+            return None
+        call = _calls.new_call(pool, func, args, kwds, callback, error_callback)
+        self.calls.put(call)
+        if self.end is not None:
+            self._drop()
+        return call
 
     def feed(self, source: Any) -> None:
         """Have the calls of a source run: by a thread of its own, as getting the next one may take long."""
@@ -94,21 +104,8 @@ class ThreadEngine:
             self._bad_start(error)
             return
         self.bad_starts = 0
-        while True:
-            call = self.calls.get()
-            if call is None:
-                self.calls.put(None)  # for the others
-                return
-            sink, index, func, args, kwds = call
-            try:
-                outcome: Any = True, func(*args, **kwds)
-            except BaseException as error:
-                outcome = False, error
-            call = func = args = kwds = None
-            self._tell(sink, index, outcome)
-            sink = outcome = None
-            if self.state is CLOSE:
-                self._look_for_end()
+        _calls.run_calls(self, self.calls.get)
+        self.calls.put(None)  # for the others
 
     def _bad_start(self, error: BaseException) -> None:
         with self.guard:
@@ -171,7 +168,8 @@ class ThreadEngine:
             except Empty:
                 break
             if call is not None:
-                self._tell(call[0], call[1], (False, self.why_ended()))
+                sink, index = call[:2] if isinstance(call, tuple) else (call, 0)
+                self._tell(sink, index, (False, self.why_ended()))
         self.calls.put(None)
 
     def why_ended(self) -> BaseException:
@@ -201,3 +199,14 @@ def _broken(error: BaseException) -> BaseException:
     broken = _errors.BrokenPoolError(f"the initializer failed, several times in a row: {error!r}")
     broken.__cause__ = error
     return broken
+
+
+def _call_any(func: Any, args: Any, kwds: Any) -> Any:
+    return func(*args, **kwds)
+
+
+def _take_turns() -> None:
+    """Another thread that waits for the GIL gets it here."""
+
+
+_calls.use_threads(RUN, _call_any, _take_turns)

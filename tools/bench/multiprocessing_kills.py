@@ -6,6 +6,7 @@ PATIENCE seconds while a producer lives counts as hanging; at the end it is empt
 
 from __future__ import annotations
 
+import importlib
 import multiprocessing
 import os
 import queue as standard_queue
@@ -15,7 +16,10 @@ import time
 from functools import partial
 from typing import Any
 
+import bench.multiprocessing_gap_kills
+import bench.multiprocessing_lock_kills
 from bench.cases import expect
+from bench.multiprocessing_crowds import alone
 from bench.multiprocessing_queues import forked
 from bench.stressing import Game
 
@@ -25,11 +29,19 @@ KILLS = 50  # in a round
 
 
 def stress(module: Any) -> dict[str, Game]:
-    """The games, by name, with the module that they are played with."""
+    """The games, by name, with the module of queues that they are played with, and its neighbour."""
+    synchronize = importlib.import_module(module.__name__.rpartition(".")[0] + ".synchronize")
     return {
         "killed at a queue": partial(killed, module, 0, False),
         "killed at a small queue": partial(killed, module, 4, False),
         "killed at a watched queue": partial(killed, module, 0, True),
+        **{
+            name: partial(alone, game, module) for name, game in bench.multiprocessing_gap_kills.GAMES.items()
+        },
+        **{
+            name: partial(alone, game, synchronize)
+            for name, game in bench.multiprocessing_lock_kills.GAMES.items()
+        },
     }
 
 

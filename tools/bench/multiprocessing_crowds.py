@@ -91,9 +91,8 @@ def names_of(leader: int) -> set[str]:
     return {name for name in Traces.now() if name.startswith(own) or not name.startswith("sem.")}
 
 
-def lead(play: Play, module: Any, dice: random.Random, answer: int) -> None:
+def lead(play: Play, module: Any, dice: random.Random) -> int:
     """A round in the process that leads it; nothing may be left but the memory of the primitives."""
-    os.setpgid(0, 0)
     # named semaphores tell by this whose they are: other programs make and leave some, too
     multiprocessing.current_process()._config["semprefix"] = prefix(os.getpid())  # type: ignore[attr-defined]
     play(module, random.Random(0))  # what a first round opens once, such as the memory of the locks
@@ -102,7 +101,17 @@ def lead(play: Play, module: Any, dice: random.Random, answer: int) -> None:
     left = set(os.listdir("/proc/self/fd")) - before
     expect(not left, f"descriptors are left: {left}")
     expect(not children_left(), "children are left")
-    os.write(answer, b"%d" % kills)
+    return kills
+
+
+def lead_and_tell(play: Play, module: Any, dice: random.Random, answer: int) -> None:
+    """Write the number of kills; a failure too, since children that are left keep the pipe open."""
+    os.setpgid(0, 0)
+    words = "failed"
+    try:
+        words = str(lead(play, module, dice))
+    finally:
+        os.write(answer, words.encode())
 
 
 def answer_of(leader: int, reader: int) -> bytes:
@@ -124,7 +133,7 @@ def alone(play: Play, module: Any, dice: random.Random) -> int:
     reader, writer = os.pipe()
     try:
         try:
-            leader = forked(partial(told, partial(lead, play, module, dice, writer)))
+            leader = forked(partial(told, partial(lead_and_tell, play, module, dice, writer)))
         finally:
             os.close(writer)
         answer = answer_of(leader, reader)

@@ -12,6 +12,7 @@ import os
 import random
 import threading
 import time
+from collections.abc import Iterable
 from functools import partial
 from typing import Any, Callable
 
@@ -119,6 +120,10 @@ def semaphore_users(kind: str, module: Any, dice: random.Random) -> int:
 # ---- events and conditions ----
 
 
+def all_have(words: Any, seats: list[int], generation: int) -> bool:
+    return all(words[seat] == generation for seat in seats)
+
+
 def await_all(wait: Callable[[int], Any], words: Any, seat: int, generation: int) -> None:
     while True:
         wait(generation)
@@ -148,7 +153,7 @@ def generations(
             lost.append(crowd.kill(crowd.one(dice)))
             seats = list(crowd.children.values())
             until(
-                lambda: all(words[seat] == generation for seat in seats),
+                partial(all_have, words, seats, generation),
                 f"generation {generation} has reached {[words[seat] for seat in seats]} only",
             )
             for seat in lost:
@@ -189,7 +194,7 @@ def condition_waiters(module: Any, dice: random.Random) -> int:
 def meet_for_ever(barrier: Any, words: Any, seat: int, generation: int) -> None:
     """Come once in each generation; the word is generation * 2, and one more if the barrier was broken."""
     while True:
-        until(lambda: bool(words[GENERATION] >= generation), "no generation begins")
+        until(partial(answered, words, [GENERATION], generation / 2), "no generation begins")
         try:
             barrier.wait()
             words[seat] = generation * 2
@@ -198,7 +203,8 @@ def meet_for_ever(barrier: Any, words: Any, seat: int, generation: int) -> None:
         generation += 1
 
 
-def answered(words: Any, seats: list[int], generation: int) -> bool:
+def answered(words: Any, seats: Iterable[int], generation: float) -> bool:
+    """Whether all of these words are at least twice the generation."""
     return all(words[seat] >= generation * 2 for seat in seats)
 
 
@@ -222,16 +228,12 @@ def barrier_parties(action: bool, module: Any, dice: random.Random) -> int:
             barrier.reset()
             expect(not barrier.broken and barrier.n_waiting == 0, "reset() leaves it broken")
             crowd.start(partial(meet_for_ever, barrier, words, lost, generation + 1), lost)
-            if timeout is None:  # a slow start is no fault
-                words[GENERATION] = generation + 1
-                everybody = range(PLAYERS)
-                until(partial(answered, words, everybody, generation + 1), "not all pass after reset()")
-                passed = [words[seat] == generation * 2 + 2 for seat in everybody]
-                expect(all(passed), f"broken after reset(): {passed}")
-            else:
-                words[GENERATION] = generation + 1
-                until(partial(answered, words, range(PLAYERS), generation + 1), "a party waits for ever")
-                barrier.reset()
+            words[GENERATION] = generation + 1
+            until(partial(answered, words, range(PLAYERS), generation + 1), "not all pass after reset()")
+            if timeout is None:  # else a slow start breaks it
+                passed = partial(all_have, words, list(range(PLAYERS)), 2 * generation + 2)
+                expect(passed(), "broken after reset()")
+            barrier.reset()
     return crowd.kills
 
 

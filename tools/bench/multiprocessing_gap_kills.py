@@ -88,7 +88,7 @@ def gapless(kind: str, consumers: int, module: Any, dice: random.Random) -> int:
 
 
 GAMES: dict[str, Any] = {
-    f"killed at a {kind}, {consumers} consumers": partial(gapless, kind, consumers)
+    f"killed at a {kind} with {consumers} consumers": partial(gapless, kind, consumers)
     for kind in ("Queue", "SimpleQueue", "JoinableQueue")
     for consumers in (0, 2)
 }

@@ -21,7 +21,7 @@ _stdlib = sys.modules["multiprocessing.pool"]
 _job_counter = _stdlib.job_counter
 
 
-class ApplyResult(_calls.Call, _stdlib.ApplyResult):  # type: ignore[name-defined,misc]
+class ApplyResult(_calls.Call, _stdlib.ApplyResult):  # type: ignore[name-defined]
     """The result of a call that a pool runs.  Methods may be called from any thread."""
 
     def __init__(self, pool: Any, callback: Any, error_callback: Any) -> None:
@@ -76,7 +76,7 @@ class MapResult(ApplyResult, _stdlib.MapResult):  # type: ignore[name-defined]
     def __init__(self, pool: Any, chunksize: int, length: int, callback: Any, error_callback: Any) -> None:
         ApplyResult.__init__(self, pool, callback, error_callback)
         self._success = True
-        self._value = [None] * length
+        self._value: Any = [None] * length
         self._chunksize = chunksize
         self._guard = Lock()
         self._number_left = -(-length // chunksize) if chunksize > 0 else 0

@@ -124,6 +124,11 @@ def all_have(words: Any, seats: list[int], generation: int) -> bool:
     return all(words[seat] == generation for seat in seats)
 
 
+def announce_and_stay(announce: Callable[[int], Any], generation: int) -> None:
+    announce(generation)
+    time.sleep(10 * PATIENCE)
+
+
 def await_all(wait: Callable[[int], Any], words: Any, seat: int, generation: int) -> None:
     while True:
         wait(generation)
@@ -145,7 +150,7 @@ def generations(
             pause(dice)
             lost = [crowd.kill(crowd.one(dice))]
             if dice.random() < 0.5:
-                crier = criers.start(lambda number=generation: (announce(number), time.sleep(10 * PATIENCE)))
+                crier = criers.start(partial(announce_and_stay, announce, generation))
                 pause(dice)
                 criers.kill(crier)
             announce(generation)

@@ -18,6 +18,12 @@ cdef enum:
 cdef enum:
     LARGE = 1 << 16  # bytes from which on the GIL is given up for the copying
 
+cdef enum:
+    FIRST_SLICE = 5000000   # ns; doubled each time, so that a signal that came before the sleep is soon seen
+
+# The deadline, or the end of a slice, which is longer each time.
+cdef int64_t sooner(int64_t deadline, int64_t *slice_) noexcept nogil
+
 cdef class Ring:
     cdef hs_ring ring
     cdef uint32_t users

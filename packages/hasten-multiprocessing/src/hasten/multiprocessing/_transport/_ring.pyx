@@ -34,7 +34,6 @@ cdef extern from "Python.h":
     char *PyByteArray_AS_STRING(PyObject *object) noexcept
 
 cdef enum:
-    FIRST_SLICE = 5000000   # ns; doubled each time, so that a signal that came before the sleep is soon seen
     LAST_SLICE = 500000000
 
 

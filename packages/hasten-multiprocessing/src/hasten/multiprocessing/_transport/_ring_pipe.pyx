@@ -26,14 +26,14 @@ from cpython.exc cimport PyErr_CheckSignals
 from libc.errno cimport EAGAIN, EINTR, EPIPE, errno
 from libc.stdint cimport int64_t
 
-from clock cimport HS_NEVER, hs_now
+from clock cimport HS_NEVER
 from shm_ring cimport (
     HS_RING_DONE, hs_ring, hs_ring_count, hs_ring_exceeds, hs_ring_wait_data, hs_ring_wait_space,
     hs_ring_wake_all, hs_piece,
 )
 from timeout cimport hs_deadline_of, hs_expired
 from hasten.multiprocessing._transport._records cimport NotPicklable, object_of, pickle_of, put_object
-from hasten.multiprocessing._transport._ring cimport PICKLE, Record, Ring
+from hasten.multiprocessing._transport._ring cimport FIRST_SLICE, PICKLE, Record, Ring, sooner
 from hasten.multiprocessing._transport._wire import part_of, view_to_fill
 
 cdef extern from "<sys/socket.h>" nogil:
@@ -49,9 +49,7 @@ cdef extern from "<unistd.h>" nogil:
     int close_fd "close"(int fd) noexcept
 
 cdef enum:
-    AHEAD = 64              # units of 64 KiB
-    FIRST_SLICE = 5000000   # ns between two looks at the lifeline, doubled each time
-    LAST_SLICE = 500000000
+    AHEAD = 64  # units of 64 KiB
 
 
 cdef class RingConnection:
@@ -194,7 +192,7 @@ cdef class RingConnection:
                 if not hs_ring_exceeds(r, AHEAD):
                     return 0
                 with nogil:
-                    hs_ring_wait_space(r, hs_ring_count(r), next_look(HS_NEVER, &slice_))
+                    hs_ring_wait_space(r, hs_ring_count(r), sooner(HS_NEVER, &slice_))
             finally:
                 ring.leave()
             PyErr_CheckSignals()
@@ -275,17 +273,10 @@ cdef class RingConnection:
                 if self.is_cut() or hs_expired(deadline):
                     return hs_ring_count(r) != 0
                 with nogil:
-                    hs_ring_wait_data(r, next_look(deadline, &slice_))
+                    hs_ring_wait_data(r, sooner(deadline, &slice_))
             finally:
                 ring.leave()
             PyErr_CheckSignals()
-
-
-cdef int64_t next_look(int64_t deadline, int64_t *slice_) noexcept nogil:
-    cdef int64_t until = hs_now() + slice_[0]
-    if slice_[0] < LAST_SLICE:
-        slice_[0] *= 2
-    return until if until < deadline else deadline
 
 
 cdef int close_now(RingConnection self) except -1:

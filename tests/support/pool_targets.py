@@ -43,6 +43,12 @@ def leaver(_: Any = None) -> Leaver:
     return Leaver()
 
 
+def text_of(path: str) -> str:
+    """What is in a file; of a FIFO, what somebody writes there, whom this waits for."""
+    with open(path) as file:
+        return file.read()
+
+
 def nap(seconds: float, value: Any = None) -> Any:
     time.sleep(seconds)
     return value

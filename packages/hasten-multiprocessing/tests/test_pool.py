@@ -15,6 +15,7 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -174,15 +175,18 @@ def test_callbacks(pool: Any) -> None:
     assert good == [4, [9, 16]] and str(bad[0]) == "no 2" and str(bad[1]) in ("no 2", "no 3")
 
 
-def test_results(pool: Any) -> None:
-    result = pool.apply_async(targets.nap, (0.3,))
+def test_results(pool: Any, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    result = pool.apply_async(targets.text_of, (str(gate),))
     assert not result.ready()
     with pytest.raises(ValueError, match="not ready"):
         result.successful()
     with pytest.raises(multiprocessing.TimeoutError):
         result.get(0.01)
     result.wait(0.01)
-    assert result.get(PATIENCE) is None
+    gate.write_text("open")
+    assert result.get(PATIENCE) == "open"
     failed = pool.apply_async(targets.fail, (1,))
     failed.wait(PATIENCE)
     assert failed.ready() and not failed.successful()

@@ -14,12 +14,13 @@ import socket
 import struct
 import threading
 
-from hasten.multiprocessing import _registries, forkserver, resource_tracker
+from hasten.multiprocessing import _registries, forkserver, resource_tracker, util
 from hasten.multiprocessing._start import _blob
 
 ANSWER = struct.Struct("q")  # a process ID, and later the exit code
 MAX_DESCRIPTORS = 250  # the kernel takes 253 at once
 MAX_REQUEST = 256  # bytes
+LAST = -100  # of the finalizers at exit: children have been joined
 
 
 class Gone(Exception):
@@ -84,6 +85,7 @@ def start_child(fds, module="") -> int:
         if zygote is None or zygote.server != _identity(forkserver._forkserver):
             drop()
             zygote = _zygote = Zygote()
+            util.Finalize(None, drop, exitpriority=LAST)
         try:
             return zygote.child([*fds[:2], resource_tracker.getfd(), *fds[2:]], module)
         except BaseException:

@@ -63,7 +63,7 @@ class Popen(popen_fork.Popen, _stdlib.Popen):
             shorten_temp_dir()
         try:
             if not self._is_standard() or not self._launch_by_zygote(process_obj):
-                _stdlib.Popen._launch(self, process_obj)
+                _registries.with_our_names(lambda: self._launch_by_server(process_obj))
         except (EOFError, OSError) as error:
             _preload.explain(error, forkserver._forkserver._preload_modules)
             raise
@@ -71,6 +71,11 @@ class Popen(popen_fork.Popen, _stdlib.Popen):
     @staticmethod
     def _is_standard():
         return _PIDFDS and _ZYGOTE and _stdlib.Popen._launch is _LAUNCH and _command.is_standard()
+
+    def _launch_by_server(self, process_obj):
+        """The standard library's way, which pickles before it does anything else."""
+        self._fds = []
+        _stdlib.Popen._launch(self, process_obj)
 
     def _launch_by_zygote(self, process_obj):
         """Have the child forked by the zygote; False if there is none."""

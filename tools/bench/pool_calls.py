@@ -19,7 +19,7 @@ WORKERS = 2
 def new_pool(module: Any, threads: bool) -> Any:
     """A pool of forked processes or of threads, with all of its workers at work."""
     if threads:
-        pool = module.pool.ThreadPool(WORKERS)
+        pool = importlib.import_module(f"{module.__name__}.pool").ThreadPool(WORKERS)
     else:
         pool = module.get_context("fork").Pool(WORKERS)
     pool.map(same, range(20 * WORKERS), 1)

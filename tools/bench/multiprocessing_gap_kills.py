@@ -22,9 +22,14 @@ MOST = 1 << 16  # records of a producer; then it rests
 NAMES = 64  # producers in a round, at most
 
 
+def record(name: int, number: int) -> tuple[int, int, bytes]:
+    """What a producer puts: small, and now and then large."""
+    return name, number, b"x" * (number % 40 * 20 if number % 100 else 100_000)
+
+
 def produce(queue: Any, name: int) -> None:
     for number in range(MOST):
-        queue.put((name, number, b"x" * (number % 40 * 20 if number % 100 else 100_000)))
+        queue.put(record(name, number))
     time.sleep(10 * PATIENCE)
 
 

@@ -7,11 +7,10 @@ PATIENCE seconds while a producer lives counts as hanging; at the end it is empt
 from __future__ import annotations
 
 import importlib
+import itertools
 import multiprocessing
-import os
 import queue as standard_queue
 import random
-import signal
 import time
 from functools import partial
 from typing import Any
@@ -19,12 +18,11 @@ from typing import Any
 import bench.multiprocessing_gap_kills
 import bench.multiprocessing_lock_kills
 from bench.cases import expect
-from bench.multiprocessing_crowds import alone
-from bench.multiprocessing_queues import forked
+from bench.multiprocessing_crowds import PATIENCE, Crowd, alone
+from bench.multiprocessing_gap_kills import record
 from bench.stressing import Game
 
 FORK = multiprocessing.get_context("fork")
-PATIENCE = 20.0  # seconds
 KILLS = 50  # in a round
 
 
@@ -46,35 +44,13 @@ def stress(module: Any) -> dict[str, Game]:
 
 
 def produce(queue: Any, name: int) -> None:
-    number = 0
-    while True:
-        queue.put((name, number, b"x" * (number % 40 * 20 if number % 100 else 100_000)))
-        number += 1
+    for number in itertools.count():
+        queue.put(record(name, number))
 
 
 def consume(queue: Any) -> None:
     while True:
         queue.get()
-
-
-class Crowd:
-    """Two producers and a consumer, who are killed and replaced."""
-
-    def __init__(self, queue: Any) -> None:
-        self.queue, self.names = queue, 0
-        self.children: dict[int, str] = {}
-        for role in ("produce", "produce", "consume"):
-            self.start(role)
-
-    def start(self, role: str) -> None:
-        self.names += 1
-        name, queue = self.names, self.queue
-        self.children[forked(lambda: produce(queue, name) if role == "produce" else consume(queue))] = role
-
-    def kill(self, child: int) -> str:
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
-        return self.children.pop(child)
 
 
 def note(last: dict[int, int], item: Any) -> None:
@@ -89,17 +65,21 @@ def killed(module: Any, maxsize: int, watched: bool, dice: random.Random) -> int
     queue = module.Queue(maxsize, ctx=FORK)
     if watched:
         queue._reader.fileno()
-    crowd = Crowd(queue)
     last: dict[int, int] = {}
-    try:
+    names = itertools.count(1)
+    with Crowd() as crowd:
+
+        def start(role: str) -> None:
+            player = partial(produce, queue, next(names)) if role == "put" else partial(consume, queue)
+            crowd.start(player, role)
+
+        for role in ("put", "put", "get"):
+            start(role)
         for _ in range(KILLS):
             end = time.monotonic() + dice.random() * 0.01
             while time.monotonic() < end:
                 note(last, queue.get(timeout=PATIENCE))
-            crowd.start(crowd.kill(dice.choice(list(crowd.children))))
-    finally:
-        for child in list(crowd.children):
-            crowd.kill(child)
+            start(crowd.kill(crowd.one(dice)))
     try:
         while True:
             note(last, queue.get_nowait())

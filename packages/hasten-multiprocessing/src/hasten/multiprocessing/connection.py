@@ -78,24 +78,9 @@ def Pipe(duplex=True, *, shm=False):
 
 def _ring_pipe_ends(duplex):
     to_first, to_second = _ring.Ring(), _ring.Ring() if duplex else None
-    again = _mapped_again(to_second), _mapped_again(to_first)
+    again = _ring.mapped_again(to_second), _ring.mapped_again(to_first)
     one, other = socket.socketpair()
     return RingConnection(one.detach(), to_first, to_second), RingConnection(other.detach(), *again)
-
-
-def _mapped_again(ring):
-    """The same ring for the other end, which closes it when it wants; None for None."""
-    if ring is None:
-        return None
-    fds = []
-    try:
-        for fd in ring.descriptors():
-            fds.append(os.dup(fd))
-        return _ring.Ring(*fds)
-    except BaseException:
-        for fd in fds:
-            os.close(fd)
-        raise
 
 
 class SocketListener(_stdlib.SocketListener):

@@ -81,12 +81,18 @@ cdef class Call:
     def _enter(self, pool, callback, error_callback):
         self.enter(pool, callback, error_callback)
 
+    cdef bint take_outcome(self, bint success, value) except -1:
+        """False if there was one."""
+        if hs_load(&self.done):
+            return False
+        with cython.critical_section(self):
+            self.success = success
+            self.outcome = value
+        return True
+
     def _set(self, i, obj):
-        if not hs_load(&self.done):
-            success, value = obj
-            with cython.critical_section(self):
-                self.success = success
-                self.outcome = value
+        success, value = obj
+        if self.take_outcome(success, value):
             self.finish()
 
     def _finish(self):
@@ -236,10 +242,7 @@ def run_calls(engine, get):
             success = False
         func = args = kwds = None  # nothing is kept while the thread waits for the next
         if call is not None and call.callback is None and call.error_callback is None:
-            if not hs_load(&call.done):
-                with cython.critical_section(call):
-                    call.success = success
-                    call.outcome = value
+            if call.take_outcome(success, value):
                 call.leave()
         else:
             engine._tell(sink, index, (success, value))

@@ -17,7 +17,7 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 from clock cimport HS_NEVER, hs_now
 from shm_ring cimport *
-from hasten.multiprocessing._transport._ring import attach
+from hasten.multiprocessing._transport._ring import packed, unpacked
 
 from hasten.multiprocessing._transport._packing cimport put_pieces as put_record
 from hasten.multiprocessing._transport._ring cimport Record, Ring
@@ -201,11 +201,7 @@ cdef class Tasks:
     def let_go(self, uint32_t index):
         """Let that worker end when it finds no task."""
         if hs_stay_step(&self.slots.slots[index], HS_STAY, HS_MAY_GO):
-            self.ring.enter()
-            try:
-                hs_ring_wake_all(&self.ring.ring)
-            finally:
-                self.ring.leave()
+            self.ring.wake_all()
 
     def keep(self, uint32_t index):
         """Take let_go() back; False if it is too late."""
@@ -225,7 +221,8 @@ cdef class Tasks:
         self.slots.close()
 
     def __reduce__(self):
-        return attached_tasks, (*packed(self, self.ring), reduction().DupFd(self.slots.fd), self.index)
+        ring = packed_for_child(self, self.ring)
+        return attached_tasks, (ring, reduction().DupFd(self.slots.fd), self.index)
 
     # ---- the worker's side ----
 
@@ -349,7 +346,7 @@ cdef class Results:
         self.ring.close()
 
     def __reduce__(self):
-        return attached_results, packed(self, self.ring)
+        return attached_results, (packed_for_child(self, self.ring),)
 
 
 def reduction():
@@ -358,21 +355,20 @@ def reduction():
     return multiprocessing.reduction
 
 
-def packed(end, Ring ring):
-    """The descriptors of a ring, for a process that is being started."""
+def packed_for_child(end, Ring ring):
+    """The ring of an end, for a process that is being started."""
     import multiprocessing.context
 
     multiprocessing.context.assert_spawning(end)
-    memory, event = ring.descriptors()
-    return reduction().DupFd(memory), reduction().DupFd(event)
+    return packed(ring)
 
 
-def attached_tasks(memory, event, slots, index):
-    return Tasks(attach(memory.detach(), event.detach()), Slots(slots.detach()), index)
+def attached_tasks(ring, slots, index):
+    return Tasks(unpacked(ring), Slots(slots.detach()), index)
 
 
-def attached_results(memory, event):
-    return Results(attach(memory.detach(), event.detach()))
+def attached_results(ring):
+    return Results(unpacked(ring))
 
 
 cdef int put_pieces(Ring ring, int kind, uint64_t number, list data, uint64_t limit, bint block) except -1:

@@ -29,9 +29,7 @@ from cpython.ref cimport Py_DECREF
 from libc.stdint cimport int64_t, uint64_t
 
 from clock cimport hs_now
-from shm_ring cimport (
-    HS_RING_DONE, hs_ring, hs_ring_count, hs_ring_is_shut, hs_ring_wait_data, hs_ring_wake_all,
-)
+from shm_ring cimport HS_RING_DONE, hs_ring, hs_ring_count, hs_ring_is_shut, hs_ring_wait_data
 from hasten.multiprocessing._transport._ring cimport Record, Ring
 from hasten.multiprocessing._pool import _outcome
 
@@ -160,9 +158,7 @@ cdef class Pump:
 
     def wake_all(self):
         """Whoever waits at the ring looks again."""
-        self.ring.enter()
-        hs_ring_wake_all(&self.ring.ring)
-        self.ring.leave()
+        self.ring.wake_all()
 
     cpdef int take_locked(self) except -1:
         """Take up to BATCH results to `arrived`; how many records there were.  With `pumping`."""

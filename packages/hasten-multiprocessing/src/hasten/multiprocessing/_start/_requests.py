@@ -42,6 +42,7 @@ class Zygote:
         finally:
             theirs.close()
         self.socket = ours
+        self._at_exit = util.Finalize(None, ours.close, exitpriority=LAST)
 
     def child(self, fds, module="") -> int:
         """Have a child forked that gets the descriptors *fds*; returns its number.  Gone if that fails.
@@ -66,6 +67,7 @@ class Zygote:
 
     def close(self):
         """Let it end, when its children have."""
+        self._at_exit.cancel()
         self.socket.close()
 
 
@@ -85,7 +87,6 @@ def start_child(fds, module="") -> int:
         if zygote is None or zygote.server != _identity(forkserver._forkserver):
             drop()
             zygote = _zygote = Zygote()
-            util.Finalize(None, drop, exitpriority=LAST)
         try:
             return zygote.child([*fds[:2], resource_tracker.getfd(), *fds[2:]], module)
         except BaseException:

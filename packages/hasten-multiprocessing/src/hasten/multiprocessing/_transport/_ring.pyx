@@ -10,6 +10,7 @@ A ring that is closed while other threads are inside is unmapped by the last one
 
 import os
 from errno import EINTR
+from functools import partial
 
 from cpython.bytearray cimport PyByteArray_FromStringAndSize
 from cpython.bytes cimport PyBytes_FromStringAndSize
@@ -260,6 +261,12 @@ cdef class Ring:
         self.leave()
         return pid
 
+    def wake_all(self):
+        """Whoever waits for a record or for space looks again."""
+        self.enter()
+        hs_ring_wake_all(&self.ring)
+        self.leave()
+
     # ---- descriptors ----
 
     def arm(self):
@@ -318,10 +325,23 @@ def unpacked(pickled):
     if pickled is None:
         return None
     memory, event = pickled
-    fd = memory.detach()
+    return attach_both(memory.detach, event.detach)
+
+
+def mapped_again(ring):
+    """The same ring as another object, which can be closed on its own; None for None."""
+    if ring is None:
+        return None
+    memory, event = ring.descriptors()
+    return attach_both(partial(os.dup, memory), partial(os.dup, event))
+
+
+cdef object attach_both(take_memory, take_event):
+    """attach() to the descriptors that two functions give, of which the second may fail."""
+    fd = take_memory()
     try:
-        other = event.detach()
+        event = take_event()
     except BaseException:
         os.close(fd)
         raise
-    return attach(fd, other)
+    return attach(fd, event)

@@ -28,8 +28,7 @@ from libc.stdint cimport int64_t
 
 from clock cimport HS_NEVER
 from shm_ring cimport (
-    HS_RING_DONE, hs_ring, hs_ring_count, hs_ring_exceeds, hs_ring_wait_data, hs_ring_wait_space,
-    hs_ring_wake_all, hs_piece,
+    HS_RING_DONE, hs_piece, hs_ring, hs_ring_count, hs_ring_exceeds, hs_ring_wait_data, hs_ring_wait_space,
 )
 from timeout cimport hs_deadline_of, hs_expired
 from hasten.multiprocessing._transport._records cimport NotPicklable, object_of, pickle_of, put_object
@@ -289,15 +288,8 @@ cdef int close_now(RingConnection self) except -1:
         self.poller.close()
     for ring in (self._incoming, self._outgoing):
         if ring is not None:
-            wake(ring)
+            ring.wake_all()
             ring.close()
-    return 0
-
-
-cdef int wake(Ring ring) except -1:
-    ring.enter()
-    hs_ring_wake_all(&ring.ring)
-    ring.leave()
     return 0
 
 

@@ -548,7 +548,7 @@ cdef object copied(received, view, Py_ssize_t offset, Py_ssize_t room):
 
 
 cpdef object view_to_fill(buf, offset):
-    """A memoryview of what recv_bytes_into() is to write to, from the offset on."""
+    """A memoryview of the object that recv_bytes_into() is to write to, if it can from that offset on."""
     view = memoryview(buf)
     if not 0 <= offset <= view.nbytes:
         raise ValueError("negative offset" if offset < 0 else "offset too large")

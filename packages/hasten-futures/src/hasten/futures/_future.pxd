@@ -65,7 +65,7 @@ cdef class FutureState:
     cdef int wait_until_done(self, timeout) except -1
     cdef int park_until_done(self, int64_t deadline) except -1
     cdef void ask_for_end(self) noexcept
-    cdef int let_it_be_complete(self) except -1
+    cdef int sync_with_external_setter(self) except -1
     cdef object outcome(self)
     cdef void forget_call(self) noexcept
     cdef list take_callbacks(self)

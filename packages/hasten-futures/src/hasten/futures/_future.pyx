@@ -188,7 +188,7 @@ cdef class FutureState:
         if remote is not None:
             remote.recall()
 
-    cdef int let_it_be_complete(self) except -1:
+    cdef int sync_with_external_setter(self) except -1:
         """Who sets the fields by itself, in whatever order, holds the condition until all are set."""
         if self.touched and self.condition is not None:
             with self.condition:
@@ -197,7 +197,7 @@ cdef class FutureState:
 
     cdef object outcome(self):
         cdef object error
-        self.let_it_be_complete()
+        self.sync_with_external_setter()
         if self.state != FINISHED:
             raise CancelledError()
         error = self.get_error()
@@ -579,7 +579,7 @@ class Future(stdlib.Future):
         cdef FutureState state = state_of(self)
         if load_state(&state.state) != FINISHED:
             state.wait_until_done(timeout)
-        state.let_it_be_complete()
+        state.sync_with_external_setter()
         if load_state(&state.state) != FINISHED:
             raise CancelledError()
         return state.get_error()

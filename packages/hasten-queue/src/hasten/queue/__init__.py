@@ -22,8 +22,8 @@ except ImportError:
     pass  # they are files of their own
 else:
     _bundle.load(
-        "_waiting", "_names", "_ring", "_simple", "_items", "_ordered", "_monitor", "_tasks",
-        "_operations", "_queue",
+        "_waiting", "_names", "_ring", "_simple", "_items", "_ordered", "_monitor", "_operations",
+        "_queue",
     )  # fmt: skip
 
 from hasten.queue import _names, _simple

@@ -7,9 +7,9 @@ cdef enum:
     HOOKED = 1      # _put, _get or _qsize is overridden in the class or on the instance
     OPENED = 2      # the items are in a Python container, which the user has seen
     SHARED = 4      # the user has seen the mutex or a condition
-    COMPARES = 8    # storing an item runs Python code (priority queues)
+    PRIORITY = 8    # storing an item runs Python code (priority queues)
     UNTAGGED = 16   # the interpreter gives the type no version tag: look for hooks each time
-    COMPARED = 32   # maxsize is no int or float: Python has to compare it with the size
+    ODD_LIMIT = 32  # maxsize is no int or float: Python has to compare it with the size
     OCCUPIED = 64   # a thread is inside the monitor: what it has looked at must stay as it is
 
 
@@ -20,7 +20,7 @@ cdef class Items(Ring):
     cdef unsigned int tag       # version of the type that `special` was worked out for
     cdef bint put_overridden, get_overridden, hooked_instance
     cdef object maxsize_
-    cdef Py_ssize_t limit       # maxsize as a C number; 0: unlimited, or COMPARED
+    cdef Py_ssize_t limit       # maxsize as a C number; 0: unlimited, or ODD_LIMIT
 
     cdef int start(self, queue, maxsize) except -1
     cdef int find_hooks(self, queue) except -1

@@ -213,11 +213,11 @@ cdef class Items(Ring):
         return maxsize
 
     cdef bint bounded(self) except -1:
-        return self.the_maxsize() > 0 if self.special & COMPARED else self.limit > 0
+        return self.the_maxsize() > 0 if self.special & ODD_LIMIT else self.limit > 0
 
     cdef bint is_full(self, queue) except -1:
         """Whether a bounded queue has no room."""
-        if not self.special & (HOOKED | COMPARED):
+        if not self.special & (HOOKED | ODD_LIMIT):
             return self.count() >= self.limit
         return self.size(queue) >= self.the_maxsize()
 
@@ -225,16 +225,16 @@ cdef class Items(Ring):
         """Any object is accepted, as in the standard library: what can't be compared fails in put()."""
         cdef double number
         cdef Py_ssize_t limit = 0
-        cdef int compared = 0
+        cdef int odd = 0
         if type(maxsize) is int or type(maxsize) is bool:
             limit = min(max(maxsize, 0), PY_SSIZE_T_MAX)
         elif type(maxsize) is float:
             number = ceil(maxsize)
             limit = <Py_ssize_t>number if 0 < number < <double>PY_SSIZE_T_MAX else 0
         else:
-            compared = COMPARED
+            odd = ODD_LIMIT
         self.limit = limit
-        self.set_special(COMPARED, compared)
+        self.set_special(ODD_LIMIT, odd)
         hs_mutex_lock(&self.guard)
         self.maxsize_, maxsize = maxsize, self.maxsize_
         hs_mutex_unlock(&self.guard)

@@ -36,3 +36,7 @@ cdef class Monitor(Ordered):
     cdef int publish(self, bint held) except -1
     cdef int open(self, queue) except -1
     cdef int replace(self, Part part, value) except -1
+    cdef object task_done(self, queue)
+    cdef object task_done_inside(self, queue)
+    cdef object join(self, queue, timeout)
+    cdef object join_inside(self, queue, int64_t deadline)

@@ -1,5 +1,5 @@
 # cython: freethreading_compatible=True
-"""One thread at a time in the queue, and waiting for what another will do there: a monitor.
+"""One thread at a time in the queue, and waiting for what another will do there: a monitor; and join().
 
 A plain queue needs none of this: it changes under the guard, a few instructions without Python code.
 But hooks of subclasses, comparisons in a priority queue and containers seen by users run Python code
@@ -38,8 +38,8 @@ from hasten._thread import allocate_lock
 from hasten.queue._items cimport OCCUPIED, SHARED
 from hasten.queue._names cimport replaced_threading
 from hasten.queue._ordered cimport Ordered
-from hasten.queue._waiting cimport (fork_count, park, park_uninterruptible, seconds_until,
-                                    unpark_all, unpark_all_locked, unpark_first)
+from hasten.queue._waiting cimport (deadline_of, expired, fork_count, park, park_uninterruptible,
+                                    seconds_until, unpark_all, unpark_all_locked, unpark_first)
 
 cdef extern from "Python.h":
     void PyErr_WriteUnraisable(object context)
@@ -318,3 +318,53 @@ cdef class Monitor(Ordered):
         hs_mutex_unlock(&self.guard)
         self.replaced.append(value)
         return 0
+
+    # ---- what was put and is not done yet ----
+
+    cdef object task_done(self, queue):
+        hs_mutex_lock(&self.guard)
+        if self.special & SHARED:
+            hs_mutex_unlock(&self.guard)
+            return self.task_done_inside(queue)
+        if self.unfinished <= 0:
+            hs_mutex_unlock(&self.guard)
+            raise ValueError("task_done() called too many times")
+        self.unfinished -= 1
+        if self.unfinished == 0 and self.joiners.head != NULL:
+            unpark_all(&self.joiners, &self.guard)
+        else:
+            hs_mutex_unlock(&self.guard)
+
+    cdef object task_done_inside(self, queue):
+        self.enter()
+        try:
+            if self.unfinished <= 0:
+                raise ValueError("task_done() called too many times")
+            if self.unfinished == 1:
+                self.notify_all(&self.joiners)  # first, because it may be interrupted
+            self.unfinished -= 1
+        finally:
+            self.leave(queue)
+
+    cdef object join(self, queue, timeout):
+        cdef int64_t deadline = deadline_of(timeout)
+        cdef bint done
+        while True:
+            hs_mutex_lock(&self.guard)
+            if self.special & SHARED:
+                hs_mutex_unlock(&self.guard)
+                return self.join_inside(queue, deadline)
+            done = self.unfinished <= 0
+            if done or expired(deadline):
+                hs_mutex_unlock(&self.guard)
+                return done
+            park(&self.joiners, &self.guard, deadline)
+
+    cdef object join_inside(self, queue, int64_t deadline):
+        self.enter()
+        try:
+            while self.unfinished > 0 and not expired(deadline):
+                self.wait(queue, &self.joiners, deadline)
+            return self.unfinished <= 0
+        finally:
+            self.leave(queue)

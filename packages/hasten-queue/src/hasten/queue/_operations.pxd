@@ -6,12 +6,12 @@ from compat cimport hs_mutex_lock, hs_mutex_unlock, hs_type_tag
 from park cimport hs_waitlist
 from state cimport hs_state_slot
 from hasten.queue._items cimport UNTAGGED
+from hasten.queue._monitor cimport Monitor
 from hasten.queue._ring cimport hs_ring_pop, hs_ring_push
-from hasten.queue._tasks cimport Tasks
 from hasten.queue._waiting cimport unpark_any
 
 
-cdef class QueueState(Tasks):
+cdef class QueueState(Monitor):
     cdef hs_state_slot *slot  # state.h's
     cdef int shut             # shutdown() was called
 

@@ -19,10 +19,10 @@ from compat cimport hs_load, hs_mutex_lock, hs_mutex_unlock, hs_store
 from park cimport hs_waitlist
 from state cimport hs_state_forget
 from hasten.queue._items cimport OCCUPIED
+from hasten.queue._monitor cimport Monitor
 from hasten.queue._names cimport empty, end_by_replaced_clock, full, shut_down, sooner
 from hasten.queue._ring cimport (hs_ring_count, hs_ring_pop, hs_ring_push,
                                  hs_ring_reserve, take_over)
-from hasten.queue._tasks cimport Tasks
 from hasten.queue._waiting cimport deadline_of, expired, seconds_until, park, unpark_any, unpark_up_to
 
 
@@ -36,7 +36,7 @@ cdef enum:
 
 
 @cython.final
-cdef class QueueState(Tasks):
+cdef class QueueState(Monitor):
     """All that a Queue, LifoQueue or PriorityQueue is, but for its methods."""
 
     def __dealloc__(self):

@@ -14,7 +14,7 @@ from libc.stdint cimport int64_t
 from clock cimport HS_NEVER
 from compat cimport hs_load, hs_mutex_lock, hs_store
 from state cimport hs_state_class, hs_state_class_init, hs_state_exists, hs_state_of, hs_state_set
-from hasten.queue._items cimport COMPARES, OPENED, SHARED, WATCHED, note_attribute
+from hasten.queue._items cimport OPENED, PRIORITY, SHARED, WATCHED, note_attribute
 from hasten.queue._items import register_base
 from hasten.queue._names cimport replaced_threading
 from hasten.queue._monitor cimport ALL_TASKS_DONE, MUTEX, NOT_EMPTY, NOT_FULL
@@ -40,7 +40,7 @@ cdef QueueState begin(queue, maxsize):
     """Give the queue a new state.  Threads that are inside the old one stay there."""
     cdef QueueState state = QueueState.__new__(QueueState)
     if PyType_IsSubtype(Py_TYPE(queue), <PyTypeObject *>priority_queue):
-        state.special |= COMPARES
+        state.special |= PRIORITY
         state.lifo = state.ordered = True  # the ring is a stack, with the root of the heap at the left
     elif PyType_IsSubtype(Py_TYPE(queue), <PyTypeObject *>lifo_queue):
         state.lifo = True

@@ -1,9 +1,12 @@
 # cython: freethreading_compatible=True
 """The ring as an object: it owns its items, and it takes part in garbage collection.
 
-Cython traverses the Python attributes of a class, but not the references in a C array: a queue that
-holds itself would never be freed.  So both slots are wrapped.  (A class without Python attributes
-would have neither; `container` sees to that.)
+Invariant: whoever traverses the object traverses the references in the C array too.  Cython generates the
+slots for the Python attributes alone, and a queue that holds itself would never be freed: both are wrapped.
+(A class without Python attributes has neither; `container` is one.)
+
+The subclasses are in other modules, which find the wrapped slots in the type: within this module Cython 3
+would call the generated ones of the base class directly.
 """
 
 from cpython.object cimport PyObject, visitproc

@@ -41,7 +41,7 @@ cdef class SimpleQueue(Ring):
         return GenericAlias(cls, item)
 
     def __init__(self):
-        """There is nothing to set."""
+        """Make an empty queue."""
 
     def __reduce__(self):
         raise TypeError(f"cannot pickle '{type(self).__name__}' object")

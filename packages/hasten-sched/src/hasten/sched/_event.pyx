@@ -8,8 +8,7 @@ from cpython.ref cimport Py_DECREF
 from cpython.tuple cimport PyTuple_CheckExact, PyTuple_GET_SIZE
 from libc.stdint cimport uint64_t
 
-from hasten.sched._call import spread
-from hasten.sched._event_class import Event
+from hasten.sched._event_class import Event, spread
 from hasten.sched._pending cimport hs_record, take_over
 
 cdef extern from "Python.h":

@@ -1,6 +1,7 @@
-"""The class of the events: the standard library's own, where that has today's six fields.
+"""The class of the events, and calling an action in the interpreter's own words.
 
-A named tuple (3.9 has five fields, and another idea of when two events are equal).
+The class is the standard library's own, where that has today's six fields: a named tuple (3.9 has five
+fields, and another idea of when two events are equal).
 """
 
 import sched as _stdlib
@@ -27,3 +28,8 @@ def _event_class() -> type:
 
 
 Event = _event_class()
+
+
+def spread(action, argument, kwargs):
+    """Call with arguments that are not the usual tuple and dict: as the interpreter does it, in its words."""
+    return action(*argument, **kwargs)

@@ -83,8 +83,6 @@ def test_there_are_some() -> None:
 
 @pytest.mark.parametrize(("example", "method"), RUNS)
 def test_it_prints_what_the_text_says(example: Example, method: str, tmp_path: Path) -> None:
-    if method and interpreters.own_label().endswith("t"):
-        pytest.skip("processes are not claimed without a GIL yet")
     for name in example.needs():
         if importlib.util.find_spec(name) is None:
             pytest.skip(f"{name} is not installed")

@@ -1,18 +1,21 @@
 """Leaves out, where interpreters.py says that a chosen set of tests is enough, what tells nothing new there.
 
 That is the standard library's side of the packages' tests: it shows that the tests ask for what the
-standard library does, which one old, one new and one free-threaded interpreter show well enough.  Of hasten
-nothing is left out.
+standard library does, which one old, one new and one free-threaded interpreter show well enough; of its
+processes, which are the same Python code without a GIL, the old and the new one alone.  Of hasten nothing is
+left out.
 """
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import interpreters
 import pytest
 
 ORACLE = "stdlib"  # the parameter of the fixture impl, and of those like it
+OF_PROCESSES = "packages/hasten-multiprocessing"
 
 
 def is_oracle(item: pytest.Item) -> bool:
@@ -21,13 +24,16 @@ def is_oracle(item: pytest.Item) -> bool:
 
 
 class ChosenTests:
-    def __init__(self) -> None:
+    """Leaves out the standard library's side of what is tested in *folder* and below."""
+
+    def __init__(self, folder: str = "packages") -> None:
+        self.folder = folder
         self.left_out = 0
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
-        packages = Path(config.rootpath, "packages")
-        gone = [item for item in items if is_oracle(item) and packages in item.path.parents]
+        folder = Path(config.rootpath, self.folder)
+        gone = [item for item in items if is_oracle(item) and folder in item.path.parents]
         self.left_out = len(gone)
         if gone:
             config.hook.pytest_deselected(items=gone)
@@ -39,4 +45,9 @@ class ChosenTests:
 
 
 def plugins() -> list[object]:
-    return [] if interpreters.tests_everything(interpreters.own_label()) else [ChosenTests()]
+    label = interpreters.own_label()
+    if not interpreters.tests_everything(label):
+        return [ChosenTests()]
+    if label.endswith("t") and os.environ.get("HASTEN_TESTS") != "full":
+        return [ChosenTests(OF_PROCESSES)]
+    return []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import chosen_tests
 import interpreters
 import pytest
 
@@ -46,6 +47,15 @@ def test_all_of_them(of_a_package):
     result = of_a_package("full")
     assert result.status == 0
     assert result.closing == "10 passed"
+
+
+def test_without_a_gil_the_standard_librarys_processes_are_left_out(monkeypatch):
+    monkeypatch.delenv("HASTEN_TESTS", raising=False)
+    monkeypatch.setattr(interpreters, "own_label", lambda: "3.13t")
+    (chosen,) = chosen_tests.plugins()
+    assert chosen.folder == "packages/hasten-multiprocessing"
+    monkeypatch.setenv("HASTEN_TESTS", "full")
+    assert not chosen_tests.plugins()
 
 
 @pytest.mark.parametrize(

@@ -23,9 +23,6 @@ from tasks import python, spawn, until_fixture  # noqa: F401
 
 import hasten.futures
 
-# On builds without a GIL the executor of processes is the interpreter's: what the README says of it.
-collect_ignore_glob = ["test_process_pool*.py"] if "t" in sys.abiflags else []
-
 
 @pytest.fixture(params=[concurrent.futures, hasten.futures], ids=["stdlib", "hasten"])
 def impl(request: pytest.FixtureRequest) -> ModuleType:

@@ -275,7 +275,8 @@ class ExecutorEngine(WorkersOfExecutor):
             super()._wake()
 
     def close(self):
-        if os.getpid() != self.pid:
+        # First `over`: at the end of the interpreter, without a GIL (3.13), there is no `os` any more.
+        if self.over or os.getpid() != self.pid:
             return
         super().close()
         self.calls.send()  # what a Ctrl-C in submit() has left

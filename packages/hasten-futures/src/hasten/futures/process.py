@@ -2,9 +2,9 @@
 
 Private names that are not here are the standard library's.
 
-Where hasten-multiprocessing is not installed, and on builds without a GIL, which that does not claim yet,
-importing this module gives the interpreter's own: one object under both names.  From then on its pool is an
-Executor of ours, and its futures are ours, which are the standard library's as well.
+Where hasten-multiprocessing is not installed, importing this module gives the interpreter's own: one object
+under both names.  From then on its pool is an Executor of ours, and its futures are ours, which are the
+standard library's as well.
 """
 
 import sys
@@ -13,8 +13,6 @@ from concurrent.futures import process as _stdlib
 from hasten.futures import _base
 
 try:
-    if "t" in sys.abiflags:
-        raise ImportError("not claimed without a GIL yet", name="hasten.futures._process_executor")
     if _base is _stdlib._base:  # in an interpreter where no module of ours loads: see _subinterpreter.py
         raise ImportError("hasten.futures is not compiled here", name="hasten.futures")
     from hasten.futures._process_executor import (  # noqa: F401 (parts of the module)

@@ -544,7 +544,7 @@ class Future(stdlib.Future):
         "_future_state", ("_condition", "_state", "_result", "_exception", "_waiters", "_done_callbacks")
     )
     if sys.version_info >= (3, 11):
-        __getstate__ = attributes_as_state  # before, copy and pickle look at __dict__
+        __getstate__ = attributes_as_state  # before, a copy shares the state
 
     def __init__(self):
         """A future that is pending, and that no executor knows of."""

@@ -80,7 +80,7 @@ class Queue(stdlib.Queue):
     __class_getitem__ = classmethod(GenericAlias)
     __dict__ = instance_dictionary("_queue_state", ATTRIBUTES)
     if sys.version_info >= (3, 11):
-        __getstate__ = attributes_as_state  # before, copy and pickle look at __dict__
+        __getstate__ = attributes_as_state  # before, a copy shares the state
 
     def __init__(self, maxsize=0):
         begin(self, maxsize)

@@ -109,7 +109,7 @@ class Event(stdlib):
 
     __dict__ = instance_dictionary("_event_state", ("_cond", "_flag"))
     if sys.version_info >= (3, 11):
-        __getstate__ = attributes_as_state  # before, copy and pickle look at __dict__
+        __getstate__ = attributes_as_state  # before, a copy shares the state
 
     def __init__(self):
         hs_state_set(&states, self, EventState.__new__(EventState))

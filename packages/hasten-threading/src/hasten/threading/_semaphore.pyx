@@ -218,7 +218,7 @@ class Semaphore(stdlib):
 
     __dict__ = instance_dictionary("_semaphore_state", ("_cond", "_value"))
     if sys.version_info >= (3, 11):
-        __getstate__ = attributes_as_state  # before, copy and pickle look at __dict__
+        __getstate__ = attributes_as_state  # before, a copy shares the state
 
     def __init__(self, value=1):
         new_state(self, value)

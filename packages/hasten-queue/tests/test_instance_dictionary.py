@@ -102,7 +102,7 @@ def test_a_copy_shares_the_items(impl: ModuleType, kind: str) -> None:
 
 
 def test_a_subclass_whose_attributes_go_through_the_dictionary(impl: ModuleType) -> None:
-    class Own(impl.Queue):  # type: ignore[misc, name-defined]
+    class Own(impl.Queue):  # type: ignore[name-defined]
         def __setattr__(self, name: str, value: Any) -> None:
             self.__dict__[name] = value
 

@@ -23,7 +23,7 @@ from wheelhouse import BuildError, run
 HOME = ROOT / ".cache" / "coverage"
 TREE = HOME / "tree"
 PATIENCE = 300
-COPIED = {".py", ".pyx", ".pxd", ".h", ".typed"}
+COPIED = {".py", ".pyx", ".pxd", ".pxi", ".h", ".typed"}
 SETTINGS = f"""\
 [run]
 plugins = Cython.Coverage

@@ -13,7 +13,7 @@ from interpreters import probe
 from wheelhouse import LEFTOVERS, BuildEnvironment, one_at_a_time, run
 
 BUILD = "import sys, setuptools.build_meta as backend; print(backend.build_sdist(sys.argv[1]))"
-SOURCES = {".py", ".pyi", ".pyx", ".pxd", ".h", ".typed"}
+SOURCES = {".py", ".pyi", ".pyx", ".pxd", ".pxi", ".h", ".typed"}
 
 
 def build(root: Path, distribution: Distribution, requires: list[str], scratch: Path) -> set[str]:

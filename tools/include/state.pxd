@@ -33,3 +33,10 @@ cdef extern from "state.h":
     bint hs_state_exists(hs_state_class *cls, object obj) except -1
     int hs_state_set(hs_state_class *cls, object obj, object state) except -1
     void hs_state_forget(hs_state_slot *own, PyObject *state) noexcept
+
+cdef extern from "Python.h":
+    object PyObject_GenericGetDict(object instance, void *context)
+
+cdef inline dict own_fields(instance):
+    """The dictionary of an instance itself, with its state in it; `__dict__` may be a property (attributes.pxi)."""
+    return PyObject_GenericGetDict(instance, NULL)

@@ -185,3 +185,20 @@ def test_one_that_is_dropped_when_the_modules_names_are_gone(monkeypatch):
         with pytest.warns(ResourceWarning):
             child.__del__()
     assert child.returncode == 0
+
+
+@pytest.mark.parametrize("options", [{}, {"text": True}, {"bufsize": 0}], ids=["bytes", "text", "raw"])
+def test_a_pipe_that_nobody_closed_is_told_in_the_words_of_a_file(impl, options):
+    """Filters of warnings say "unclosed file"."""
+    with impl.Popen(["cat"], stdin=impl.PIPE, stdout=impl.PIPE, **options) as model:
+        kinds = [type(file).__name__ for file in (model.stdin, model.stdout)]
+    child = impl.Popen(["cat"], stdin=impl.PIPE, stdout=impl.PIPE, **options)
+    child.kill()
+    child.wait()
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        del child
+        gc.collect()
+    starts = [f"unclosed file <_io.{kind} name=" for kind in kinds]
+    assert [str(w.message)[: len(start)] for w, start in zip(told, starts)] == starts
+    assert len(told) == 2

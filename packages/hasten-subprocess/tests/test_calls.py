@@ -103,6 +103,12 @@ def test_getstatusoutput(impl, command, status, output):
     assert impl.getoutput(command) == output
 
 
+def test_getoutput_of_a_replaced_check_output(impl, monkeypatch):
+    """A program's tests may let it return bytes, or whatever has slices."""
+    monkeypatch.setattr(impl, "check_output", lambda *args, **options: b"12\n")
+    assert impl.getoutput("command") == b"12\n"
+
+
 @pytest.mark.since(3, 11)
 def test_getoutput_with_an_encoding(impl):
     assert impl.getoutput("printf '\\374'", encoding="latin-1") == "\u00fc"

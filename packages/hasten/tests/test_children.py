@@ -152,6 +152,21 @@ for name in sorted(modules):
     assert quiet(run.hasten("app.py")) == quiet(run.python("app.py"))
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_a_manager_of_children_knows_the_types_of_its_api(run, method):
+    """`SyncManager.set()` is there before 3.14, too: its server, which is a child, makes sets."""
+    run.write(
+        "app.py",
+        """\
+import multiprocessing, sys
+if __name__ == "__main__":
+    with multiprocessing.get_context(sys.argv[1]).Manager() as manager:
+        print(sorted(manager.set([2, 1])))
+""",
+    )
+    assert quiet(run.hasten("app.py", method)) == "[1, 2]\n"
+
+
 def test_classes_of_main_travel(run):
     """The child finds the program's classes whether it ran as a script or as a module."""
     source = """\

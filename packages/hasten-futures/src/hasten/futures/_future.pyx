@@ -63,10 +63,13 @@ from state cimport (
 from timeout cimport hs_deadline_of, hs_expired
 from hasten.futures._waiting cimport dequeue_all_locked, park, wake
 
+import sys
 from concurrent.futures import _base as stdlib
 from types import GenericAlias
 
 from hasten.threading import Condition
+
+include "attributes.pxi"
 
 cdef extern from *:
     """
@@ -522,6 +525,13 @@ cdef void unlink(FutureState self, watch *w) noexcept:
 
 # ---- the class -------------------------------------------------------------------------------------
 
+cdef FutureState state_for_setting(future):
+    """The state; a new one if there is none: a subclass may set everything and not call __init__()."""
+    if not hs_state_exists(&states, future):
+        hs_state_set(&states, future, FutureState.__new__(FutureState))
+    return state_of(future)
+
+
 class Future(stdlib.Future):
     """What will come of a call that an executor makes: a result, an exception, or a cancellation.
 
@@ -530,6 +540,11 @@ class Future(stdlib.Future):
 
     __module__ = "hasten.futures"
     __qualname__ = "Future"
+    __dict__ = instance_dictionary(
+        "_future_state", ("_condition", "_state", "_result", "_exception", "_waiters", "_done_callbacks")
+    )
+    if sys.version_info >= (3, 11):
+        __getstate__ = attributes_as_state  # before, a copy shares the state
 
     def __init__(self):
         """A future that is pending, and that no executor knows of."""
@@ -687,7 +702,7 @@ class Future(stdlib.Future):
     def _state(self, name):
         if name not in STATES:
             raise ValueError(f"{name!r} is no state of a future: it is one of {', '.join(STATES)}")
-        state_of(self).enter_state(STATES.index(name))
+        state_for_setting(self).enter_state(STATES.index(name))
 
     @property
     def _result(self):
@@ -696,7 +711,7 @@ class Future(stdlib.Future):
 
     @_result.setter
     def _result(self, value):
-        cdef FutureState state = state_of(self)
+        cdef FutureState state = state_for_setting(self)
         hs_mutex_lock(&state.guard)
         _old, state.value = state.value, value  # the old one is dropped when the guard is free
         hs_mutex_unlock(&state.guard)
@@ -708,7 +723,7 @@ class Future(stdlib.Future):
 
     @_exception.setter
     def _exception(self, error):
-        cdef FutureState state = state_of(self)
+        cdef FutureState state = state_for_setting(self)
         hs_mutex_lock(&state.guard)
         _old, state.error = state.error, error
         hs_mutex_unlock(&state.guard)
@@ -731,7 +746,7 @@ class Future(stdlib.Future):
 
     @_condition.setter
     def _condition(self, condition):
-        cdef FutureState state = state_of(self)
+        cdef FutureState state = state_for_setting(self)
         hs_mutex_lock(&state.guard)
         _old, state.condition = state.condition, condition
         hs_mutex_unlock(&state.guard)
@@ -753,7 +768,7 @@ class Future(stdlib.Future):
 
     @_waiters.setter
     def _waiters(self, waiters):
-        cdef FutureState state = state_of(self)
+        cdef FutureState state = state_for_setting(self)
         cdef list new = waiters
         hs_mutex_lock(&state.guard)
         _old, state.waiters = state.waiters, new
@@ -775,7 +790,7 @@ class Future(stdlib.Future):
 
     @_done_callbacks.setter
     def _done_callbacks(self, callbacks):
-        cdef FutureState state = state_of(self)
+        cdef FutureState state = state_for_setting(self)
         cdef list new = callbacks
         hs_mutex_lock(&state.guard)
         _old, state.callbacks = state.callbacks, new

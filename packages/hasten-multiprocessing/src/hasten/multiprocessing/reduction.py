@@ -136,7 +136,11 @@ class AbstractReducer(_stdlib.AbstractReducer):
 def for_child_of_ours():
     """Whether what is being pickled is for a child that has this package."""
     popen = context.get_spawning_popen()
-    return popen is not None and type(popen).__module__.startswith("hasten.")
+    if popen is None:
+        return False
+    cls = type(popen)  # while the launcher replaces the package, its name is the standard library's
+    ours = sys.modules.get(f"hasten.multiprocessing.{cls.__module__.rpartition('.')[2]}")
+    return cls.__module__.startswith("hasten.") or getattr(ours, cls.__name__, None) is cls
 
 
 def named_as_in_stdlib(module, name):

@@ -19,6 +19,7 @@ from cpython.ref cimport Py_INCREF, Py_DECREF
 from libc.math cimport ceil
 
 from compat cimport hs_mutex_lock, hs_mutex_unlock, hs_type_tag
+from state cimport own_fields
 from hasten.queue._names cimport deque_class
 from hasten.queue._ring cimport (Ring, hs_ring, hs_ring_count, hs_ring_detach, hs_ring_free, hs_ring_pop,
                                  hs_ring_push, hs_ring_slot, take_over)
@@ -44,7 +45,7 @@ def register_base(cls):
 cdef int note_attribute(Items self, queue, name) except -1:
     """An attribute of the queue was set or deleted: it may be a hook."""
     if name in WATCHED:
-        self.hooked_instance = any(hook in WATCHED for hook in queue.__dict__)
+        self.hooked_instance = any(hook in WATCHED for hook in own_fields(queue))
         self.find_hooks(queue)
     return 0
 
@@ -76,7 +77,7 @@ cdef class Items(Ring):
         cdef unsigned int tag
         cdef int hooked = 0
         cdef bint noticed = cls.__setattr__ is own_setattr
-        cdef dict own = queue.__dict__ if self.hooked_instance or not noticed else {}
+        cdef dict own = own_fields(queue) if self.hooked_instance or not noticed else {}
         # The look-ups give the type a tag if it has none.  Read it first and last: a change between
         # the two must not pass for a state that was looked at.
         getattr(cls, "_put")

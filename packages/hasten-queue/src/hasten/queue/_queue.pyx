@@ -6,6 +6,7 @@ every method is one of these.  The three differ in the order in which the state 
 """
 
 import queue as stdlib
+import sys
 from types import GenericAlias
 
 from cpython.object cimport Py_TYPE, PyObject, PyTypeObject
@@ -24,6 +25,8 @@ from hasten.queue._waiting cimport deadline_of, unpark_all
 
 cdef extern from "Python.h":
     bint PyType_IsSubtype(PyTypeObject *type, PyTypeObject *base)
+
+include "attributes.pxi"
 
 cdef hs_state_class states
 cdef bint instances_hooked = False  # whether an attribute of an instance was ever a hook
@@ -59,6 +62,12 @@ cdef QueueState state_for_setting(queue):
     return state_of(queue) if hs_state_exists(&states, queue) else begin(queue, 0)
 
 
+# what the standard library keeps in the dictionary of an instance, in its order
+ATTRIBUTES = (
+    "maxsize", "queue", "mutex", "not_empty", "not_full", "all_tasks_done", "unfinished_tasks", "is_shutdown",
+)  # fmt: skip
+
+
 class Queue(stdlib.Queue):
     """A first-in, first-out queue for any number of threads.
 
@@ -69,6 +78,9 @@ class Queue(stdlib.Queue):
 
     __module__ = "hasten.queue"
     __class_getitem__ = classmethod(GenericAlias)
+    __dict__ = instance_dictionary("_queue_state", ATTRIBUTES)
+    if sys.version_info >= (3, 11):
+        __getstate__ = attributes_as_state  # before, a copy shares the state
 
     def __init__(self, maxsize=0):
         begin(self, maxsize)

@@ -6,8 +6,6 @@ import os as _os
 from threading import RLock as _RLock
 
 cdef extern from "Python.h":
-    int warn_of_resource "PyErr_ResourceWarning"(object source, Py_ssize_t level, const char *text,
-                                                 ...) noexcept
     void report_unraisable "PyErr_WriteUnraisable"(object where) noexcept
 
 cdef extern from "unistd.h" nogil:
@@ -58,12 +56,17 @@ cdef class PipeEnd:
         self.descriptor = fd
 
     def __del__(self):
-        cdef int fd = hs_take_fd(&self.descriptor)
+        cdef int fd
+        if hs_look_fd(&self.descriptor) < 0:
+            return
+        try:
+            self.make_file()  # which nobody keeps: it warns in the words that programs filter by, and closes
+        except BaseException:
+            report_unraisable(self)
+        fd = hs_take_fd(&self.descriptor)
         if fd >= 0:
             with nogil:
                 close(fd)
-            if warn_of_resource(self, 1, "unclosed end of a pipe to a child: %d", fd) < 0:
-                report_unraisable(self)
 
     @property
     def fd(self):

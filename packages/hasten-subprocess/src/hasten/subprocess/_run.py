@@ -117,7 +117,7 @@ def getstatusoutput(cmd, *, encoding=None, errors=None):
         status = 0
     except CalledProcessError as error:
         output, status = error.output, error.returncode
-    return status, output[:-1] if output.endswith("\n") else output
+    return status, output[:-1] if output[-1:] == "\n" else output
 
 
 @shown

@@ -21,7 +21,7 @@ from compat cimport hs_load, hs_mutex, hs_mutex_lock, hs_mutex_unlock, hs_store,
 from lock_api cimport hs_lock_api, hs_lock_api_import, hs_lock_functions, hs_lock_functions_of, hs_lock_saved
 from park cimport hs_waiter
 from state cimport (hs_state_class, hs_state_class_init, hs_state_forget, hs_state_of, hs_state_set,
-                    hs_state_slot)
+                    hs_state_slot, own_fields)
 from timeout cimport hs_deadline_of, hs_expired, hs_seconds_until
 from hasten.threading._waiting cimport (
     EVERYBODY,
@@ -75,7 +75,8 @@ cdef class ConditionState:
         hs_state_forget(self.slot, <PyObject *>self)
 
     def __reduce__(self):
-        raise TypeError("cannot pickle '_thread.RLock' object")
+        cls = type(self.lock)
+        raise TypeError(f"cannot pickle '{cls.__module__}.{cls.__qualname__}' object")
 
     cdef inline object lock_of_with(self):
         return self.lock if self.entered is None else self.entered[-1]
@@ -455,7 +456,7 @@ cdef bint overrides_any(cls) except -1:
 
 cdef object private_condition(owner):
     """The condition that *owner*, an Event or the like, has as `_cond`; made when it is asked for."""
-    fields = vars(owner)
+    cdef dict fields = own_fields(owner)
     if "_cond" not in fields:
         fields.setdefault("_cond", Condition(hasten._thread.allocate_lock()))
     return fields["_cond"]

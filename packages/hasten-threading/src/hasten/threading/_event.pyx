@@ -14,18 +14,21 @@ from libc.stdint cimport int64_t
 
 from compat cimport hs_load, hs_mutex, hs_mutex_lock, hs_mutex_unlock, hs_store
 from park cimport hs_waiter
-from state cimport (hs_state_class, hs_state_class_init, hs_state_forget, hs_state_of, hs_state_set,
-                    hs_state_slot)
+from state cimport (hs_state_class, hs_state_class_init, hs_state_exists, hs_state_forget, hs_state_of,
+                    hs_state_set, hs_state_slot)
 from timeout cimport hs_deadline_of
 from hasten.threading._condition cimport private_condition
 from hasten.threading._waiting cimport EVERYBODY, unpark, park, sleepers, start_anew
 
+import sys
 import threading
 
 from hasten.threading._deprecated import deprecated
 from hasten.threading._published import published
 
 cdef object stdlib = threading.Event
+include "attributes.pxi"
+
 cdef hs_state_class states
 
 
@@ -90,12 +93,23 @@ cdef bint is_raised(event) except -1:
     return hs_load(&state_of(event).flag)
 
 
+cdef EventState state_for_setting(event):
+    """The state; a new one if there is none: a subclass may set everything and not call __init__()."""
+    if not hs_state_exists(&states, event):
+        hs_state_set(&states, event, EventState.__new__(EventState))
+    return state_of(event)
+
+
 @published
 class Event(stdlib):
     """A flag, at first false, that threads can wait for.
 
     Thread-safety: all methods may be called from any thread, and from signal handlers.
     """
+
+    __dict__ = instance_dictionary("_event_state", ("_cond", "_flag"))
+    if sys.version_info >= (3, 11):
+        __getstate__ = attributes_as_state  # before, a copy shares the state
 
     def __init__(self):
         hs_state_set(&states, self, EventState.__new__(EventState))
@@ -157,7 +171,7 @@ class Event(stdlib):
 
     @_flag.setter
     def _flag(self, flag):
-        state_of(self).put(bool(flag))
+        state_for_setting(self).put(bool(flag))
 
     @property
     def _cond(self):
@@ -167,5 +181,6 @@ class Event(stdlib):
 
     @_cond.setter
     def _cond(self, condition):
-        vars(self)["_cond"] = condition
-        state_of(self).share()
+        cdef EventState state = state_for_setting(self)
+        own_fields(self)["_cond"] = condition
+        state.share()

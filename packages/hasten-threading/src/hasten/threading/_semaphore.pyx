@@ -18,12 +18,13 @@ from libc.stdint cimport INT64_MAX, int64_t
 from clock cimport HS_NEVER
 from compat cimport hs_load, hs_mutex, hs_mutex_lock, hs_mutex_unlock, hs_store
 from park cimport hs_waiter
-from state cimport (hs_state_class, hs_state_class_init, hs_state_forget, hs_state_of, hs_state_set,
-                    hs_state_slot)
+from state cimport (hs_state_class, hs_state_class_init, hs_state_exists, hs_state_forget, hs_state_of,
+                    hs_state_set, hs_state_slot)
 from timeout cimport hs_deadline_of, hs_seconds_until
 from hasten.threading._condition cimport private_condition
 from hasten.threading._waiting cimport EVERYBODY, unpark, park, sleepers
 
+import sys
 import threading
 from operator import index
 
@@ -44,6 +45,8 @@ cdef extern from *:
 
 cdef object stdlib = threading.Semaphore
 cdef object stdlib_bounded = threading.BoundedSemaphore
+include "attributes.pxi"
+
 cdef hs_state_class states
 
 cdef int64_t UNLIMITED = INT64_MAX
@@ -178,6 +181,11 @@ cdef SemaphoreState new_state(semaphore, value):
     return state
 
 
+cdef SemaphoreState state_for_setting(semaphore):
+    """The state; a new one if there is none: a subclass may set everything and not call __init__()."""
+    return state_of(semaphore) if hs_state_exists(&states, semaphore) else new_state(semaphore, 1)
+
+
 cdef object as_number(int64_t count):
     return float("inf") if count == UNLIMITED else count
 
@@ -207,6 +215,10 @@ class Semaphore(stdlib):
     value: a whole number that is not negative (ValueError).
     Thread-safety: all methods may be called from any thread; release() also from signal handlers.
     """
+
+    __dict__ = instance_dictionary("_semaphore_state", ("_cond", "_value"))
+    if sys.version_info >= (3, 11):
+        __getstate__ = attributes_as_state  # before, a copy shares the state
 
     def __init__(self, value=1):
         new_state(self, value)
@@ -248,7 +260,7 @@ class Semaphore(stdlib):
 
     @_value.setter
     def _value(self, value):
-        cdef SemaphoreState state = state_of(self)
+        cdef SemaphoreState state = state_for_setting(self)
         cdef int64_t count = units(value)
         hs_mutex_lock(&state.guard)
         state.value = count
@@ -262,13 +274,16 @@ class Semaphore(stdlib):
 
     @_cond.setter
     def _cond(self, condition):
-        vars(self)["_cond"] = condition
-        state_of(self).share()
+        cdef SemaphoreState state = state_for_setting(self)
+        own_fields(self)["_cond"] = condition
+        state.share()
 
 
 @published
 class BoundedSemaphore(Semaphore, stdlib_bounded):
     """A Semaphore whose counter never exceeds its initial value: a release() too many is a ValueError."""
+
+    __dict__ = instance_dictionary("_semaphore_state", ("_cond", "_value", "_initial_value"))
 
     def __init__(self, value=1):
         cdef SemaphoreState state = new_state(self, value)
@@ -294,7 +309,7 @@ class BoundedSemaphore(Semaphore, stdlib_bounded):
 
     @_initial_value.setter
     def _initial_value(self, value):
-        state_of(self).limit = units(value)
+        state_for_setting(self).limit = units(value)
 
 
 cdef object acquire_now(semaphore):

@@ -1,0 +1,219 @@
+"""The mailbox that a manager's channel goes through: two ends in one process."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tasks import Task, until
+
+from hasten.multiprocessing import connection
+from hasten.multiprocessing._transport import _exchange
+
+LONGEST = 8192  # bytes that go through the memory
+
+
+def ends() -> tuple[Any, Any]:
+    one, other = (connection.Connection(each.detach()) for each in socket.socketpair())
+    memory = _exchange.new_memory()
+    try:
+        return _exchange.Exchange(one, memory, True), _exchange.Exchange(other, memory, False)
+    finally:
+        os.close(memory)
+
+
+@pytest.fixture
+def pair() -> Iterator[Any]:
+    one, other = ends()
+    with one, other:
+        yield one, other
+
+
+def begun(function: Any, *args: Any) -> Task:
+    task = Task(function, *args)
+    task.start()
+    return task
+
+
+SIZES = [0, 1, 3, 4, 5, 4095, LONGEST - 1, LONGEST, LONGEST + 1, 16384, 100_000]
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_sizes(pair: Any, size: int) -> None:
+    for sender, receiver in (pair, pair[::-1]):
+        for round_ in range(5):  # so that it wraps
+            data = os.urandom(size)
+            sender.send_bytes(data if round_ % 2 else bytearray(data))
+            assert receiver.recv_bytes() == data
+    assert not pair[0].poll() and not pair[1].poll()
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.tuples(st.booleans(), st.sampled_from(SIZES)), max_size=60))
+def test_one_is_put_and_taken_after_the_other(steps: list[tuple[bool, int]]) -> None:
+    one, other = ends()
+    with one, other:
+        for first, size in steps:
+            sender, receiver = (one, other) if first else (other, one)
+            sender.send((size, b"x" * size))
+            assert receiver.poll() and receiver.recv() == (size, b"x" * size)
+
+
+def test_many_wait_in_the_mailbox(pair: Any) -> None:
+    for number in range(500):
+        pair[0].send(number)
+    assert [pair[1].recv() for _ in range(500)] == list(range(500))
+
+
+def test_a_sender_waits_for_room(pair: Any) -> None:
+    def send() -> None:
+        for number in range(200):
+            pair[0].send((number, b"x" * (number * 60)))
+
+    sending = begun(send)
+    for number in range(200):
+        assert pair[1].recv() == (number, b"x" * (number * 60))
+    sending.result()
+
+
+def test_a_sender_that_waits_for_room_is_told_of_the_end(pair: Any) -> None:
+    def send() -> None:
+        while True:
+            pair[0].send_bytes(b"x" * LONGEST)
+
+    sending = begun(send)
+    pair[1].recv_bytes()
+    pair[1].close()
+    with pytest.raises(ConnectionError):
+        sending.result()
+
+
+def test_back_and_forth(pair: Any) -> None:
+    def echo() -> None:
+        while (thing := pair[1].recv()) is not None:
+            pair[1].send(thing)
+
+    echoing = begun(echo)
+    for number in range(3000):
+        pair[0].send((number, b"x" * (number % 97 * 100)))
+        assert pair[0].recv()[0] == number
+    pair[0].send(None)
+    echoing.result()
+
+
+def test_the_end_comes_after_the_last_word(pair: Any) -> None:
+    pair[0].send("last")
+    pair[0].close()
+    assert pair[1].poll() and pair[1].recv() == "last"
+    assert pair[1].poll(None)
+    for _ in range(2):
+        with pytest.raises(EOFError):
+            pair[1].recv()
+
+
+def test_who_sleeps_is_told_of_the_end(pair: Any) -> None:
+    waiting = begun(pair[1].recv_bytes).settle()
+    pair[0].close()
+    with pytest.raises(EOFError):
+        waiting.result()
+
+
+def test_closed(pair: Any) -> None:
+    pair[0].close()
+    pair[0].close()
+    assert pair[0].closed and not pair[1].closed
+    for use in (pair[0].recv, pair[0].poll, pair[0].fileno, lambda: pair[0].send(1)):
+        with pytest.raises(OSError, match="closed"):
+            use()
+
+
+@pytest.mark.parametrize("timeout", [0, 0.001, 0.02])
+def test_poll_in_vain_then_a_message(pair: Any, timeout: float) -> None:
+    for number in range(20):
+        assert not pair[1].poll(timeout)
+        pair[0].send(number)
+        assert pair[1].poll(timeout) and pair[1].recv() == number
+
+
+def test_poll_that_is_woken(pair: Any) -> None:
+    waiting = begun(lambda: pair[1].poll(None)).settle()
+    pair[0].send("woken")
+    assert waiting.result() and pair[1].recv() == "woken"
+
+
+def test_woken_late_for_what_has_been_taken() -> None:
+    one, other = (connection.Connection(each.detach()) for each in socket.socketpair())
+    memory = _exchange.new_memory()
+    sender, receiver = _exchange.Exchange(one, memory, True), _exchange.Exchange(other, memory, False)
+    with sender, receiver, mmap.mmap(memory, 0) as seen:
+        os.close(memory)
+        waiting = begun(receiver.recv)
+        until(lambda: seen[4:8] == b"\1\0\0\0")
+        for _ in range(3):
+            waiting.settle()
+            seen[4:8] = bytes(4)
+            os.write(one.fileno(), b"*")
+            until(lambda: seen[4:8] == b"\1\0\0\0")
+        sender.send("now")
+        assert waiting.result() == "now"
+
+
+def test_a_byte_that_nobody_meant(pair: Any) -> None:
+    """Of somebody who writes to the socket, as before."""
+    os.write(pair[0].fileno(), b"\0\0\0\1x")
+    with pytest.raises(OSError, match="does not use the memory"):
+        pair[1].recv_bytes()
+
+
+def test_memory_that_makes_no_sense() -> None:
+    one, other = (connection.Connection(each.detach()) for each in socket.socketpair())
+    memory = _exchange.new_memory()
+    with one, other, mmap.mmap(memory, 0) as seen:
+        end = _exchange.Exchange(one, memory, True)
+        for at in range(0, 256, 64):
+            seen[at : at + 4] = b"\x77" * 4
+        for at in range(16384, len(seen) - 4, 4):
+            seen[at : at + 4] = b"\x77" * 4
+        os.close(memory)
+        with pytest.raises(OSError, match="makes no sense"):
+            end.recv_bytes()
+
+
+def test_memory_of_another_kind() -> None:
+    one, other = (connection.Connection(each.detach()) for each in socket.socketpair())
+    memory = os.memfd_create("test", os.MFD_CLOEXEC)
+    with one, other:
+        os.ftruncate(memory, 1 << 20)
+        with pytest.raises(OSError):
+            _exchange.Exchange(one, memory, True)
+        with open(os.devnull) as null, pytest.raises(OSError):
+            _exchange.Exchange(one, null.fileno(), True)
+        os.close(memory)
+
+
+def test_nobody_makes_it_shorter() -> None:
+    memory = _exchange.new_memory()
+    with pytest.raises(PermissionError):
+        os.ftruncate(memory, 1)
+    os.close(memory)
+
+
+def test_a_descriptor_is_sent(pair: Any) -> None:
+    one, other = (connection.Connection(each.detach()) for each in socket.socketpair())
+    with one, other:
+        memory = _exchange.new_memory()
+        _exchange.send_descriptor(one, memory)
+        found = _exchange.receive_descriptor(other)
+        assert os.path.sameopenfile(memory, found) and not os.get_inheritable(found)
+        os.close(memory)
+        os.close(found)
+        one.send_bytes(b"")
+        assert _exchange.receive_descriptor(other) is None  # a byte of a message
+    with pytest.raises(OSError):
+        _exchange.receive_descriptor(other)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tasks import Task, until
 
 from hasten.multiprocessing import connection
-from hasten.multiprocessing._transport import _exchange
+from hasten.multiprocessing._transport import _exchange, _line
 
 LONGEST = 8192  # bytes that go through the memory
 
@@ -122,6 +122,51 @@ def test_who_sleeps_is_told_of_the_end(pair: Any) -> None:
     pair[0].close()
     with pytest.raises(EOFError):
         waiting.result()
+
+
+# ---- over the socket alone ----
+
+
+@pytest.fixture
+def lines() -> Iterator[Any]:
+    one, other = (_line.Line(connection.Connection(each.detach())) for each in socket.socketpair())
+    with one, other:
+        yield one, other
+
+
+@pytest.mark.parametrize("size", [*SIZES, 1019, 1020, 1021, 1024, 20 << 20])
+def test_sizes_over_the_socket(lines: Any, size: int) -> None:
+    data = os.urandom(size)
+    sending = begun(lambda: [lines[0].send_bytes(data) for _ in range(3)])
+    for _ in range(3):
+        assert lines[1].recv_bytes() == data
+    sending.result()
+    assert not lines[1].poll()
+
+
+def test_many_over_the_socket(lines: Any) -> None:
+    messages = [os.urandom(size % 700) for size in range(0, 40_000, 111)]
+    sending = begun(lambda: [lines[0].send_bytes(message) for message in messages])
+    for number, message in enumerate(messages):
+        assert lines[1].poll(None) and lines[1].recv_bytes() == message, number
+    sending.result()
+
+
+@pytest.mark.parametrize("cut", [0, 1, 3, 4, 8, 11, 12, 50])
+def test_the_end_in_a_message(lines: Any, cut: int) -> None:
+    message = b"\xff\xff\xff\xff\0\0\0\0\0\0\0\x64" + b"x" * 100
+    os.write(lines[0].fileno(), message + message[:cut])
+    lines[0].close()
+    assert lines[1].recv_bytes() == b"x" * 100
+    with pytest.raises(EOFError if cut == 0 else OSError):
+        lines[1].recv_bytes()
+
+
+@pytest.mark.parametrize("head", [b"\x80\0\0\0", b"\xff" * 12])
+def test_a_length_that_can_not_be(lines: Any, head: bytes) -> None:
+    os.write(lines[0].fileno(), head)
+    with pytest.raises(OSError, match="bad message length"):
+        lines[1].recv_bytes()
 
 
 def test_closed(pair: Any) -> None:

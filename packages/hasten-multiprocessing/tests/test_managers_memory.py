@@ -229,7 +229,7 @@ def test_memory_of_another_kind_is_refused_by_the_server(
     monkeypatch.setattr(_exchange, "Exchange", lambda *args: None)  # at this end
     for number in range(3 * _channel.SHARE_AFTER):
         assert inside.echo(number) == number
-    assert type(inside._peer.channel().connection) is connection.Connection
+    assert not shares(inside)
 
 
 def test_a_server_without_descriptors(manager: Any) -> None:

@@ -32,7 +32,7 @@ from hasten.multiprocessing._managers._protocol import (
     convert_to_error,
     dispatch,
 )
-from hasten.multiprocessing._transport import _exchange, _pickler
+from hasten.multiprocessing._transport import _exchange, _line, _pickler
 
 TYPE_CHECKING = False  # as typing has it, without the cost of importing typing
 if TYPE_CHECKING:
@@ -100,8 +100,9 @@ class Channel:
     )
 
     def __init__(self, connection, address, authkey, ours):
-        self.connection, self.address, self.authkey, self.ours = connection, address, authkey, ours
         self.fast = type(connection) is _Connection
+        self.connection = _line.Line(connection) if self.fast else connection
+        self.address, self.authkey, self.ours = address, authkey, ours
         self.busy = False
         self.tls = None
         self._until_shared = SHARE_AFTER if ours and self.fast and _is_local(address) else -1
@@ -156,7 +157,7 @@ class Channel:
         request, memory = self.packed((None, SHARE, (), {})), _exchange.new_memory()
         try:
             connection = self.connection
-            exchange = _exchange.Exchange(connection, memory, True)
+            exchange = _exchange.Exchange(connection.connection, memory, True)
             self.busy = True
             try:
                 connection.send_bytes(request)

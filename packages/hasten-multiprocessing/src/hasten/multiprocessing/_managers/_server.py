@@ -34,7 +34,7 @@ from hasten.multiprocessing._managers._protocol import (
     public_methods,
     published,
 )
-from hasten.multiprocessing._transport import _exchange, _pickler
+from hasten.multiprocessing._transport import _exchange, _line, _pickler
 
 TYPE_CHECKING = False  # as typing has it, without the cost of importing typing
 if TYPE_CHECKING:
@@ -192,7 +192,8 @@ class Server(_stdlib.Server):
     def serve_client(self, conn):
         """Answer the requests of a connection, of one thread of a client, until it is closed."""
         util.debug("starting server thread to service %r", threading.current_thread().name)
-        fast, line = type(conn) is connection.Connection, conn
+        fast = type(conn) is connection.Connection
+        line = _line.Line(conn) if fast else conn
         while not self.stop_event.is_set():
             try:
                 request = line.recv_bytes() if fast else line.recv()
@@ -207,7 +208,7 @@ class Server(_stdlib.Server):
             if self._dropped:
                 self._tidy()
             if answer is None:
-                line = self._exchanges.get(conn, conn)
+                line = self._exchanges.get(conn, line)
                 continue
             try:
                 self._send(conn, line, answer, fast)

@@ -24,7 +24,7 @@ from cpython.exc cimport PyErr_CheckSignals, PyErr_SetFromErrno
 
 from clock cimport HS_NEVER, hs_now
 from timeout cimport hs_deadline_of, hs_expired
-from hasten.multiprocessing._transport._pickler cimport dumps, loads
+from hasten.multiprocessing._transport._line cimport FIRST_LOOK, LAST_LOOK, Line
 from hasten.multiprocessing._transport._ready cimport failed, gets_signals
 
 cdef extern from "_mailbox.h" nogil:
@@ -52,30 +52,17 @@ cdef extern from "_mailbox.h" nogil:
     int hs_receive_fd(int socket, int *fd) noexcept
     int hs_ring_bell(int socket) noexcept
 
+cdef extern from "_wire.h" nogil:
+    ssize_t hs_wire_read_some(int fd, char *into, size_t size, int64_t most) noexcept
+
 cdef extern from *:
     """
-    #include <poll.h>
     #include <sys/mman.h>
     #include <sys/socket.h>
     #include <time.h>
 
     #define hs_store(word, value) __atomic_store_n(word, value, __ATOMIC_SEQ_CST)
     #define hs_swap_word(word, value) __atomic_exchange_n(word, value, __ATOMIC_SEQ_CST)
-
-    /* Sleep until there is something to be read, for so many ns at most; *byte*: it, if it was read. */
-    static inline ssize_t hs_read_byte(int fd, char *byte, int64_t most) {
-        if (most >= 0) {
-            struct pollfd one = {fd, POLLIN, 0};
-            struct timespec left = {most / 1000000000, most % 1000000000};
-            int ready = ppoll(&one, 1, &left, NULL);
-            if (ready <= 0) {
-                if (ready == 0) errno = EINTR;
-                return -1;
-            }
-            return recv(fd, byte, 1, MSG_DONTWAIT);
-        }
-        return recv(fd, byte, 1, 0);
-    }
 
     static inline int hs_peer_is_gone(int fd) {
         char byte;
@@ -90,15 +77,12 @@ cdef extern from *:
     """
     void hs_store(uint32_t *word, uint32_t value) noexcept nogil
     uint32_t hs_swap_word(uint32_t *word, uint32_t value) noexcept nogil
-    ssize_t hs_read_byte(int fd, char *byte, int64_t most) noexcept nogil
     bint hs_peer_is_gone(int fd) noexcept nogil
     void hs_nap(int64_t ns) noexcept nogil
     int munmap(void *memory, size_t size) noexcept nogil
 
 cdef enum:
-    FIRST_LOOK = 5000000    # ns
-    LAST_LOOK = 500000000
-    FIRST_NAP = 50000
+    FIRST_NAP = 50000       # ns
     LAST_NAP = 2000000
 
 
@@ -132,15 +116,13 @@ def receive_descriptor(connection):
     return None if found < 0 else found
 
 
-cdef class Exchange:
+cdef class Exchange(Line):
     """What takes the place of a connection.
 
     connection: a Connection of a Unix socket, which belongs to the exchange from now on.
     memory: a descriptor of the memory, the caller's.  maker: whether it was made at this end.
     """
 
-    cdef object connection
-    cdef int fd             # the connection's, -1 when closed
     cdef hs_boxes *memory
     cdef hs_box *out
     cdef hs_box *into
@@ -149,50 +131,17 @@ cdef class Exchange:
     cdef bint sleeps        # it has said so, and not yet found out whether a byte was sent
 
     def __cinit__(self, connection, int memory, bint maker):
-        self.fd = -1
         self.memory = hs_boxes_map(memory)
         if self.memory == NULL:
             PyErr_SetFromErrno(OSError)
         self.out, self.into = &self.memory.ways[not maker], &self.memory.ways[maker]
-        self.connection, self.fd = connection, connection.fileno()
         self.spin = HS_SPIN_FIRST
 
     def __dealloc__(self):
         if self.memory != NULL:
             munmap(self.memory, sizeof(hs_boxes))
 
-    # ---- state ----
-
-    cdef int descriptor(self) except -1:
-        if self.fd < 0:
-            raise OSError("handle is closed")
-        return self.fd
-
-    @property
-    def closed(self):
-        """Whether it is closed."""
-        return self.fd < 0
-
-    def fileno(self):
-        """The descriptor of the socket, an int: readable when the other end is gone.  OSError if closed."""
-        return self.descriptor()
-
-    def close(self):
-        """Close it and its socket.  May be called again."""
-        self.fd = -1
-        self.connection.close()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, exc_type, exc_value, exc_tb):
-        self.close()
-
     # ---- sending ----
-
-    def send(self, obj):
-        """Send an object, pickled.  Blocks and raises as send_bytes(); what pickling raises, before."""
-        self.send_bytes(dumps(obj))
 
     def send_bytes(self, data):
         """Send a bytes-like object; the other end gets it from recv_bytes().
@@ -245,10 +194,6 @@ cdef class Exchange:
             nap = min(2 * nap, <int64_t>LAST_NAP)
 
     # ---- receiving ----
-
-    def recv(self):
-        """Receive an object.  Blocks and raises as recv_bytes(); what unpickling raises, after."""
-        return loads(self.recv_bytes())
 
     def recv_bytes(self):
         """Receive a message as bytes.
@@ -308,7 +253,7 @@ cdef class Exchange:
         while not hs_box_has(self.into, self.taken_up_to):
             fd = self.descriptor()
             with nogil:
-                got = hs_read_byte(fd, &byte, look)
+                got = hs_wire_read_some(fd, &byte, 1, look)
                 error = errno
             if got == 1:
                 self.sleeps = False
@@ -344,7 +289,7 @@ cdef class Exchange:
             while got < 0:
                 fd = self.descriptor()
                 with nogil:
-                    got = hs_read_byte(fd, &byte, LAST_LOOK)
+                    got = hs_wire_read_some(fd, &byte, 1, LAST_LOOK)
                     error = errno
                 if got < 0 and error != EINTR and error != EAGAIN:
                     failed(error)

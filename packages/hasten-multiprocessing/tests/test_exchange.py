@@ -19,13 +19,24 @@ from hasten.multiprocessing._transport import _exchange, _line
 LONGEST = 8192  # bytes that go through the memory
 
 
-def ends() -> tuple[Any, Any]:
+def connected() -> tuple[Any, Any]:
     one, other = (connection.Connection(each.detach()) for each in socket.socketpair())
-    memory = _exchange.new_memory()
-    try:
-        return _exchange.Exchange(one, memory, True), _exchange.Exchange(other, memory, False)
-    finally:
-        os.close(memory)
+    return one, other
+
+
+def ends_and_memory() -> tuple[Any, Any, int]:
+    """Both ends, and a descriptor of the memory, the caller's."""
+    one, other = connected()
+    first = _exchange.Exchange(one)
+    first.offer()
+    memory = _exchange.receive_descriptor(other)
+    return first, _exchange.Exchange(other, memory), memory
+
+
+def ends() -> tuple[Any, Any]:
+    one, other, memory = ends_and_memory()
+    os.close(memory)
+    return one, other
 
 
 @pytest.fixture
@@ -193,9 +204,7 @@ def test_poll_that_is_woken(pair: Any) -> None:
 
 
 def test_woken_late_for_what_has_been_taken() -> None:
-    one, other = (connection.Connection(each.detach()) for each in socket.socketpair())
-    memory = _exchange.new_memory()
-    sender, receiver = _exchange.Exchange(one, memory, True), _exchange.Exchange(other, memory, False)
+    sender, receiver, memory = ends_and_memory()
     with sender, receiver, mmap.mmap(memory, 0) as seen:
         os.close(memory)
         waiting = begun(receiver.recv)
@@ -203,7 +212,7 @@ def test_woken_late_for_what_has_been_taken() -> None:
         for _ in range(3):
             waiting.settle()
             seen[4:8] = bytes(4)
-            os.write(one.fileno(), b"*")
+            os.write(sender.fileno(), b"*")
             until(lambda: seen[4:8] == b"\1\0\0\0")
         sender.send("now")
         assert waiting.result() == "now"
@@ -217,48 +226,56 @@ def test_a_byte_that_nobody_meant(pair: Any) -> None:
 
 
 def test_memory_that_makes_no_sense() -> None:
-    one, other = (connection.Connection(each.detach()) for each in socket.socketpair())
-    memory = _exchange.new_memory()
+    one, other, memory = ends_and_memory()
     with one, other, mmap.mmap(memory, 0) as seen:
-        end = _exchange.Exchange(one, memory, True)
+        os.close(memory)
         for at in range(0, 256, 64):
             seen[at : at + 4] = b"\x77" * 4
         for at in range(16384, len(seen) - 4, 4):
             seen[at : at + 4] = b"\x77" * 4
-        os.close(memory)
         with pytest.raises(OSError, match="makes no sense"):
-            end.recv_bytes()
+            one.recv_bytes()
 
 
 def test_memory_of_another_kind() -> None:
-    one, other = (connection.Connection(each.detach()) for each in socket.socketpair())
+    one, other = connected()
     memory = os.memfd_create("test", os.MFD_CLOEXEC)
     with one, other:
         os.ftruncate(memory, 1 << 20)
         with pytest.raises(OSError):
-            _exchange.Exchange(one, memory, True)
+            _exchange.Exchange(one, memory)
         with open(os.devnull) as null, pytest.raises(OSError):
-            _exchange.Exchange(one, null.fileno(), True)
+            _exchange.Exchange(one, null.fileno())
         os.close(memory)
 
 
-def test_nobody_makes_it_shorter() -> None:
-    memory = _exchange.new_memory()
-    with pytest.raises(PermissionError):
-        os.ftruncate(memory, 1)
-    os.close(memory)
-
-
-def test_a_descriptor_is_sent(pair: Any) -> None:
-    one, other = (connection.Connection(each.detach()) for each in socket.socketpair())
+def test_the_memory_that_arrives() -> None:
+    """Nobody makes it shorter, and it is offered once."""
+    one, other, memory = ends_and_memory()
     with one, other:
-        memory = _exchange.new_memory()
-        _exchange.send_descriptor(one, memory)
-        found = _exchange.receive_descriptor(other)
-        assert os.path.sameopenfile(memory, found) and not os.get_inheritable(found)
+        assert not os.get_inheritable(memory)
+        with pytest.raises(PermissionError):
+            os.ftruncate(memory, 1)
         os.close(memory)
-        os.close(found)
+        with pytest.raises(OSError):
+            one.offer()
+
+
+def test_no_descriptor_arrives() -> None:
+    one, other = connected()
+    with one, other:
         one.send_bytes(b"")
         assert _exchange.receive_descriptor(other) is None  # a byte of a message
-    with pytest.raises(OSError):
-        _exchange.receive_descriptor(other)
+        one.close()
+        for _ in range(3):
+            assert _exchange.receive_descriptor(other) is None
+        with pytest.raises(OSError):
+            _exchange.receive_descriptor(other)
+
+
+def test_memory_that_is_not_offered_goes() -> None:
+    one, other = connected()
+    with one, other:
+        before = len(os.listdir("/proc/self/fd"))
+        _exchange.Exchange(one)
+        assert len(os.listdir("/proc/self/fd")) == before and not one.closed

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -20,7 +21,7 @@ from tasks import Task, until
 import hasten.multiprocessing as impl
 from hasten.multiprocessing import connection, managers
 from hasten.multiprocessing._managers import _channel
-from hasten.multiprocessing._transport import _exchange
+from hasten.multiprocessing._transport import _exchange, _line
 
 FORK = impl.get_context("fork")
 KEY = b"a key"
@@ -211,25 +212,32 @@ def test_a_plain_server(tmp_path: Any) -> None:
 
 
 def test_no_memory(manager: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    def none() -> int:
+    def none(*args: Any) -> None:
         raise OSError(28, "none left")
 
-    monkeypatch.setattr(_exchange, "new_memory", none)
+    monkeypatch.setattr(_exchange, "Exchange", none)
     inside = manager.inside()
     for number in range(3 * _channel.SHARE_AFTER):
         assert inside.echo(number) == number
-    assert not shares(inside)
+    assert type(inside._peer.channel().connection) is _line.Line
 
 
 def test_memory_of_another_kind_is_refused_by_the_server(
     manager: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    class OfAnotherKind:
+        def __init__(self, connection: Any) -> None:
+            self.connection = connection
+
+        def offer(self) -> None:
+            with open(os.devnull) as null, socket.socket(fileno=os.dup(self.connection.fileno())) as raw:
+                socket.send_fds(raw, [b"*"], [null.fileno()])
+
     inside = manager.inside()
-    monkeypatch.setattr(_exchange, "new_memory", lambda: os.open(os.devnull, os.O_RDWR))
-    monkeypatch.setattr(_exchange, "Exchange", lambda *args: None)  # at this end
+    monkeypatch.setattr(_exchange, "Exchange", OfAnotherKind)  # at this end
     for number in range(3 * _channel.SHARE_AFTER):
         assert inside.echo(number) == number
-    assert not shares(inside)
+    assert type(inside._peer.channel().connection) is _line.Line
 
 
 def test_a_server_without_descriptors(manager: Any) -> None:

@@ -154,26 +154,22 @@ class Channel:
 
     def _share(self):
         """Have what is to come go through memory.  OSError or EOFError if that can't be."""
-        request, memory = self.packed((None, SHARE, (), {})), _exchange.new_memory()
+        request, connection = self.packed((None, SHARE, (), {})), self.connection
+        exchange = _exchange.Exchange(connection.connection)
+        self.busy = True
         try:
-            connection = self.connection
-            exchange = _exchange.Exchange(connection.connection, memory, True)
-            self.busy = True
-            try:
-                connection.send_bytes(request)
-                if _loads(connection.recv_bytes()) != ("#RETURN", True):
-                    return
-                _exchange.send_descriptor(connection, memory)
-                if _loads(connection.recv_bytes()) != ("#RETURN", True):
-                    return
-                self.connection = exchange
-            except BaseException:
-                self.close()
-                raise
-            finally:
-                self.busy = False
+            connection.send_bytes(request)
+            if _loads(connection.recv_bytes()) != ("#RETURN", True):
+                return
+            exchange.offer()
+            if _loads(connection.recv_bytes()) != ("#RETURN", True):
+                return
+            self.connection = exchange
+        except BaseException:
+            self.close()
+            raise
         finally:
-            os.close(memory)
+            self.busy = False
         if self.tls is not None:
             self.tls.connection = exchange
 

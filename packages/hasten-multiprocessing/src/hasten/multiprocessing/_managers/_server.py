@@ -314,7 +314,7 @@ class Server(_stdlib.Server):
         exchange = None
         if memory is not None:
             try:
-                exchange = _exchange.Exchange(conn, memory, False)
+                exchange = _exchange.Exchange(conn, memory)
             except OSError as error:
                 util.info("a client's memory is not used: %s", error)
             finally:

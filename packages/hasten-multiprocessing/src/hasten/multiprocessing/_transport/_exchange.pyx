@@ -55,6 +55,9 @@ cdef extern from "_mailbox.h" nogil:
 cdef extern from "_wire.h" nogil:
     ssize_t hs_wire_read_some(int fd, char *into, size_t size, int64_t most) noexcept
 
+cdef extern from "<unistd.h>" nogil:
+    int close_fd "close"(int fd) noexcept
+
 cdef extern from *:
     """
     #include <sys/mman.h>
@@ -86,25 +89,8 @@ cdef enum:
     LAST_NAP = 2000000
 
 
-def new_memory():
-    """A descriptor, an int, of memory for an Exchange.  OSError where there is none."""
-    cdef int fd = hs_boxes_make()
-    if fd < 0:
-        PyErr_SetFromErrno(OSError)
-    return fd
-
-
-def send_descriptor(connection, int descriptor):
-    """Send a descriptor over a connection of a Unix socket.  OSError if the other end is gone."""
-    cdef int error, fd = connection.fileno()
-    with nogil:
-        error = hs_send_fd(fd, descriptor)
-    if error:
-        failed(error)
-
-
 def receive_descriptor(connection):
-    """The descriptor that send_descriptor() sends at the other end, or None if there was no room for it.
+    """The descriptor that Exchange.offer() sends at the other end, or None if there was no room for it.
 
     Blocks.  OSError if the other end is gone.
     """
@@ -120,7 +106,8 @@ cdef class Exchange(Line):
     """What takes the place of a connection.
 
     connection: a Connection of a Unix socket, which belongs to the exchange from now on.
-    memory: a descriptor of the memory, the caller's.  maker: whether it was made at this end.
+    memory: a descriptor of the memory that the other end has made, the caller's; -1 to make it here.
+    OSError where there is none, or none of the right kind.
     """
 
     cdef hs_boxes *memory
@@ -128,10 +115,15 @@ cdef class Exchange(Line):
     cdef hs_box *into
     cdef uint32_t put_up_to, seen_taken, taken_up_to
     cdef int32_t spin
+    cdef int offered        # the memory's descriptor until it is sent, or -1
     cdef bint sleeps        # it has said so, and not yet found out whether a byte was sent
 
-    def __cinit__(self, connection, int memory, bint maker):
-        self.memory = hs_boxes_map(memory)
+    def __cinit__(self, connection, int memory=-1):
+        cdef bint maker = memory < 0
+        self.offered = -1
+        if maker:
+            self.offered = memory = hs_boxes_make()
+        self.memory = hs_boxes_map(memory) if memory >= 0 else NULL
         if self.memory == NULL:
             PyErr_SetFromErrno(OSError)
         self.out, self.into = &self.memory.ways[not maker], &self.memory.ways[maker]
@@ -140,6 +132,18 @@ cdef class Exchange(Line):
     def __dealloc__(self):
         if self.memory != NULL:
             munmap(self.memory, sizeof(hs_boxes))
+        if self.offered >= 0:
+            close_fd(self.offered)
+
+    def offer(self):
+        """Send the memory to the other end, once.  OSError if that is gone."""
+        cdef int error, fd = self.descriptor(), memory = self.offered
+        with nogil:
+            error = hs_send_fd(fd, memory)
+        if error:
+            failed(error)
+        self.offered = -1
+        close_fd(memory)
 
     # ---- sending ----
 

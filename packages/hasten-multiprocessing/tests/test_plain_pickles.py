@@ -170,15 +170,15 @@ class Text(str):
     pass
 
 
-class Pair(tuple):  # type: ignore[type-arg]
+class Pair(tuple):
     pass
 
 
-class Table(dict):  # type: ignore[type-arg]
+class Table(dict):
     pass
 
 
-class Items(list):  # type: ignore[type-arg]
+class Items(list):
     pass
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import queue
+import resource
+import signal
 import sys
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -57,6 +61,8 @@ def manager_of(managers: Any, *names: str) -> Any:
         Manager.register("thing", Thing, method_to_typeid={"child": "thing"})
     if "counting" in names:
         Manager.register("counting", counting, managers.IteratorProxy)
+    if "inside" in names:
+        Manager.register("inside", Inside)
     return Manager
 
 
@@ -75,3 +81,50 @@ def use(proxy: Any, results: Any) -> None:
 
 def serve(server: Any) -> None:
     server.serve_forever()
+
+
+class Inside:
+    """What a server tells of itself."""
+
+    def _server(self) -> Any:
+        return multiprocessing.current_process()._manager_server  # type: ignore[attr-defined]
+
+    def connections(self) -> int:
+        return len(self._server()._connections)
+
+    def exchanges(self) -> int:
+        return len(self._server()._exchanges)
+
+    def descriptors(self) -> int:
+        return len(os.listdir("/proc/self/fd"))
+
+    def take_all_descriptors(self) -> None:
+        """All that are left of a few."""
+        self._limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self._taken: list[int] = []
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(self._limits[0], 200), self._limits[1]))
+        try:
+            while True:
+                self._taken.append(os.dup(0))
+        except OSError:
+            pass
+
+    def give_descriptors_back(self) -> None:
+        for descriptor in self._taken:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, self._limits)
+
+    def unpicklable(self) -> Any:
+        return lambda: 0
+
+    def echo(self, obj: Any) -> Any:
+        return obj
+
+    def end(self) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def fail(self, text: str) -> None:
+        raise ZeroDivisionError(text)
+
+    def wait(self) -> None:
+        threading.Event().wait()

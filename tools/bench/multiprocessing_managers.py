@@ -16,8 +16,11 @@ FORK = multiprocessing.get_context("fork")
 MADE: dict[str, tuple[Any, ...]] = {"dict": ({"a": 1},), "Value": ("i", 1), "Event": ()}
 
 
-def started(module: Any) -> Any:
-    manager = module.SyncManager(ctx=FORK)
+BY_SOCKET = ("127.0.0.1", 0)  # where the host can't be known to be the same
+
+
+def started(module: Any, address: Any = None) -> Any:
+    manager = module.SyncManager(address, ctx=FORK)
     manager.start()
     return manager
 
@@ -33,13 +36,19 @@ class Calls(Case):
         args: tuple[Any, ...],
         *,
         expected: Any,
+        address: Any = None,
+        pinned: bool = False,
     ) -> None:
-        super().__init__(name)
+        super().__init__(name, pinned=pinned)
         self.kind, self.method, self.args, self.expected = kind, method, args, expected
+        self.address = address
 
     def setup(self, module: Any) -> Any:
-        manager = started(module)
-        return manager, getattr(manager, self.kind)(*MADE[self.kind])
+        manager = started(module, self.address)
+        proxy = getattr(manager, self.kind)(*MADE[self.kind])
+        for _ in range(100):  # the first opens a connection
+            self.method(proxy)(*self.args)
+        return manager, proxy
 
     def run(self, state: Any, n: int) -> tuple[int, Any]:
         method, args, result = self.method(state[1]), self.args, None

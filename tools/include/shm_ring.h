@@ -431,7 +431,7 @@ static inline void hs_ring_close(hs_ring *r) {
 static inline int hs_ring_attach(hs_ring *r, int fd, int event) {
     memset(r, 0, sizeof *r);
     r->units.fd = r->event = -1;
-    r->spin = 20000;
+    r->spin = HS_SPIN_FIRST;
     if (hs_units_map(&r->units, fd, HS_RING_PAGE) < 0) return -1;
     r->page = (hs_ring_page *)r->units.base;
     if (r->page->magic != HS_RING_MAGIC) {
@@ -472,7 +472,7 @@ static inline int hs_ring_make(hs_ring *r) {
     struct rlimit limit;
     int error;
     memset(r, 0, sizeof *r);
-    r->spin = 20000;
+    r->spin = HS_SPIN_FIRST;
     r->event = -1;
     if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur < space)
         space = limit.rlim_cur < HS_RING_LEAST ? HS_RING_LEAST : limit.rlim_cur & ~(HS_UNIT - 1);
@@ -509,7 +509,7 @@ static inline int hs_ring_spin(hs_ring *r, uint64_t head, int64_t deadline) {
         found = hs_offset_of(hs_ring_tail(r)) != hs_offset_of(head) || hs_ring_is_shut(r);
     } while (!found && hs_now() < until);
     __atomic_store_n(&p->spinning, 0, __ATOMIC_RELAXED);
-    __atomic_store_n(&r->spin, found ? (budget > 25000 ? 50000 : budget * 2) : budget / 2, __ATOMIC_RELAXED);
+    hs_spin_met(&r->spin, found);
     return found;
 }
 
@@ -534,10 +534,7 @@ static inline int hs_ring_wait_data(hs_ring *r, int64_t until) {
     slice = start + HS_SLICE;
     how = hs_shared_sleep(hs_low_half(&p->tail), (uint32_t)tail, &p->data_sleepers, until < slice ? until : slice);
     if (how == HS_SLEEP_TIMEOUT && hs_now() >= slice) hs_ring_trim(r);
-    if (how == HS_SLEEP_WOKEN && hs_now() - start < 50000) { /* spinning would have met it */
-        int32_t budget = __atomic_load_n(&r->spin, __ATOMIC_RELAXED);
-        __atomic_store_n(&r->spin, budget > 20000 ? budget : budget * 2 + 1000, __ATOMIC_RELAXED);
-    }
+    if (how == HS_SLEEP_WOKEN) hs_spin_slept(&r->spin, hs_now() - start);
     return how == HS_SLEEP_SIGNAL;
 }
 

@@ -113,6 +113,25 @@ static inline void hs_shared_wake(uint32_t *word, uint32_t *sleepers, uint32_t *
     }
 }
 
+/* ---- spinning ----
+ *
+ * For how long it is worth to spin before a sleep, in ns, by how it went: twice as long after what spinning has met,
+ * half as long after what it has not; and it is tried again when a sleep was so short that spinning would have done.
+ */
+#define HS_SPIN_FIRST 20000
+#define HS_SPIN_MOST 50000
+
+static inline void hs_spin_met(int32_t *budget, int met) {
+    int32_t now = __atomic_load_n(budget, __ATOMIC_RELAXED);
+    now = !met ? now / 2 : now > HS_SPIN_MOST / 2 ? HS_SPIN_MOST : now * 2;
+    __atomic_store_n(budget, now, __ATOMIC_RELAXED);
+}
+
+static inline void hs_spin_slept(int32_t *budget, int64_t ns) {
+    int32_t now = __atomic_load_n(budget, __ATOMIC_RELAXED);
+    if (ns < HS_SPIN_MOST && now <= HS_SPIN_FIRST) __atomic_store_n(budget, now * 2 + 1000, __ATOMIC_RELAXED);
+}
+
 static inline void hs_pause(void) {
 #if defined(__x86_64__) || defined(__i386__)
     __builtin_ia32_pause();

@@ -2,8 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from bench.cases import Suite, module
-from bench.multiprocessing_managers import Calls, Children, Objects, Starts
+from bench.multiprocessing_managers import BY_SOCKET, Calls, Children, Objects, Starts
+
+
+def calls(where: str, **options: Any) -> list[Calls]:
+    return [
+        Calls(f"dict[key]{where}", "dict", lambda proxy: proxy.__getitem__, ("a",), expected=1, **options),
+        Calls(
+            f"dict[key] = value{where}", "dict", lambda it: it.__setitem__, ("a", 1), expected=None, **options
+        ),
+        Calls(f"Value.get{where}", "Value", lambda proxy: proxy.get, (), expected=1, **options),
+        Calls(f"Event.is_set{where}", "Event", lambda proxy: proxy.is_set, (), expected=False, **options),
+    ]
+
 
 SUITE = Suite(
     name="multiprocessing_managers",
@@ -14,10 +28,9 @@ SUITE = Suite(
         module("hasten", "hasten.multiprocessing.managers"),
     ),
     cases=(
-        Calls("dict[key]", "dict", lambda proxy: proxy.__getitem__, ("a",), expected=1),
-        Calls("dict[key] = value", "dict", lambda proxy: proxy.__setitem__, ("a", 1), expected=None),
-        Calls("Value.get", "Value", lambda proxy: proxy.get, (), expected=1),
-        Calls("Event.is_set", "Event", lambda proxy: proxy.is_set, (), expected=False),
+        *calls("", address=BY_SOCKET),
+        *calls(", same host"),
+        *calls(", same host, pinned", pinned=True),
         Objects("new list"),
         Children("proxies in a child, 20"),
         Starts("start and shutdown, fork"),

@@ -10,6 +10,8 @@ What holds:
 - A request that was broken off, by whatever exception, closes the connection: its answer would be taken for
   that of the next.
 - References are given back without an answer, so without waiting, where the server is one of ours.
+- A channel to a server of ours on the same host, that is one by a Unix socket, goes on through memory after
+  SHARE_AFTER calls.  Where that can't be had it stays as it is.
 """
 
 from __future__ import annotations
@@ -25,11 +27,12 @@ from hasten.multiprocessing._managers._protocol import (
     DROP,
     GREETING,
     HELLO,
+    SHARE,
     _stdlib,
     convert_to_error,
     dispatch,
 )
-from hasten.multiprocessing._transport import _pickler
+from hasten.multiprocessing._transport import _exchange, _line, _pickler
 
 TYPE_CHECKING = False  # as typing has it, without the cost of importing typing
 if TYPE_CHECKING:
@@ -37,6 +40,7 @@ if TYPE_CHECKING:
 
 _dumps, _loads = _pickler.dumps, _pickler.loads
 _Connection = _connection.Connection
+SHARE_AFTER = 32  # calls; a process that makes a few is done before the memory has paid
 _life = object()  # another one after each fork
 
 
@@ -78,14 +82,30 @@ class Channel:
     """A connection to a server, after "accept_connection".
 
     connection: anything with send() and recv(); ours: whether the server is one of ours.
+    tls: where the thread looks for it and its connection, if it does.
     """
 
-    __slots__ = ("_life", "_to", "_unsent", "address", "authkey", "busy", "connection", "fast", "ours")
+    __slots__ = (
+        "_life",
+        "_to",
+        "_unsent",
+        "_until_shared",
+        "address",
+        "authkey",
+        "busy",
+        "connection",
+        "fast",
+        "ours",
+        "tls",
+    )
 
     def __init__(self, connection, address, authkey, ours):
-        self.connection, self.address, self.authkey, self.ours = connection, address, authkey, ours
         self.fast = type(connection) is _Connection
+        self.connection = _line.Line(connection) if self.fast else connection
+        self.address, self.authkey, self.ours = address, authkey, ours
         self.busy = False
+        self.tls = None
+        self._until_shared = SHARE_AFTER if ours and self.fast and _is_local(address) else -1
         self._unsent: deque[Any] = deque()
         self._to = (address, False) if ours else (None, True)
         self._life = _life
@@ -117,12 +137,41 @@ class Channel:
             raise
         finally:
             self.busy = False
-        if self._unsent:
-            try:
-                self._send_unsent()
-            except OSError:  # the server is gone, and its objects with it; but it has answered
-                pass
+        if self._unsent or self._until_shared >= 0:
+            self._after_call()
         return _loads(answer) if fast else answer
+
+    def _after_call(self):
+        """What was left for the end of a call.  If the server is gone, it has answered that one still."""
+        try:
+            self._until_shared -= 1
+            if self._until_shared == 0:
+                self._share()
+            if self._unsent:
+                self._send_unsent()
+        except (OSError, EOFError) as error:
+            util.debug("after a call of a manager: %s", error)
+
+    def _share(self):
+        """Have what is to come go through memory.  OSError or EOFError if that can't be."""
+        request, connection = self.packed((None, SHARE, (), {})), self.connection
+        exchange = _exchange.Exchange(connection.connection)
+        self.busy = True
+        try:
+            connection.send_bytes(request)
+            if _loads(connection.recv_bytes()) != ("#RETURN", True):
+                return
+            exchange.offer()
+            if _loads(connection.recv_bytes()) != ("#RETURN", True):
+                return
+            self.connection = exchange
+        except BaseException:
+            self.close()
+            raise
+        finally:
+            self.busy = False
+        if self.tls is not None:
+            self.tls.connection = exchange
 
     def tell(self, request):
         """Send what is not answered."""
@@ -162,6 +211,11 @@ class Channel:
             sending.to = before
 
 
+def _is_local(address):
+    """Whether it is one of Unix sockets, which is on this host then."""
+    return isinstance(address, (str, bytes))
+
+
 class Peer:
     """A server, as this process knows it: how to connect, and where each thread's channel is.
 
@@ -184,6 +238,7 @@ class Peer:
             if former is not None:
                 channel._unsent.extend(former._unsent)
             self.tls.channel, self.tls.connection = channel, channel.connection
+            channel.tls = self.tls
         return channel
 
     def fresh(self):
@@ -218,9 +273,7 @@ class Peer:
         try:
             return self.open()
         except FileNotFoundError as error:
-            raise BrokenPipeError(
-                EPIPE, "the manager's server has ended", self.address
-            ) from error
+            raise BrokenPipeError(EPIPE, "the manager's server has ended", self.address) from error
 
     def ask(self, request):
         """The answer to a call of an object, (kind, result)."""

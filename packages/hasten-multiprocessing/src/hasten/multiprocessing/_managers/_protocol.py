@@ -19,6 +19,9 @@ ident, and three messages more; those that are not answered are marked *:
 - HOLD ((ident, ...), key): references for proxies that are under way, pickled or in a fork;
   LET_GO* (key): they have arrived.
 - PROXY_TYPE (typeid): the class or function that makes proxies of this type.
+- SHARE (): whether the server takes memory for what is to come.  If so, the client sends a descriptor of it
+  beside a byte, and a second answer tells whether the server has got it.  From then on both use the memory:
+  see `_transport._exchange`.
 """
 
 from __future__ import annotations
@@ -33,6 +36,7 @@ DROP = "#DROP"
 HOLD = "#HOLD"
 LET_GO = "#LET_GO"
 PROXY_TYPE = "#PROXY_TYPE"
+SHARE = "#SHARE"
 
 # They travel, so there is one of each in an interpreter, and any interpreter knows them.
 Token = _stdlib.Token

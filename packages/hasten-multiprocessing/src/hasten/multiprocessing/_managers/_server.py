@@ -10,6 +10,7 @@ What holds:
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections import ChainMap, deque
@@ -27,12 +28,13 @@ from hasten.multiprocessing._managers._protocol import (
     HOLD,
     LET_GO,
     PROXY_TYPE,
+    SHARE,
     Token,
     _stdlib,
     public_methods,
     published,
 )
-from hasten.multiprocessing._transport import _pickler
+from hasten.multiprocessing._transport import _exchange, _line, _pickler
 
 TYPE_CHECKING = False  # as typing has it, without the cost of importing typing
 if TYPE_CHECKING:
@@ -88,6 +90,7 @@ class Server(_stdlib.Server):
         self._serves = False
         self._connections = set()
         self._ours = set()  # connections to clients of ours
+        self._exchanges = {}  # by connection: what has taken its place
         self._dropped: deque[Any] = deque()  # references to give back, from proxies in here
         self._held = {}  # key: [idents, the connection that has asked for it, when that was closed]
         util.register_after_fork(self, Server._after_fork)
@@ -154,6 +157,7 @@ class Server(_stdlib.Server):
         finally:
             self._connections.discard(conn)
             self._ours.discard(conn)
+            self._exchanges.pop(conn, None)
             self._sender_is_gone(conn)
             conn.close()
 
@@ -189,9 +193,10 @@ class Server(_stdlib.Server):
         """Answer the requests of a connection, of one thread of a client, until it is closed."""
         util.debug("starting server thread to service %r", threading.current_thread().name)
         fast = type(conn) is connection.Connection
+        line = _line.Line(conn) if fast else conn
         while not self.stop_event.is_set():
             try:
-                request = conn.recv_bytes() if fast else conn.recv()
+                request = line.recv_bytes() if fast else line.recv()
             except (EOFError, OSError):
                 util.debug("got EOF -- exiting thread serving %r", threading.current_thread().name)
                 return
@@ -203,9 +208,10 @@ class Server(_stdlib.Server):
             if self._dropped:
                 self._tidy()
             if answer is None:
+                line = self._exchanges.get(conn, line)
                 continue
             try:
-                self._send(conn, answer, fast)
+                self._send(conn, line, answer, fast)
             except Exception as error:
                 util.info("exception in thread serving %r", threading.current_thread().name)
                 util.info(" ... message was %r", answer)
@@ -215,11 +221,11 @@ class Server(_stdlib.Server):
             if self._dropped:
                 self._tidy()
 
-    def _send(self, conn, answer, fast):
-        """Send an answer, or why that can't be done."""
+    def _send(self, conn, line, answer, fast):
+        """Send an answer, or why that can't be done; line: what has taken the place of the connection."""
         try:
             if not fast:
-                conn.send(answer)
+                line.send(answer)
                 return
             if conn in self._ours:
                 message = _pickler.dumps(answer)
@@ -227,9 +233,9 @@ class Server(_stdlib.Server):
                 with pickling_for(None, True):
                     message = _pickler.dumps(answer)
         except Exception:
-            conn.send(("#UNSERIALIZABLE", format_exc()))
+            line.send(("#UNSERIALIZABLE", format_exc()))
         else:
-            conn.send_bytes(message)
+            line.send_bytes(message)
 
     def _answer(self, conn, request, fast):
         """The answer to a request, in a tuple; None if there is to be none."""
@@ -294,10 +300,28 @@ class Server(_stdlib.Server):
             return "#RETURN", self.hold(conn, *args)
         if name == PROXY_TYPE:
             return "#RETURN", self.registry[args[0]][-1]
+        if name == SHARE:
+            return self._share(conn)
         if name not in self.public or name == "accept_connection":
             raise ValueError(f"{name!r} unrecognized")
-        result = getattr(self, name)(conn, *args, **kwds)
+        result = getattr(self, name)(self._exchanges.get(conn, conn), *args, **kwds)
         return None if name == "shutdown" else ("#RETURN", result)  # that one has answered itself
+
+    def _share(self, conn):
+        """Take the memory that a client offers; the answers are sent here."""
+        conn.send(("#RETURN", True))
+        memory = _exchange.receive_descriptor(conn)
+        exchange = None
+        if memory is not None:
+            try:
+                exchange = _exchange.Exchange(conn, memory)
+            except OSError as error:
+                util.info("a client's memory is not used: %s", error)
+            finally:
+                os.close(memory)
+        conn.send(("#RETURN", exchange is not None))
+        if exchange is not None:
+            self._exchanges[conn] = exchange
 
     # ---- what objects need not have a method for ----
 

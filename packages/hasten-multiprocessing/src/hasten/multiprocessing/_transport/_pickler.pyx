@@ -3,7 +3,8 @@
 
 What the standard library pays for with every object is a new pickler, a copy of its table of reducers, and
 a file to write to.  Here a thread keeps a `_pickle.Pickler`; what that forgets between two objects is its
-memo.  The bytes are the same: any interpreter reads them.
+memo.  Small objects of the plain types alone need none (_plain_pickles.h).  The bytes are the same: any
+interpreter reads them.
 
 For other modules of this package, to be cimported or called from Python:
 
@@ -36,7 +37,9 @@ Thread-safety: all functions, from any thread.  They do not block.
 from multiprocessing import context as standard_context, reduction as standard_reduction
 from pickle import DEFAULT_PROTOCOL, Pickler, loads as unpickle
 
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.object cimport PyObject, PyTypeObject
+from cpython.ref cimport Py_DECREF
 
 from compat cimport hs_type_tag
 
@@ -44,8 +47,14 @@ cdef extern from "Python.h":
     PyObject *PyThreadState_GetDict() noexcept
     PyObject *dict_get "PyDict_GetItemWithError"(object dictionary, object key) except? NULL
 
+cdef extern from "_plain_pickles.h":
+    PyObject *hs_plain_dumps(object obj, int protocol) except? NULL
+    PyObject *hs_plain_loads(const char *data, Py_ssize_t length) except? NULL
+
 cdef extern from "_reducers.h":
     object hs_reducers_new(object first, object second, object arrays)
+
+cdef int PROTOCOL = DEFAULT_PROTOCOL
 
 cdef enum:
     LARGE = 1 << 16  # bytes of an object after which the pickler is not kept
@@ -190,6 +199,13 @@ cdef list encode(object obj, str key, list buffers, Py_ssize_t least):
     return pieces
 
 
+cdef object taken(PyObject *new):
+    """What a function of C has returned, whose reference is ours."""
+    found = <object>new
+    Py_DECREF(found)
+    return found
+
+
 cdef object joined(list pieces):
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
@@ -203,10 +219,12 @@ cpdef object dumps(object obj):
 
 cpdef list dump_pieces(object obj):
     """The same in bytes-like objects to be written one after the other; large bytes are in it themselves."""
+    cdef PyObject *plain
     cls = replacement()
     if cls is None:
         if usual_dumps:
-            return encode(obj, IN_BAND, None, 0)
+            plain = hs_plain_dumps(obj, PROTOCOL)
+            return [taken(plain)] if plain != NULL else encode(obj, IN_BAND, None, 0)
         cls = original
     return [cls.dumps(obj)]
 
@@ -216,9 +234,11 @@ cpdef list dump_pieces_out_of_band(object obj, list buffers, Py_ssize_t least=0)
 
     Protocol 5.  None where a program has its own ForkingPickler: dump_pieces() has to do then.
     """
+    cdef PyObject *plain
     if replacement() is not None or not usual_dumps:
         return None
-    return encode(obj, OUT_OF_BAND, buffers, least)
+    plain = hs_plain_dumps(obj, 5)  # no plain object has buffers that are left out
+    return [taken(plain)] if plain != NULL else encode(obj, OUT_OF_BAND, buffers, least)
 
 
 cpdef object dumps_out_of_band(object obj, list buffers, Py_ssize_t least=0):
@@ -234,11 +254,15 @@ cpdef bint uses_own_pickles() except -1:
 
 cpdef object loads(object data, object buffers=None):
     """The object of a pickle in a bytes-like object; *buffers*: those that were left out of it, in order."""
+    cdef PyObject *plain
     if buffers is not None:
         return unpickle(data, buffers=buffers)
     cls = replacement()
     if cls is None:
         if usual_loads:
-            return unpickle(data)
+            plain = NULL
+            if type(data) is bytes:
+                plain = hs_plain_loads(PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
+            return taken(plain) if plain != NULL else unpickle(data)
         cls = original
     return cls.loads(data)

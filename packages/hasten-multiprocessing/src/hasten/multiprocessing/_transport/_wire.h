@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -114,6 +115,18 @@ static inline int hs_wire_read_now(int fd, char *into, size_t size, size_t *got)
     if (count == 0) return HS_END_OF_FILE;
     *got = (size_t)count;
     return *got < size ? EINTR : 0;
+}
+
+/* Read something, at least a byte, in *most* ns; EINTR if there was nothing.  With *most* < 0 it waits for ever.
+ * The caller has signals to look after, and may sleep over one that comes just before: hence the *most*. */
+static inline ssize_t hs_wire_read_some(int fd, char *into, size_t size, int64_t most) {
+    if (size > HS_READ_MOST) size = HS_READ_MOST;
+    if (most < 0) return recv(fd, into, size, 0);
+    struct pollfd one = {fd, POLLIN, 0};
+    int ready = poll(&one, 1, (int)(most / 1000000));
+    if (ready > 0) return recv(fd, into, size, MSG_DONTWAIT);
+    if (ready == 0) errno = EINTR;
+    return -1;
 }
 
 /* Take a descriptor out of where it is kept, once. */

@@ -1,0 +1,17 @@
+from libc.stdint cimport int64_t, uint64_t
+
+cdef enum:
+    AHEAD = 1024            # bytes that are read without knowing whose they are
+    FIRST_LOOK = 5000000    # ns
+    LAST_LOOK = 500000000
+
+cdef class Line:
+    cdef readonly object connection
+    cdef int fd             # the connection's, -1 when closed
+    cdef size_t begin, end  # of what is left in `ahead`
+    cdef char ahead[1024]
+
+    cdef int descriptor(self) except -1
+    cdef size_t read(self, char *into, size_t size, bint within) except 0
+    cdef int fill(self, size_t least, bint within) except -1
+    cdef object body(self, uint64_t size)

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 from bench import futures_memory, pool_peers
 from bench.cases import NotOffered, WrongResult
-from bench.futures_soak import soak
-from bench.futures_stress import stress
 from bench.pool_peers import FuturesPool, pool_of
 from bench.suites import load_suite
+from stress.futures_soak import soak
+from stress.futures_stress import stress
 
 CASES = {case.name: case for case in load_suite("futures").cases}
 POOL_ROWS = [

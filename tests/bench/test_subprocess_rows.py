@@ -9,9 +9,10 @@ import sys
 import types
 
 import pytest
-from bench import programs, subprocess_soak, subprocess_starts
+from bench import programs, subprocess_starts
 from bench.cases import NotOffered, WrongResult
 from bench.suites import load_suite
+from stress import subprocess_soak
 
 if sys.platform == "win32":
     pytest.skip("hasten.subprocess is the stdlib's there", allow_module_level=True)

@@ -8,8 +8,8 @@ import types
 
 import pytest
 from bench.cases import Case, NotOffered, WrongResult
-from bench.queue_soak import soak
 from bench.suites import load_suite, names
+from stress.queue_soak import soak
 
 ROWS = [
     pytest.param(suite, case, id=f"{name}: {case.name}")

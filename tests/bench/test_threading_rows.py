@@ -10,8 +10,8 @@ import pytest
 from bench import threading_crowds, threading_timers
 from bench.cases import WrongResult
 from bench.suites import load_suite
-from bench.threading_soak import soak
-from bench.threading_stress import stress
+from stress.threading_soak import soak
+from stress.threading_stress import stress
 
 CASES = {case.name: case for case in load_suite("threading").cases}
 

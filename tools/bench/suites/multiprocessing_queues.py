@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from stress.multiprocessing_kills import stress
+
 from bench.cases import Suite, module
-from bench.multiprocessing_kills import stress
 from bench.multiprocessing_queues import Arrays, RoundTrip, Stream, Working
 from bench.process_queue_peers import PROCESS_QUEUES
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from stress.process_pool_kills import stress
+from stress.process_pool_soak import soak
+
 from bench.cases import Suite, module, placed
 from bench.futures_processes import Arrays, Calls, FirstResult, OneByOne
-from bench.process_pool_kills import stress
-from bench.process_pool_soak import soak
 
 SUITE = Suite(
     name="process_pool",

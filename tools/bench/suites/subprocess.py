@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from stress.subprocess_soak import soak
+
 from bench.cases import Suite, module, placed
 from bench.subprocess_pipes import Transfer
-from bench.subprocess_soak import soak
 from bench.subprocess_starts import C_FLOOR, Concurrent, LargeParent, Runs
 from bench.subprocess_waits import Notice, Switches
 

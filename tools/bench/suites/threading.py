@@ -7,6 +7,9 @@ from itertools import repeat
 from time import perf_counter_ns
 from typing import Any, Callable
 
+from stress.threading_soak import soak
+from stress.threading_stress import stress
+
 from bench.cases import Case, Suite, expect, module, placed
 from bench.threading_crowds import Starts, Waking
 from bench.threading_pairs import (
@@ -17,8 +20,6 @@ from bench.threading_pairs import (
     event_trips,
     semaphore_trips,
 )
-from bench.threading_soak import soak
-from bench.threading_stress import stress
 from bench.threading_timers import PendingTimers
 
 Check = Callable[[Any, Any], None]  # of what was measured, and what the loop has returned

@@ -15,12 +15,12 @@ import time
 from functools import partial
 from typing import Any
 
-import bench.multiprocessing_gap_kills
-import bench.multiprocessing_lock_kills
 from bench.cases import expect
-from bench.multiprocessing_crowds import PATIENCE, Crowd, alone
-from bench.multiprocessing_gap_kills import record
-from bench.stressing import Game
+
+from stress import multiprocessing_gap_kills, multiprocessing_lock_kills
+from stress.multiprocessing_crowds import PATIENCE, Crowd, alone
+from stress.multiprocessing_gap_kills import record
+from stress.stressing import Game
 
 FORK = multiprocessing.get_context("fork")
 KILLS = 50  # in a round
@@ -33,12 +33,9 @@ def stress(module: Any) -> dict[str, Game]:
         "killed at a queue": partial(killed, module, 0, False),
         "killed at a small queue": partial(killed, module, 4, False),
         "killed at a watched queue": partial(killed, module, 0, True),
+        **{name: partial(alone, game, module) for name, game in multiprocessing_gap_kills.GAMES.items()},
         **{
-            name: partial(alone, game, module) for name, game in bench.multiprocessing_gap_kills.GAMES.items()
-        },
-        **{
-            name: partial(alone, game, synchronize)
-            for name, game in bench.multiprocessing_lock_kills.GAMES.items()
+            name: partial(alone, game, synchronize) for name, game in multiprocessing_lock_kills.GAMES.items()
         },
     }
 

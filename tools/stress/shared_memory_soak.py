@@ -7,7 +7,8 @@ import pickle
 from typing import Any
 
 from bench.cases import expect
-from bench.soaking import in_turns
+
+from stress.soaking import in_turns
 
 ABSENT = "hasten-soak-absent"
 

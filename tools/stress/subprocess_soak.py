@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any, Callable
 
 from bench.cases import expect
-from bench.soaking import in_turns
+
+from stress.soaking import in_turns
 
 START = 100  # operations
 PATIENCE = 30  # seconds

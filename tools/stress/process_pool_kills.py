@@ -16,7 +16,9 @@ from functools import partial
 from typing import Any, Callable
 
 from bench.cases import expect
-from bench.stressing import Game
+
+from stress.faults import Hang, Leak, expect_end, expect_nothing
+from stress.stressing import Game
 
 METHODS = ("fork", "fork", "fork", "forkserver")
 PATIENCE = 30.0  # seconds
@@ -54,7 +56,7 @@ def is_gone(pid: int) -> bool:
 def until(condition: Callable[[], bool], words: str) -> None:
     end = time.monotonic() + PATIENCE
     while not condition():
-        expect(time.monotonic() < end, words)
+        expect_end(time.monotonic() < end, words)
         time.sleep(0.005)
 
 
@@ -82,15 +84,17 @@ class Traces:
         return {name for name in os.listdir(SHM) if name.startswith(NAMES)}
 
     def check(self, pids: set[int]) -> None:
-        until(lambda: all(map(is_gone, pids)), "processes are left")
-        now = len(os.listdir("/proc/self/fd"))
-        self.descriptors = self.descriptors or now
-        until(
-            lambda: len(os.listdir("/proc/self/fd")) <= self.descriptors,
-            f"{now} descriptors, and {self.descriptors} after the first round",
-        )
+        self.descriptors = self.descriptors or len(os.listdir("/proc/self/fd"))
+        try:
+            until(lambda: all(map(is_gone, pids)), "processes are left")
+            until(
+                lambda: len(os.listdir("/proc/self/fd")) <= self.descriptors,
+                f"more descriptors than the {self.descriptors} after the first round",
+            )
+        except Hang as error:
+            raise Leak(str(error)) from None
         left = {name for name in self.now() - self.names if not is_mapped(name)} & self.now()
-        expect(not left, f"left in {SHM}: {left}")
+        expect_nothing(left, f"left in {SHM}")
 
 
 def kill(pool: Any, worker: Any, early: list[int]) -> bool:

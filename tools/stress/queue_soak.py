@@ -6,7 +6,8 @@ from typing import Any
 
 from bench.cases import expect
 from bench.racing import race
-from bench.soaking import in_turns
+
+from stress.soaking import in_turns
 
 
 def alone(module: Any, count: int) -> int:

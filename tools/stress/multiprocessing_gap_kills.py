@@ -14,7 +14,8 @@ from functools import partial
 from typing import Any
 
 from bench.cases import expect
-from bench.multiprocessing_crowds import PATIENCE, Crowd
+
+from stress.multiprocessing_crowds import PATIENCE, Crowd
 
 FORK = multiprocessing.get_context("fork")
 KILLS = 20  # in a round, before the last ones

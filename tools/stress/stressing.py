@@ -17,6 +17,8 @@ import time
 import traceback
 from typing import Any, Callable
 
+from stress.faults import HANG, kind_of
+
 Game = Callable[[random.Random], int]
 STUCK = 60.0  # seconds
 LOOK = 1.0  # seconds between two looks at the games
@@ -30,6 +32,7 @@ class Lane:
         self.rounds = self.operations = 0
         self.moved = time.monotonic()
         self.problem = ""
+        self.kind = HANG  # of the problem
         self.over = False
         _thread.start_new_thread(self.play, ())
 
@@ -40,7 +43,8 @@ class Lane:
                 self.operations += self.game(random.Random(f"{self.seed} {self.name} {self.rounds}"))
                 self.rounds += 1
                 self.moved = time.monotonic()
-        except BaseException:
+        except BaseException as error:
+            self.kind = kind_of(error)
             self.problem = f"{self.where()}:\n{traceback.format_exc()}"
         self.over = True
 
@@ -68,13 +72,13 @@ def run_stress(games: dict[str, Game], seconds: float, seed: int, say: Callable[
         faulthandler.dump_traceback_later(3 * STUCK, exit=True)
         time.sleep(LOOK)
         now = time.monotonic()
-        trouble = next(filter(None, (lane.trouble(now) for lane in lanes)), "")
-        if trouble:
+        counts = {lane.name: (lane.rounds, lane.operations) for lane in lanes}
+        wrong = next((lane for lane in lanes if lane.trouble(now)), None)
+        if wrong is not None:
             faulthandler.dump_traceback(sys.stderr, all_threads=True)
             faulthandler.cancel_dump_traceback_later()
-            say("failed", reason=trouble)
+            say("failed", reason=wrong.trouble(now), kind=wrong.kind, games=counts)
             return False
-        counts = {lane.name: (lane.rounds, lane.operations) for lane in lanes}
         if all(lane.over for lane in lanes):
             faulthandler.cancel_dump_traceback_later()
             say("stress", seconds=now - begin, games=counts, seed=seed)

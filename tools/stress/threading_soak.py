@@ -7,7 +7,8 @@ from typing import Any, Callable
 
 from bench.cases import expect
 from bench.racing import race
-from bench.soaking import in_turns
+
+from stress.soaking import in_turns
 
 
 def made_and_used(module: Any, count: int) -> int:

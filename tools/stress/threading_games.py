@@ -12,7 +12,8 @@ from functools import partial
 from typing import Any, Callable
 
 from bench.cases import expect
-from bench.threading_team import BRIEF, dawdle, enter, own_dice, team
+
+from stress.threading_team import BRIEF, dawdle, enter, own_dice, team
 
 # ---- locks ------------------------------------------------------------------------------------------
 

@@ -13,8 +13,9 @@ from functools import partial
 from typing import Any
 
 from bench.cases import expect
-from bench.stressing import Game
-from bench.threading_team import BRIEF, dawdle, own_dice, team
+
+from stress.stressing import Game
+from stress.threading_team import BRIEF, dawdle, own_dice, team
 
 
 def stress(source: Any) -> dict[str, Game]:

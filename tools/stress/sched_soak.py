@@ -6,7 +6,8 @@ from fractions import Fraction
 from typing import Any
 
 from bench.cases import expect
-from bench.soaking import in_turns
+
+from stress.soaking import in_turns
 
 
 def make(module: Any) -> Any:

@@ -8,7 +8,8 @@ from typing import Any
 
 from bench.cases import expect
 from bench.futures_pools import same
-from bench.soaking import in_turns
+
+from stress.soaking import in_turns
 
 FORK = multiprocessing.get_context("fork")
 

@@ -17,7 +17,9 @@ from functools import partial
 from typing import Any, Callable
 
 from bench.cases import expect
-from bench.multiprocessing_crowds import PATIENCE, Crowd, until
+
+from stress.faults import expect_end
+from stress.multiprocessing_crowds import PATIENCE, Crowd, until
 
 FORK = multiprocessing.get_context("fork")
 KILLS = 20  # in a round, before the last ones
@@ -37,11 +39,16 @@ def pause(dice: random.Random) -> None:
 # ---- locks ----
 
 
+def tells_death(lock: Any) -> bool:
+    """Whether it says that its last owner died; the standard library's locks have no such word."""
+    return bool(getattr(lock, "owner_died", False))
+
+
 def visit(lock: Any, words: Any, depth: int) -> None:
     """Hold the lock: nobody else does, unless his death is told."""
-    expect(lock.acquire(timeout=PATIENCE), "the lock is not given back")
-    died = lock.owner_died
-    expect(not lock.owner_died, "the owner's death is told twice")
+    expect_end(lock.acquire(timeout=PATIENCE), "the lock is not given back")
+    died = tells_death(lock)
+    expect(not tells_death(lock), "the owner's death is told twice")
     expect(died or words[0] == 0, f"{words[0]} has the lock, too")
     for _ in range(depth - 1):
         lock.acquire()
@@ -79,8 +86,8 @@ def lock_holders(kind: str, depth: int, module: Any, dice: random.Random) -> int
     with crowd:
         pid = crowd.start(partial(hold, lock, words))
         until(lambda: bool(words[0] == pid), "the holder does not get the lock")
-    expect(lock.acquire(timeout=PATIENCE), "a dead holder keeps the lock")
-    expect((lock.owner_died, lock.owner_died) == (True, False), "the owner's death is not told once")
+    expect_end(lock.acquire(timeout=PATIENCE), "a dead holder keeps the lock")
+    expect((tells_death(lock), tells_death(lock)) == (True, False), "the owner's death is not told once")
     lock.release()
     return crowd.kills
 
@@ -106,7 +113,7 @@ def semaphore_users(kind: str, module: Any, dice: random.Random) -> int:
             for _ in range(units - 1):
                 pause(dice)
                 crowd.kill(crowd.one(dice))
-                expect(semaphore.acquire(timeout=PATIENCE), "no unit is left")
+                expect_end(semaphore.acquire(timeout=PATIENCE), "no unit is left")
                 semaphore.release()
         got = 0
         while semaphore.acquire(False):

@@ -16,19 +16,23 @@ import traceback
 from functools import partial
 from typing import Any, Callable
 
-from bench.cases import expect
+from bench.cases import WrongResult, expect
 from bench.multiprocessing_queues import forked
-from bench.process_pool_kills import Traces, is_mapped
+
+from stress.faults import HANG, LEAK, LOSS, Hang, Leak, expect_end, expect_nothing, kind_of
+from stress.process_pool_kills import Traces, is_mapped
 
 PATIENCE = 20.0  # seconds; what takes longer counts as hanging
 ROUND = 45.0  # seconds; the same for a whole round, and below what the stress calls stuck
+LATE = b"late"
+FAULTS = {HANG: Hang, LEAK: Leak}
 Play = Callable[[Any, random.Random], int]
 
 
 def until(condition: Callable[[], bool], words: str) -> None:
     end = time.monotonic() + PATIENCE
     while not condition():
-        expect(time.monotonic() < end, words)
+        expect_end(time.monotonic() < end, words)
         time.sleep(0.0005)
 
 
@@ -99,26 +103,29 @@ def lead(play: Play, module: Any, dice: random.Random) -> int:
     before = set(os.listdir("/proc/self/fd"))
     kills = play(module, dice)
     left = set(os.listdir("/proc/self/fd")) - before
-    expect(not left, f"descriptors are left: {left}")
-    expect(not children_left(), "children are left")
+    expect_nothing(left, "descriptors are left")
+    expect_nothing(children_left(), "children are left")
     return kills
 
 
 def lead_and_tell(play: Play, module: Any, dice: random.Random, answer: int) -> None:
-    """Write the number of kills; a failure too, since children that are left keep the pipe open."""
+    """Write the number of kills; a fault's kind, too, since children that are left keep the pipe open."""
     os.setpgid(0, 0)
-    words = "failed"
+    words = LOSS
     try:
         words = str(lead(play, module, dice))
+    except BaseException as error:
+        words = kind_of(error)
+        raise
     finally:
         os.write(answer, words.encode())
 
 
 def answer_of(leader: int, reader: int) -> bytes:
-    """What the leader says; nothing if it has failed or says nothing in time."""
+    """What the leader says: a number, or a fault's kind.  LATE if it says nothing in time."""
     try:
         readable = select.select([reader], [], [], ROUND)[0]
-        return os.read(reader, 20) if readable else b"late"
+        return os.read(reader, 20) if readable else LATE
     finally:
         try:
             os.killpg(leader, signal.SIGKILL)
@@ -139,8 +146,13 @@ def alone(play: Play, module: Any, dice: random.Random) -> int:
         answer = answer_of(leader, reader)
     finally:
         os.close(reader)
-    expect(answer != b"late", f"the round hangs: no end after {ROUND:.0f} s")
-    expect(answer.isdigit(), "the round has failed; see what its process has written")
+    expect_end(answer != LATE, f"the round hangs: no end after {ROUND:.0f} s")
+    if not answer.isdigit():
+        kind = FAULTS.get(answer.decode(), WrongResult)
+        raise kind("the round has failed; see what its process has written")
     left = {name for name in names_of(leader) - names if not is_mapped(name)}
-    until(lambda: not left & Traces.now(), f"left in /dev/shm: {left}")
+    end = time.monotonic() + PATIENCE
+    while left & Traces.now() and time.monotonic() < end:
+        time.sleep(0.0005)
+    expect_nothing(left & Traces.now(), "left in /dev/shm")
     return int(answer)

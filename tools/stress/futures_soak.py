@@ -9,7 +9,8 @@ from typing import Any
 
 from bench.cases import expect
 from bench.racing import race
-from bench.soaking import in_turns
+
+from stress.soaking import in_turns
 
 
 def made_and_used(module: Any, count: int) -> int:

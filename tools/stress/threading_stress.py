@@ -7,9 +7,10 @@ from functools import partial
 from typing import Any
 
 from bench.cases import expect
-from bench.stressing import Game
-from bench.threading_games import breaking, broadcast, buffer, exclusion, meetings, permits, relay
-from bench.threading_team import BRIEF, dawdle, own_dice, team
+
+from stress.stressing import Game
+from stress.threading_games import breaking, broadcast, buffer, exclusion, meetings, permits, relay
+from stress.threading_team import BRIEF, dawdle, own_dice, team
 
 
 def stress(source: Any) -> dict[str, Game]:

@@ -12,7 +12,9 @@ from functools import partial
 from typing import Any
 
 from bench.cases import expect
-from bench.stressing import Game
+
+from stress.faults import Leak
+from stress.stressing import Game
 
 DIRECTORY = "/dev/shm"
 PATIENCE = 10.0  # seconds: what a busy machine may take for what is done at once
@@ -70,5 +72,6 @@ def until_gone(prefix: str) -> None:
         waited = time.monotonic() - begin
         if not left:
             return
-        expect(waited < PATIENCE, f"{len(left)} blocks are left {waited:.1f} s after the kill")
+        if waited > PATIENCE:
+            raise Leak(f"{len(left)} blocks are left {waited:.1f} s after the kill")
         time.sleep(0.001)

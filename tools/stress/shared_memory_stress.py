@@ -73,5 +73,7 @@ def until_gone(prefix: str) -> None:
         if not left:
             return
         if waited > PATIENCE:
+            for name in left:
+                os.unlink(os.path.join(DIRECTORY, name))
             raise Leak(f"{len(left)} blocks are left {waited:.1f} s after the kill")
         time.sleep(0.001)

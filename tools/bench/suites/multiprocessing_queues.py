@@ -42,6 +42,7 @@ SUITE = Suite(
         Arrays("array 64 MiB", 64 * KIB * KIB, most_rounds=10),
     ),
     stress=stress,
+    stress_kills=True,
     packages=("hasten-multiprocessing",),
     imports="hasten.multiprocessing.queues",
 )

@@ -29,6 +29,8 @@ SUITE = Suite(
     ),
     soak=soak,
     stress=stress,
+    stress_kills=True,
+    stress_of_ours=True,
     packages=("hasten-futures", "hasten-multiprocessing"),
     imports="hasten.futures",
 )

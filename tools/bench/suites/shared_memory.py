@@ -42,4 +42,5 @@ SUITE = Suite(
     ),
     soak=soak,
     stress=stress,
+    stress_kills=True,
 )

@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from chaos.cli import Deck, seed_of
+from chaos.jobs import Crash, FaultTests
+from chaos.table import Figures, table
 
 HERE = Path(__file__).resolve().parent
 TOOLS = HERE.parents[1] / "tools"
@@ -169,16 +172,6 @@ def sleepers() -> set[str]:
     return found
 
 
-@pytest.fixture
-def tools(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.syspath_prepend(str(TOOLS))
-    if sys.version_info < (3, 11):
-        pytest.skip("the tool itself runs on Python 3.11 and newer")
-    from chaos import cli, jobs, table
-
-    return cli, jobs, table
-
-
 @pytest.mark.parametrize(
     ("crash", "found", "expected"),
     [
@@ -192,35 +185,32 @@ def tools(monkeypatch: pytest.MonkeyPatch):
         ("kills under load", {"missing": "KeyError: 1"}, ["losses"]),
     ],
 )
-def test_what_a_crash_may_cost(tools, crash, found, expected) -> None:
-    _, jobs, _ = tools
+def test_what_a_crash_may_cost(crash, found, expected) -> None:
     fine = {"right": 60, "wrong": 0, "failed": 0, "unended": 0, "error": None}
     told = found if "missing" in found else {**fine, **found}
-    outcome = jobs.Crash("", "hasten", "", "hasten Pool", crash).outcome(told)
+    outcome = Crash("", "hasten", "", "hasten Pool", crash).outcome(told)
     assert [fault.kind for fault in outcome.faults] == expected
 
 
-def test_the_same_seed_is_the_same_order(tools) -> None:
-    cli, jobs, _ = tools
-    some = [jobs.Tests(f"job {number}", "hasten", "", []) for number in range(20)]
+def test_the_same_seed_is_the_same_order() -> None:
+    some = [FaultTests(f"job {number}", "hasten", "", []) for number in range(20)]
 
     def first_names(seed: int) -> list[str]:
-        order = cli.Deck(some, seed).order
+        order = Deck(some, seed).order
         return [next(order).name for _ in range(40)]
 
     assert first_names(1) == first_names(1) != first_names(2)
     assert sorted(first_names(1)[:20]) == sorted(first_names(1)[20:]) == sorted(job.name for job in some)
-    assert cli.seed_of(1, "a", 0) == cli.seed_of(1, "a", 0) != cli.seed_of(1, "a", 1)
+    assert seed_of(1, "a", 0) == seed_of(1, "a", 0) != seed_of(1, "a", 1)
 
 
-def test_the_table(tools) -> None:
-    _, _, table = tools
+def test_the_table() -> None:
     found = {
-        ("games", "hasten"): table.Figures(1, 2, 3, 0, 0, 0),
-        ("games", "stdlib"): table.Figures(1, 2, 3, 4, 5, 6),
+        ("games", "hasten"): Figures(1, 2, 3, 0, 0, 0),
+        ("games", "stdlib"): Figures(1, 2, 3, 4, 5, 6),
     }
-    found["tests", "hasten"] = table.Figures(1, 10, 0, 0, 0, 0)
-    lines = table.table(["games", "tests", "never played"], found).splitlines()
+    found["tests", "hasten"] = Figures(1, 10, 0, 0, 0, 0)
+    lines = table(["games", "tests", "never played"], found).splitlines()
     assert lines[2] == "| games | 2 | 3 | 0 | 0 | 0 | 2 | 3 | 4 | 5 | 6 |"
     assert lines[3] == "| tests | 10 | 0 | 0 | 0 | 0 | - | - | - | - | - |"
     assert lines[4] == "| all | 12 | 3 | 0 | 0 | 0 | 2 | 3 | 4 | 5 | 6 |"

@@ -19,13 +19,13 @@ from bench.suites import names as suite_names
 from stress.faults import HANG, LEAK
 
 from chaos import selection
-from chaos.jobs import CRASHES, HASTEN, POOLS, SIDES, STDLIB, Crash, Fault, Game, Job, Tests
+from chaos.jobs import CRASHES, HASTEN, POOLS, SIDES, STDLIB, Crash, Fault, FaultTests, Game, Job
 from chaos.names import Names, own_shm_is_allowed
 from chaos.table import Findings, table
 
 HERE = Path(__file__).resolve().parent
 PLAYER = HERE / "player.py"
-WEIGHTS = {Game: 1.0, Crash: 0.5, Tests: 3.0}  # of a job's share of the time
+WEIGHTS = {Game: 1.0, Crash: 0.5, FaultTests: 3.0}  # of a job's share of the time
 SHORTEST = 1.0  # seconds for a job
 LONGEST = 20.0
 EXAMPLES = """
@@ -111,7 +111,7 @@ def tests(folders: list[Path]) -> Iterator[Job]:
         name = folder.parent.name if folder.name == "tests" else folder.name
         for kind, chosen in selection.of_folder(folder.resolve()).items():
             for side in SIDES:
-                yield Tests(f"tests of {kind}: {name}", side, f"tests of {kind}", chosen)
+                yield FaultTests(f"tests of {kind}: {name}", side, f"tests of {kind}", chosen)
 
 
 def matches(name: str, patterns: list[str] | None) -> bool:

@@ -178,7 +178,7 @@ def kind_of_failure(text: str) -> str:
 
 
 @dataclass
-class Tests:
+class FaultTests:
     """Tests of one kind of a distribution, in an order of the seed's, as many as the time allows."""
 
     name: str

@@ -17,7 +17,7 @@ from functools import partial
 from typing import Any, Callable
 
 from bench.cases import WrongResult, expect
-from bench.multiprocessing_queues import forked
+from bench.rows.multiprocessing.queues import forked
 
 from stress.faults import HANG, LEAK, LOSS, Hang, Leak, expect_end, expect_nothing, kind_of
 from stress.process_pool_kills import Traces, is_mapped

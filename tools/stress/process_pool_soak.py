@@ -7,7 +7,7 @@ import os
 from typing import Any
 
 from bench.cases import expect
-from bench.futures_pools import same
+from bench.rows.futures.pools import same
 
 from stress.soaking import in_turns
 

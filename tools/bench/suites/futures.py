@@ -11,10 +11,10 @@ from stress.futures_soak import soak
 from stress.futures_stress import stress
 
 from bench.cases import Case, NotOffered, Suite, expect, module, placed
-from bench.futures_memory import PendingFutures
-from bench.futures_pools import Latency, SubmitAlone, Submitters, Tasks, nap, work
-from bench.futures_waiting import AsCompleted, SubmittedAsCompleted, WaitForAll, WaitForEach
-from bench.pool_peers import POOLS
+from bench.rows.futures.memory import PendingFutures
+from bench.rows.futures.peers import POOLS
+from bench.rows.futures.pools import Latency, SubmitAlone, Submitters, Tasks, nap, work
+from bench.rows.futures.waiting import AsCompleted, SubmittedAsCompleted, WaitForAll, WaitForEach
 
 
 @dataclass

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bench.cases import Suite, module
-from bench.multiprocessing_managers import Calls, Children, Objects, Starts
+from bench.rows.multiprocessing.managers import Calls, Children, Objects, Starts
 
 SUITE = Suite(
     name="multiprocessing_managers",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from stress.multiprocessing_kills import stress
 
 from bench.cases import Suite, module
-from bench.multiprocessing_queues import Arrays, RoundTrip, Stream, Working
-from bench.process_queue_peers import PROCESS_QUEUES
+from bench.rows.multiprocessing.queue_peers import PROCESS_QUEUES
+from bench.rows.multiprocessing.queues import Arrays, RoundTrip, Stream, Working
 
 TUPLE = (1, "abc", 2.5)
 KIB = 1 << 10

@@ -6,7 +6,7 @@ from stress.process_pool_kills import stress
 from stress.process_pool_soak import soak
 
 from bench.cases import Suite, module, placed
-from bench.futures_processes import Arrays, Calls, FirstResult, OneByOne
+from bench.rows.futures.processes import Arrays, Calls, FirstResult, OneByOne
 
 SUITE = Suite(
     name="process_pool",

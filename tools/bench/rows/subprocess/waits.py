@@ -9,7 +9,7 @@ from typing import Any
 
 from bench.cases import expect
 from bench.programs import program
-from bench.subprocess_starts import NeedsChild
+from bench.rows.subprocess.starts import NeedsChild
 
 PATIENCE = 10  # seconds: the timeout, which never passes
 LIVES = (3, 11, 23, 37, 52, 71)  # milliseconds: who looks now and then is late by other times for each

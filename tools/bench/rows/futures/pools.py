@@ -10,8 +10,8 @@ from time import perf_counter_ns
 from typing import Any, Callable
 
 from bench.cases import Case, NotOffered, expect
-from bench.pool_peers import FuturesPool, pool_of
 from bench.racing import race
+from bench.rows.futures.peers import FuturesPool, pool_of
 
 WORK = 10_000  # nanoseconds of a task that does something
 
@@ -47,7 +47,7 @@ def work(item: Any) -> Any:
 
 @dataclass
 class Tasks(Case):
-    """A fixed number of tasks, given to a pool in one of the ways that pool_peers.py names.
+    """A fixed number of tasks, given to a pool in one of the ways that peers.py names.
 
     A sample is that many tasks, however many operations are asked for; a peer's has fewer where it would take
     minutes.

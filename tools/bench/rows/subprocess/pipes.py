@@ -9,7 +9,7 @@ from typing import Any
 
 from bench.cases import expect
 from bench.programs import program
-from bench.subprocess_starts import NeedsChild
+from bench.rows.subprocess.starts import NeedsChild
 
 MEGABYTE = 2**20
 

@@ -13,8 +13,8 @@ from time import perf_counter_ns
 from typing import Any
 
 from bench.cases import Case, NotOffered, expect
-from bench.futures_pools import same
 from bench.own_program import OwnProgram
+from bench.rows.futures.pools import same
 
 FORK = multiprocessing.get_context("fork")
 

@@ -13,7 +13,7 @@ from time import perf_counter_ns
 from typing import Any
 
 from bench.cases import Case, NotOffered, expect
-from bench.futures_pools import same
+from bench.rows.futures.pools import same
 
 
 class Completer:

@@ -21,7 +21,7 @@ PATIENCE = 10.0  # seconds: what a busy machine may take for what is done at onc
 FAMILY = """
 import importlib, os, random, sys
 module = importlib.import_module(sys.argv[1])
-module._SHM_NAME_PREFIX = f"/hasten-{os.getpid()}-"
+module._SHM_NAME_PREFIX = f"/h{os.getpid()}-"  # ten characters at most
 
 def live(forks, held):
     made = 0
@@ -61,7 +61,7 @@ def killed_family(source: Any, dice: random.Random) -> int:
     os.killpg(family.pid, signal.SIGKILL)
     _, said = family.communicate()
     expect(not said, f"a killed family said {said!r}")
-    until_gone(f"hasten-{family.pid}-")
+    until_gone(f"h{family.pid}-")
     return 1
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import mmap
 import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import gate
 import pytest
 from chaos.cli import Deck, seed_of
 from chaos.jobs import Crash, FaultTests
+from chaos.names import Names
 from chaos.table import Figures, table
 
 HERE = Path(__file__).resolve().parent
@@ -214,6 +217,23 @@ def test_the_table() -> None:
     assert lines[2] == "| games | 2 | 3 | 0 | 0 | 0 | 2 | 3 | 4 | 5 | 6 |"
     assert lines[3] == "| tests | 10 | 0 | 0 | 0 | 0 | - | - | - | - | - |"
     assert lines[4] == "| all | 12 | 3 | 0 | 0 | 0 | 2 | 3 | 4 | 5 | 6 |"
+
+
+def test_names_are_told_where_others_make_some_too(monkeypatch) -> None:
+    """Without a /dev/shm of our own: only those that nobody has mapped, and they stay."""
+    monkeypatch.setattr(gate, "mount_own_shm", lambda: False)
+    names = Names()
+    paths = [Path(f"/dev/shm/hasten-chaos-{os.getpid()}-{end}") for end in ("left", "mapped")]
+    try:
+        for path in paths:
+            path.write_bytes(bytes(4096))
+        with open(paths[1], "r+b") as file, mmap.mmap(file.fileno(), 4096):
+            left = names.left()
+        assert paths[0].name in left and paths[1].name not in left
+        assert paths[0].exists()
+    finally:
+        for path in paths:
+            path.unlink()
 
 
 def test_the_list_names_games_crashes_and_tests() -> None:

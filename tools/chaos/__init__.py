@@ -6,7 +6,7 @@ are, for each of the two:
     kills    processes that were killed with SIGKILL
     hangs    waits that did not end: of a game, a test, a task of a pool, or a whole job
     losses   totals, results and tests that came out wrong, processes that crashed by themselves, and tasks of
-             a pool that failed though it was not their worker that was killed (the standard library's executor
-             fails all of them, as is documented)
+             a pool that failed though their worker was not killed: the standard library's executor fails all
+             of them, as is documented
     leaks    processes, threads, descriptors and names in /dev/shm that were left
 """

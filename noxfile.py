@@ -66,6 +66,14 @@ def crashes(session: nox.Session) -> None:
 
 
 @nox.session
+def chaos(session: nox.Session) -> None:
+    """Kills, signals, errors, forks for minutes, what they cost: nox -s chaos -- --minutes 10 --seed 1."""
+    install_tools(session)
+    session.run(*WHEELHOUSE, "--install")
+    session.run("python", "tools/chaos", *session.posargs)
+
+
+@nox.session
 def programs(session: nox.Session) -> None:
     """Real programs under plain python and python -m hasten: nox -s programs -- NAME (more: -- --help)."""
     install_tools(session, "rich")

@@ -12,12 +12,12 @@ import types
 from pathlib import Path
 
 import pytest
-from bench import futures_memory, pool_peers
 from bench.cases import NotOffered, WrongResult
-from bench.futures_soak import soak
-from bench.futures_stress import stress
-from bench.pool_peers import FuturesPool, pool_of
+from bench.rows.futures import memory, peers
+from bench.rows.futures.peers import FuturesPool, pool_of
 from bench.suites import load_suite
+from stress.futures_soak import soak
+from stress.futures_stress import stress
 
 CASES = {case.name: case for case in load_suite("futures").cases}
 POOL_ROWS = [
@@ -131,7 +131,7 @@ def test_futures_that_complete_by_themselves_are_not_taken_for_pending(tmp_path,
         "        self.set_result(None)\n"
     )
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.setattr(futures_memory, "FUTURES", 500)
+    monkeypatch.setattr(memory, "FUTURES", 500)
     hasty = types.SimpleNamespace(__name__="hasty", Future=None)
     with pytest.raises(WrongResult, match="0 of 500"):
         once("memory of a pending future", hasty)
@@ -156,7 +156,7 @@ PEER = """
 import sys
 sys.path.insert(0, sys.argv[1])
 from bench.cases import NotOffered
-from bench.pool_peers import POOLS, pool_of
+from bench.rows.futures.peers import POOLS, pool_of
 [peer] = [peer for peer in POOLS if peer.name == sys.argv[2]]
 for way in ("one_by_one", "all_at_once", "mapped"):
     try:
@@ -183,7 +183,7 @@ def test_a_peer_calls_the_function_for_every_item(name, ways):
     """In a process of its own: they keep threads and helpers for a while."""
     if importlib.util.find_spec(name) is None:
         pytest.skip(f"needs {name}")
-    tools = Path(pool_peers.__file__).parent.parent
+    tools = Path(peers.__file__).parents[3]
     words = [sys.executable, "-c", PEER, str(tools), name]
     done = subprocess.run(words, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr

@@ -11,8 +11,8 @@ pytest.importorskip("tomllib", reason="the report is made on Python 3.11 and new
 from bench import chart, report  # noqa: E402
 from bench.cli import gate, matches  # noqa: E402
 from bench.ratios import from_json, goal_for, load_goals, make_row, ratio_of, spread, to_json  # noqa: E402
-from bench.soaking import grown, quarters, verdicts  # noqa: E402
 from bench.suites import load_suite, names  # noqa: E402
+from stress.soaking import grown, quarters, verdicts  # noqa: E402
 
 SIDES = ("stdlib", "hasten")
 GOALS = {"queue": {"put": {"3.11": 20, "any": 5}}}

@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 
 import pytest
-from bench import stressing
 from bench.cases import expect
-from bench.stressing import run_stress, summary
+from stress import stressing
+from stress.stressing import run_stress, summary
 
 
 @pytest.fixture

@@ -9,9 +9,11 @@ import sys
 import types
 
 import pytest
-from bench import programs, subprocess_soak, subprocess_starts
+from bench import programs
 from bench.cases import NotOffered, WrongResult
+from bench.rows.subprocess import starts
 from bench.suites import load_suite
+from stress import subprocess_soak
 
 if sys.platform == "win32":
     pytest.skip("hasten.subprocess is the stdlib's there", allow_module_level=True)
@@ -26,9 +28,9 @@ needs_compiler = pytest.mark.skipif(bool(programs.lacking("child")), reason="nee
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
     """Large heaps and crowds are for measurements."""
-    monkeypatch.setattr(subprocess_starts, "HEAP", 64 * 2**20)
-    monkeypatch.setattr(subprocess_starts, "STARTS", 5)
-    monkeypatch.setattr(subprocess_starts, "CROWD", 10)
+    monkeypatch.setattr(starts, "HEAP", 64 * 2**20)
+    monkeypatch.setattr(starts, "STARTS", 5)
+    monkeypatch.setattr(starts, "CROWD", 10)
 
 
 @pytest.fixture
@@ -134,7 +136,7 @@ def test_the_heap_is_made_and_the_starts_are_compared():
 @needs_compiler
 @pytest.mark.parametrize("name", RUNS)
 def test_the_floor_starts_the_same_programs(name):
-    floor = subprocess_starts.c_floor()
+    floor = starts.c_floor()
     if "input" in name:
         with pytest.raises(NotOffered):
             once(name, floor)

@@ -8,8 +8,8 @@ import types
 
 import pytest
 from bench.cases import Case, NotOffered, WrongResult
-from bench.queue_soak import soak
 from bench.suites import load_suite, names
+from stress.queue_soak import soak
 
 ROWS = [
     pytest.param(suite, case, id=f"{name}: {case.name}")
@@ -24,10 +24,10 @@ FEW = 96  # operations; a multiple of every row's number of producers
 @pytest.fixture(autouse=True)
 def little_work(monkeypatch):
     """Ten thousand threads, and gigabytes, are for measurements."""
-    monkeypatch.setattr("bench.threading_timers.TIMERS", 300)
-    monkeypatch.setattr("bench.futures_memory.FUTURES", 1000)
-    monkeypatch.setattr("bench.subprocess_starts.HEAP", 64 * 2**20)
-    monkeypatch.setattr("bench.subprocess_starts.STARTS", 5)
+    monkeypatch.setattr("bench.rows.threading.timers.TIMERS", 300)
+    monkeypatch.setattr("bench.rows.futures.memory.FUTURES", 1000)
+    monkeypatch.setattr("bench.rows.subprocess.starts.HEAP", 64 * 2**20)
+    monkeypatch.setattr("bench.rows.subprocess.starts.STARTS", 5)
 
 
 def smaller(case: Case) -> Case:

@@ -7,11 +7,11 @@ import threading
 import types
 
 import pytest
-from bench import threading_crowds, threading_timers
 from bench.cases import WrongResult
+from bench.rows.threading import crowds, timers
 from bench.suites import load_suite
-from bench.threading_soak import soak
-from bench.threading_stress import stress
+from stress.threading_soak import soak
+from stress.threading_stress import stress
 
 CASES = {case.name: case for case in load_suite("threading").cases}
 
@@ -122,24 +122,24 @@ def test_a_waiter_that_is_not_woken_is_found_out(monkeypatch):
         def release(self, n=1):
             super().release(n - 1)
 
-    monkeypatch.setattr(threading_crowds, "PATIENCE", 1)
-    monkeypatch.setattr(threading_crowds, "CROWD", 5)
+    monkeypatch.setattr(crowds, "PATIENCE", 1)
+    monkeypatch.setattr(crowds, "CROWD", 5)
     case = CASES["wake 900 waiters of one Semaphore, unpinned"]
     semaphore, crowd = state = case.setup(altered(Semaphore=Forgetful))
     with pytest.raises(WrongResult, match="the last was awake"):
         case.run(state, 1)
     threading.Semaphore.release(semaphore)
-    threading_crowds.until("the last was awake", lambda: crowd.awake() == 5)
+    crowds.until("the last was awake", lambda: crowd.awake() == 5)
     crowd.dismiss()
 
 
 def test_the_call_alone_is_a_part_of_the_waking(monkeypatch):
-    monkeypatch.setattr(threading_crowds, "CROWD", 50)
+    monkeypatch.setattr(crowds, "CROWD", 50)
     assert once("Event.set() with 900 waiting, the call alone", threading) > 0
 
 
 def test_a_timer_that_needs_a_thread_is_counted(monkeypatch):
-    monkeypatch.setattr(threading_timers, "TIMERS", 150)
+    monkeypatch.setattr(timers, "TIMERS", 150)
     assert once("10,000 pending timers, OS threads", threading) == pytest.approx(150, abs=2)
     assert once("10,000 pending timers, memory of each", threading) > 1000
 
@@ -152,7 +152,7 @@ def test_timers_that_fire_at_once_are_found_out(tmp_path, monkeypatch):
         "        super().__init__(0, *rest)\n"
     )
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.setattr(threading_timers, "TIMERS", 100)
+    monkeypatch.setattr(timers, "TIMERS", 100)
     with pytest.raises(WrongResult, match="timers"):
         once("10,000 pending timers, memory of each", types.SimpleNamespace(__name__="hasty"))
 

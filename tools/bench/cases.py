@@ -109,6 +109,8 @@ class Suite:
     about: str = ""  # what a reader of the table has to know, in markdown
     soak: Callable[[Any, int, Callable[[], None]], int] | None = None
     stress: Callable[[Any], dict[str, Callable[[Random], int]]] | None = None
+    stress_kills: bool = False  # what its games count is processes that were killed
+    stress_of_ours: bool = False  # its games ask for what the first implementation does not have
 
     @property
     def baseline(self) -> str:

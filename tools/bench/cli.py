@@ -11,14 +11,15 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from stress.soaking import verdicts
+from stress.stressing import summary
+
 from bench import chart, document, report
 from bench.cases import Suite
 from bench.environments import NoEnvironment, prepare
 from bench.measuring import Findings, Job, run_worker
 from bench.ratios import Row, load_goals
 from bench.sampler import Plan
-from bench.soaking import verdicts
-from bench.stressing import summary
 from bench.suites import load_suite, names
 
 QUICK = Plan(rounds=3, sample=5_000_000, longest=200_000_000)

@@ -1,5 +1,5 @@
 """Other queues that a Python program could use. Each is measured where it is installed (see peers.txt); pools
-of threads are in pool_peers.py.
+of threads are in rows/futures/peers.py.
 
 Left out: fque, whose get() can miss a wake-up and then sleeps for ever; fastqueue and hyperq, whose queues do
 not wait at all or carry bytes only.

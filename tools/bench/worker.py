@@ -15,9 +15,10 @@ import sys
 import traceback
 from typing import Any
 
+from stress.stressing import end_process, run_stress
+
 from bench.cases import FREE_THREADED, Case, Suite, WrongResult
 from bench.sampler import Plan, take
-from bench.stressing import end_process, run_stress
 from bench.suites import load_suite
 
 

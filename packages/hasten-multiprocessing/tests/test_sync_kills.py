@@ -1,7 +1,7 @@
 """A short round of each game of the kill stress: users of every primitive are killed at random moments.
 
 Each round is led by a process of its own, whose descriptors, children and names in /dev/shm are counted at
-its end; see tools/bench/multiprocessing_crowds.py.
+its end; see tools/stress/multiprocessing_crowds.py.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import random
 from typing import Any
 
 import pytest
-from bench import multiprocessing_gap_kills, multiprocessing_lock_kills
-from bench.multiprocessing_crowds import alone
+from stress import multiprocessing_gap_kills, multiprocessing_lock_kills
+from stress.multiprocessing_crowds import alone
 
 from hasten.multiprocessing import queues, synchronize
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bench.cases import Suite, module, placed
-from bench.connections import Looking, OneProcess, RoundTrip, Stream
+from bench.rows.multiprocessing.connections import Looking, OneProcess, RoundTrip, Stream
 
 KB, MB = 1 << 10, 1 << 20
 

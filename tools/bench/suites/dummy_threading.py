@@ -6,8 +6,8 @@ The standard library has no such module any more: its side is `threading`, with 
 from __future__ import annotations
 
 from bench.cases import Suite, module, placed
+from bench.rows.threading.crowds import Starts
 from bench.suites.threading import PRIMITIVES, THREAD_ALONE
-from bench.threading_crowds import Starts
 
 SUITE = Suite(
     name="dummy_threading",

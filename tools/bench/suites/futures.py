@@ -7,13 +7,14 @@ from itertools import repeat
 from time import perf_counter_ns
 from typing import Any
 
+from stress.futures_soak import soak
+from stress.futures_stress import stress
+
 from bench.cases import Case, NotOffered, Suite, expect, module, placed
-from bench.futures_memory import PendingFutures
-from bench.futures_pools import Latency, SubmitAlone, Submitters, Tasks, nap, work
-from bench.futures_soak import soak
-from bench.futures_stress import stress
-from bench.futures_waiting import AsCompleted, SubmittedAsCompleted, WaitForAll, WaitForEach
-from bench.pool_peers import POOLS
+from bench.rows.futures.memory import PendingFutures
+from bench.rows.futures.peers import POOLS
+from bench.rows.futures.pools import Latency, SubmitAlone, Submitters, Tasks, nap, work
+from bench.rows.futures.waiting import AsCompleted, SubmittedAsCompleted, WaitForAll, WaitForEach
 
 
 @dataclass

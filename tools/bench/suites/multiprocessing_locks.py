@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bench.cases import Suite, module, placed
-from bench.process_locks import (
+from bench.rows.multiprocessing.locks import (
     AcquireRelease,
     Create,
     IsSet,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bench.cases import Suite, module
-from bench.multiprocessing_managers import BY_SOCKET, Calls, Children, Objects, Starts
+from bench.rows.multiprocessing.managers import BY_SOCKET, Calls, Children, Objects, Starts
 
 
 def calls(where: str, **options: Any) -> list[Calls]:

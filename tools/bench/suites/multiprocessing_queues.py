@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from stress.multiprocessing_kills import stress
+
 from bench.cases import Suite, module
-from bench.multiprocessing_kills import stress
-from bench.multiprocessing_queues import Arrays, RoundTrip, Stream, Working
-from bench.process_queue_peers import PROCESS_QUEUES
+from bench.rows.multiprocessing.queue_peers import PROCESS_QUEUES
+from bench.rows.multiprocessing.queues import Arrays, RoundTrip, Stream, Working
 
 TUPLE = (1, "abc", 2.5)
 KIB = 1 << 10
@@ -41,6 +42,7 @@ SUITE = Suite(
         Arrays("array 64 MiB", 64 * KIB * KIB, most_rounds=10),
     ),
     stress=stress,
+    stress_kills=True,
     packages=("hasten-multiprocessing",),
     imports="hasten.multiprocessing.queues",
 )

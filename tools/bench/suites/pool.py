@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bench.cases import Suite, module
-from bench.pool_calls import PoolArrays, PoolCalls
+from bench.rows.multiprocessing.pools import PoolArrays, PoolCalls
 
 SUITE = Suite(
     name="pool",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from stress.process_pool_kills import stress
+from stress.process_pool_soak import soak
+
 from bench.cases import Suite, module, placed
-from bench.futures_processes import Arrays, Calls, FirstResult, OneByOne
-from bench.process_pool_kills import stress
-from bench.process_pool_soak import soak
+from bench.rows.futures.processes import Arrays, Calls, FirstResult, OneByOne
 
 SUITE = Suite(
     name="process_pool",
@@ -28,6 +29,8 @@ SUITE = Suite(
     ),
     soak=soak,
     stress=stress,
+    stress_kills=True,
+    stress_of_ours=True,
     packages=("hasten-futures", "hasten-multiprocessing"),
     imports="hasten.futures",
 )

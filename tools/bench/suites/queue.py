@@ -9,9 +9,10 @@ from functools import lru_cache
 from time import perf_counter_ns
 from typing import Any, Callable
 
+from stress.queue_soak import soak
+
 from bench.cases import Case, NotMeasurable, NotOffered, Suite, expect, module, placed
 from bench.peers import QUEUES
-from bench.queue_soak import soak
 from bench.racing import Race, race
 
 BATCH = 100

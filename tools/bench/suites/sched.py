@@ -9,8 +9,9 @@ from itertools import repeat
 from time import perf_counter_ns
 from typing import Any
 
+from stress.sched_soak import soak
+
 from bench.cases import Case, Suite, expect, module
-from bench.sched_soak import soak
 
 CHUNK = 10  # cancels between two fillings
 

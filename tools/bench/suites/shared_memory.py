@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from stress.shared_memory_soak import soak
+from stress.shared_memory_stress import stress
+
 from bench.cases import Suite, module, placed
-from bench.shared_memory_blocks import Attach, Create, First, Handle
-from bench.shared_memory_lists import Get, Iterate, Set
-from bench.shared_memory_soak import soak
-from bench.shared_memory_stress import stress
+from bench.rows.shared_memory.blocks import Attach, Create, First, Handle
+from bench.rows.shared_memory.lists import Get, Iterate, Set
 
 SUITE = Suite(
     name="shared_memory",
@@ -41,4 +42,5 @@ SUITE = Suite(
     ),
     soak=soak,
     stress=stress,
+    stress_kills=True,
 )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from stress.subprocess_soak import soak
+
 from bench.cases import Suite, module, placed
-from bench.subprocess_pipes import Transfer
-from bench.subprocess_soak import soak
-from bench.subprocess_starts import C_FLOOR, Concurrent, LargeParent, Runs
-from bench.subprocess_waits import Notice, Switches
+from bench.rows.subprocess.pipes import Transfer
+from bench.rows.subprocess.starts import C_FLOOR, Concurrent, LargeParent, Runs
+from bench.rows.subprocess.waits import Notice, Switches
 
 TEXT = b"to and fro, to and fro\n" * 40
 

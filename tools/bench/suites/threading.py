@@ -7,9 +7,12 @@ from itertools import repeat
 from time import perf_counter_ns
 from typing import Any, Callable
 
+from stress.threading_soak import soak
+from stress.threading_stress import stress
+
 from bench.cases import Case, Suite, expect, module, placed
-from bench.threading_crowds import Starts, Waking
-from bench.threading_pairs import (
+from bench.rows.threading.crowds import Starts, Waking
+from bench.rows.threading.pairs import (
     Contended,
     RoundTrips,
     barrier_trips,
@@ -17,9 +20,7 @@ from bench.threading_pairs import (
     event_trips,
     semaphore_trips,
 )
-from bench.threading_soak import soak
-from bench.threading_stress import stress
-from bench.threading_timers import PendingTimers
+from bench.rows.threading.timers import PendingTimers
 
 Check = Callable[[Any, Any], None]  # of what was measured, and what the loop has returned
 

@@ -38,5 +38,5 @@ cdef extern from "Python.h":
     object PyObject_GenericGetDict(object instance, void *context)
 
 cdef inline dict own_fields(instance):
-    """The dictionary of an instance itself, with its state in it; `__dict__` may be a property (attributes.pxi)."""
+    """The instance's own dictionary, with its state; `__dict__` may be a property (attributes.pxi)."""
     return PyObject_GenericGetDict(instance, NULL)

@@ -9,7 +9,7 @@ import pickle
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hasten.multiprocessing._transport import _pickler
@@ -107,6 +107,7 @@ PIECES += [b"\x85", b"\x86", b"\x87", b"G" + bytes(8), b"J\0\0\0\x80", b"C\0"]
 
 @settings(max_examples=1000, deadline=None)
 @given(st.lists(st.sampled_from(PIECES), max_size=14))
+@example([b"]", b"(", b"\x94", b"e"])  # nothing lies above the mark
 def test_any_steps_are_read_as_ever(steps: list[bytes]) -> None:
     data = b"\x80\4" + b"".join(steps) + b"."
     if data.startswith(b"\x80\4h"):

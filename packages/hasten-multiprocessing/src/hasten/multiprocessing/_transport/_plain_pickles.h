@@ -262,7 +262,7 @@ static inline int hs_plain_step(hs_plain_in *in) {
     case 'e': return hs_plain_mark(in, &from) < 0 ? -1 : hs_plain_fill(in, from, 0);
     case 'u': return hs_plain_mark(in, &from) < 0 ? -1 : hs_plain_fill(in, from, 1);
     case 0x94:
-        if (in->height == 0 || in->count == HS_PLAIN_OBJECTS) return -1;
+        if (in->height <= (in->marked ? in->marks[in->marked - 1] : 0) || in->count == HS_PLAIN_OBJECTS) return -1;
         Py_INCREF(in->stack[in->height - 1]);
         in->met[in->count++] = in->stack[in->height - 1];
         return 0;

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
+import time
+from pathlib import Path
 
+import psutil
 import pytest
 from bench.cases import expect
 from stress import stressing
 from stress.stressing import run_stress, summary
+
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(stressing.__file__).parents[1])}
 
 
 @pytest.fixture
@@ -93,3 +101,27 @@ def test_a_game_that_is_stuck_ends_the_stress_with_stacks_though_others_go_on(to
         and "nothing has moved" in fields["reason"]
     )
     assert "blocked_for_good" in capfd.readouterr().err
+
+
+FAILED_WITH_CHILDREN = """
+import subprocess, sys
+from stress.stressing import end_process
+child = subprocess.Popen([sys.executable, "-c", "import time; print(flush=True); time.sleep(600)"], stdout=-1)
+child.stdout.readline()
+print(child.pid)
+end_process(fine=False)
+"""
+
+
+def is_over(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE  # which init may leave there
+    except psutil.NoSuchProcess:
+        return True
+
+
+def test_a_failed_stress_leaves_no_process():
+    done = subprocess.run([sys.executable, "-c", FAILED_WITH_CHILDREN], env=ENVIRONMENT, capture_output=True)
+    assert (done.returncode, done.stderr) == (1, b"")
+    while not is_over(int(done.stdout)):
+        time.sleep(0.01)

@@ -9,12 +9,16 @@ Runs under the measured interpreter: syntax of Python 3.9.
 from __future__ import annotations
 
 import _thread
+import contextlib
 import faulthandler
 import os
 import random
+import signal
 import sys
 import time
 import traceback
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Callable
 
 from stress.faults import HANG, kind_of
@@ -86,8 +90,20 @@ def run_stress(games: dict[str, Game], seconds: float, seed: int, say: Callable[
         say("progress", seconds=now - begin, of=seconds, games=counts)
 
 
+def descendants(pid: int) -> Iterator[int]:
+    """The living processes that a process has started, and those that they have."""
+    for path in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):  # the thread has ended
+            for child in path.read_text().split():
+                yield int(child)
+                yield from descendants(int(child))
+
+
 def end_process(fine: bool) -> None:
-    """End at once, without waiting for threads that are stuck."""
+    """End at once, without waiting for threads that are stuck; their processes would go on without us."""
+    for pid in [] if fine else list(descendants(os.getpid())):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0 if fine else 1)

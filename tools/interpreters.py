@@ -2,9 +2,9 @@
 
 wheelhouse.py, matrix.py, gate.py, tools/conformance and tools/bench ask here.
 
-On FULLY_TESTED all tests run: the oldest interpreter, the newest, and one without a GIL.  On the others a
-chosen set runs (chosen_tests.py).  Where none of FULLY_TESTED is found, the oldest and the newest found take
-their place.  HASTEN_TESTS=full or chosen says otherwise for all.
+On FULLY_TESTED all tests run: the oldest interpreter, the newest, and one without a GIL (there without the
+standard library's side).  On the others a chosen set runs (chosen_tests.py).  Where none of FULLY_TESTED is
+found, the oldest and the newest found take their place.  HASTEN_TESTS=full or chosen says otherwise for all.
 """
 
 from __future__ import annotations

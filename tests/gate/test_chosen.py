@@ -27,6 +27,7 @@ def of_a_package(suite, monkeypatch):
     folder = suite.folder / "packages" / "hasten-one" / "tests"
     folder.mkdir(parents=True)
     (folder / "test_both.py").write_text(BOTH)
+    (folder / "test_queue_kills.py").write_text("def test_for_a_minute(): pass\n")
     (suite.folder / "test_tool.py").write_text(BOTH)
 
     def run(told: str):
@@ -37,23 +38,23 @@ def of_a_package(suite, monkeypatch):
     return run
 
 
-def test_the_standard_librarys_side_of_a_packages_tests_is_left_out(of_a_package):
+def test_the_standard_librarys_side_and_long_kills_are_left_out(of_a_package):
     result = of_a_package("chosen")
     assert result.status == 0
-    assert result.closing == "8 passed, 2 deselected"
+    assert result.closing == "8 passed, 3 deselected"
 
 
 def test_all_of_them(of_a_package):
     result = of_a_package("full")
     assert result.status == 0
-    assert result.closing == "10 passed"
+    assert result.closing == "11 passed"
 
 
-def test_without_a_gil_the_standard_librarys_processes_are_left_out(monkeypatch):
+def test_without_a_gil_the_standard_librarys_side_is_left_out(monkeypatch):
     monkeypatch.delenv("HASTEN_TESTS", raising=False)
     monkeypatch.setattr(interpreters, "own_label", lambda: "3.13t")
     (chosen,) = chosen_tests.plugins()
-    assert chosen.folder == "packages/hasten-multiprocessing"
+    assert chosen.kinds == (chosen_tests.is_oracle,)
     monkeypatch.setenv("HASTEN_TESTS", "full")
     assert not chosen_tests.plugins()
 

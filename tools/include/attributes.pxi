@@ -1,46 +1,76 @@
 # attributes.pxi: what `vars()` and `__dict__` of an instance show, where the attributes lie in C.
 #
-# Programs copy `self.__dict__` in `__getstate__()`, take out what cannot be pickled, and update
+# Programs copy `self.__dict__` in `__getstate__()`, take out what cannot be pickled, and update or replace
 # `self.__dict__` in `__setstate__()`.  So `__dict__` of our classes has every attribute that an instance of
 # the standard library's class keeps there, and what is written to it goes where the attribute lies.  Include
-# in the module that defines the class:
+# in the module that defines the class, and after the class:
 #
-#     class Event(stdlib):
-#         __dict__ = instance_dictionary("_event_state", ("_cond", "_flag"))
+#     show_attributes(Event, "_event_state", ("_cond", "_flag"))
 #
 # Our own code takes own_fields() (state.pxd), which is the instance's dictionary itself.  Attributes are read
 # and set the generic way: __getattribute__() and __setattr__() of a subclass may use `__dict__` themselves.
 
+from cpython.mem cimport PyMem_Malloc
+from cpython.object cimport PyObject, PyTypeObject
+from cpython.ref cimport Py_INCREF
 from state cimport own_fields
 
 cdef extern from "Python.h":
+    ctypedef struct hs_getset "PyGetSetDef":
+        const char *name
+        object (*get)(object, void *)
+        int (*set)(object, PyObject *, void *) except -1
+        const char *doc
+        void *closure
+    ctypedef struct TypeWithDictionary "PyTypeObject":
+        PyObject *tp_dict
+    object PyDescr_NewGetSet(object cls, hs_getset *definition)
+    void PyType_Modified(object cls)
     object get_generic "PyObject_GenericGetAttr"(object instance, object name)
     int set_generic "PyObject_GenericSetAttr"(object instance, object name, object value) except -1
-    int PyObject_GenericSetDict(object instance, object fields, void *context) except -1
+    int set_own_dictionary "PyObject_GenericSetDict"(object instance, PyObject *fields, void *context) except -1
 
 
 class InstanceDictionary(dict):
-    """The attributes of an instance as of now.  What is stored or deleted here is set or deleted there."""
+    """The attributes of an instance.  What is stored or deleted here is set or deleted there.
 
-    __slots__ = ("instance", "names", "own")
+    Looking up a name gives what the instance has now; iteration, len() and copies what it had when this was made.
+    """
+
+    __slots__ = ("instance", "hidden", "names", "own")
 
     def __init__(self, instance, hidden, names):
-        own = own_fields(instance)
-        super().__init__(own)
-        self.instance, self.names, self.own = instance, names, own
-        if self.pop_shown(hidden):
+        self.instance, self.hidden, self.names, self.own = instance, hidden, names, own_fields(instance)
+        super().__init__(self.own)
+        if dict.pop(self, hidden, None) is not None:
             for name in names:
                 try:
                     super().__setitem__(name, get_generic(instance, name))
                 except AttributeError:
                     pass
 
-    def pop_shown(self, name):
-        """Do not show *name*.  True if it was shown."""
-        return dict.pop(self, name, None) is not None
+    def __getitem__(self, name):
+        if name in self.names and self.hidden in self.own:
+            try:
+                return get_generic(self.instance, name)
+            except AttributeError:
+                raise KeyError(name) from None
+        if name == self.hidden:
+            raise KeyError(name)
+        return self.own[name]
 
-    def __missing__(self, name):
-        return self.own[name]  # set after this was made
+    def __contains__(self, name):
+        try:
+            self[name]
+        except KeyError:
+            return False
+        return True
+
+    def get(self, name, default=None):
+        try:
+            return self[name]
+        except KeyError:
+            return default
 
     def __setitem__(self, name, value):
         if name in self.names:
@@ -52,7 +82,7 @@ class InstanceDictionary(dict):
     def __delitem__(self, name):
         if name not in self.names or name in self.own:
             del self.own[name]
-        super().__delitem__(name)
+        dict.pop(self, name, None)
 
     def update(self, *args, **kwargs):
         for name, value in dict(*args, **kwargs).items():
@@ -68,9 +98,13 @@ class InstanceDictionary(dict):
         return self[name]
 
     def pop(self, name, *default):
-        value = super().pop(name, *default)
-        if name in self.own:
-            del self.own[name]
+        try:
+            value = self[name]
+        except KeyError:
+            if not default:
+                raise
+            return default[0]
+        del self[name]
         return value
 
     def popitem(self):
@@ -85,16 +119,41 @@ class InstanceDictionary(dict):
         return dict, (dict(self),)
 
 
-def instance_dictionary(hidden, names):
-    """`__dict__` of a class with its C state in the dictionary as *hidden*, and attributes *names* in C."""
+cdef object shown_dictionary(object instance, void *closure):
+    hidden, names = <object>closure
+    return InstanceDictionary(instance, hidden, names)
 
-    def replace(instance, fields):
-        PyObject_GenericSetDict(instance, fields.own if type(fields) is InstanceDictionary else fields, NULL)
 
-    def show(instance):
-        return InstanceDictionary(instance, hidden, names)
+cdef int replace_dictionary(object instance, PyObject *value, void *closure) except -1:
+    """`instance.__dict__ = fields`: attributes that lie in C are set, unless the state itself is among them."""
+    hidden, names = <object>closure
+    fields = None if value == NULL else <object>value
+    if type(fields) is InstanceDictionary:
+        fields = fields.own
+    set_own_dictionary(instance, NULL if value == NULL else <PyObject *>fields, NULL)
+    if hidden not in fields:
+        for name in names:
+            if name in fields:
+                set_generic(instance, name, fields[name])
+    return 0
 
-    return property(show, replace, doc="The attributes of this object.")
+
+cdef int show_attributes(cls, hidden, names) except -1:
+    """Give instances of *cls* a `__dict__` without *hidden*, their state in C, and with the attributes *names*.
+
+    A descriptor as the interpreter's own: inspect and typing take any other thing under this name for one that
+    hides the attributes of instances.
+    """
+    cdef hs_getset *definition = <hs_getset *>PyMem_Malloc(sizeof(hs_getset))
+    if definition == NULL:
+        raise MemoryError()
+    closure = (hidden, names)
+    Py_INCREF(closure)  # both live as long as the class, which is for ever
+    definition.name, definition.doc = "__dict__", "The attributes of this object."
+    definition.get, definition.set, definition.closure = shown_dictionary, replace_dictionary, <void *>closure
+    (<dict>(<TypeWithDictionary *>cls).tp_dict)["__dict__"] = PyDescr_NewGetSet(cls, definition)
+    PyType_Modified(cls)
+    return 0
 
 
 def attributes_as_state(instance):

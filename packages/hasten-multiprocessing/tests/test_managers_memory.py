@@ -464,3 +464,24 @@ def test_a_client_killed_in_a_call(manager: Any) -> None:
     queue.put("for the one that is gone")
     queue.put("for this one")
     until(lambda: inside.connections() == 1)
+
+
+class LengthOf:
+    """Pickled as the length of a list of the manager's, for which it is asked meanwhile."""
+
+    def __init__(self, proxy: Any) -> None:
+        self.proxy = proxy
+
+    def __reduce__(self) -> Any:
+        return int, (len(self.proxy),)
+
+
+@pytest.mark.parametrize("before", [0, 1])
+def test_the_change_comes_while_a_call_is_pickled(manager: Any, before: int) -> None:
+    numbers = manager.list()
+    for _ in range(before):
+        len(numbers)
+    for _ in range(_channel.SHARE_AFTER):
+        numbers.append(LengthOf(numbers))
+    assert numbers[:] == list(range(_channel.SHARE_AFTER))
+    assert shares(numbers)

@@ -199,3 +199,13 @@ def test_references_are_given_back() -> None:
             with pytest.raises((pickle.UnpicklingError, TypeError)):
                 _pickler.loads(data)
     assert (sys.getrefcount(value), sys.getrefcount(key)) == counts
+
+
+def test_a_tuple_that_is_in_an_item_of_its_own() -> None:
+    for rest in ((), (1, 2, 3)):
+        inside: list[Any] = []
+        whole = (inside, *rest)
+        inside.append(whole)
+        assert _pickler.dumps(whole) == pickle.dumps(whole)
+        got = _pickler.loads(_pickler.dumps(whole))
+        assert got[0][0] is got

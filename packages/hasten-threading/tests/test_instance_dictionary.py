@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import pickle
 import threading
+import typing
 
 import pytest
 
@@ -77,3 +80,70 @@ def test_what_cannot_be_pickled_is_the_lock(impl):
             pickle.dumps(instance)
     with pytest.raises(TypeError, match="cannot pickle '_thread.RLock' object"):
         pickle.dumps(impl.Condition())
+
+
+def replaced_by_dictionary(base: type) -> type:
+    class ReplacedByDictionary(pickled_by_dictionary(base)):
+        def __setstate__(self, state):
+            self.__dict__ = state
+            self._cond = threading.Condition(threading.Lock())
+
+    ReplacedByDictionary.__qualname__ = ReplacedByDictionary.__name__
+    return ReplacedByDictionary
+
+
+def test_a_dictionary_that_is_replaced(impl, through_a_pickle):
+    event = replaced_by_dictionary(impl.Event)()
+    event.name = "an event"
+    event.set()
+    got = through_a_pickle(event)
+    assert got.is_set() and got.name == "an event"
+    got.clear()
+    assert not got.wait(0)
+
+
+def test_attributes_are_found_without_a_getattr(impl):
+    """By inspect, by runtime protocols of 3.12 and later, and by what else looks into the dictionary."""
+
+    @typing.runtime_checkable
+    class Named(typing.Protocol):
+        name: str
+
+    event = impl.Event()
+    assert not isinstance(event, Named)
+    event.name = "an event"
+    assert isinstance(event, Named)
+    assert inspect.getattr_static(event, "name") == "an event"
+    assert object.__getattribute__(event, "__dict__")["name"] == "an event"
+
+
+def test_a_dictionary_that_is_kept(impl):
+    event = impl.Event()
+    fields = vars(event)
+    event.name = "an event"
+    assert "name" in fields and fields.get("name") == fields["name"] == "an event"
+    assert fields.setdefault("name", "another") == "an event"
+    assert fields.pop("name", None) == "an event" and not hasattr(event, "name")
+    assert fields.pop("name", None) is None and fields.get("name", 1) == 1
+    with pytest.raises(KeyError):
+        fields.pop("name")
+    with pytest.raises(KeyError):
+        fields["name"]
+    event.set()
+    assert fields["_flag"] is True
+    fields["_flag"] = False
+    assert not event.is_set()
+
+
+def test_a_cached_property_is_computed_once(impl):
+    calls = []
+
+    class Own(impl.Event):
+        @functools.cached_property
+        def value(self):
+            calls.append(self)
+            return object()
+
+    event = Own()
+    assert event.value is event.value and vars(event)["value"] is event.value
+    assert calls == [event]

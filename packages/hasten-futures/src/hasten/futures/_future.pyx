@@ -540,9 +540,6 @@ class Future(stdlib.Future):
 
     __module__ = "hasten.futures"
     __qualname__ = "Future"
-    __dict__ = instance_dictionary(
-        "_future_state", ("_condition", "_state", "_result", "_exception", "_waiters", "_done_callbacks")
-    )
     if sys.version_info >= (3, 11):
         __getstate__ = attributes_as_state  # before, a copy shares the state
 
@@ -795,6 +792,13 @@ class Future(stdlib.Future):
         hs_mutex_lock(&state.guard)
         _old, state.callbacks = state.callbacks, new
         hs_mutex_unlock(&state.guard)
+
+
+show_attributes(
+    Future,
+    "_future_state",
+    ("_condition", "_state", "_result", "_exception", "_waiters", "_done_callbacks"),
+)
 
 
 cdef int touch(future) except -1:

@@ -78,7 +78,6 @@ class Queue(stdlib.Queue):
 
     __module__ = "hasten.queue"
     __class_getitem__ = classmethod(GenericAlias)
-    __dict__ = instance_dictionary("_queue_state", ATTRIBUTES)
     if sys.version_info >= (3, 11):
         __getstate__ = attributes_as_state  # before, a copy shares the state
 
@@ -337,6 +336,9 @@ class Queue(stdlib.Queue):
     @all_tasks_done.setter
     def all_tasks_done(self, value):
         shared(state_for_setting(self), self).replace(ALL_TASKS_DONE, value)
+
+
+show_attributes(Queue, "_queue_state", ATTRIBUTES)
 
 
 class PriorityQueue(Queue, stdlib.PriorityQueue):

@@ -107,7 +107,6 @@ class Event(stdlib):
     Thread-safety: all methods may be called from any thread, and from signal handlers.
     """
 
-    __dict__ = instance_dictionary("_event_state", ("_cond", "_flag"))
     if sys.version_info >= (3, 11):
         __getstate__ = attributes_as_state  # before, a copy shares the state
 
@@ -184,3 +183,6 @@ class Event(stdlib):
         cdef EventState state = state_for_setting(self)
         own_fields(self)["_cond"] = condition
         state.share()
+
+
+show_attributes(Event, "_event_state", ("_cond", "_flag"))

@@ -216,7 +216,6 @@ class Semaphore(stdlib):
     Thread-safety: all methods may be called from any thread; release() also from signal handlers.
     """
 
-    __dict__ = instance_dictionary("_semaphore_state", ("_cond", "_value"))
     if sys.version_info >= (3, 11):
         __getstate__ = attributes_as_state  # before, a copy shares the state
 
@@ -279,11 +278,12 @@ class Semaphore(stdlib):
         state.share()
 
 
+show_attributes(Semaphore, "_semaphore_state", ("_cond", "_value"))
+
+
 @published
 class BoundedSemaphore(Semaphore, stdlib_bounded):
     """A Semaphore whose counter never exceeds its initial value: a release() too many is a ValueError."""
-
-    __dict__ = instance_dictionary("_semaphore_state", ("_cond", "_value", "_initial_value"))
 
     def __init__(self, value=1):
         cdef SemaphoreState state = new_state(self, value)
@@ -310,6 +310,9 @@ class BoundedSemaphore(Semaphore, stdlib_bounded):
     @_initial_value.setter
     def _initial_value(self, value):
         state_for_setting(self).limit = units(value)
+
+
+show_attributes(BoundedSemaphore, "_semaphore_state", ("_cond", "_value", "_initial_value"))
 
 
 cdef object acquire_now(semaphore):

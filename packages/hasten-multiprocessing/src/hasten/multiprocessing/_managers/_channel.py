@@ -119,11 +119,18 @@ class Channel:
         if connection is not None:
             connection.close()
 
+    def _usable(self):
+        connection = self.connection
+        if connection is None:
+            raise OSError("the connection to the manager's server is closed")
+        return connection
+
     def ask(self, request):
         """The answer to a request, (kind, result).  Blocks.  EOFError or OSError if the server is gone."""
-        fast, connection = self.fast, self.connection
+        fast = self.fast
         if fast:
             request = self.packed(request)
+        connection = self._usable()  # after pickling, which may have called the same server
         self.busy = True
         try:
             if fast:
@@ -177,12 +184,13 @@ class Channel:
         """Send what is not answered."""
         if self.fast:
             request = self.packed(request)
+        connection = self._usable()
         self.busy = True
         try:
             if self.fast:
-                self.connection.send_bytes(request)
+                connection.send_bytes(request)
             else:
-                self.connection.send(request)
+                connection.send(request)
         except BaseException:
             self.close()
             raise
@@ -274,6 +282,12 @@ class Peer:
             return self.open()
         except FileNotFoundError as error:
             raise BrokenPipeError(EPIPE, "the manager's server has ended", self.address) from error
+
+    def _usable(self):
+        connection = self.connection
+        if connection is None:
+            raise OSError("the connection to the manager's server is closed")
+        return connection
 
     def ask(self, request):
         """The answer to a call of an object, (kind, result)."""

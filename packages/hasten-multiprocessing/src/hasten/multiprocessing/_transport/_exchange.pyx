@@ -250,14 +250,16 @@ cdef class Exchange(Line):
     cdef int sleep(self, int64_t deadline) except -1:
         """Sleep until there is a message, or the deadline."""
         cdef int64_t start = hs_now(), look = FIRST_LOOK if deadline != HS_NEVER or gets_signals() else -1
+        cdef int64_t longest
         cdef ssize_t got
         cdef int fd, error
         cdef char byte = 0
         self.lie_down()
         while not hs_box_has(self.into, self.taken_up_to):
             fd = self.descriptor()
+            longest = look if deadline == HS_NEVER else min(look, max(deadline - hs_now(), <int64_t>0))
             with nogil:
-                got = hs_wire_read_some(fd, &byte, 1, look)
+                got = hs_wire_read_some(fd, &byte, 1, longest)
                 error = errno
             if got == 1:
                 self.sleeps = False

@@ -180,7 +180,7 @@ static inline int hs_receive_fd(int socket, int *fd) {
     message.msg_iov = &piece;
     message.msg_iovlen = 1;
     message.msg_control = &beside;
-    message.msg_controllen = sizeof beside.room;
+    message.msg_controllen = CMSG_LEN(sizeof(int)); /* in the room beyond a second descriptor would arrive */
     while ((got = recvmsg(socket, &message, MSG_CMSG_CLOEXEC)) < 0)
         if (errno != EINTR) return errno;
     struct cmsghdr *found = CMSG_FIRSTHDR(&message);

@@ -80,6 +80,8 @@ static inline int hs_plain_tuple(hs_plain_out *out, PyObject *obj, int depth) {
     if (size > 3 && hs_plain_code(out, '(') < 0) return -1;
     for (Py_ssize_t i = 0; i < size; i++)
         if (hs_plain_save(out, PyTuple_GET_ITEM(obj, i), depth) < 0) return -1;
+    for (int i = 0; i < out->count; i++)
+        if (out->met[i] == obj) return -1; /* it is in an item of its own, and exists before it is made */
     if (hs_plain_code(out, size > 3 ? 't' : (unsigned char)(0x84 + size)) < 0) return -1;
     return hs_plain_meet(out, obj);
 }

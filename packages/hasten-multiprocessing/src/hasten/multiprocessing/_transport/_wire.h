@@ -123,7 +123,7 @@ static inline ssize_t hs_wire_read_some(int fd, char *into, size_t size, int64_t
     if (size > HS_READ_MOST) size = HS_READ_MOST;
     if (most < 0) return recv(fd, into, size, 0);
     struct pollfd one = {fd, POLLIN, 0};
-    int ready = poll(&one, 1, (int)(most / 1000000));
+    int ready = poll(&one, 1, (int)((most + 999999) / 1000000));
     if (ready > 0) return recv(fd, into, size, MSG_DONTWAIT);
     if (ready == 0) errno = EINTR;
     return -1;

@@ -28,7 +28,6 @@ cdef extern from "Python.h":
     void PyType_Modified(object cls)
     object get_generic "PyObject_GenericGetAttr"(object instance, object name)
     int set_generic "PyObject_GenericSetAttr"(object instance, object name, object value) except -1
-    int set_own_dictionary "PyObject_GenericSetDict"(object instance, PyObject *fields, void *context) except -1
 
 
 class InstanceDictionary(dict):
@@ -120,17 +119,19 @@ class InstanceDictionary(dict):
 
 
 cdef object shown_dictionary(object instance, void *closure):
-    hidden, names = <object>closure
+    hidden, names, _replace = <object>closure
     return InstanceDictionary(instance, hidden, names)
 
 
 cdef int replace_dictionary(object instance, PyObject *value, void *closure) except -1:
     """`instance.__dict__ = fields`: attributes that lie in C are set, unless the state itself is among them."""
-    hidden, names = <object>closure
-    fields = None if value == NULL else <object>value
+    hidden, names, replace = <object>closure
+    if value == NULL:
+        raise TypeError("cannot delete __dict__")
+    fields = <object>value
     if type(fields) is InstanceDictionary:
         fields = fields.own
-    set_own_dictionary(instance, NULL if value == NULL else <PyObject *>fields, NULL)
+    replace(instance, fields)
     if hidden not in fields:
         for name in names:
             if name in fields:
@@ -147,7 +148,9 @@ cdef int show_attributes(cls, hidden, names) except -1:
     cdef hs_getset *definition = <hs_getset *>PyMem_Malloc(sizeof(hs_getset))
     if definition == NULL:
         raise MemoryError()
-    closure = (hidden, names)
+    # not PyObject_GenericSetDict(): after it attributes that are set are not found (3.13)
+    replace = next(vars(base)["__dict__"].__set__ for base in reversed(cls.__mro__) if "__dict__" in vars(base))
+    closure = (hidden, names, replace)
     Py_INCREF(closure)  # both live as long as the class, which is for ever
     definition.name, definition.doc = "__dict__", "The attributes of this object."
     definition.get, definition.set, definition.closure = shown_dictionary, replace_dictionary, <void *>closure

@@ -9,6 +9,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -35,6 +36,18 @@ def on_signal() -> Iterator[Callable[[Callable[[], Any]], Any]]:
     before = signal.getsignal(signal.SIGUSR1)
     yield lambda function: signal.signal(signal.SIGUSR1, lambda *_: function())
     signal.signal(signal.SIGUSR1, before)
+
+
+@contextmanager
+def alarm(seconds: float, handler: Callable[..., Any]) -> Iterator[None]:
+    """Have SIGALRM come in so many *seconds*, and *handler* handle it while the block runs."""
+    before = signal.signal(signal.SIGALRM, handler)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def until_asleep(pid: int) -> None:

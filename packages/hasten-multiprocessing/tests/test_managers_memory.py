@@ -16,6 +16,7 @@ from typing import Any
 import manager_targets as targets
 import pytest
 from forked import in_child
+from signalling import alarm
 from tasks import Task, until
 
 import hasten.multiprocessing as impl
@@ -318,13 +319,8 @@ def test_a_handler_of_signals_makes_calls(manager: Any) -> None:
         seen.append(inside.echo(7))
         queue.put("done")
 
-    before = signal.signal(signal.SIGALRM, handler)
-    try:
-        signal.setitimer(signal.ITIMER_REAL, 0.05)
+    with alarm(0.05, handler):
         assert queue.get() == "done" and seen == [7]
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
     assert shares(inside)
 
 

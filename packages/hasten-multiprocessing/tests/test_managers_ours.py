@@ -14,6 +14,7 @@ from typing import Any
 
 import manager_targets as targets
 import pytest
+from signalling import alarm
 
 import hasten.multiprocessing as impl
 from hasten.multiprocessing import managers
@@ -256,13 +257,8 @@ def test_a_signal_handler_makes_calls_too(manager: Any) -> None:
         seen.append(manager.Value("i", 7).value)
         queue.put("done")
 
-    before = signal.signal(signal.SIGALRM, handler)
-    try:
-        signal.setitimer(signal.ITIMER_REAL, 0.05)
+    with alarm(0.05, handler):
         assert queue.get() == "done" and seen == [7]
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
     gc.collect()
     assert manager._number_of_objects() == 1
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import process_targets as targets
 import pytest
+from tasks import Task
 
 import hasten.multiprocessing as OURS
 
@@ -30,22 +31,16 @@ def impl(request: pytest.FixtureRequest) -> ModuleType:
 def crowd(*functions: Callable[[], Any]) -> None:
     """Run the functions in threads that begin together; raises what one of them raised."""
     barrier = threading.Barrier(len(functions))
-    errors: list[BaseException] = []
 
     def run(function: Callable[[], Any]) -> None:
-        try:
-            barrier.wait()
-            function()
-        except BaseException as error:
-            errors.append(error)
+        barrier.wait()
+        function()
 
-    threads = [threading.Thread(target=run, args=(function,)) for function in functions]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if errors:
-        raise errors[0]
+    tasks = [Task(run, function) for function in functions]
+    for task in tasks:
+        task.start()
+    for task in tasks:
+        task.result(50)  # seconds, before the test's own limit
 
 
 def producers_and_consumers(queue: Any) -> None:

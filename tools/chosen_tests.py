@@ -24,11 +24,15 @@ ORACLE = "stdlib"  # the parameter of the fixture impl, and of those like it
 LONG = ("test_*kills.py", "test_examples.py")
 
 
-def is_oracle(item: pytest.Item) -> bool:
+def of_oracle(item: pytest.Item) -> bool:
+    """Whether the test is one of the standard library's side."""
     parameters = getattr(item, "callspec", None)
-    if parameters is None or ORACLE not in parameters.id.split("-"):
-        return False
-    return Path(item.config.rootpath, "packages") in item.path.parents
+    return parameters is not None and ORACLE in parameters.id.split("-")
+
+
+def is_oracle(item: pytest.Item) -> bool:
+    """The same, of the packages' own tests alone: those under tests/ ask something else of that side."""
+    return of_oracle(item) and Path(item.config.rootpath, "packages") in item.path.parents
 
 
 def is_long(item: pytest.Item) -> bool:

@@ -44,10 +44,10 @@ class Chaos:
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        from chosen_tests import is_oracle
+        from chosen_tests import of_oracle
 
         of_stdlib = self.order["side"] == "stdlib"
-        items[:] = [item for item in items if is_oracle(item) == of_stdlib]
+        items[:] = [item for item in items if of_oracle(item) == of_stdlib]
         random.Random(self.order["seed"]).shuffle(items)
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:

@@ -26,9 +26,11 @@ from multiprocessing import util
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from hasten.multiprocessing._pool import _ends, _errors, _outcome
+from hasten.multiprocessing._pool import _calls, _ends, _errors, _outcome
+from hasten.multiprocessing._pool._by_name import Sender
 from hasten.multiprocessing._pool._ends import OK, WAKE, Results, Slots, Tasks
 from hasten.multiprocessing._pool._pump import Pump
+from hasten.multiprocessing._pool._sources import Source
 from hasten.multiprocessing._transport._packing import pack
 from hasten.multiprocessing._transport._ring import Ring
 from hasten.multiprocessing.connection import wait
@@ -71,6 +73,7 @@ class Engine:
         self.state = RUN
         self.pid = os.getpid()
         self.numbers = itertools.count(1)
+        self.by_name = Sender().pieces
         self.pending: dict[int, Any] = {} if pending is None else pending
         self.arrived: deque[Any] = deque()
         self.sources: deque[Any] = deque()  # one entry for each that the feeder has to do with
@@ -102,7 +105,10 @@ class Engine:
         What cannot be pickled fails at once, by sink._set().
         """
         try:
-            pieces = pack((func, args, kwds), _outcome.WORD)
+            pieces = self.by_name(func, args, kwds)
+            by_name = pieces is not None
+            if not by_name:
+                pieces = pack((func, args, kwds), _outcome.WORD)
         except Exception as error:
             self._tell(sink, index, (False, error))
             return True
@@ -113,7 +119,7 @@ class Engine:
         try:
             self.pending[number] = (sink, index)
             self.tasks.open(number)
-            done = self.tasks.put(number, pieces, limit, block)
+            done = self.tasks.put(number, pieces, limit, block, by_name)
         except Exception as error:
             if self.pending.pop(number, None):
                 self._tell(sink, index, (False, error))
@@ -122,6 +128,15 @@ class Engine:
             if not done:
                 self.pending.pop(number, None)
         return done
+
+    def begin(self, pool: Any, func: Any, args: Any, kwds: Any, callback: Any, error_callback: Any) -> Any:
+        """Have one call run, and return its result; None after the end, and in another process."""
+        if self.end is not None or self.pid != os.getpid():
+            return None
+        result = _calls.new_call(pool, None, None, None, callback, error_callback)
+        if self.sources or not self.submit(result, 0, func, args, kwds):
+            self.feed(Source(result, iter([(0, func, args, kwds)])))
+        return result
 
     def feed(self, source: Any) -> None:
         """Have the calls of a source submitted, in the background."""

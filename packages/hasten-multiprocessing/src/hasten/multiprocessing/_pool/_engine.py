@@ -28,7 +28,7 @@ from typing import Any
 
 from hasten.multiprocessing._pool import _calls, _ends, _errors, _outcome
 from hasten.multiprocessing._pool._by_name import Sender
-from hasten.multiprocessing._pool._ends import OK, WAKE, Results, Slots, Tasks
+from hasten.multiprocessing._pool._ends import WAKE, Results, Slots, Tasks
 from hasten.multiprocessing._pool._pump import Pump
 from hasten.multiprocessing._pool._sources import Source
 from hasten.multiprocessing._transport._packing import pack
@@ -41,6 +41,17 @@ MOST_BYTES = 1 << 22  # the same in bytes, roughly
 BAD_STARTS = 2  # initializers in a row that raise, before the pool is broken
 DEAD_STARTS = 6  # workers in a row that end before they are ready, without a word
 GRACE = 0.8  # seconds between SIGTERM and SIGKILL
+
+
+forks = 0  # that this process has come through; asking for its number takes a system call
+
+
+def _forked() -> None:
+    global forks
+    forks += 1
+
+
+os.register_at_fork(after_in_child=_forked)
 
 
 def new_rings() -> tuple[Tasks, Results]:
@@ -71,7 +82,7 @@ class Engine:
     ) -> None:
         self.pool, self.tasks, self.results, self.start = pool, tasks, results, start
         self.state = RUN
-        self.pid = os.getpid()
+        self.pid, self.life = os.getpid(), forks
         self.numbers = itertools.count(1)
         self.by_name = Sender().pieces
         self.pending: dict[int, Any] = {} if pending is None else pending
@@ -131,7 +142,7 @@ class Engine:
 
     def begin(self, pool: Any, func: Any, args: Any, kwds: Any, callback: Any, error_callback: Any) -> Any:
         """Have one call run, and return its result; None after the end, and in another process."""
-        if self.end is not None or self.pid != os.getpid():
+        if self.end is not None or self.life != forks:
             return None
         result = _calls.new_call(pool, None, None, None, callback, error_callback)
         if self.sources or not self.submit(result, 0, func, args, kwds):
@@ -238,20 +249,7 @@ class Engine:
         """The result thread has told what there was."""
 
     def _deliver(self) -> None:
-        while self.arrived:
-            (sink, index), kind, data = self.arrived.popleft()
-            try:
-                if kind is None:
-                    outcome: Any = (False, data)
-                elif kind == OK:
-                    outcome = _outcome.decode_result(data)
-                else:
-                    outcome = _outcome.decode_failure(data)
-            except BaseException as error:  # unpickling runs the program's code
-                outcome = (False, error)
-            data = None
-            self._tell(sink, index, outcome)
-            sink = outcome = None
+        _calls.deliver(self.arrived, self._tell)
 
     def _tell(self, sink: Any, index: int, outcome: Any) -> None:
         try:
@@ -543,3 +541,6 @@ def _report() -> None:
     """Print the exception that is being handled: a callback's, which nobody catches."""
     kind, error, trace = sys.exc_info()
     threading.excepthook(threading.ExceptHookArgs((kind, error, trace, threading.current_thread())))
+
+
+_calls.use_outcomes(_ends.OK, _outcome.decode, _outcome.decode_failure)

@@ -26,7 +26,7 @@ class ThreadEngine:
         self.pool, self.start_thread = pool, start
         self.initializer, self.initargs = initializer, initargs
         self.state = RUN
-        self.pid = os.getpid()
+        self.pid, self.life = os.getpid(), _engine.forks
         self.end: Any = None
         self.calls: Any = SimpleQueue()
         self.taskqueue = self.calls
@@ -52,7 +52,7 @@ class ThreadEngine:
 
     def begin(self, pool: Any, func: Any, args: Any, kwds: Any, callback: Any, error_callback: Any) -> Any:
         """Have one call run, and return its result; None after the end, and in another process."""
-        if self.gone or self.end is not None or self.pid != os.getpid():
+        if self.gone or self.end is not None or self.life != _engine.forks:
             return None
         if self.sources:
             call = _calls.new_call(pool, None, None, None, callback, error_callback)

@@ -17,7 +17,7 @@ from multiprocessing import util
 from typing import Any
 
 from hasten.multiprocessing import _registries
-from hasten.multiprocessing._pool import _calls, _engine, _progress, _threads, _worker
+from hasten.multiprocessing._pool import _engine, _progress, _threads, _worker
 from hasten.multiprocessing._pool._ends import Tasks
 from hasten.multiprocessing._pool._errors import BrokenPoolError, PoolTerminatedError, WorkerLostError
 from hasten.multiprocessing._pool._results import (
@@ -257,15 +257,12 @@ class Pool(_stdlib.Pool):  # type: ignore[misc]
         engine = self._engine
         if engine is None:
             return _stdlib.Pool.apply_async(self, func, args, kwds, callback, error_callback)
-        if self._state is RUN and type(self) is ThreadPool:
+        if self._state == RUN:
             result = engine.begin(self, func, args, kwds, callback, error_callback)
             if result is not None:
                 return result
         self._check_running()
-        result = _calls.new_call(self, None, None, None, callback, error_callback)
-        if engine.busy() or not engine.submit(result, 0, func, args, kwds):
-            engine.feed(Source(result, iter([(0, func, args, kwds)])))
-        return result
+        raise ValueError("Pool not running")
 
     def map(
         self, func: Any, iterable: Any, chunksize: int | None = None, *, progress: Any = None

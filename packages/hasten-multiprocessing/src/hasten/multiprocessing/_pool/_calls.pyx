@@ -181,6 +181,7 @@ cdef class Call:
 
 cdef object job_counter = None, new_event = None, plain = None
 cdef object running = None, call_any = None, take_turns = None
+cdef object result_kind = None, result_of = None, failure_of = None
 
 
 def use_results(counter, event, cls):
@@ -197,6 +198,45 @@ def use_threads(state, call, turns):
     """
     global running, call_any, take_turns
     running, call_any, take_turns = state, call, turns
+
+
+def use_outcomes(kind, result, failure):
+    """Say what deliver() is to know: the kind of a result, result(data), and failure(data): an outcome."""
+    global result_kind, result_of, failure_of
+    result_kind, result_of, failure_of = kind, result, failure
+
+
+def deliver(arrived, tell):
+    """Tell sinks what has arrived: ((sink, index), kind, data), with kind None for an exception.
+
+    tell(sink, index, outcome) tells all but a call without callbacks, and does not raise.
+    """
+    cdef Call call
+    cdef object success, value
+    while arrived:
+        (sink, index), kind, data = arrived.popleft()
+        try:
+            if kind is None:
+                success, value = False, data
+            elif kind == result_kind:
+                success, value = True, result_of(data)
+            else:
+                success, value = failure_of(data)
+        except BaseException as error:  # unpickling runs the program's code
+            success, value = False, error
+        data = None
+        call = <Call>sink if type(sink) is plain else None
+        if call is not None and may_tell(call):
+            if call.take_outcome(success, value):
+                call.leave()
+        else:
+            tell(sink, index, (success, value))
+        sink = call = value = None
+
+
+cdef bint may_tell(Call call) noexcept:
+    """Whether no code of a program's runs when that call has its outcome."""
+    return call.callback is None and call.error_callback is None and type(call.cache) is dict
 
 
 def new_call(pool, func, args, kwds, callback, error_callback):

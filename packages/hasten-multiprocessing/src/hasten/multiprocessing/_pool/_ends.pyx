@@ -77,6 +77,7 @@ cdef enum:
     LOOK_FOR_PARENT = 300000000  # ns of waiting for a task between two looks whether the parent is there
     SPARSE = 256                 # calls between two looks when tasks come without a wait
     OK_KIND = 0
+    BY_NAME_KIND = 1
 
 OK, ERROR, BAD_START = HS_RESULT_OK, HS_RESULT_ERROR, HS_RESULT_BAD_START
 WAKE, UNREADABLE = HS_RESULT_WAKE, HS_RESULT_UNREADABLE
@@ -128,6 +129,7 @@ cdef class Tasks:
     cdef public object is_orphan  # called while a worker waits: whether it should give up
     cdef uint32_t calls
     cdef uint64_t newest  # the highest number that was opened
+    cdef readonly bint by_name  # whether the task that was taken last was put so
 
     def __init__(self, Ring ring, Slots slots, uint32_t index=0):
         if index >= SLOTS:
@@ -152,9 +154,13 @@ cdef class Tasks:
         """Whether a worker has, or had, that task."""
         return self.newest - number >= HS_MARKS // 2 or hs_mark_get(&self.slots.desk, number) == HS_BEGUN
 
-    def put(self, uint64_t number, list pieces, uint64_t limit, bint block):
-        """Put a task; False if there are *limit* tasks already and *block* is false, None after shut()."""
-        cdef int status = put_pieces(self.ring, OK_KIND, number, pieces, limit, block)
+    def put(self, uint64_t number, list pieces, uint64_t limit, bint block, bint by_name=False):
+        """Put a task; False if there are *limit* tasks already and *block* is false, None after shut().
+
+        by_name: the pieces are of a call whose function goes by its name (see _by_name.pyx).
+        """
+        cdef int kind = BY_NAME_KIND if by_name else OK_KIND
+        cdef int status = put_pieces(self.ring, kind, number, pieces, limit, block)
         return None if status == HS_RING_SHUT else status == HS_RING_DONE
 
     def side_of(self, uint32_t index):
@@ -263,6 +269,7 @@ cdef class Tasks:
                     with nogil:
                         status = hs_take(r, &self.slots.desk, self.index, &got, small, ROOM, True)
                 if status == HS_RING_DONE:
+                    self.by_name = got.kind == BY_NAME_KIND
                     if large is None:
                         return PyBytes_FromStringAndSize(small + WORD, got.length - WORD)
                     return memoryview(large)[WORD:got.length]

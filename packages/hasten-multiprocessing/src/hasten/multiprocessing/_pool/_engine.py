@@ -26,9 +26,11 @@ from multiprocessing import util
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from hasten.multiprocessing._pool import _ends, _errors, _outcome
-from hasten.multiprocessing._pool._ends import OK, WAKE, Results, Slots, Tasks
+from hasten.multiprocessing._pool import _calls, _ends, _errors, _outcome
+from hasten.multiprocessing._pool._by_name import Sender
+from hasten.multiprocessing._pool._ends import WAKE, Results, Slots, Tasks
 from hasten.multiprocessing._pool._pump import Pump
+from hasten.multiprocessing._pool._sources import Source
 from hasten.multiprocessing._transport._packing import pack
 from hasten.multiprocessing._transport._ring import Ring
 from hasten.multiprocessing.connection import wait
@@ -39,6 +41,17 @@ MOST_BYTES = 1 << 22  # the same in bytes, roughly
 BAD_STARTS = 2  # initializers in a row that raise, before the pool is broken
 DEAD_STARTS = 6  # workers in a row that end before they are ready, without a word
 GRACE = 0.8  # seconds between SIGTERM and SIGKILL
+
+
+forks = 0  # that this process has come through; asking for its number takes a system call
+
+
+def _forked() -> None:
+    global forks
+    forks += 1
+
+
+os.register_at_fork(after_in_child=_forked)
 
 
 def new_rings() -> tuple[Tasks, Results]:
@@ -69,8 +82,9 @@ class Engine:
     ) -> None:
         self.pool, self.tasks, self.results, self.start = pool, tasks, results, start
         self.state = RUN
-        self.pid = os.getpid()
+        self.pid, self.life = os.getpid(), forks
         self.numbers = itertools.count(1)
+        self.by_name = Sender().pieces
         self.pending: dict[int, Any] = {} if pending is None else pending
         self.arrived: deque[Any] = deque()
         self.sources: deque[Any] = deque()  # one entry for each that the feeder has to do with
@@ -102,7 +116,10 @@ class Engine:
         What cannot be pickled fails at once, by sink._set().
         """
         try:
-            pieces = pack((func, args, kwds), _outcome.WORD)
+            pieces = self.by_name(func, args, kwds)
+            by_name = pieces is not None
+            if not by_name:
+                pieces = pack((func, args, kwds), _outcome.WORD)
         except Exception as error:
             self._tell(sink, index, (False, error))
             return True
@@ -113,7 +130,7 @@ class Engine:
         try:
             self.pending[number] = (sink, index)
             self.tasks.open(number)
-            done = self.tasks.put(number, pieces, limit, block)
+            done = self.tasks.put(number, pieces, limit, block, by_name)
         except Exception as error:
             if self.pending.pop(number, None):
                 self._tell(sink, index, (False, error))
@@ -122,6 +139,15 @@ class Engine:
             if not done:
                 self.pending.pop(number, None)
         return done
+
+    def begin(self, pool: Any, func: Any, args: Any, kwds: Any, callback: Any, error_callback: Any) -> Any:
+        """Have one call run, and return its result; None after the end, and in another process."""
+        if self.end is not None or self.life != forks:
+            return None
+        result = _calls.new_call(pool, None, None, None, callback, error_callback)
+        if self.sources or not self.submit(result, 0, func, args, kwds):
+            self.feed(Source(result, iter([(0, func, args, kwds)])))
+        return result
 
     def feed(self, source: Any) -> None:
         """Have the calls of a source submitted, in the background."""
@@ -223,20 +249,7 @@ class Engine:
         """The result thread has told what there was."""
 
     def _deliver(self) -> None:
-        while self.arrived:
-            (sink, index), kind, data = self.arrived.popleft()
-            try:
-                if kind is None:
-                    outcome: Any = (False, data)
-                elif kind == OK:
-                    outcome = _outcome.decode_result(data)
-                else:
-                    outcome = _outcome.decode_failure(data)
-            except BaseException as error:  # unpickling runs the program's code
-                outcome = (False, error)
-            data = None
-            self._tell(sink, index, outcome)
-            sink = outcome = None
+        _calls.deliver(self.arrived, self._tell)
 
     def _tell(self, sink: Any, index: int, outcome: Any) -> None:
         try:
@@ -528,3 +541,6 @@ def _report() -> None:
     """Print the exception that is being handled: a callback's, which nobody catches."""
     kind, error, trace = sys.exc_info()
     threading.excepthook(threading.ExceptHookArgs((kind, error, trace, threading.current_thread())))
+
+
+_calls.use_outcomes(_ends.OK, _outcome.decode, _outcome.decode_failure)

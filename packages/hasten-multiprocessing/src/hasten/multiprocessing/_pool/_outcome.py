@@ -55,22 +55,13 @@ def encode_failure_as_is(error: BaseException, dumps: Any = _pickler.dumps) -> l
 
 
 def encode_call(function: Any, args: Any, kwds: Any, pack: Any = pack) -> list[Any]:
-    """The pieces of a call, for decode_call(): the length of the function's pickle, that, and the arguments'.
+    """The pieces of a call, for _by_name.Reader: the length of the function's pickle, that, the arguments'.
 
     function: its pickle, as bytes.
     """
     pieces = pack((args, kwds), WORD + 4 + len(function))
     pieces.insert(0, len(function).to_bytes(4, "little") + function)
     return pieces
-
-
-def decode_call(data: Any) -> tuple[Any, Any, Any]:
-    """(function, args, kwds)"""
-    view = memoryview(data)
-    end = 4 + int.from_bytes(view[:4], "little")
-    function = _pickler.loads(view[4:end])
-    args, kwds = unpack(view[end:], WORD + end)
-    return function, args, kwds
 
 
 def decode(data: Any) -> Any:
@@ -93,14 +84,6 @@ def standard(name: str) -> Any:
 def not_sent(reason: BaseException, value: Any) -> Any:
     """The error of something that could not be pickled."""
     return standard("MaybeEncodingError")(_Words(_repr(reason)), _Words(_repr(value)))
-
-
-def decode_result(data: Any) -> tuple[bool, Any]:
-    """(True, the result), or (False, the error) if it cannot be made here."""
-    try:
-        return True, decode(data)
-    except Exception as error:
-        return False, error
 
 
 def decode_failure(data: Any) -> tuple[bool, BaseException]:

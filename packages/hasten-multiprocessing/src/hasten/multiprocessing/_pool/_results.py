@@ -136,13 +136,15 @@ class IMapIterator(_stdlib.IMapIterator):  # type: ignore[name-defined]
         StopIteration after the last.  multiprocessing.TimeoutError after *timeout* seconds.
         """
         while True:
+            try:
+                success, value = self._items.popleft()  # each goes to one thread, without a lock
+                break
+            except IndexError:
+                pass
             if not self._ready and not self._wait(timeout):
                 raise TimeoutError
             with self._cond:
-                if self._items:
-                    success, value = self._items.popleft()
-                    break
-                if self._index == self._length:
+                if not self._items and self._index == self._length:
                     self._pool = None
                     raise StopIteration
         source = self._source
@@ -167,10 +169,14 @@ class IMapIterator(_stdlib.IMapIterator):  # type: ignore[name-defined]
 
     def _set(self, i: int, obj: tuple[bool, Any]) -> None:
         with self._cond:
-            self._unsorted[i] = obj
-            while self._index in self._unsorted:
-                self._items.append(self._unsorted.pop(self._index))
+            if i == self._index and not self._unsorted:
+                self._items.append(obj)
                 self._index += 1
+            else:
+                self._unsorted[i] = obj
+                while self._index in self._unsorted:
+                    self._items.append(self._unsorted.pop(self._index))
+                    self._index += 1
             self._told()
 
     def _set_length(self, length: int) -> None:

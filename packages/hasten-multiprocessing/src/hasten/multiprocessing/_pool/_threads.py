@@ -13,6 +13,7 @@ from queue import Empty
 from typing import Any
 
 from hasten.multiprocessing._pool import _calls, _engine, _errors
+from hasten.multiprocessing._pool._sources import Source
 from hasten.queue import SimpleQueue
 
 RUN, CLOSE, TERMINATE = _engine.RUN, _engine.CLOSE, _engine.TERMINATE
@@ -25,7 +26,7 @@ class ThreadEngine:
         self.pool, self.start_thread = pool, start
         self.initializer, self.initargs = initializer, initargs
         self.state = RUN
-        self.pid = os.getpid()
+        self.pid, self.life = os.getpid(), _engine.forks
         self.end: Any = None
         self.calls: Any = SimpleQueue()
         self.taskqueue = self.calls
@@ -50,9 +51,13 @@ class ThreadEngine:
         return True
 
     def begin(self, pool: Any, func: Any, args: Any, kwds: Any, callback: Any, error_callback: Any) -> Any:
-        """Have one call run, and return its result; None if that needs the way of submit() and feed()."""
-        if self.sources or self.gone or self.end is not None or self.pid != os.getpid():
+        """Have one call run, and return its result; None after the end, and in another process."""
+        if self.gone or self.end is not None or self.life != _engine.forks:
             return None
+        if self.sources:
+            call = _calls.new_call(pool, None, None, None, callback, error_callback)
+            self.feed(Source(call, iter([(0, func, args, kwds)])))
+            return call
         call = _calls.new_call(pool, func, args, kwds, callback, error_callback)
         self.calls.put(call)
         if self.end is not None:

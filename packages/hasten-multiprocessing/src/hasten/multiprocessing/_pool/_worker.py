@@ -6,6 +6,7 @@ import os
 import sys
 
 from hasten.multiprocessing._pool import _outcome
+from hasten.multiprocessing._pool._by_name import Reader
 from hasten.multiprocessing._pool._ends import BAD_START, ERROR, OK, UNREADABLE, Results, Tasks
 from hasten.multiprocessing._transport import _pickler
 from hasten.multiprocessing._transport._packing import pack
@@ -28,7 +29,12 @@ def serve(
     except BaseException as error:
         results.put(BAD_START, tasks.index, _outcome.encode_failure(error))
         raise
-    _serve(tasks, results, most, _outcome.decode, _PoolAnswers(with_traceback))
+    by_name = Reader().call
+
+    def decode(data: Any) -> Any:
+        return by_name(data) if tasks.by_name else _outcome.decode(data)
+
+    _serve(tasks, results, most, decode, _PoolAnswers(with_traceback))
 
 
 def serve_executor(
@@ -57,7 +63,7 @@ def serve_executor(
         logging.getLogger("concurrent.futures").critical("Exception in initializer:", exc_info=True)
         results.put(BAD_START, tasks.index, _outcome.encode_failure(error))
         return
-    _serve(tasks, results, most, _outcome.decode_call, answers, max_worker_memory)
+    _serve(tasks, results, most, Reader().call, answers, max_worker_memory)
 
 
 def _serve(

@@ -16,7 +16,7 @@ For other modules of this package, to be cimported or called from Python:
   something in place of a part: then dumps() has to do.
 - dump_pieces_out_of_band(obj, buffers, least): the same in a list, as dump_pieces() gives it.
 - loads(data, buffers=None): the object.
-- uses_own_pickles(): whether loads() is a program's own.
+- uses_own_pickles(), uses_own_dumps(): whether loads(), dumps() is a program's own.
 
 What holds:
 
@@ -250,6 +250,11 @@ cpdef object dumps_out_of_band(object obj, list buffers, Py_ssize_t least=0):
 cpdef bint uses_own_pickles() except -1:
     """Whether a program has put something of its own in the place of ForkingPickler.loads()."""
     return replacement() is not None or not usual_loads
+
+
+cpdef bint uses_own_dumps() except -1:
+    """The same of ForkingPickler.dumps(), and of what a pickler asks."""
+    return replacement() is not None or not usual_dumps
 
 
 cpdef object loads(object data, object buffers=None):

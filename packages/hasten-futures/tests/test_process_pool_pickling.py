@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import concurrent.futures.process
 import multiprocessing
+import os
 import pickle
 import threading
+from pathlib import Path
 from typing import Any
 
 import pool_targets as targets
@@ -199,12 +201,19 @@ class Leaving:
 
 
 @pytest.mark.ours
-def test_what_the_result_thread_cannot_pickle_is_an_exception_of_its_own_call(new_pool: Any) -> None:
+def test_what_the_result_thread_cannot_pickle_is_an_exception_of_its_own_call(
+    new_pool: Any, tmp_path: Path
+) -> None:
     pool = new_pool(size=1)
+    go_on = tmp_path / "go on"
+    os.mkfifo(go_on)
+    held = pool.submit(targets.text_of, str(go_on))  # the only worker takes nothing else
     large = b"x" * (3 << 20)  # of which the ring takes so few that the others wait
     before = [pool.submit(len, large) for _ in range(5)]
     leaving = pool.submit(targets.square, Leaving())
     after = pool.submit(targets.square, 3)
+    go_on.write_text("now")
+    assert held.result(LONG) == "now"
     assert isinstance(leaving.exception(LONG), SystemExit)
     assert [future.result(LONG) for future in before] == [len(large)] * 5
     assert after.result(LONG) == 9

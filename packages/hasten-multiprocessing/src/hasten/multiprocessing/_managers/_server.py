@@ -155,11 +155,11 @@ class Server(_stdlib.Server):
         except SystemExit:
             pass  # it ends this thread
         finally:
-            self._connections.discard(conn)
             self._ours.discard(conn)
             self._exchanges.pop(conn, None)
             self._sender_is_gone(conn)
             conn.close()
+            self._connections.discard(conn)
 
     def _handle_request(self, c):
         """Answer the first request of a connection: it asks for a function of the server."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import signal
 import subprocess
 import sys
@@ -12,10 +14,11 @@ import pytest
 from demo import index_sources
 
 PROGRAM = Path(index_sources.__file__)
+MEANS = ["queue", "pool", "processes"]
 WAYS = [
     ["--items", items, *more]
     for items in ("large", "small")
-    for more in (["--direct"], ["-j", "1"], ["-j", "4"], ["--by", "pool", "-j", "1"], ["--by", "pool"])
+    for more in (["--direct"], *(["--by", means, "-j", jobs] for means in MEANS for jobs in ("1", "4")))
 ]
 
 
@@ -100,43 +103,57 @@ def test_a_program_that_fails_makes_files_unreadable(tree, way):
     assert "not tokenised: 36" in shown and "a.py: false ended with status 1" in shown
 
 
-@pytest.mark.parametrize("by", ["queue", "pool"])
+@pytest.fixture
+def forks(monkeypatch):
+    """Workers know what a test has put in place of a part: they are forked."""
+    monkeypatch.setattr(multiprocessing, "Pool", multiprocessing.get_context("fork").Pool)
+
+
+def running():
+    return threading.active_count(), multiprocessing.active_children()
+
+
+@pytest.mark.parametrize("by", MEANS)
 @pytest.mark.parametrize("stage", ["items", "work", "merge"])
 @pytest.mark.parametrize("kind", [index_sources.WholeFiles, index_sources.SingleTokens])
-def test_an_error_in_any_thread_is_reported_and_ends_them_all(tree, monkeypatch, capsys, kind, stage, by):
+@pytest.mark.usefixtures("forks")
+def test_an_error_anywhere_is_reported_and_ends_them_all(tree, monkeypatch, capsys, kind, stage, by):
     def fail(*ignored):
         raise LookupError("planted")
 
-    before = threading.active_count()
+    before = running()
     monkeypatch.setattr(kind, stage, fail)
     items = "large" if kind is index_sources.WholeFiles else "small"
     assert index_sources.main([str(tree), "--items", items, "-j", "2", "--by", by]) == 1
     shown = capsys.readouterr()
     assert "LookupError: planted" in shown.err
     assert shown.out == "", "a partial result is not printed"
-    assert threading.active_count() == before
+    assert running() == before
 
 
-@pytest.mark.parametrize("by", ["queue", "pool"])
-@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="needs pthread_kill")
-def test_ctrl_c_ends_all_threads(tree, monkeypatch, capsys, by):
-    main = threading.main_thread().ident
+@pytest.mark.parametrize("by", MEANS)
+@pytest.mark.usefixtures("forks")
+def test_ctrl_c_ends_them_all(tree, monkeypatch, capsys, by):
+    main, process = threading.main_thread().ident, os.getpid()
     asked = threading.Event()
     work = index_sources.WholeFiles.work
 
     def interrupting(self, item):
         if not asked.is_set():
             asked.set()
-            signal.pthread_kill(main, signal.SIGINT)
+            if os.getpid() == process:
+                signal.pthread_kill(main, signal.SIGINT)
+            else:
+                os.kill(process, signal.SIGINT)
         return work(self, item)
 
-    before = threading.active_count()
+    before = running()
     monkeypatch.setattr(index_sources.WholeFiles, "work", interrupting)
-    # More files than the threads could get through before the signal arrives, were it lost.
+    # More files than the workers could get through before the signal arrives, were it lost.
     monkeypatch.setattr(index_sources, "sources", lambda root, limit: [tree / "a.py"] * 200_000)
     assert index_sources.main([str(tree), "--by", by]) == 130
     assert capsys.readouterr().err == "interrupted\n"
-    assert threading.active_count() == before
+    assert running() == before
 
 
 def test_it_uses_the_standard_library_only():

@@ -39,19 +39,21 @@ FILES = {  # how many files each row reads: a look, the default, and --full, whe
     "large items (files)": (60, 170, None),
     "small items (tokens)": (40, 120, 400),
     "tokens by an executor": (20, 60, 200),
+    "tokens by processes": (10, 30, 100),
     "files through a program": (40, 120, 400),
 }
 OPTIONS = {
     "large items (files)": ["--items", "large"],
     "small items (tokens)": ["--items", "small"],
     "tokens by an executor": ["--items", "small", "--by", "pool"],
+    "tokens by processes": ["--items", "small", "--by", "processes"],
     "files through a program": ["--by", "pool", "--pre", "cat"],
 }
 
 
 def rows(python: str, jobs: int, size: int) -> list[Series]:
-    """The rows of the table: whole files, single tokens by queues and by an executor, and files through a
-    program.  size: which of FILES.
+    """The rows of the table: whole files, single tokens by queues, an executor and other processes, and files
+    through a program.  size: which of FILES.
     """
     wanted = {}
     for title, files in FILES.items():

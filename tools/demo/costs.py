@@ -10,7 +10,7 @@ from demo.runs import Run, Series
 PLAIN, HASTEN, DIRECT = "stdlib", "hasten", "direct"
 EXPLANATION = (
     "Hand-over is the CPU time of a run less that of the same program with --direct, which does the same "
-    "steps with neither queues, executors nor threads; nothing is measured inside the program, and the "
+    "steps with neither queues, pools, threads nor processes; nothing is measured inside the program, and the "
     "launcher's start counts against hasten."
 )
 

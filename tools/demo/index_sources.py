@@ -4,18 +4,20 @@
     python index_sources.py FOLDER -j 8               another tree, with eight workers
     python index_sources.py --items small --limit 200 hand over single tokens instead of whole files
     python index_sources.py --by pool                 hand them over as tasks of a ThreadPoolExecutor
+    python index_sources.py --by processes            hand them over to a multiprocessing.Pool
     python index_sources.py --pre 'expand -t 4'       send each file through a program first
 
 A reader thread puts items into a bounded queue; workers take them, work on them, and put results into a
 priority queue; one thread merges the results in the order of their numbers, so that the output does not
 depend on who was faster. With large items (whole files) the workers tokenise; with small ones the reader
-tokenises and each token travels on its own. Either way, by queues, by an executor (--by pool) and by neither
-(--direct), the same steps are done and the output is the same.
+tokenises and each token travels on its own. Either way, by queues, by an executor (--by pool), by other
+processes and by neither (--direct), the same steps are done and the output is the same.
 """
 
 import argparse
 import io
 import keyword
+import multiprocessing
 import queue
 import shlex
 import shutil
@@ -288,25 +290,58 @@ class Pipeline:
         return self.index
 
 
-def run_in_pool(job, workers):
-    """The items as tasks of an executor: so many as there is room for, and their results in turn."""
+def run_ahead(job, submit):
+    """The items as tasks: so many at a time as there is room for, and their results in turn.
+
+    submit(item) begins a task, and returns what waits for its result.
+    """
     index, asked = Index(), []
-    due: deque[Any] = deque()  # futures, the oldest first
-    with on_interrupt(lambda: asked.append("stop")), ThreadPoolExecutor(workers) as pool:
-        try:
-            for item in job.items():
-                due.append(pool.submit(job.work, item))
-                if len(due) == job.room:
-                    job.merge(index, due.popleft().result())
-                if asked:
-                    break
-            while due and not asked:
-                job.merge(index, due.popleft().result())
-        finally:
-            pool.shutdown(cancel_futures=True)  # after a failure, what is left would be worked on in vain
+    due: deque[Any] = deque()  # the oldest first
+    with on_interrupt(lambda: asked.append("stop")):
+        for item in job.items():
+            due.append(submit(item))
+            if len(due) == job.room:
+                job.merge(index, due.popleft()())
+            if asked:
+                raise KeyboardInterrupt
+        while due and not asked:
+            job.merge(index, due.popleft()())
     if asked:
         raise KeyboardInterrupt
     return index
+
+
+def run_in_pool(job, workers):
+    """By the threads of an executor."""
+    with ThreadPoolExecutor(workers) as pool:
+        try:
+            return run_ahead(job, lambda item: pool.submit(job.work, item).result)
+        finally:
+            pool.shutdown(cancel_futures=True)  # after a failure, what is left would be worked on in vain
+
+
+job_of_worker: Any = None
+
+
+def begin_worker(job):
+    """In each process of a pool, once.  Ctrl-C at a terminal reaches it, too: its parent answers that."""
+    global job_of_worker
+    job_of_worker = job
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def work_in_worker(item):
+    return job_of_worker.work(item)
+
+
+def run_in_processes(job, workers):
+    """By the processes of a pool."""
+    pool = multiprocessing.Pool(workers, begin_worker, (job,))
+    try:
+        return run_ahead(job, lambda item: pool.apply_async(work_in_worker, (item,)).get)
+    finally:
+        pool.terminate()
+        pool.join()
 
 
 def run_directly(job):
@@ -337,7 +372,9 @@ def parse(words):
     parser.add_argument(
         "--items", choices=("large", "small"), default="large", help="hand over files or tokens"
     )
-    parser.add_argument("--by", choices=("queue", "pool"), default="queue", help="hand over by which means")
+    parser.add_argument(
+        "--by", choices=("queue", "pool", "processes"), default="queue", help="hand over by which means"
+    )
     parser.add_argument("--direct", action="store_true", help="by neither, in one thread, for comparison")
     parser.add_argument(
         "--pre", type=shlex.split, metavar="COMMAND", help="send each file through this program"
@@ -362,6 +399,8 @@ def main(words=None):
             index = run_directly(job)
         elif options.by == "pool":
             index = run_in_pool(job, options.jobs)
+        elif options.by == "processes":
+            index = run_in_processes(job, options.jobs)
         else:
             pipeline = Pipeline(job, options.jobs)
             index, errors = pipeline.run(), pipeline.errors

@@ -10,8 +10,8 @@ from demo.runs import Run, Series
 PLAIN, HASTEN, DIRECT = "stdlib", "hasten", "direct"
 EXPLANATION = (
     "Hand-over is the CPU time of a run less that of the same program with --direct, which does the same "
-    "steps with neither queues, pools, threads nor processes; nothing is measured inside the program, and the "
-    "launcher's start counts against hasten."
+    "steps with neither queues, pools, threads nor processes; nothing is measured inside the program, and "
+    "the launcher's start counts against hasten."
 )
 
 

@@ -6,7 +6,7 @@ from stress.process_pool_kills import stress
 from stress.process_pool_soak import soak
 
 from bench.cases import Suite, module, placed
-from bench.rows.futures.processes import Arrays, Calls, FirstResult, OneByOne
+from bench.rows.futures.processes import Arrays, Calls, FirstResult, OneByOne, Reused
 
 SUITE = Suite(
     name="process_pool",
@@ -26,6 +26,7 @@ SUITE = Suite(
         OneByOne("1 MB bytes, argument and result", size=1_000_000),
         Arrays("1 MB array, argument and result", size=1_000_000),
         FirstResult("first result, spawn"),
+        Reused("an executor again, one result"),
     ),
     soak=soak,
     stress=stress,

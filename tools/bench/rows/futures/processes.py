@@ -126,6 +126,34 @@ class OneByOne(Case):
 
 
 @dataclass
+class Reused(Case):
+    """An executor that is there already, with its workers, and the result of one call.
+
+    Of loky it is what get_reusable_executor() gives; of the others one that the program keeps.
+    """
+
+    equal_work: bool = True
+
+    def setup(self, module: Any) -> Any:
+        if hasattr(module, "get_reusable_executor"):
+            warm(module.get_reusable_executor(1), 1)
+            return lambda: module.get_reusable_executor(1)
+        kept = new_executor(module, 1)
+        return lambda: kept
+
+    def run(self, state: Any, n: int) -> tuple[int, Any]:
+        total = 0
+        begin = perf_counter_ns()
+        for number in range(n):
+            total += state().submit(same, number).result()
+        return perf_counter_ns() - begin, total
+
+    def verify(self, state: Any, n: int, outcome: Any) -> None:
+        state().shutdown()
+        expect(outcome == n * (n - 1) // 2, "results are wrong")
+
+
+@dataclass
 class Arrays(OneByOne):
     """The same with a numpy array of *size* bytes."""
 

@@ -1,6 +1,9 @@
-"""Runs pytest as the gate does: python tools/gate.py [what pytest takes]
+"""Runs pytest as the gate does: python tools/gate.py [--each] [what pytest takes]
 
-Five things are added, output and exit status are pytest's own:
+--each: one run for each distribution's tests, and one for those under tests/.  A process that has collected
+all of them is several hundred MB large, which each fork and each look for garbage has to go through.
+
+Five things are added, output and exit status are pytest's own, with --each the first that is not 0:
 
 - on most interpreters the standard library's side of the tests is left out (chosen_tests.py);
 - a test that fails is run again, alone, twice (gate_plugin.py);
@@ -20,8 +23,12 @@ import sys
 import tempfile
 from pathlib import Path
 
+ROOT = Path(__file__).resolve().parents[1]
+EACH = "--each"
+NO_TESTS = 5  # pytest's exit status where nothing was collected, or all of it was left out
 INSIDE = "--inside"  # FILE: this is the process of the tests; it says in FILE that pytest came to its end
 ALONE = "--alone"  # the same, for a test that is run again
+stopped: list[int] = []  # the signals that have asked for the end
 
 
 def inside_command(kind: str, marker: Path, arguments: list[str]) -> list[str]:
@@ -65,9 +72,14 @@ def run(arguments: list[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="hasten-gate-") as folder:
         marker = Path(folder, "finished")
         child = subprocess.Popen(inside_command(INSIDE, marker, arguments))
-        # Ctrl-C at a terminal reaches both processes, and pytest answers it.
-        signal.signal(signal.SIGINT, lambda number, frame: None)
-        signal.signal(signal.SIGTERM, lambda number, frame: child.send_signal(number))
+
+        def stop(number: int, frame: object) -> None:
+            stopped.append(number)
+            if number == signal.SIGTERM:  # Ctrl-C at a terminal reaches both processes
+                child.send_signal(number)
+
+        signal.signal(signal.SIGINT, stop)
+        signal.signal(signal.SIGTERM, stop)
         status = child.wait()
         if status < 0:
             print(f"gate: the test process was killed by {signal.Signals(-status).name}", flush=True)
@@ -78,7 +90,35 @@ def run(arguments: list[str]) -> int:
         return status
 
 
+def folders() -> list[str]:
+    """Where tests are, as pytest finds them by testpaths."""
+    found = [*sorted(ROOT.glob("packages/*/tests")), ROOT / "tests"]
+    return [str(folder.relative_to(ROOT)) for folder in found if folder.is_dir()]
+
+
+def names_tests(arguments: list[str]) -> bool:
+    """Whether files or folders are named: then it is they that are to run."""
+    words = (word.partition("::")[0] for word in arguments if not word.startswith("-"))
+    return any(Path(ROOT, word).exists() for word in words)
+
+
+def run_each(arguments: list[str]) -> int:
+    """All runs, also after one that fails, but not after a signal; it is a failure if none has any test."""
+    if names_tests(arguments):
+        return run(arguments)
+    statuses: list[int] = []
+    for folder in folders():
+        statuses.append(run([folder, *arguments]))
+        if stopped:
+            return statuses[-1] or 1
+    ran = [status for status in statuses if status != NO_TESTS]
+    return next((status for status in ran if status), 0) if ran else NO_TESTS
+
+
 if __name__ == "__main__":
     if sys.argv[1:2] in ([INSIDE], [ALONE]):
         sys.exit(run_inside(sys.argv[1], Path(sys.argv[2]), sys.argv[3:]))
+    if sys.argv[1:2] == [EACH]:
+        os.chdir(ROOT)
+        sys.exit(run_each(sys.argv[2:]))
     sys.exit(run(sys.argv[1:]))

@@ -138,18 +138,22 @@ def test_a_fork_in_a_handler_in_a_wait(handled: list[Any]) -> None:
     lock = maker.Lock()
     lock.acquire()
     reader, writer = os.pipe()
-    handled.append(lambda: pids.append(os.fork()))
     pids: list[int] = []
-    sender = signal_when_asleep()
+    me = os.getpid()
+
+    def fork() -> None:
+        pids.append(os.fork())
+        if pids[0]:
+            os.write(writer, b".")
 
     def give() -> None:
         os.read(reader, 1)
         lock.release()
 
+    handled.append(fork)
     thread = threading.Thread(target=give)
-    thread.start()
-    me = os.getpid()
-    threading.Timer(0.3, os.write, (writer, b".")).start()
+    thread.start()  # before there are signals: a child would wait for it for ever
+    sender = signal_when_asleep()
     lock.acquire()
     if os.getpid() != me:
         os._exit(0 if lock._semlock._is_mine() else 1)

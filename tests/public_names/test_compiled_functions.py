@@ -88,6 +88,6 @@ def test_it_goes_when_nothing_refers_to_it() -> None:
         return sys.getallocatedblocks()
 
     assert isinstance(another(), types.FunctionType)
-    many()
-    before = many()
-    assert many() - before < 100
+    counts = [many() for _ in range(6)]
+    # One that stays each time would be 500 in every round; a table that grows is in one of them.
+    assert min(after - before for before, after in zip(counts, counts[1:])) < 100, counts

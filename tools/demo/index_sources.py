@@ -303,7 +303,7 @@ def run_ahead(job, submit):
             if len(due) == job.room:
                 job.merge(index, due.popleft()())
             if asked:
-                raise KeyboardInterrupt
+                break
         while due and not asked:
             job.merge(index, due.popleft()())
     if asked:

@@ -135,6 +135,16 @@ def test_a_function_is_pickled_by_its_name(new_pool: Any, monkeypatch: Any) -> N
     assert isinstance(pool.submit(add, 1).exception(LONG), pickle.PicklingError)
 
 
+def test_a_function_whose_name_is_now_another_ones(new_pool: Any, monkeypatch: Any) -> None:
+    """It is never taken for that one, also when its name has been used before."""
+    pool, square = new_pool(), targets.square
+    assert works(pool)
+    with monkeypatch.context() as patch:
+        patch.setattr(targets, "square", targets.add)
+        assert isinstance(pool.submit(square, 3).exception(LONG), pickle.PicklingError)
+    assert works(pool)
+
+
 # ---- wrong arguments ----
 
 

@@ -20,12 +20,12 @@ import time
 import weakref
 from concurrent.futures import TimeoutError
 from concurrent.futures import process as _stdlib
-from functools import partial
 from multiprocessing import util
 
 from hasten.futures._process_pool import Calls
 from hasten.futures._process_workers import Workers, WorkersOfExecutor
 from hasten.multiprocessing._pool import _engine, _errors, _outcome
+from hasten.multiprocessing._pool._by_name import Sender
 from hasten.multiprocessing._pool._ends import OK, UNREADABLE
 from hasten.multiprocessing._pool._worker import serializer_named
 
@@ -39,10 +39,8 @@ class ExecutorEngine(WorkersOfExecutor):
     def __init__(self, executor, most, on_crash, max_retries, least, idle_timeout, settings):
         tasks, results = _engine.new_rings()
         dumps, pack = serializer_named(settings.get("serializer", "pickle"))
-        encode = partial(_outcome.encode_call, pack=pack)
-        calls = self.calls = Calls(
-            tasks, encode, dumps, _outcome.decode, OK, _engine.MOST_TASKS, _engine.MOST_BYTES
-        )
+        encode = Sender(dumps, pack).pieces
+        calls = self.calls = Calls(tasks, encode, _outcome.decode, OK, _engine.MOST_TASKS, _engine.MOST_BYTES)
         super().__init__(most, least, idle_timeout, settings, Workers(), tasks, results, None, calls.pending)
         calls.on_forgotten, calls.on_failure, calls.on_kill = self._one_less, self._not_sent, self.kill
         calls.workers = most

@@ -36,10 +36,6 @@ from hasten.futures._waiting cimport wake
 import os
 from collections import deque
 from concurrent.futures._base import LOGGER as logger
-from types import BuiltinFunctionType, FunctionType
-
-cdef enum:
-    MOST_KNOWN = 512  # functions whose pickles are kept
 
 
 @cython.final
@@ -59,8 +55,8 @@ cdef class WorkItem:
 cdef class Calls:
     """The calls of one executor.
 
-    pending: number -> WorkItem.  tasks: the owner's side of the ring.  encode(function's pickle, args,
-    kwargs) makes the pieces of a task, dumps(function) that pickle, loads(data) a result of kind *ok*.
+    pending: number -> WorkItem.  tasks: the owner's side of the ring.  encode(fn, args, kwargs) makes the
+    pieces of a task, loads(data) a result of kind *ok*.
     """
 
     cdef readonly dict pending
@@ -75,17 +71,16 @@ cdef class Calls:
     cdef public object take_for, recall, notify, arrived  # see hasten.multiprocessing._pool._pump
     cdef public bint waited_for        # somebody slept in result() for the outcome that was told last
     cdef public bint over              # nothing is sent any more
-    cdef object encode, dumps, loads
+    cdef object encode, loads
     cdef int ok                        # the kind of a result
-    cdef dict known                    # function -> its pickle
     cdef object pid
     cdef hs_mutex guard
     cdef bint sending, again
 
-    def __init__(self, tasks, encode, dumps, loads, int ok, Py_ssize_t most_tasks, Py_ssize_t most_bytes):
-        self.tasks, self.encode, self.dumps, self.loads, self.ok = tasks, encode, dumps, loads, ok
+    def __init__(self, tasks, encode, loads, int ok, Py_ssize_t most_tasks, Py_ssize_t most_bytes):
+        self.tasks, self.encode, self.loads, self.ok = tasks, encode, loads, ok
         self.most_tasks, self.most_bytes = most_tasks, most_bytes
-        self.pending, self.backlog, self.known = {}, deque(), {}
+        self.pending, self.backlog = {}, deque()
         self.pid = os.getpid()
 
     # ---- from submit() to the ring ----
@@ -165,7 +160,7 @@ cdef class Calls:
         cdef list pieces = item.pieces
         cdef Py_ssize_t size = 0, limit = self.most_tasks
         if pieces is None:
-            pieces = self.encode(self.pickle_of(item.fn), item.args, item.kwargs)
+            pieces = self.encode(item.fn, item.args, item.kwargs)
             if self.over:
                 return False
             if is_ours(item.future) and not may_send(state_of(item.future)):
@@ -181,22 +176,6 @@ cdef class Calls:
         # what may change until there is room is copied
         item.pieces = [piece if type(piece) is bytes else bytes(piece) for piece in pieces]
         return False
-
-    cdef bytes pickle_of(self, fn):
-        """The pickle of a function.  Kept if it is the name of one, which does not change."""
-        cdef bytes pickled
-        cdef type kind = type(fn)
-        if kind is not FunctionType and kind is not BuiltinFunctionType:
-            return bytes(self.dumps(fn))
-        known = self.known.get(fn)
-        if known is not None:
-            return <bytes>known
-        pickled = bytes(self.dumps(fn))
-        if is_name(pickled, fn):
-            if len(self.known) >= MOST_KNOWN:
-                self.known.clear()
-            self.known[fn] = pickled
-        return pickled
 
     # ---- what a future asks (see _future.pyx) ----
 
@@ -355,16 +334,3 @@ cdef int settle_future(future, value, error) except -1:
         wake(&due)
         invoke_callbacks(future, state)
     return waited_for
-
-
-cdef bint is_name(bytes pickled, fn) except -1:
-    """Whether that pickle is just the name of a function of a module."""
-    cdef bytes module, name
-    try:
-        module, name = fn.__module__.encode(), fn.__qualname__.encode()
-    except (AttributeError, UnicodeError):
-        return False
-    # \x80 protocol, \x95 and 8 bytes of a frame, twice \x8c length text \x94, \x93 \x94 .
-    return pickled.endswith(b"\x8c%c%s\x94\x93\x94." % (len(name) & 255, name)) and (
-        len(pickled) <= 11 + 3 + len(module) + 3 + len(name) + 3 and module in pickled
-    )

@@ -1,15 +1,11 @@
 # cython: freethreading_compatible=True
 """What submit() of a ThreadPoolExecutor does with calls, and what its workers do with them.
 
-A worker whose tasks are C functions runs no Python code in which other threads would get their turn.  So
-now and
-then, before a task, it calls a function of Python that does nothing: there the interpreter looks whether
-another
-thread has asked for the GIL, and hands it over.  Before a task, because after one, whoever sees the future
-done
-may count on it that the worker is idle.  (Letting go of the GIL when nobody has asked for it is of no use:
-the
-worker takes it back at once, and a thread that waits begins to wait anew.  It was seen to wait for minutes.)
+A worker whose tasks are C functions runs no Python code in which other threads would get their turn.  So now
+and then it calls a function of Python that does nothing: there the interpreter hands the GIL over if another
+thread has asked for it.  It does so before a task, because after one, whoever sees the future done may count
+on it that the worker is idle.  (To let go of the GIL unasked is of no use: the worker takes it back at once,
+and a thread that waits begins to wait anew.  It was seen to wait for minutes.)
 
 Those who wait for a result are woken when the worker has let go of the GIL to sleep; if it goes on with
 another task, they are woken before that.

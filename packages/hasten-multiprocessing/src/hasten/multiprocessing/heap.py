@@ -1,10 +1,8 @@
 """The standard library's `multiprocessing.heap`: pieces of memory that a process shares with its children.
 
 An arena is memory without a name: a memfd, so that neither the size of /dev/shm nor its absence matters.
-Where there
-are none, or a program has set `Arena._dir_candidates`, it is a file that is unlinked at once.  A program
-that has
-replaced `Arena.__init__`, here or in the standard library's module, has its own.
+Where there are none, or a program has set `Arena._dir_candidates`, it is a file that is unlinked at once.  A
+program that has replaced `Arena.__init__`, here or in the standard library's module, has its own.
 """
 
 from __future__ import annotations
@@ -104,10 +102,9 @@ class Heap(_stdlib.Heap):
     """Gives out pieces of arenas, the smallest free one that is large enough, and takes them back.
 
     A piece is (arena, start, stop).  Free neighbours are one piece.  Pieces belong to the process that
-    made them: after a
-    fork the child begins anew.  Thread-safety: malloc() and free() may be called from any thread; free()
-    also by the
-    garbage collector in the middle of either, and then it leaves the piece to the next call.
+    made them: after a fork the child begins anew.  Thread-safety: malloc() and free() may be called from any
+    thread; free() also by the garbage collector in the middle of either, and then it leaves the piece to the
+    next call.
     """
 
     _alignment = 8

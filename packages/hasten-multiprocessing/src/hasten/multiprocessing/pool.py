@@ -157,7 +157,7 @@ class Pool(_stdlib.Pool):  # type: ignore[misc]
             engine.terminate()
             raise
         self._worker_handler = engine.supervisor
-        self._task_handler = engine.feeder
+        self._task_handler = engine.feeder.thread
         self._result_handler = engine.receiver
         self._terminate = util.Finalize(self, engine.terminate, exitpriority=15)
         self._state = RUN

@@ -51,8 +51,7 @@ def RawArray(typecode_or_type: Any, size_or_initializer: Any) -> Any:
     """A ctypes array in shared memory, without a lock.
 
     typecode_or_type: the type of its elements, as for RawValue().  size_or_initializer: how many there
-    are, and all
-    are zero then; or a sequence of their values.
+    are, and all are zero then; or a sequence of their values.
     """
     type_ = typecode_to_type.get(typecode_or_type, typecode_or_type)
     if isinstance(size_or_initializer, int):
@@ -81,8 +80,7 @@ def Value(typecode_or_type: Any, *args: Any, lock: Any = True, ctx: Any = None) 
     """A ctypes object in shared memory, behind a lock.
 
     typecode_or_type, args: as for RawValue().  lock: True or None makes an RLock; False means no lock, and
-    the bare
-    object; else the lock.  ctx: the context that the lock belongs to.
+    the bare object; else the lock.  ctx: the context that the lock belongs to.
     """
     return _locked(RawValue(typecode_or_type, *args), lock, ctx)
 

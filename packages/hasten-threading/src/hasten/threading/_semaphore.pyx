@@ -1,10 +1,11 @@
 # cython: freethreading_compatible=True
 """Semaphore and BoundedSemaphore: a counter that does not go below zero.
 
-Each unit that is released lets one sleeper go, but does not belong to it: whoever comes first takes it, and
-who was unparked and finds nothing parks again.  So whenever there is a unit and somebody waits, somebody
-is awake who has yet to look.  A thread that was unparked and does not look, because a signal handler raised,
-lets another go in its place.
+Invariant: while there are units and threads wait, some thread is awake that has yet to look for one.
+
+release() unparks one thread for each unit, but reserves no unit for it: a thread that comes later may take
+it (barging), and one that was unparked and finds none parks again.  A thread that was unparked and does not
+look, because a signal handler raised, unparks another one in its place.
 
 A program that asks for `_cond`, or replaces it, means to use the counter together with that condition.
 From then on the semaphore is `shared`: its methods are the standard library's, which use `_cond` and

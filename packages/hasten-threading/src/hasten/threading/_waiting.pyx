@@ -4,10 +4,11 @@
 A primitive has a guard and its sleepers: those who wait, and those who were unparked and have yet to be
 woken.
 
-An unpark is a choice: unpark() sets the words of those who wait longest, all at once, and so decides who
-was meant.  Then they have to be woken.  Without a GIL unpark() does that.  With one, it wakes the first
-only, and each thread that leaves wakes the next: a crowd that is woken at once would do nothing but fight
-for the GIL (two at a time are slower already).  Three facts keep that chain from breaking:
+An unpark is a choice: unpark(n) sets, under the guard, the words of the n threads that wait longest; from
+then on they count as unparked, awake or not.  Then they have to be woken.  Without a GIL unpark() does that.
+With one, it wakes the first only, and each thread that leaves wakes the next: a crowd that is woken at once
+would do nothing but fight for the GIL (two at a time are slower already).  Three facts keep that chain from
+breaking:
 
 - The first in `released` has been woken, always: whoever changes the list sees to that.
 - A thread whose word is set leaves, whatever ended its wait.

@@ -65,6 +65,11 @@ cdef hs_process *this_process() noexcept:
     return &hs_this_process
 
 
+def fork_count():
+    """How many forks lie between this process and the one that loaded this module; costs no system call."""
+    return hs_this_process.forks
+
+
 @cython.final
 cdef class Arena:
     """Memory in which every 64 bytes are the state of one lock, condition, event or barrier."""

@@ -1,7 +1,8 @@
 # cython: freethreading_compatible=True
-"""Calls of functions that are pickled as a name of a module: what comes of the name is kept.
+"""Calls that go as two pickles, of the function and of its arguments; what a function's name means is kept.
 
 Such a call goes as the length of the function's pickle in 4 bytes, that pickle, and that of (args, kwds).
+A function that is pickled as a name of a module is pickled, and looked for, once.
 
 What holds:
 
@@ -11,14 +12,14 @@ What holds:
 """
 
 import sys
-from types import FunctionType
+from types import BuiltinFunctionType, FunctionType
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdint cimport uint32_t
 from libc.string cimport memcpy
 
-from hasten.multiprocessing._transport._packing cimport pack, unpack
-from hasten.multiprocessing._transport._pickler cimport dumps, loads, uses_own_dumps, uses_own_pickles
+from hasten.multiprocessing._transport._packing cimport unpack
+from hasten.multiprocessing._transport._pickler cimport loads, uses_own_dumps, uses_own_pickles
 
 cdef enum:
     HEAD = 4         # bytes of a length
@@ -42,12 +43,17 @@ cdef class Name:
         return module is not None and getattr(module, self.name, None) is function
 
 
+cdef inline bint is_function(value):
+    kind = type(value)
+    return kind is FunctionType or kind is BuiltinFunctionType
+
+
 cdef Name name_of(function, bytes pickled):
     """None if that is not the pickle of a function by a name of its module."""
     cdef Name found
     cdef bytes module, name
     cdef uint32_t size = <uint32_t>len(pickled)
-    if type(function) is not FunctionType or size > 512:
+    if not is_function(function) or size > 512:
         return None
     try:
         module, name = function.__module__.encode(), function.__qualname__.encode()
@@ -60,45 +66,76 @@ cdef Name name_of(function, bytes pickled):
         return None
     found = Name.__new__(Name)
     found.function, found.module, found.name = function, function.__module__, function.__qualname__
-    found.head = size.to_bytes(HEAD, "little") + pickled
+    found.head = head_of(pickled)
     return found
 
 
-cdef class Sender:
-    """The parent's: makes pieces of calls, for Reader."""
+cdef bytes head_of(bytes pickled):
+    """What the record of a call begins with."""
+    return len(pickled).to_bytes(HEAD, "little") + pickled
 
+
+cdef int keep(dict known, key, Name name) except -1:
+    if len(known) >= MOST_KNOWN:
+        known.clear()
+    known[key] = name
+    return 0
+
+
+cdef class Sender:
+    """The parent's: makes pieces of calls, for Reader.
+
+    pickled(function) makes a pickle; packed((args, kwds), offset) makes pieces, for unpack() of _packing.pyx.
+    """
+
+    cdef object pickled, packed
     cdef dict known  # function -> Name
 
-    def __cinit__(self):
-        self.known = {}
+    def __init__(self, pickled, packed):
+        self.pickled, self.packed, self.known = pickled, packed, {}
 
     def pieces(self, function, args, kwds):
-        """The pieces of a call; None if its function does not go by its name."""
-        cdef Name name
-        cdef list rest
-        if type(function) is not FunctionType or uses_own_dumps():
-            return None
-        name = self.known.get(function)
-        if name is None or not name.holds():
-            name = self.look_at(function)
-            if name is None:
+        """The pieces of a call; raises what its pickling raises."""
+        cdef bytes pickled
+        cdef Name name = self.known_as(function)
+        if name is not None:
+            return self.record(name.head, args, kwds)
+        pickled = bytes(self.pickled(function))
+        self.learn(function, pickled)
+        return self.record(head_of(pickled), args, kwds)
+
+    def pieces_if_named(self, function, args, kwds):
+        """The same; None if the function does not go by its name."""
+        cdef Name name = self.known_as(function)
+        if name is None:
+            if not is_function(function) or uses_own_dumps() or "." in function.__qualname__:
                 return None
-        rest = pack((args, kwds), WORD + len(name.head))
+            name = self.learn(function, bytes(self.pickled(function)))
+        return None if name is None else self.record(name.head, args, kwds)
+
+    cdef list record(self, bytes head, args, kwds):
+        cdef list rest = self.packed((args, kwds), WORD + len(head))
         if len(rest) == 1 and type(rest[0]) is bytes and len(<bytes>rest[0]) < 1024:
-            return [name.head + <bytes>rest[0]]
-        rest.insert(0, name.head)
+            return [head + <bytes>rest[0]]
+        rest.insert(0, head)
         return rest
 
-    cdef Name look_at(self, function):
+    cdef Name known_as(self, function):
+        """The name that the function has gone by, if it still does."""
         cdef Name name
-        self.known.pop(function, None)
-        if "." in function.__qualname__:
+        if not is_function(function) or uses_own_dumps():
             return None
-        name = name_of(function, bytes(dumps(function)))
+        name = self.known.get(function)
+        if name is None or name.holds():
+            return name
+        self.known.pop(function, None)
+        return None
+
+    cdef Name learn(self, function, bytes pickled):
+        """The name that is the function's pickle, which is kept; None if it is more than that."""
+        cdef Name name = name_of(function, pickled)
         if name is not None:
-            if len(self.known) >= MOST_KNOWN:
-                self.known.clear()
-            self.known[function] = name
+            keep(self.known, function, name)
         return name
 
 
@@ -142,7 +179,5 @@ cdef class Reader:
         function = loads(pickled)
         name = name_of(function, pickled)
         if name is not None:
-            if len(self.known) >= MOST_KNOWN:
-                self.known.clear()
-            self.known[pickled] = name
+            keep(self.known, pickled, name)
         return function

@@ -18,19 +18,21 @@ from __future__ import annotations
 
 import itertools
 import os
-import sys
 import threading
 import time
 from collections import deque
 from multiprocessing import util
-from queue import Empty, SimpleQueue
 from typing import Any
 
+from hasten.multiprocessing._arena._arena import fork_count
 from hasten.multiprocessing._pool import _calls, _ends, _errors, _outcome
 from hasten.multiprocessing._pool._by_name import Sender
 from hasten.multiprocessing._pool._ends import WAKE, Results, Slots, Tasks
+from hasten.multiprocessing._pool._feeder import Feeder, report
 from hasten.multiprocessing._pool._pump import Pump
 from hasten.multiprocessing._pool._sources import Source
+from hasten.multiprocessing._pool._stopping import has_ended, stop
+from hasten.multiprocessing._transport import _pickler
 from hasten.multiprocessing._transport._packing import pack
 from hasten.multiprocessing._transport._ring import Ring
 from hasten.multiprocessing.connection import wait
@@ -40,36 +42,11 @@ MOST_TASKS = 4096  # in the ring; the others wait as Python objects
 MOST_BYTES = 1 << 22  # the same in bytes, roughly
 BAD_STARTS = 2  # initializers in a row that raise, before the pool is broken
 DEAD_STARTS = 6  # workers in a row that end before they are ready, without a word
-GRACE = 0.8  # seconds between SIGTERM and SIGKILL
-
-
-forks = 0  # that this process has come through; asking for its number takes a system call
-
-
-def _forked() -> None:
-    global forks
-    forks += 1
-
-
-os.register_at_fork(after_in_child=_forked)
 
 
 def new_rings() -> tuple[Tasks, Results]:
     """The two ends of an engine; OSError or AttributeError on a system that has no such memory."""
     return Tasks(Ring(), Slots()), Results(Ring())
-
-
-class TaskQueue(SimpleQueue):
-    """The feeder's queue; its size counts the tasks in the ring, too."""
-
-    tasks: Any = None
-
-    def qsize(self) -> int:
-        """How many tasks, or sequences of tasks, wait."""
-        try:
-            return super().qsize() + int(self.tasks.count())
-        except OSError:  # closed
-            return super().qsize()
 
 
 class Engine:
@@ -82,14 +59,13 @@ class Engine:
     ) -> None:
         self.pool, self.tasks, self.results, self.start = pool, tasks, results, start
         self.state = RUN
-        self.pid, self.life = os.getpid(), forks
+        self.pid, self.life = os.getpid(), fork_count()
         self.numbers = itertools.count(1)
-        self.by_name = Sender().pieces
+        self.by_name = Sender(_pickler.dumps, pack).pieces_if_named
         self.pending: dict[int, Any] = {} if pending is None else pending
         self.arrived: deque[Any] = deque()
-        self.sources: deque[Any] = deque()  # one entry for each that the feeder has to do with
-        self.taskqueue = TaskQueue()
-        self.taskqueue.tasks = tasks
+        self.feeder = Feeder(self, tasks)
+        self.sources, self.taskqueue = self.feeder.sources, self.feeder.queue
         self.free = list(range(_ends.MOST_WORKERS, 0, -1))
         self.pumping = threading.Lock()
         self.starting = threading.RLock()  # while workers are started or buried
@@ -103,9 +79,7 @@ class Engine:
         os.set_blocking(self.wake_writer.fileno(), False)
         self.supervisor = threading.Thread(target=self._supervise, name="hasten-pool-supervisor", daemon=True)
         self.receiver = threading.Thread(target=self._receive, name="hasten-pool-results", daemon=True)
-        self.feeder = threading.Thread(target=self._feed, name="hasten-pool-tasks", daemon=True)
         self.threads: list[threading.Thread] = []
-        self.feeder_guard = threading.Lock()
 
     # ---- tasks ----
 
@@ -142,7 +116,7 @@ class Engine:
 
     def begin(self, pool: Any, func: Any, args: Any, kwds: Any, callback: Any, error_callback: Any) -> Any:
         """Have one call run, and return its result; None after the end, and in another process."""
-        if self.end is not None or self.life != forks:
+        if self.end is not None or self.life != fork_count():
             return None
         result = _calls.new_call(pool, None, None, None, callback, error_callback)
         if self.sources or not self.submit(result, 0, func, args, kwds):
@@ -151,58 +125,16 @@ class Engine:
 
     def feed(self, source: Any) -> None:
         """Have the calls of a source submitted, in the background."""
-        if self.end is None and self.feeder.ident is None:
-            with self.feeder_guard:
-                if self.feeder.ident is None:
-                    self.feeder.start()
-                    self.threads.append(self.feeder)
-        try:
-            self.sources.append(source)
-            self.taskqueue.put(source)
-        except BaseException:
-            self._fed(source)
-            raise
-        if self.end is not None:  # the feeder may be gone, or about to go
-            self._drop_sources()
+        self.feeder.feed(source)
 
-    def _fed(self, source: Any) -> None:
-        """The feeder has nothing to do with a source any more."""
-        try:
-            self.sources.remove(source)
-        except ValueError:  # Ctrl-C in feed()
-            pass
+    def fed(self) -> None:
+        """The feeder is done with a source."""
+        if self.state is not RUN:
+            self._wake()
 
     def busy(self) -> bool:
         """Whether sources wait for the feeder: then a call that comes after them goes by one, too."""
         return bool(self.sources)
-
-    def _drop_sources(self) -> None:
-        """After the end: fail what nobody will submit."""
-        while True:
-            try:
-                source = self.taskqueue.get_nowait()
-            except Empty:
-                return
-            if source is None:
-                self.taskqueue.put(None)  # the feeder's
-                return
-            source.sink._abandon(source.made, self.why_ended())
-
-    def _feed(self) -> None:
-        while True:
-            source = self.taskqueue.get()
-            if source is None:
-                self._drop_sources()
-                return
-            try:
-                source.run(self)
-            except BaseException:  # of a program's classes
-                _report()
-            finally:
-                self._fed(source)
-                source = None
-                if self.state is not RUN:
-                    self._wake()
 
     # ---- results ----
 
@@ -255,7 +187,7 @@ class Engine:
         try:
             sink._set(index, outcome)
         except BaseException:  # of a callback
-            _report()
+            report()
 
     def _fail(self, number: int, error: BaseException) -> None:
         """A task will never be answered.  With `pumping`."""
@@ -335,7 +267,7 @@ class Engine:
     def _bury(self) -> None:
         """Take the workers that have ended from the list, and fail what they held."""
         for worker in list(self.pool):
-            if not _has_ended(worker):
+            if not has_ended(worker):
                 continue
             util.debug(
                 f"worker {getattr(worker, '_hasten_pid', None)} has ended with {worker._hasten_exitcode}"
@@ -418,7 +350,7 @@ class Engine:
         self._wake()
 
     def terminate(self) -> None:
-        """End the workers now: by SIGTERM, and those that are still there after GRACE seconds by SIGKILL.
+        """End the workers now: by SIGTERM, and those that are still there 0.8 s later by SIGKILL.
 
         The supervisor does it, and this waits for it: so a signal handler may call this, too, whatever it has
         interrupted, and after a Ctrl-C it can be called again.
@@ -431,28 +363,10 @@ class Engine:
         if self.supervisor.ident is None:  # it could not be started
             with self.starting:
                 self._end(self.end)
-                self._stop_workers()
+                stop(self.pool)
         self._wake()
         if threading.current_thread() not in self.threads:  # a finalizer may run in any thread
             self.join()
-
-    def _stop_workers(self) -> None:
-        for worker in self.pool:
-            _signal(worker, "terminate")
-        try:
-            left = {worker.sentinel for worker in self.pool if hasattr(worker, "sentinel")}
-            deadline = time.monotonic() + GRACE
-            while left and time.monotonic() < deadline:
-                left.difference_update(wait(list(left), deadline - time.monotonic()))
-        except (OSError, ValueError):  # a process object that somebody has closed
-            time.sleep(GRACE)
-        for worker in self.pool:
-            _signal(worker, "kill")
-        for worker in self.pool:
-            try:
-                worker.join()
-            except ValueError:  # closed by the program, so it has ended
-                pass
 
     def _finish(self) -> None:
         """The last thing the supervisor does: no worker is left, or none that matters."""
@@ -461,7 +375,7 @@ class Engine:
                 self.end = lambda: ValueError("Pool not running")
             self.state = TERMINATE
             if self.pool:
-                self._stop_workers()
+                stop(self.pool)
                 self._bury()
             self.over = True
         self.pump()
@@ -509,38 +423,6 @@ def _nobody_is_waited_for() -> bool:
         return False
     ours = (threading.main_thread(), threading.current_thread())
     return all(thread.daemon or thread in ours for thread in threading.enumerate())
-
-
-def _has_ended(worker: Any) -> bool:
-    """Whether a worker has ended; then it is reaped, and its `_hasten_exitcode` is known.
-
-    That is None if a program has closed the process object, which is possible after the end only.
-    """
-    code = None
-    try:
-        code = worker.exitcode
-        if code is None:
-            return False
-        worker.join()
-    except ValueError:
-        pass
-    worker._hasten_exitcode = code
-    return True
-
-
-def _signal(worker: Any, name: str) -> None:
-    """Send a signal to a worker by its method of that name."""
-    try:
-        if worker.exitcode is None:
-            getattr(worker, name)()
-    except (OSError, ValueError, AttributeError):
-        pass
-
-
-def _report() -> None:
-    """Print the exception that is being handled: a callback's, which nobody catches."""
-    kind, error, trace = sys.exc_info()
-    threading.excepthook(threading.ExceptHookArgs((kind, error, trace, threading.current_thread())))
 
 
 _calls.use_outcomes(_ends.OK, _outcome.decode, _outcome.decode_failure)

@@ -54,16 +54,6 @@ def encode_failure_as_is(error: BaseException, dumps: Any = _pickler.dumps) -> l
     return [pickle.dumps((text, _repr(error), pickled))]
 
 
-def encode_call(function: Any, args: Any, kwds: Any, pack: Any = pack) -> list[Any]:
-    """The pieces of a call, for _by_name.Reader: the length of the function's pickle, that, the arguments'.
-
-    function: its pickle, as bytes.
-    """
-    pieces = pack((args, kwds), WORD + 4 + len(function))
-    pieces.insert(0, len(function).to_bytes(4, "little") + function)
-    return pieces
-
-
 def decode(data: Any) -> Any:
     """The object of a record that is packed whole: a task of a Pool, or a result."""
     return unpack(data, WORD)

@@ -12,7 +12,9 @@ from collections.abc import Callable
 from queue import Empty
 from typing import Any
 
+from hasten.multiprocessing._arena._arena import fork_count
 from hasten.multiprocessing._pool import _calls, _engine, _errors
+from hasten.multiprocessing._pool._feeder import report
 from hasten.multiprocessing._pool._sources import Source
 from hasten.queue import SimpleQueue
 
@@ -26,7 +28,7 @@ class ThreadEngine:
         self.pool, self.start_thread = pool, start
         self.initializer, self.initargs = initializer, initargs
         self.state = RUN
-        self.pid, self.life = os.getpid(), _engine.forks
+        self.pid, self.life = os.getpid(), fork_count()
         self.end: Any = None
         self.calls: Any = SimpleQueue()
         self.taskqueue = self.calls
@@ -52,13 +54,14 @@ class ThreadEngine:
 
     def begin(self, pool: Any, func: Any, args: Any, kwds: Any, callback: Any, error_callback: Any) -> Any:
         """Have one call run, and return its result; None after the end, and in another process."""
-        if self.gone or self.end is not None or self.life != _engine.forks:
+        if self.gone or self.end is not None or self.life != fork_count():
             return None
-        if self.sources:
-            call = _calls.new_call(pool, None, None, None, callback, error_callback)
+        after_others = bool(self.sources)
+        what = (None, None, None) if after_others else (func, args, kwds)
+        call = _calls.new_call(pool, *what, callback, error_callback)
+        if after_others:
             self.feed(Source(call, iter([(0, func, args, kwds)])))
             return call
-        call = _calls.new_call(pool, func, args, kwds, callback, error_callback)
         self.calls.put(call)
         if self.end is not None:
             self._drop()
@@ -141,7 +144,7 @@ class ThreadEngine:
             try:
                 told[0]._set(told[1], told[2])
             except BaseException:
-                _engine._report()
+                report()
             told = None
             self._look_for_end()
 

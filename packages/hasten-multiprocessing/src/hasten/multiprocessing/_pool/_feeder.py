@@ -1,0 +1,94 @@
+"""The thread of an engine that goes through sources of calls, one after the other."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections import deque
+from queue import Empty, SimpleQueue
+from typing import Any
+
+
+class TaskQueue(SimpleQueue):
+    """The feeder's queue; its size counts the tasks in the ring, too."""
+
+    tasks: Any = None
+
+    def qsize(self) -> int:
+        """How many tasks, or sequences of tasks, wait."""
+        try:
+            return super().qsize() + int(self.tasks.count())
+        except OSError:  # closed
+            return super().qsize()
+
+
+class Feeder:
+    """engine: whose sources these are.  tasks: its ring.
+
+    sources: one entry for each source that the thread has to do with.  The thread starts with the first one,
+    and ends when it finds None in the queue.
+    """
+
+    def __init__(self, engine: Any, tasks: Any) -> None:
+        self.engine = engine
+        self.sources: deque[Any] = deque()
+        self.queue = TaskQueue()
+        self.queue.tasks = tasks
+        self.thread = threading.Thread(target=self._run, name="hasten-pool-tasks", daemon=True)
+        self.guard = threading.Lock()
+
+    def feed(self, source: Any) -> None:
+        """Have the calls of a source submitted.  Does not block."""
+        engine = self.engine
+        if engine.end is None and self.thread.ident is None:
+            with self.guard:
+                if self.thread.ident is None:
+                    self.thread.start()
+                    engine.threads.append(self.thread)
+        try:
+            self.sources.append(source)
+            self.queue.put(source)
+        except BaseException:
+            self._done_with(source)
+            raise
+        if engine.end is not None:  # the thread may be gone, or about to go
+            self._drop_sources()
+
+    def _done_with(self, source: Any) -> None:
+        try:
+            self.sources.remove(source)
+        except ValueError:  # Ctrl-C in feed()
+            pass
+
+    def _drop_sources(self) -> None:
+        """After the end: fail what nobody will submit."""
+        while True:
+            try:
+                source = self.queue.get_nowait()
+            except Empty:
+                return
+            if source is None:
+                self.queue.put(None)  # the thread's
+                return
+            source.sink._abandon(source.made, self.engine.why_ended())
+
+    def _run(self) -> None:
+        while True:
+            source = self.queue.get()
+            if source is None:
+                self._drop_sources()
+                return
+            try:
+                source.run(self.engine)
+            except BaseException:  # of a program's classes
+                report()
+            finally:
+                self._done_with(source)
+                source = None
+                self.engine.fed()
+
+
+def report() -> None:
+    """Print the exception that is being handled: of a program's code, which nobody catches."""
+    kind, error, trace = sys.exc_info()
+    threading.excepthook(threading.ExceptHookArgs((kind, error, trace, threading.current_thread())))

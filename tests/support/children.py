@@ -69,3 +69,17 @@ def outcome_of(program: str, *options: str, seconds: float = 50, **popen: object
     command = [sys.executable, "-X", "faulthandler", *options, "-c", program]
     done = subprocess.run(command, capture_output=True, text=True, timeout=seconds, **popen)  # type: ignore[call-overload]
     return done.returncode, done.stdout, done.stderr
+
+
+def has_pidfds() -> bool:
+    """Whether processes are waited for by pidfds; else spawned children are started in the stdlib's way."""
+    from hasten.multiprocessing import popen_fork
+
+    return popen_fork._PIDFDS
+
+
+def has_zygote() -> bool:
+    """Whether the fork server's children are forked by a process of ours; else by the server itself."""
+    from hasten.multiprocessing import popen_forkserver
+
+    return has_pidfds() and popen_forkserver._ZYGOTE

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import concurrent.futures
 import logging
-import os
 import sys
 from collections.abc import Callable, Iterator
 from types import ModuleType
@@ -23,10 +22,6 @@ from signalling import on_signal, when_main_sleeps  # noqa: F401
 from tasks import python, spawn, until_fixture  # noqa: F401
 
 import hasten.futures
-
-# Without a GIL the gate leaves these to HASTEN_TESTS=full; see hasten-multiprocessing's conftest.py.
-if "t" in sys.abiflags and os.environ.get("HASTEN_TESTS") != "full":
-    collect_ignore_glob = ["test_process_pool*.py"]
 
 
 @pytest.fixture(params=[concurrent.futures, hasten.futures], ids=["stdlib", "hasten"])

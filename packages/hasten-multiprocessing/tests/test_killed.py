@@ -12,7 +12,7 @@ from typing import Any
 import process_targets as targets
 import psutil
 import pytest
-from children import has_ended
+from children import has_ended, has_zygote
 from tasks import until
 
 import hasten.multiprocessing
@@ -36,7 +36,7 @@ def started(target: Any, *args: Any) -> Any:
     return child
 
 
-with_zygote = pytest.mark.skipif("t" in sys.abiflags, reason="the server itself forks each child")
+with_zygote = pytest.mark.skipif(not has_zygote(), reason="the server itself forks each child")
 
 
 def zygote_of(child: Any) -> psutil.Process:

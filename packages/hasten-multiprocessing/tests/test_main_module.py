@@ -9,6 +9,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from children import has_pidfds
 
 MODULES = ["multiprocessing", "hasten.multiprocessing"]
 SOURCE = """
@@ -176,6 +177,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.skipif(not has_pidfds(), reason="the standard library starts the child")
 def test_a_spawned_child_has_loaded_what_the_program_has_and_next_to_nothing_else(tmp_path: Path) -> None:
     (tmp_path / "program.py").write_text(NEEDED)
     status, told, error = outcome(["program.py"], tmp_path)

@@ -21,7 +21,7 @@ from typing import Any
 
 import pool_targets as targets
 import pytest
-from children import outcome_of
+from children import has_zygote, outcome_of
 
 import hasten.multiprocessing
 import hasten.multiprocessing.pool as our_pool
@@ -71,7 +71,7 @@ def test_workers_load_what_they_need(method: str) -> None:
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/maps"), reason="no /proc")
-@pytest.mark.skipif("t" in sys.abiflags, reason="the server itself forks each child")
+@pytest.mark.skipif(not has_zygote(), reason="the server itself forks each child")
 def test_the_zygote_loads_it_once() -> None:
     with OURS.get_context("forkserver").Pool(1) as pool:
         assert pool.apply(targets.parent_has_file, ("/multiprocessing/_pool/",))

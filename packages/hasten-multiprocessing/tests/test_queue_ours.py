@@ -108,14 +108,15 @@ def test_keyboard_interrupt_while_pickling() -> None:
 
 
 def test_a_reducer_uses_the_same_queue() -> None:
-    q = make()
+    used = [make()]  # emptied: once a thread was started, 3.13t lets no class go, nor what it refers to
 
     class Nested:
         def __reduce__(self) -> Any:
-            q.put("inner")
+            used[0].put("inner")
             return int, ("7",)
 
-    q.put(Nested())
+    used[0].put(Nested())
+    q = used.pop()
     assert [q.get(), q.get()] == ["inner", 7]
 
 

@@ -79,20 +79,30 @@ class Popen(_stdlib.Popen):
 
     def _launch(self, process_obj):
         self._starter = os.getpid()
-        if _stdlib.Popen._launch is not _LAUNCH or not _PIDFDS:
+        if _stdlib.Popen._launch is not _LAUNCH:
             _stdlib.Popen._launch(self, process_obj)
             return
+        pipes = None if _PIDFDS else _two_pipes()
         standing_alone = _streams.only_thread()
-        with _keeping_tracker():
-            self.pid = os.fork()
+        try:
+            with _keeping_tracker():
+                self.pid = os.fork()  # here: managers know by this function's name that a process is started
+        except BaseException:
+            util.close_fds(*pipes or ())
+            raise
         if self.pid == 0:
-            _run_in_child(process_obj, standing_alone)
-        self._watch()
+            _run_in_child(process_obj, standing_alone, pipes)
+        if pipes is None:
+            self._watch()
+        else:
+            sentinel, childs, childs_sentinel, ours = pipes
+            util.close_fds(childs, childs_sentinel)
+            self._watch(ours, sentinel=sentinel)
 
-    def _watch(self, *fds):
+    def _watch(self, *fds, sentinel=None):
         """Have a sentinel, and keep *fds* as long.  A child that cannot have one is ended."""
         try:
-            self.sentinel = _sentinel.sentinel_of(self.pid)
+            self.sentinel = _sentinel.sentinel_of(self.pid) if sentinel is None else sentinel
             self.finalizer = util.Finalize(self, util.close_fds, (self.sentinel, *fds))
         except BaseException:
             self.kill()
@@ -114,7 +124,20 @@ class _keeping_tracker:
             self.intent.preserve_fd = False
 
 
-def _run_in_child(process_obj, standing_alone):
+def _two_pipes():
+    """Without pidfds: an end of each is readable when the process that has the other one has ended.
+
+    The parent's sentinel, what the child keeps for it, the child's sentinel, and what the parent keeps.
+    """
+    fds = os.pipe()
+    try:
+        return (*fds, *os.pipe())
+    except BaseException:
+        util.close_fds(*fds)
+        raise
+
+
+def _run_in_child(process_obj, standing_alone, pipes):
     """Run *process_obj* in the child of a fork(), and end it: nothing returns into the parent's frames."""
     code = 1
     try:
@@ -124,7 +147,12 @@ def _run_in_child(process_obj, standing_alone):
             atexit._clear()
             atexit.register(util._exit_function)
             _child.by_atexit = True
-            code = process_obj._bootstrap(parent_sentinel=_parent_sentinel(process_obj))
+            if pipes is None:
+                parent_sentinel = _parent_sentinel(process_obj)
+            else:
+                sentinel, _, parent_sentinel, ours = pipes
+                util.close_fds(sentinel, ours)
+            code = process_obj._bootstrap(parent_sentinel=parent_sentinel)
         finally:
             atexit._run_exitfuncs()
     finally:

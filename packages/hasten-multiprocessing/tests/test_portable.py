@@ -1,4 +1,4 @@
-"""The tests of locks and the like once more without memfd and futex."""
+"""The tests once more without futexes, memfds and pidfds."""
 
 from __future__ import annotations
 
@@ -15,6 +15,10 @@ SELECTIONS = {
     "test_barrier_processes.py": "hasten or kill",
     "test_sync_sending.py": "child",
     "test_sync_signals.py": "wait or handler",
+    "test_fork_with_threads.py": "not stdlib",
+    "test_process.py": "not stdlib",
+    "test_queues.py": "not stdlib",
+    "test_sharedctypes.py": "not stdlib",
 }
 
 

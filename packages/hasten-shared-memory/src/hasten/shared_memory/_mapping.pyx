@@ -50,10 +50,15 @@ cdef class Mapping:
             raise ValueError("the shared memory is closed")
         return memory
 
+    cdef int give_up(self) except -1:
+        memory = None
+        with cython.critical_section(self):
+            memory, self.memory = self.memory, None  # freed when the lock is
+        return 0
+
     def close(self):
         """Give the memory up; it is unmapped as soon as there is no view of it."""
-        with cython.critical_section(self):
-            _memory, self.memory = self.memory, None  # freed when the lock is
+        self.give_up()
 
     @property
     def closed(self):

@@ -4,6 +4,7 @@
 import os
 from multiprocessing.shared_memory import SharedMemory as StdlibSharedMemory
 
+cimport cython
 from cpython.exc cimport PyErr_CheckSignals, PyErr_SetFromErrno, PyErr_SetFromErrnoWithFilenameObject
 from cpython.number cimport PyNumber_Index
 from libc.errno cimport EEXIST, EINTR, EOPNOTSUPP, errno
@@ -11,12 +12,14 @@ from libc.stdint cimport int64_t, uint64_t
 
 from hasten.shared_memory cimport _family
 from hasten.shared_memory._known cimport know
+from hasten.shared_memory._fields cimport Fields
 from hasten.shared_memory._mapping cimport Mapping, leave_untaken, map_block, room_abounds
 from hasten.shared_memory._names cimport current, replaced, replaced_register, replaced_unregister
 from hasten.shared_memory._passing import reduce_anonymous
 from hasten.shared_memory._published import published
 
 cdef extern from "Python.h":
+    object PyMemoryView_FromObject(object exporter)
     bytes PyUnicode_EncodeFSDefault(object text)
     object PyUnicode_FromStringAndSize(const char *text, Py_ssize_t size)
 
@@ -168,17 +171,19 @@ cdef object make_filename():
     return current("_SHM_NAME_PREFIX") + PyUnicode_FromStringAndSize(digits, 8)
 
 
-cdef int put(shm, int fd, Mapping mapping, uint64_t inode) except -1:
+cdef int put(Fields shm, int fd, Mapping mapping, uint64_t inode) except -1:
     """Set what every block has."""
-    shm._fd = fd
-    shm._mmap = mapping
-    shm._inode = inode
-    shm._size = mapping.length
-    shm._buf = memoryview(mapping)
+    view = PyMemoryView_FromObject(mapping.memory)
+    with cython.critical_section(shm):
+        shm.fd = fd
+        shm.inode = inode
+        shm.size_ = mapping.length
+        shm.mapping, mapping = mapping, shm.mapping  # what they were is freed when the lock is
+        shm.view, view = view, shm.view
     return 0
 
 
-cdef int create_named(shm, name, int64_t size, bint track) except -1:
+cdef int create_named(Fields shm, name, int64_t size, bint track) except -1:
     cdef NewBlock block
     cdef Mapping mapping
     register = replaced_register() if track else None
@@ -187,25 +192,25 @@ cdef int create_named(shm, name, int64_t size, bint track) except -1:
         block = NewBlock.__new__(NewBlock)
         if name is None:
             chosen = make_filename()
-        if block.make(chosen, shm._mode, size, track and register is None, name is not None):
+        if block.make(chosen, (<object>shm)._mode, size, track and register is None, name is not None):
             break
         if name is not None:
             raise FileExistsError(EEXIST, os.strerror(EEXIST), name)
     mapping = map_block(block.fd, size)
     if block.untaken:
         leave_untaken(mapping)
-    shm._name = chosen
+    shm.set_name(chosen)
     know(chosen, block.inode, True)
     if register is not None:
         register(chosen, "shared_memory")
     return put(shm, block.keep(), mapping, block.inode)
 
 
-cdef int attach(shm, name, bint track) except -1:
+cdef int attach(Fields shm, name, bint track) except -1:
     cdef int64_t size
     cdef uint64_t inode
     cdef Mapping mapping
-    cdef int fd = hs_block_open(encoded(name), shm._flags, shm._mode)
+    cdef int fd = hs_block_open(encoded(name), (<object>shm)._flags, (<object>shm)._mode)
     if fd < 0:
         failed(name)
     try:
@@ -213,7 +218,7 @@ cdef int attach(shm, name, bint track) except -1:
             failed(name)
         mapping = map_block(fd, size)
         register = replaced_register() if track else None
-        shm._name = name
+        shm.set_name(name)
         know(name, inode, False)
         if register is not None:
             register(name, "shared_memory")
@@ -225,14 +230,14 @@ cdef int attach(shm, name, bint track) except -1:
     return 0
 
 
-cdef int put_anonymous(shm, int fd, Mapping mapping, uint64_t inode) except -1:
+cdef int put_anonymous(Fields shm, int fd, Mapping mapping, uint64_t inode) except -1:
     """The same for an anonymous one.  No family knows it: its inode is not needed, 0 if nobody has asked."""
-    shm._track = False
-    shm._anonymous = True
+    shm.tracked = False
+    shm.anonymous = True
     return put(shm, fd, mapping, inode)
 
 
-cdef int take(shm, int fd) except -1:
+cdef int take(Fields shm, int fd) except -1:
     """Make the object one for the anonymous block of this descriptor; on failure it stays the caller's."""
     cdef int64_t size
     cdef uint64_t inode
@@ -241,7 +246,7 @@ cdef int take(shm, int fd) except -1:
     return put_anonymous(shm, fd, map_block(fd, size), inode)
 
 
-cdef int create_anonymous(shm, int64_t size) except -1:
+cdef int create_anonymous(Fields shm, int64_t size) except -1:
     cdef int fd = hs_block_anonymous()
     if fd < 0:
         failed()
@@ -265,7 +270,7 @@ cdef int64_t checked_size(size) except -1:
 
 
 @published
-class SharedMemory(StdlibSharedMemory):
+class SharedMemory(Fields, StdlibSharedMemory):
     """A block of memory that processes share: made with *create*, or found by its *name*.
 
     create: make a block of *size* bytes; without a *name* it gets a random one.  FileExistsError if the name
@@ -283,87 +288,79 @@ class SharedMemory(StdlibSharedMemory):
     Thread-safety: an object is opened and closed by one thread; its memory may be used by all.
     """
 
-    _name = None
-    _fd = -1
-    _mmap = None
-    _buf = None
-    _size = 0
     _flags = O_RDWR
     _mode = 0o600
     _prepend_leading_slash = True
-    _track = True
-    _inode = 0
-    _anonymous = False
 
     def __init__(self, name=None, create=False, size=0, *, track=True, anonymous=False):
         if not size >= 0:
             raise ValueError("'size' must be a positive integer")
         if anonymous and name is not None:
             raise ValueError("an anonymous block has no 'name'")
-        if create or anonymous:
-            if size == 0:
-                raise ValueError("'size' must be a positive number different from zero")
-            self._flags = O_CREAT | O_EXCL | O_RDWR
-        if name is None and not self._flags & O_EXCL:
-            raise ValueError("'name' can only be None if create=True")
+        if (create or anonymous) and size == 0:
+            raise ValueError("'size' must be a positive number different from zero")
         if anonymous:
             create_anonymous(self, checked_size(size))
             return
+        if create:
+            self._flags = O_CREAT | O_EXCL | O_RDWR
+        exclusive = self._flags & O_EXCL
+        if name is None and not exclusive:
+            raise ValueError("'name' can only be None if create=True")
         self._track = track
         if name is not None and self._prepend_leading_slash:
             name = "/" + name
-        if self._flags & O_EXCL:
+        if exclusive:
             create_named(self, name, checked_size(size), track)
         else:
             attach(self, name, track)
 
     def __del__(self):
+        cdef Fields fields = self
+        if type(self) is ours and not fields.opened():
+            return  # nobody's close() is left out
         try:
             self.close()
         except OSError:
             pass
 
     def __reduce__(self):
-        if self._anonymous:
+        if (<Fields?>self).anonymous:
             return reduce_anonymous(self)
         return self.__class__, (self.name, False, self.size)
 
     def __repr__(self):
-        which = "anonymous" if self._anonymous else repr(self.name)
+        which = "anonymous" if (<Fields?>self).anonymous else repr(self.name)
         return f"{self.__class__.__name__}({which}, size={self.size})"
 
     @property
     def buf(self):
         """A memoryview of the block's bytes; None when it is closed."""
-        return self._buf
+        cdef Fields fields = self
+        with cython.critical_section(fields):
+            return fields.view
 
     @property
     def name(self):
         """The name by which other processes attach; the empty string if the block is anonymous."""
         name = self._name
         if name is None:
-            return "" if self._anonymous else None
+            return "" if (<Fields?>self).anonymous else None
         return name[1:] if self._prepend_leading_slash and name.startswith("/") else name
 
     @property
     def size(self):
         """The number of bytes."""
-        return self._size
+        cdef Fields fields = self
+        return fields.size_
 
     def close(self):
         """Give up this object's access to the block, which lives on.
 
         Views of it stay valid: the memory is unmapped when the last one is gone.  Closing again does nothing.
         """
-        mapping = self._mmap
-        fd = self._fd
-        if mapping is None and fd == -1 and self._buf is None:
-            return  # as at the end of every object that was closed
-        self._buf = self._mmap = None
-        self._fd = -1
-        if mapping is not None:
-            mapping.close()
-        if fd >= 0 and close_fd(fd) < 0:  # not by os, which is gone at the interpreter's end
+        cdef Fields fields = self
+        if fields.opened() and fields.close() < 0:
             failed()
 
     def unlink(self):
@@ -371,15 +368,19 @@ class SharedMemory(StdlibSharedMemory):
 
         FileNotFoundError if the name is gone already.  An anonymous block has none: nothing is done.
         """
-        name = self._name
+        cdef Fields fields = self
+        name = None if fields.anonymous else self._name
         if not name:
             return
         if hs_block_unlink(encoded(name)) < 0:
             failed(name)
-        _family.forget(self._inode)
+        _family.forget(fields.inode)
         unregister = replaced_unregister() if self._track else None
         if unregister is not None:
             unregister(name, "shared_memory")
+
+
+cdef object ours = SharedMemory
 
 
 def adopt(shm, fd):

@@ -315,6 +315,7 @@ cdef object construct(PyObject *cls, PyObject **args, size_t flags, PyObject *na
     return shm
 
 
+class_is_plain()  # now, and not at the first block
 hs_set_constructor(<PyTypeObject *>ours, construct)
 
 

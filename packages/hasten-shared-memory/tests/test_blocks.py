@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import os
 import pickle
 import stat
@@ -291,3 +292,41 @@ def test_attributes_of_the_standard_library_can_be_set(impl):
     assert block._mmap is None
     assert block._fd == -1
     block.unlink()
+
+
+def test_what_is_freed_open_is_closed(impl):
+    class Noting(impl.SharedMemory):
+        def close(self):
+            closed.append(self._fd >= 0)
+            super().close()
+
+    closed: list[bool] = []
+    block = impl.SharedMemory(create=True, size=8)
+    fd = block._fd
+    block.unlink()
+    del block
+    gc.collect()
+    with pytest.raises(OSError):
+        os.fstat(fd)
+    block = Noting(create=True, size=8)
+    block.unlink()
+    del block
+    gc.collect()
+    assert closed == [True]
+    block = Noting(create=True, size=8)
+    block.close()
+    block.unlink()
+    del block
+    gc.collect()
+    assert closed == [True, True, False]
+
+
+def test_a_replaced_del_is_called(impl, monkeypatch):
+    freed = []
+    monkeypatch.setattr(impl.SharedMemory, "__del__", lambda self: freed.append(self._fd))
+    block = impl.SharedMemory(create=True, size=8)
+    block.close()
+    block.unlink()
+    del block
+    gc.collect()
+    assert freed == [-1]

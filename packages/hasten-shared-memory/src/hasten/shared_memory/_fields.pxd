@@ -12,5 +12,5 @@ cdef class Fields:
     cdef bint anonymous
 
     cdef int set_name(self, name) except -1
-    cdef bint opened(self)
+    cdef bint opened(self) noexcept
     cdef int close(self) except -2

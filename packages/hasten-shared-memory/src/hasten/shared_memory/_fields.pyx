@@ -25,7 +25,7 @@ cdef class Fields:
             self.name_, name = name, self.name_  # what it was is freed when the lock is
         return 0
 
-    cdef bint opened(self):
+    cdef bint opened(self) noexcept:
         return self.fd >= 0 or self.mapping is not None or self.view is not None
 
     cdef int close(self) except -2:

@@ -1,8 +1,8 @@
 # cython: freethreading_compatible=True
 """The attributes of a SharedMemory, as one compiled object.
 
-Setting eight attributes of an object of Python's, and its dictionary, take as long as two of the system calls that a
-block needs.  Programs find them under the names that they have in the standard library's class.
+Setting eight attributes of an object of Python's, and its dictionary, take as long as two of the system calls
+that a block needs.  Programs find them under the names that they have in the standard library's class.
 """
 
 cimport cython

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import copy
+import gc
 import os
 import pickle
 import stat
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -205,3 +208,125 @@ def test_many_at_once(impl: Any, made: list[Any]) -> None:
     for i, block in enumerate(made):
         block.buf[i] = i
     assert [block.buf[i] for i, block in enumerate(made)] == list(range(200))
+
+
+def test_a_replaced_init_is_called(impl, monkeypatch):
+    calls = []
+    init = impl.SharedMemory.__init__
+
+    def noting(self, *args, **keywords):
+        calls.append((args, keywords))
+        init(self, *args, **keywords)
+
+    impl.SharedMemory(create=True, size=1).unlink()  # the class has been called before
+    monkeypatch.setattr(impl.SharedMemory, "__init__", noting)
+    impl.SharedMemory(None, True, size=1).unlink()
+    monkeypatch.undo()
+    impl.SharedMemory(create=True, size=1).unlink()
+    assert calls == [((None, True), {"size": 1})]
+
+
+REPLACED_NEW = """
+import importlib, sys
+module = importlib.import_module(sys.argv[1])
+module.SharedMemory(create=True, size=1).unlink()  # the class has been called before
+made = []
+def new(cls, *args, **keywords):
+    made.append((args, keywords))
+    return 7
+module.SharedMemory.__new__ = new
+assert module.SharedMemory(create=True, size=1) == 7
+assert made == [((), {"create": True, "size": 1})]
+"""
+
+
+def test_a_replaced_new_is_called(impl):
+    # in a process of its own: a class does not become what it was when its __new__ is deleted
+    subprocess.run([sys.executable, "-c", REPLACED_NEW, impl.__name__], check=True, timeout=60)
+
+
+def test_a_subclass_has_its_own_init(impl):
+    class Named(impl.SharedMemory):
+        def __init__(self, size):
+            super().__init__(create=True, size=size)
+
+    block = Named(7)
+    try:
+        assert type(block) is Named
+        assert block.size >= 7
+    finally:
+        block.close()
+        block.unlink()
+
+
+@pytest.mark.parametrize(
+    ("args", "keywords"),
+    [
+        ((None, True, 8, True), {}),
+        ((), {"create": True, "size": 8, "colour": 3}),
+        ((None, True, 8), {"size": 9}),
+        ((None,), {"name": "x", "create": True, "size": 8}),
+    ],
+)
+def test_arguments_that_are_too_many(impl, args, keywords):
+    with pytest.raises(TypeError):
+        impl.SharedMemory(*args, **keywords)
+
+
+def test_words_need_not_be_interned(impl):
+    words = {"".join(["cre", "ate"]): True, "".join(["si", "ze"]): 8}
+    block = impl.SharedMemory(**words)
+    assert block.size >= 8
+    block.close()
+    block.unlink()
+
+
+def test_attributes_of_the_standard_library_can_be_set(impl):
+    block = impl.SharedMemory(create=True, size=8)
+    block._track = block._track if hasattr(block, "_track") else True
+    name, block._name = block._name, "/other"
+    assert block.name == "other"
+    block._name = name
+    block.close()
+    assert block._buf is None
+    assert block._mmap is None
+    assert block._fd == -1
+    block.unlink()
+
+
+def test_what_is_freed_open_is_closed(impl):
+    class Noting(impl.SharedMemory):
+        def close(self):
+            closed.append(self._fd >= 0)
+            super().close()
+
+    closed: list[bool] = []
+    block = impl.SharedMemory(create=True, size=8)
+    fd = block._fd
+    block.unlink()
+    del block
+    gc.collect()
+    with pytest.raises(OSError):
+        os.fstat(fd)
+    block = Noting(create=True, size=8)
+    block.unlink()
+    del block
+    gc.collect()
+    assert closed == [True]
+    block = Noting(create=True, size=8)
+    block.close()
+    block.unlink()
+    del block
+    gc.collect()
+    assert closed == [True, True, False]
+
+
+def test_a_replaced_del_is_called(impl, monkeypatch):
+    freed = []
+    monkeypatch.setattr(impl.SharedMemory, "__del__", lambda self: freed.append(self._fd))
+    block = impl.SharedMemory(create=True, size=8)
+    block.close()
+    block.unlink()
+    del block
+    gc.collect()
+    assert freed == [-1]

@@ -298,3 +298,20 @@ def test_a_subclass_that_sees_each_item(impl: Any, made: list[Any]) -> None:
     made.append(Doubled([1, "a"]))
     assert list(made[0]) == [2, "aa"]
     assert (made[0].count("aa"), made[0].index(2)) == (1, 0)
+
+
+@pytest.mark.parametrize("length", [0, 1, 2, 7, 8, 9, 300])
+def test_text_with_one_odd_character_at_any_place(ours: Any, made: list[Any], length: int) -> None:
+    texts = ["x" * length] + ["x" * i + "\xe9" + "x" * (length - i - 1) for i in range(length)]
+    made.append(ours.ShareableList(texts))
+    assert list(made[0]) == texts
+
+
+def test_bytes_that_are_no_utf8(impl: Any, made: list[Any]) -> None:
+    made.append(impl.ShareableList(["x" * 20]))
+    block = made[0].shm
+    at = bytes(block.buf).index(b"xxx")
+    block.buf[at + 17] = 0xFF
+    with pytest.raises(UnicodeDecodeError) as caught:
+        made[0][0]
+    assert (caught.value.start, caught.value.object) == (17, b"x" * 17 + b"\xff" + b"xx")

@@ -12,7 +12,10 @@ __all__ = ["SharedMemory", "ShareableList"]
 
 _Item = TypeVar("_Item", int, float, bool, str, bytes, None)
 
-class SharedMemory(_stdlib.SharedMemory):
+@disjoint_base
+class _Fields: ...
+
+class SharedMemory(_Fields, _stdlib.SharedMemory):
     def __init__(
         self,
         name: str | None = None,

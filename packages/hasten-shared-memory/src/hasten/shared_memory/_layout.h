@@ -54,6 +54,17 @@ static inline int hs_format_read(const char *format, int64_t storage, int64_t *l
     return HS_TEXT;
 }
 
+static inline int hs_is_ascii(const char *text, size_t length) {
+    uint64_t word, all = 0;
+    size_t i = 0;
+    for (; i + 8 <= length; i += 8) {
+        memcpy(&word, text + i, 8);
+        all |= word;
+    }
+    for (; i < length; i++) all |= (unsigned char)text[i];
+    return (all & 0x8080808080808080u) == 0;
+}
+
 /* The format for text of *length* bytes; 0 if none tells that its NULs at the end are its own. */
 static inline int hs_format_text(char *format, int64_t storage, int64_t length, int ends_with_nul) {
     char text[24];

@@ -24,7 +24,12 @@ cdef extern from "_layout.h":
     enum: HS_AS_IT_IS, HS_STR, HS_BYTES, HS_NOTHING
     const int HS_LONGEST_TEXT
     int hs_format_read(const char *format, int64_t storage, int64_t *length, int *exact) noexcept
+    bint hs_is_ascii(const char *text, size_t length) noexcept
     bint hs_format_text(char *format, int64_t storage, int64_t length, bint ends_with_nul) noexcept
+
+cdef extern from "Python.h":
+    object PyUnicode_New(Py_ssize_t length, Py_UCS4 largest)
+    void *PyUnicode_DATA(object text)
 
 cdef object struct_error = struct.error
 cdef dict plain_formats = {int: b"q", float: b"d", bool: b"xxxxxxx?", type(None): b"xxxxxx?x"}
@@ -290,14 +295,18 @@ cdef inline char *alive(Mapping memory) except NULL:
 
 
 cdef object text(const char *where, Py_ssize_t length, bint decoded):
-    """A copy: another process may be writing to the memory while it is decoded."""
-    cdef char copy[256]
+    """A copy, and only then a look at it: another process may be writing to the memory."""
+    cdef char one
+    cdef char *data
     if not decoded:
         return PyBytes_FromStringAndSize(where, length)
-    if length > <Py_ssize_t>sizeof(copy):
-        return PyBytes_FromStringAndSize(where, length).decode("utf-8")
-    memcpy(copy, where, length)
-    return PyUnicode_DecodeUTF8(copy, length, NULL)
+    if length < 2:  # there is one object only of each of these
+        one = where[0]
+        return PyUnicode_DecodeUTF8(&one, length, NULL)
+    copy = PyUnicode_New(length, 127)
+    data = <char *>PyUnicode_DATA(copy)
+    memcpy(data, where, length)
+    return copy if hs_is_ascii(data, length) else PyUnicode_DecodeUTF8(data, length, NULL)
 
 
 cdef object read_otherwise(Items items, Py_ssize_t i, int code):

@@ -125,7 +125,9 @@ static int hs_watch_begin(hs_watch_start *start) {
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, &before);
     if (start->program != NULL) {
-        pid = clone(hs_watch_first, start->first_stack + HS_WATCH_STACK, CLONE_VM | CLONE_VFORK, start);
+        /* It uses no descriptor: a table of its own to copy, and to close at its end, would be waited for as well. */
+        int flags = CLONE_VM | CLONE_VFORK | CLONE_FILES;
+        pid = clone(hs_watch_first, start->first_stack + HS_WATCH_STACK, flags, start);
     } else {
         pid = (int)syscall(SYS_clone, 0L, 0L, 0L, 0L, 0L);
         if (pid == 0) hs_watch_first(start);

@@ -1,4 +1,4 @@
-"""What tools replace of `concurrent.futures.thread._WorkItem`, which a call is while it waits for a worker."""
+"""What tools replace of `concurrent.futures.thread._WorkItem`, which is a call that waits for a worker."""
 
 from __future__ import annotations
 

@@ -279,6 +279,7 @@ class ThreadPoolExecutor(Executor, _stdlib.ThreadPoolExecutor):
             )
 
 
+_attributes.show(ThreadPoolExecutor)
 publish(*vars(ThreadPoolExecutor).values())
 publish(*vars(WorkerContext).values(), module=__name__)
 _tasks.watch_items(globals(), _HAS_CONTEXTS)

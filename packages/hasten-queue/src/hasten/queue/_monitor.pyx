@@ -52,9 +52,9 @@ cdef object usual_lock = threading.Lock
 cdef class Absent:
     """Which threads have released the mutex to wait in a condition, and have not taken it again.
 
-    A thread that was interrupted in there has to know.  The mutex cannot tell: somebody holds it, or nobody.  And a
-    wait() in Python may be left at any line, and by the interpreter's own lock.acquire() without the lock.  So the two
-    methods by which it releases the lock and takes it again are these.
+    A thread that was interrupted in there has to know.  The mutex cannot tell: somebody holds it, or nobody.
+    And a wait() in Python may be left at any line, and by the interpreter's own lock.acquire() without the
+    lock.  So the two methods by which it releases the lock and takes it again are these.
     """
 
     def __init__(self, mutex):
@@ -316,7 +316,8 @@ cdef class Monitor(Ordered):
         if module.Lock is usual_lock and in_python(not_empty):
             absent = Absent(mutex)
             for condition in (not_empty, not_full, all_tasks_done):
-                condition._release_save, condition._acquire_restore = absent.release_save, absent.acquire_restore
+                condition._release_save = absent.release_save
+                condition._acquire_restore = absent.acquire_restore
         self.open_container()
         if self.mutex_ is not None:
             return 0

@@ -20,8 +20,8 @@ from libc.stdint cimport int64_t
 from compat cimport hs_load, hs_mutex, hs_mutex_lock, hs_mutex_unlock, hs_store, hs_type_tag
 from lock_api cimport hs_lock_api, hs_lock_api_import, hs_lock_functions, hs_lock_functions_of, hs_lock_saved
 from park cimport hs_waiter
-from state cimport (hs_state_class, hs_state_class_init, hs_state_exists, hs_state_forget, hs_state_of, hs_state_set,
-                    hs_state_slot, own_fields)
+from state cimport (hs_state_class, hs_state_class_init, hs_state_exists, hs_state_forget, hs_state_of,
+                    hs_state_set, hs_state_slot, own_fields)
 from timeout cimport hs_deadline_of, hs_expired, hs_seconds_until
 from hasten.threading._waiting cimport (
     EVERYBODY,
@@ -35,12 +35,14 @@ from hasten.threading._waiting cimport (
 )
 
 import _thread
+import sys
 import threading
 from collections import deque
 
 import hasten._thread
 
 from hasten.threading._deprecated import deprecated
+from hasten.threading._locks import RLock
 from hasten.threading._published import published
 
 cdef extern from "_entries.h":
@@ -59,6 +61,9 @@ cdef const hs_lock_api *lock_api = hs_lock_api_import()
 cdef object FOREVER = -1  # the default timeout: compared by identity
 cdef object absent = object()
 cdef object interpreters_lock = type(_thread.allocate_lock())
+cdef dict public = vars(sys.modules["hasten.threading"])  # where programs replace RLock, to trace locks
+cdef object usual_rlock = RLock
+del RLock
 include "attributes.pxi"
 
 cdef hs_state_class states
@@ -235,7 +240,11 @@ class Condition(stdlib):
         cdef ConditionState state = ConditionState.__new__(ConditionState)
         cdef bint plain = lock is None and type(self) is Condition
         if lock is None:
-            lock = lock_api.new_rlock()
+            replaced = public.get("RLock")
+            if replaced is usual_rlock or replaced is None:
+                lock = lock_api.new_rlock()
+            else:
+                lock, plain = replaced(), False
         elif not (hasattr(lock, "acquire") and hasattr(lock, "release")):
             raise AttributeError(f"a Condition's lock needs acquire() and release(); {lock!r} lacks one")
         state.lock = lock
@@ -411,7 +420,7 @@ class Condition(stdlib):
 
     @property
     def _waiters(self):
-        """What notify() takes threads from: a deque with one entry for each that waits and is not notified."""
+        """What notify() takes threads from: a deque, with an entry for each that waits and is not notified."""
         cdef ConditionState state = state_of(self)
         if hs_load(&state.outside):
             return own_fields(self)["_waiters"]

@@ -56,7 +56,7 @@ def _check_initialized(thread, error=AssertionError):
 
 
 def _excepthook_teller():
-    """What tells threading.excepthook() of an exception that ends a thread; or, if it is None, the hook of now."""
+    """What tells threading.excepthook() of what ends a thread, or, if it is None then, the hook of now."""
     hook = _registry.excepthook()
     if hook is None:
         raise RuntimeError("threading.excepthook is None: it must be a function")

@@ -7,13 +7,20 @@
 #
 #     show_attributes(Event, "_event_state", ("_cond", "_flag"))
 #
+# A class derived from ours and, before it, from another one would get the other's `__dict__`: it is given ours when
+# it is made.  In a class derived from several of ours it has the attributes of each of these, also where they come from
+# different distributions: our descriptor is known by its documentation, and says in `closure` what it shows.
+#
 # Our own code takes own_fields() (state.pxd), which is the instance's dictionary itself.  Attributes are read
 # and set the generic way: __getattribute__() and __setattr__() of a subclass may use `__dict__` themselves.
 
 from cpython.mem cimport PyMem_Malloc
 from cpython.object cimport PyObject, PyTypeObject
 from cpython.ref cimport Py_INCREF
+from libc.string cimport strcmp
 from state cimport own_fields
+
+from types import GetSetDescriptorType
 
 cdef extern from "Python.h":
     ctypedef struct hs_getset "PyGetSetDef":
@@ -24,10 +31,15 @@ cdef extern from "Python.h":
         void *closure
     ctypedef struct TypeWithDictionary "PyTypeObject":
         PyObject *tp_dict
+    ctypedef struct Descriptor "PyGetSetDescrObject":
+        hs_getset *d_getset
     object PyDescr_NewGetSet(object cls, hs_getset *definition)
     void PyType_Modified(object cls)
     object get_generic "PyObject_GenericGetAttr"(object instance, object name)
     int set_generic "PyObject_GenericSetAttr"(object instance, object name, object value) except -1
+
+
+cdef const char *DOCUMENTATION = "The attributes of this object."
 
 
 class InstanceDictionary(dict):
@@ -36,26 +48,32 @@ class InstanceDictionary(dict):
     Looking up a name gives what the instance has now; iteration, len() and copies what it had when this was made.
     """
 
-    __slots__ = ("instance", "hidden", "names", "own")
+    __slots__ = ("instance", "hidden", "own")
 
-    def __init__(self, instance, hidden, names):
-        self.instance, self.hidden, self.names, self.own = instance, hidden, names, own_fields(instance)
+    def __init__(self, instance, shown):
+        self.instance, self.own = instance, own_fields(instance)
+        self.hidden = {}  # name -> the name of the state, in the own dictionary, in which that attribute lies
         super().__init__(self.own)
-        if dict.pop(self, hidden, None) is not None:
-            for name in names:
-                try:
-                    super().__setitem__(name, get_generic(instance, name))
-                except AttributeError:
-                    pass
+        for state, names in shown:
+            self.hidden[state] = state
+            self.hidden.update(dict.fromkeys(names, state))
+            dict.pop(self, state, None)
+            if state in self.own:
+                for name in names:
+                    try:
+                        super().__setitem__(name, get_generic(instance, name))
+                    except AttributeError:
+                        pass
 
     def __getitem__(self, name):
-        if name in self.names and self.hidden in self.own:
+        state = self.hidden.get(name)
+        if state == name:
+            raise KeyError(name)
+        if state is not None and state in self.own:
             try:
                 return get_generic(self.instance, name)
             except AttributeError:
                 raise KeyError(name) from None
-        if name == self.hidden:
-            raise KeyError(name)
         return self.own[name]
 
     def __contains__(self, name):
@@ -72,14 +90,14 @@ class InstanceDictionary(dict):
             return default
 
     def __setitem__(self, name, value):
-        if name in self.names:
+        if name in self.hidden and name != self.hidden[name]:
             set_generic(self.instance, name, value)
         else:
             self.own[name] = value
         super().__setitem__(name, value)
 
     def __delitem__(self, name):
-        if name not in self.names or name in self.own:
+        if name not in self.hidden or name in self.own:
             del self.own[name]
         dict.pop(self, name, None)
 
@@ -119,23 +137,34 @@ class InstanceDictionary(dict):
 
 
 cdef object shown_dictionary(object instance, void *closure):
-    hidden, names, _replace = <object>closure
-    return InstanceDictionary(instance, hidden, names)
+    return InstanceDictionary(instance, shown_by(type(instance)))
+
+
+cdef list shown_by(cls):
+    """What the classes that *cls* is derived from show: (the name of the state, names of attributes) of each."""
+    cdef list shown = []
+    cdef hs_getset *definition
+    for base in reversed(cls.__mro__):
+        definition = definition_of(base)
+        if definition != NULL:
+            shown.append((<object>definition.closure)[:2])
+    return shown
 
 
 cdef int replace_dictionary(object instance, PyObject *value, void *closure) except -1:
     """`instance.__dict__ = fields`: attributes that lie in C are set, unless the state itself is among them."""
-    hidden, names, replace = <object>closure
+    replace = (<object>closure)[2]
     if value == NULL:
         raise TypeError("cannot delete __dict__")
     fields = <object>value
-    if type(fields) is InstanceDictionary:
+    if isinstance(fields, dict) and hasattr(fields, "own"):
         fields = fields.own
     replace(instance, fields)
-    if hidden not in fields:
-        for name in names:
-            if name in fields:
-                set_generic(instance, name, fields[name])
+    for hidden, names in shown_by(type(instance)):
+        if hidden not in fields:
+            for name in names:
+                if name in fields:
+                    set_generic(instance, name, fields[name])
     return 0
 
 
@@ -152,11 +181,43 @@ cdef int show_attributes(cls, hidden, names) except -1:
     replace = next(vars(base)["__dict__"].__set__ for base in reversed(cls.__mro__) if "__dict__" in vars(base))
     closure = (hidden, names, replace)
     Py_INCREF(closure)  # both live as long as the class, which is for ever
-    definition.name, definition.doc = "__dict__", "The attributes of this object."
+    definition.name, definition.doc = "__dict__", DOCUMENTATION
     definition.get, definition.set, definition.closure = shown_dictionary, replace_dictionary, <void *>closure
+    put_descriptor(cls, definition)
+    cls.__init_subclass__ = classmethod(showing_subclasses(cls))
+    return 0
+
+
+cdef int put_descriptor(cls, hs_getset *definition) except -1:
     (<dict>(<TypeWithDictionary *>cls).tp_dict)["__dict__"] = PyDescr_NewGetSet(cls, definition)
     PyType_Modified(cls)
     return 0
+
+
+cdef hs_getset *definition_of(cls) except? NULL:
+    """What a class itself shows; NULL if it has no `__dict__`, or not ours."""
+    cdef hs_getset *definition
+    descriptor = vars(cls).get("__dict__")
+    if type(descriptor) is not GetSetDescriptorType:
+        return NULL
+    definition = (<Descriptor *>descriptor).d_getset
+    return definition if definition.doc != NULL and strcmp(definition.doc, DOCUMENTATION) == 0 else NULL
+
+
+def showing_subclasses(cls):
+    """`__init_subclass__()` of *cls*: a subclass that gets its `__dict__` from another base is given ours."""
+    own = vars(cls).get("__init_subclass__")
+
+    def __init_subclass__(derived, **options):
+        if own is None:
+            super(cls, derived).__init_subclass__(**options)
+        else:
+            own.__func__(derived, **options)
+        first = next(base for base in derived.__mro__ if "__dict__" in vars(base))
+        if definition_of(first) == NULL and type(vars(first)["__dict__"]) is GetSetDescriptorType:
+            put_descriptor(derived, definition_of(cls))
+
+    return __init_subclass__
 
 
 def attributes_as_state(instance):

@@ -60,3 +60,32 @@ def test_a_subclass_that_sets_everything_itself(impl):
     future = Own()
     future.set_result(1)
     assert future.result() == 1
+
+
+def test_names_of_an_executor(impl, make_pool):
+    pool = make_pool(max_workers=2)
+    names = {"_work_queue", "_idle_semaphore", "_max_workers", "_shutdown", "_broken", "_threads"}
+    fields = vars(pool)
+    assert names <= set(fields) and "_pool_state" not in fields
+    assert fields["_work_queue"] is pool._work_queue
+    assert (fields["_max_workers"], fields["_shutdown"], fields["_broken"]) == (2, False, False)
+    fields["_max_workers"] = 3
+    assert pool._max_workers == 3
+    assert pool.submit(abs, -1).result() == 1
+
+
+def test_a_thread_that_is_a_future(impl):
+    class Both(threading.Thread, impl.Future):
+        def __init__(self):
+            threading.Thread.__init__(self)
+            impl.Future.__init__(self)
+
+        def run(self):
+            self.set_result(5)
+
+    both = Both()
+    both.start()
+    assert both.result() == 5
+    both.join()
+    assert {"_result", "_state", "_condition", "_name"} <= set(vars(both))
+    assert vars(both)["_result"] == 5 and "_future_state" not in vars(both)

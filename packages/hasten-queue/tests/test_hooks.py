@@ -419,3 +419,43 @@ def test_hooks_come_and_go_while_threads_wait(impl, spawn):
             q.put(item)
         for getter in getters:
             getter.result()
+
+
+def test_maxsize_is_a_property_of_a_subclass(impl, kind):
+    class Elastic(getattr(impl, kind)):
+        @property
+        def maxsize(self):
+            return self.allowed
+
+        @maxsize.setter
+        def maxsize(self, value):
+            self.allowed = value
+
+    q = Elastic(1)
+    assert q.allowed == q.maxsize == 1
+    q.put(1)
+    assert q.full()
+    with pytest.raises(impl.Full):
+        q.put(2, timeout=0.001)
+    q.allowed = 2
+    assert not q.full()
+    q.put(2, timeout=5)
+    with pytest.raises(impl.Full):
+        q.put_nowait(3)
+    q.allowed = 0
+    q.put(3, block=False)
+    assert not q.full() and q.qsize() == 3
+
+
+def test_maxsize_is_an_attribute_of_a_subclass(impl, kind):
+    class Small(getattr(impl, kind)):
+        maxsize = 1
+
+    q = Small()
+    assert q.maxsize == 0  # what __init__() was given
+    q.put(1)
+    q.put_nowait(2)
+    del q.__dict__["maxsize"]
+    assert q.maxsize == 1 and q.full()
+    with pytest.raises(impl.Full):
+        q.put_nowait(3)

@@ -116,3 +116,33 @@ def test_a_subclass_whose_attributes_go_through_the_dictionary(impl: ModuleType)
     queue.maxsize = 2
     queue.put_nowait("another")
     assert (queue.full(), queue.maxsize, queue.label, queue.get()) == (True, 2, "mine", "item")
+
+
+def test_a_thread_that_is_a_queue(impl: ModuleType, kind: str) -> None:
+    class Worker(threading.Thread, getattr(impl, kind)):  # type: ignore[misc]
+        def __init__(self) -> None:
+            threading.Thread.__init__(self, name="worker")
+            getattr(impl, kind).__init__(self, 7)
+
+    worker = Worker()
+    assert {"maxsize", "queue", "unfinished_tasks", *PARTS, "_name"} <= set(vars(worker))
+    assert not [name for name in vars(worker) if name.endswith("_state")]
+    vars(worker)["maxsize"] = 1
+    worker.put(1)
+    assert worker.full()
+
+
+def test_a_queue_that_is_an_event(impl: ModuleType) -> None:
+    import hasten.threading
+
+    class Both(impl.Queue, hasten.threading.Event):  # type: ignore[misc,name-defined]
+        def __init__(self) -> None:
+            impl.Queue.__init__(self, 7)
+            hasten.threading.Event.__init__(self)
+
+    both = Both()
+    assert {"maxsize", "queue", "mutex", "_flag", "_cond"} <= set(vars(both))
+    assert not [name for name in vars(both) if name.endswith("_state")]
+    vars(both).update(maxsize=1, _flag=True)
+    both.put(1)
+    assert both.full() and both.is_set()

@@ -207,3 +207,31 @@ def test_an_item_that_raises_when_it_is_dropped(kind, capsys):
         q.put(Loud())
         del q
     assert Loud.number == 4
+
+
+def test_get_when_another_thread_has_the_mutex(kind, spawn):
+    """An exception right after the condition has released the mutex, which another thread takes at once."""
+    q = shared(kind)
+    wait = threading.Condition.wait.__code__
+
+    def tracer(frame, event, arg):
+        if frame.f_code is wait and event == "line" and q.mutex.acquire(False):
+            raise Injected  # for another thread: any may release it
+        return tracer
+
+    def get():
+        before = sys.gettrace()
+        sys.settrace(tracer)
+        try:
+            q.get()
+        finally:
+            sys.settrace(before)
+
+    getter = spawn(get).settle()
+    q.mutex.release()  # it is still held
+    with pytest.raises(Injected):
+        getter.result()
+    assert is_free(q.mutex)
+    other = spawn(q.get).settle()
+    q.put(1)
+    assert other.result() == 1

@@ -320,3 +320,13 @@ def test_a_comparison_that_raises_loses_no_event(call):
         if not raised:
             return
     assert call == "run"
+
+
+def test_names_in_the_dictionary(impl):
+    scheduler = impl.scheduler()
+    event = scheduler.enter(1000, 1, print)
+    assert {"_queue", "_lock", "timefunc", "delayfunc"} <= set(vars(scheduler))
+    assert "_scheduler_state" not in vars(scheduler)
+    assert vars(scheduler)["_queue"] == [event]
+    vars(scheduler)["_queue"] = []
+    assert scheduler.empty()

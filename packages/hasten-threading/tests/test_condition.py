@@ -334,7 +334,7 @@ def test_a_lock_that_can_not_be_released(impl):
     cond.acquire()
     with pytest.raises(OSError, match="stuck"):
         cond.wait()
-    assert cond._waiters == [] or impl is not hasten.threading
+    assert list(cond._waiters) == [] or impl is not hasten.threading
 
 
 def test_acquire_passes_its_arguments_on(impl):
@@ -442,3 +442,39 @@ def test_no_notification_is_lost_to_timeouts(impl, spawn):
     for consumer in consumers:
         consumer.result()
     assert sorted(got) == list(range(total))
+
+
+def test_a_replaced_rlock(impl, monkeypatch):
+    """Tools that trace locks put a function of their own in the place of RLock()."""
+
+    class Traced:
+        def __init__(self, lock):
+            self.lock, self.calls = lock, []
+
+        def acquire(self, *args, **kwargs):
+            self.calls.append("acquire")
+            return self.lock.acquire(*args, **kwargs)
+
+        def release(self):
+            self.calls.append("release")
+            self.lock.release()
+
+        __enter__ = acquire
+
+        def __exit__(self, *args):
+            self.release()
+
+        def __getattr__(self, name):
+            return getattr(self.lock, name)
+
+    real = impl.RLock
+    with monkeypatch.context() as patches:
+        patches.setattr(impl, "RLock", lambda: Traced(real()))
+        cond = impl.Condition()
+    assert isinstance(cond._lock, Traced)
+    with cond:
+        assert not cond.wait(0.001)
+    cond.acquire()
+    cond.release()
+    assert cond._lock.calls == ["acquire", "release"] * 2
+    assert not isinstance(impl.Condition()._lock, Traced)

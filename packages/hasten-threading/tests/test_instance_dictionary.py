@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import functools
 import inspect
 import pickle
@@ -147,3 +148,91 @@ def test_a_cached_property_is_computed_once(impl):
     event = Own()
     assert event.value is event.value and vars(event)["value"] is event.value
     assert calls == [event]
+
+
+def test_names_of_a_condition(impl):
+    lock = impl.Lock()
+    fields = vars(impl.Condition(lock))
+    assert {"_lock", "_waiters"} <= set(fields)
+    assert fields["_lock"] is lock and len(fields["_waiters"]) == 0
+    assert not [name for name in fields if name.endswith("_state")]
+
+
+def test_names_of_a_barrier(impl):
+    barrier = impl.Barrier(2, timeout=3)
+    assert set(vars(barrier)) == {"_cond", "_action", "_timeout", "_parties", "_state", "_count"}
+    barrier.abort()
+    assert vars(barrier)["_state"] == -2 and vars(barrier)["_count"] == 0
+    barrier.__dict__["_state"] = 0
+    assert not barrier.broken
+
+
+def test_a_condition_that_sets_everything_itself(impl):
+    class Own(impl.Condition):
+        def __init__(self, lock):
+            self.__dict__.update(_lock=lock, _waiters=collections.deque())
+            self.acquire, self.release = lock.acquire, lock.release
+
+    condition = Own(impl.Lock())
+    with condition:
+        assert not condition.wait(0.001)
+        condition.notify_all()
+    assert not condition._lock.locked()
+
+
+class Mixin:
+    """What has a dictionary of its own."""
+
+
+@pytest.mark.parametrize("kind", ["Event", "Semaphore", "Condition"])
+def test_behind_another_class(impl, kind):
+    class Mixed(Mixin, getattr(impl, kind)):
+        pass
+
+    class Worker(impl.Thread, getattr(impl, kind)):
+        def __init__(self):
+            impl.Thread.__init__(self, name="worker")
+            getattr(impl, kind).__init__(self)
+
+    for instance in [Mixed(), Worker()]:
+        fields = vars(instance)
+        assert set(vars(getattr(impl, kind)())) <= set(fields)
+        assert not [name for name in fields if name.endswith("_state")]
+        fields["mine"] = 1
+        assert instance.mine == 1
+    assert vars(Worker())["_name"] == "worker"
+
+
+def test_two_of_ours_as_bases(impl):
+    class Both(impl.Event, impl.BoundedSemaphore):
+        def __init__(self):
+            impl.Event.__init__(self)
+            impl.BoundedSemaphore.__init__(self, 3)
+
+        def __setstate__(self, state):
+            self.__dict__ = state
+
+    both = Both()
+    assert set(vars(both)) == {"_cond", "_flag", "_value", "_initial_value"}
+    vars(both).update(_flag=True, _value=2)
+    assert both.is_set() and both._value == 2
+    both.release()
+    with pytest.raises(ValueError):
+        both.release()
+
+
+def test_init_subclass_of_the_program(impl):
+    made = []
+
+    class Registered(impl.Event):
+        def __init_subclass__(cls, label, **options):
+            super().__init_subclass__(**options)
+            made.append((cls.__name__, label))
+
+    class Derived(Registered, label="one"):
+        pass
+
+    assert made == [("Derived", "one")]
+    assert set(vars(Derived())) == {"_cond", "_flag"}
+    with pytest.raises(TypeError):
+        type("Derived", (impl.Event,), {}, label="two")

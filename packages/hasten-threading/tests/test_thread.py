@@ -487,6 +487,20 @@ thread.join()
     assert printed[-1] == "IndexError: list index out of range"
 
 
+def test_a_hook_that_is_none(impl, monkeypatch):
+    monkeypatch.setattr(impl, "excepthook", None)
+    with pytest.raises(RuntimeError, match="threading.excepthook is None"):
+        impl.Thread(target=int)
+
+
+def test_a_hook_that_becomes_none(impl, hooked, monkeypatch):
+    """The one that was there when the thread was made is told."""
+    thread = impl.Thread(target=int, args=("x",))
+    monkeypatch.setattr(impl, "excepthook", None)
+    run(thread)
+    assert [told[0] for told in hooked] == [ValueError]
+
+
 def test_a_failing_hook(impl, monkeypatch, capsys):
     def hook(args):
         raise KeyError("the hook fails")

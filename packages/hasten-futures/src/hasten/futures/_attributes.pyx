@@ -6,6 +6,15 @@ from hasten.futures._work_queue cimport WorkQueue, queue_of
 from hasten.futures._work_queue import IdleWorkers
 from hasten.threading import Semaphore
 
+include "attributes.pxi"
+
+
+def show(cls):
+    """Let `vars()` of the executors of class *cls* have the attributes whose values are in their queue."""
+    show_attributes(
+        cls, "_pool_state", ("_work_queue", "_idle_semaphore", "_max_workers", "_shutdown", "_broken")
+    )
+
 
 def get_own_queue(executor):
     """The queue that the executor began with."""

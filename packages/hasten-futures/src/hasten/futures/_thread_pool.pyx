@@ -33,8 +33,8 @@ from hasten.futures._future cimport (
     settle,
 )
 from hasten.futures._waiting cimport wake
-from hasten.futures._work_queue cimport (WorkQueue, enter, future_of, leave, push, queue_of, take, withdraw,
-                                         worker)
+from hasten.futures._work_queue cimport (WorkQueue, enter, future_of, leave, push, queue_of, take, uses_items,
+                                         withdraw, worker)
 
 from concurrent.futures import _base as stdlib
 from queue import Empty
@@ -180,6 +180,8 @@ def submit(executor, fn, tuple args, dict kwargs):
     cdef object future
     if queue.replaced is not None:
         return executor._submit_to(queue.replaced, fn, args, kwargs)
+    if uses_items(queue):
+        return executor._submit_to(queue, fn, args, kwargs)
     state = new_pooled_state()
     if queue.resolve is None:
         hide_plain(args)

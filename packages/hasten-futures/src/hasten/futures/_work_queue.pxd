@@ -52,6 +52,7 @@ cdef class WorkQueue:
 
 
 cdef WorkQueue queue_of(executor)
+cdef bint uses_items(WorkQueue self) except -1
 cdef bint push(WorkQueue self, future, FutureState state) except -1
 cdef bint withdraw(WorkQueue self, FutureState state) noexcept
 cdef FutureState take(WorkQueue self, worker *me, int64_t deadline, hs_wakes *due)

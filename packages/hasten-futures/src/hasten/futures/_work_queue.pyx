@@ -22,12 +22,13 @@ of any kind, and get() gives one.  An item is queued as a bare state, with the i
 """
 
 cimport cython
+from cpython.object cimport PyTypeObject
 from cpython.ref cimport Py_DECREF, Py_INCREF, PyObject
 from libc.stdint cimport int64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
-from compat cimport hs_mutex_lock, hs_mutex_unlock
+from compat cimport hs_mutex_lock, hs_mutex_unlock, hs_type_tag
 from sleep cimport hs_wakes
 from state cimport (
     hs_state_class,
@@ -47,15 +48,50 @@ cdef extern from "Python.h":
     unsigned long PyThread_get_thread_ident()
 
 cdef bint exiting = False    # the interpreter is about to end
-cdef object make_item = None  # make_item(future, task): the work item of a task
+cdef object make_item = None  # make_item(class, future, task): the work item of a task
+cdef dict public = {}         # the names of hasten.futures.thread, where programs replace _WorkItem
+cdef object item_class = None, item_init = None, item_run = None
+cdef bint items_resolved = False  # an item has the task that WorkQueue.resolve makes of a call
+cdef unsigned int plain_items = 0  # the tag of item_class when nothing of it was found to be replaced
 cdef hs_state_class states
 all_queues = weakref.WeakSet()
 
 
 def set_item_maker(function):
-    """Tell what makes a work item of a future and its task, a tuple (fn, args, kwargs)."""
+    """Tell what makes a work item of its class, a future and the task, a tuple (fn, args, kwargs)."""
     global make_item
     make_item = function
+
+
+def watch_items(dict names, bint resolved):
+    """Let items be of the class that *names* has as `_WorkItem`.  *resolved*: they may have any task."""
+    global public, item_class, item_init, item_run, items_resolved
+    public, item_class, items_resolved = names, names["_WorkItem"], resolved
+    item_init, item_run = item_class.__init__, item_class.run
+
+
+cdef bint uses_items(WorkQueue self) except -1:
+    """Whether calls have to be work items, because a program has replaced the class of these, or a method."""
+    cdef unsigned int tag = hs_type_tag(<PyTypeObject *>item_class)
+    if tag != 0 and tag == plain_items and public.get("_WorkItem") is item_class:
+        return False
+    return (self.resolve is None or items_resolved) and items_replaced()
+
+
+cdef bint items_replaced() except -1:
+    global plain_items
+    if current_items() is not item_class:
+        return True
+    if item_class.run is not item_run or item_class.__init__ is not item_init:
+        return True
+    plain_items = hs_type_tag(<PyTypeObject *>item_class)
+    return False
+
+
+cdef object current_items():
+    """The class of work items; ours where the name is gone, as it is at the interpreter's end."""
+    cdef object current = public.get("_WorkItem")
+    return item_class if current is None else current
 
 
 @cython.final
@@ -327,7 +363,7 @@ def set_exiting():
 
 def make_work_item(future, task):
     """A work item of a future and its task, a tuple (fn, args, kwargs)."""
-    return make_item(future, task)
+    return make_item(current_items(), future, task)
 
 
 def refuse_if_over(executor):
@@ -431,7 +467,7 @@ cdef object item_of(WorkQueue self, FutureState state):
     else:
         task = state.function
     state.forget_call()
-    return make_item(future, task)
+    return make_item(current_items(), future, task)
 
 
 cdef void *cut(WorkQueue self) noexcept:

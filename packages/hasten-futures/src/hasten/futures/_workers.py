@@ -81,8 +81,8 @@ if hasattr(_stdlib, "WorkerContext"):
 
         __class_getitem__: object = classmethod(types.GenericAlias)
 
-    def make_item(future, task):
-        return _WorkItem(future, task)
+    def make_item(item_class, future, task):
+        return item_class(future, task)
 
     def run_item(item, context):
         item.run(context)
@@ -104,8 +104,8 @@ else:
 
         __class_getitem__: object = classmethod(types.GenericAlias)
 
-    def make_item(future, task):
-        return _WorkItem(future, *task)
+    def make_item(item_class, future, task):
+        return item_class(future, *task)
 
     def run_item(item, context):
         item.run()

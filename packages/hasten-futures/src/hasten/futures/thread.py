@@ -170,7 +170,9 @@ class ThreadPoolExecutor(Executor, _stdlib.ThreadPoolExecutor):
         return _submit(self, fn, args, kwargs)
 
     def _submit_to(self, work_queue, fn, args, kwargs):
-        """submit() with a queue that a program has put in place of ours; its put() may block."""
+        """submit() of a work item, to a queue that a program has put in place of ours, whose put() may block,
+        or to ours where a program has replaced what items are.
+        """
         with self._shutdown_lock:
             _tasks.refuse_if_over(self)
             future = _base.Future()
@@ -277,8 +279,10 @@ class ThreadPoolExecutor(Executor, _stdlib.ThreadPoolExecutor):
             )
 
 
+_attributes.show(ThreadPoolExecutor)
 publish(*vars(ThreadPoolExecutor).values())
 publish(*vars(WorkerContext).values(), module=__name__)
+_tasks.watch_items(globals(), _HAS_CONTEXTS)
 
 
 _submit = _thread_pool.submit

@@ -9,7 +9,7 @@ cdef enum:
     SHARED = 4      # the user has seen the mutex or a condition
     PRIORITY = 8    # storing an item runs Python code (priority queues)
     UNTAGGED = 16   # the interpreter gives the type no version tag: look for hooks each time
-    ODD_LIMIT = 32  # maxsize is no int or float: Python has to compare it with the size
+    ODD_LIMIT = 32  # maxsize is no int or float, or is overridden: Python has to compare it with the size
     OCCUPIED = 64   # a thread is inside the monitor: what it has looked at must stay as it is
 
 
@@ -19,6 +19,7 @@ cdef class Items(Ring):
     cdef bint ordered           # the smallest item leaves first
     cdef unsigned int tag       # version of the type that `special` was worked out for
     cdef bint put_overridden, get_overridden, hooked_instance
+    cdef bint own_maxsize       # a subclass has an attribute `maxsize` of its own, a property for one
     cdef object maxsize_
     cdef Py_ssize_t limit       # maxsize as a C number; 0: unlimited, or ODD_LIMIT
 
@@ -31,6 +32,7 @@ cdef class Items(Ring):
     cdef object the_container(self)
     cdef int set_container(self, container) except -1
     cdef object the_maxsize(self)
+    cdef object maxsize_of(self, queue)
     cdef int ring_put(self, PyObject *item) except -1
     cdef object ring_take(self)
     cdef int base_put(self, item) except -1
@@ -40,7 +42,7 @@ cdef class Items(Ring):
     cdef object size(self, queue)
     cdef bint has_items(self, queue) except -1
     cdef Py_ssize_t count(self) except -1
-    cdef bint bounded(self) except -1
+    cdef bint bounded(self, queue) except -1
     cdef bint is_full(self, queue) except -1
     cdef int set_limit(self, maxsize) except -1
 

@@ -37,7 +37,7 @@ cdef object real_deque = deque_class()
 def register_base(cls):
     """Tell which methods are not overridden: those that *cls*, the complete base class, has now."""
     global own_setattr
-    for name in WATCHED:
+    for name in (*WATCHED, "maxsize"):
         BASE[name] = getattr(cls, name)
     own_setattr = cls.__setattr__
 
@@ -87,6 +87,9 @@ cdef class Items(Ring):
                 hooked = HOOKED
         self.put_overridden = "put" in own or getattr(cls, "put") is not BASE["put"]
         self.get_overridden = "get" in own or getattr(cls, "get") is not BASE["get"]
+        self.own_maxsize = getattr(cls, "maxsize") is not BASE["maxsize"]
+        if self.own_maxsize:
+            self.set_special(ODD_LIMIT, ODD_LIMIT)
         if tag == 0 or tag != hs_type_tag(<PyTypeObject *>cls) or not noticed:
             hooked |= UNTAGGED
             tag = 0
@@ -213,14 +216,18 @@ cdef class Items(Ring):
         hs_mutex_unlock(&self.guard)
         return maxsize
 
-    cdef bint bounded(self) except -1:
-        return self.the_maxsize() > 0 if self.special & ODD_LIMIT else self.limit > 0
+    cdef object maxsize_of(self, queue):
+        """The limit that counts: a subclass may have a property for it."""
+        return queue.maxsize if self.own_maxsize else self.the_maxsize()
+
+    cdef bint bounded(self, queue) except -1:
+        return self.maxsize_of(queue) > 0 if self.special & ODD_LIMIT else self.limit > 0
 
     cdef bint is_full(self, queue) except -1:
         """Whether a bounded queue has no room."""
         if not self.special & (HOOKED | ODD_LIMIT):
             return self.count() >= self.limit
-        return self.size(queue) >= self.the_maxsize()
+        return self.size(queue) >= self.maxsize_of(queue)
 
     cdef int set_limit(self, maxsize) except -1:
         """Any object is accepted, as in the standard library: what can't be compared fails in put()."""
@@ -235,7 +242,7 @@ cdef class Items(Ring):
         else:
             odd = ODD_LIMIT
         self.limit = limit
-        self.set_special(ODD_LIMIT, odd)
+        self.set_special(ODD_LIMIT, ODD_LIMIT if self.own_maxsize else odd)
         hs_mutex_lock(&self.guard)
         self.maxsize_, maxsize = maxsize, self.maxsize_
         hs_mutex_unlock(&self.guard)

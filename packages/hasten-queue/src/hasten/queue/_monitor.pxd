@@ -8,6 +8,14 @@ cdef enum Part:
     MUTEX, NOT_EMPTY, NOT_FULL, ALL_TASKS_DONE
 
 
+cdef class Absent:
+    cdef object mutex
+    cdef set threads
+
+    cdef bint has_caller(self) except -1
+    cdef object come_back(self)
+
+
 cdef class Monitor(Ordered):
     cdef hs_waitlist getters, putters, joiners  # asleep in get(), put(), join()
     cdef hs_waitlist entering                   # asleep until the gate is free
@@ -18,6 +26,7 @@ cdef class Monitor(Ordered):
     cdef Py_ssize_t unfinished                  # items put and not yet reported by task_done()
     cdef object mutex_, not_empty_, not_full_, all_tasks_done_
     cdef list replaced                          # the mutexes and conditions that users replaced; or None
+    cdef Absent absent                          # who waits in a condition written in Python; or None
     cdef object entered                         # the condition whose lock its holder came in by
     cdef list late                              # put by the owner of the gate while it was inside
 

@@ -27,6 +27,7 @@ being torn down, because other threads do not run then.
 """
 
 import threading
+from types import FunctionType
 
 from cpython.exc cimport PyErr_CheckSignals
 from libc.stdint cimport int64_t
@@ -46,6 +47,52 @@ cdef extern from "Python.h":
 
 
 cdef object usual_lock = threading.Lock
+
+
+cdef class Absent:
+    """Which threads have released the mutex to wait in a condition, and have not taken it again.
+
+    A thread that was interrupted in there has to know.  The mutex cannot tell: somebody holds it, or nobody.
+    And a wait() in Python may be left at any line, and by the interpreter's own lock.acquire() without the
+    lock.  So the two methods by which it releases the lock and takes it again are these.
+    """
+
+    def __init__(self, mutex):
+        self.mutex, self.threads = mutex, set()
+
+    cdef bint has_caller(self) except -1:
+        return hs_thread_number() in self.threads
+
+    def release_save(self):
+        self.threads.add(hs_thread_number())  # first: as soon as it is released it may be another thread's
+        try:
+            self.mutex.release()
+        except BaseException:
+            self.threads.discard(hs_thread_number())
+            raise
+
+    def acquire_restore(self, saved):
+        error = self.come_back()
+        if error is not None:
+            raise error
+
+    cdef object come_back(self):
+        """Take the mutex, whatever signals come; what a handler has raised meanwhile, or None."""
+        cdef object error = None
+        while True:
+            try:
+                self.mutex.acquire()
+                break
+            except BaseException as interrupt:
+                error = interrupt
+        self.threads.discard(hs_thread_number())
+        return error
+
+
+cdef bint in_python(condition) except -1:
+    """Whether the condition is the standard library's own."""
+    cls = type(condition)
+    return cls.__module__ == "threading" and cls.__name__ == "Condition" and type(cls.wait) is FunctionType
 
 
 cdef class Monitor(Ordered):
@@ -149,9 +196,14 @@ cdef class Monitor(Ordered):
 
     cdef int wait_for_condition(self, hs_waitlist *list, int64_t deadline) except -1:
         cdef object entered = self.entered, condition = self.condition_of(list)
+        cdef object later = None
+        if self.absent is not None:
+            self.absent.threads.discard(hs_thread_number())  # a wait() of the program's that was interrupted
         try:
             condition.wait(seconds_until(deadline))
         except BaseException:
+            if self.absent is not None and self.absent.has_caller():
+                later = self.absent.come_back()
             # It may have been notified, and passes that on.  To all: it may still be on the condition's list,
             # wherever it stands there, and would get what is meant for the next one.
             try:
@@ -162,6 +214,8 @@ cdef class Monitor(Ordered):
                     condition.notify_all()
             finally:
                 self.entered = entered  # not before the mutex is held: until then it is another thread's
+            if later is not None:
+                raise later
             raise
         self.entered = entered
         return 0
@@ -258,6 +312,12 @@ cdef class Monitor(Ordered):
         cdef object not_empty = module.Condition(mutex)
         cdef object not_full = module.Condition(mutex)
         cdef object all_tasks_done = module.Condition(mutex)
+        cdef Absent absent = None
+        if module.Lock is usual_lock and in_python(not_empty):
+            absent = Absent(mutex)
+            for condition in (not_empty, not_full, all_tasks_done):
+                condition._release_save = absent.release_save
+                condition._acquire_restore = absent.acquire_restore
         self.open_container()
         if self.mutex_ is not None:
             return 0
@@ -265,6 +325,7 @@ cdef class Monitor(Ordered):
             mutex.acquire()
         self.shares_inside = held
         self.replaced = []
+        self.absent = absent
         self.not_empty_ = not_empty
         self.not_full_ = not_full
         self.all_tasks_done_ = all_tasks_done

@@ -93,7 +93,7 @@ cdef class QueueState(Monitor):
         try:
             if hs_load(&self.shut):
                 raise shut_down()
-            if self.bounded():
+            if self.bounded(queue):
                 if block and deadline == NOT_READ:
                     deadline = deadline_of(timeout)
                     end = end_by_replaced_clock(timeout)
@@ -111,7 +111,8 @@ cdef class QueueState(Monitor):
         """A put() by the thread that is inside already: leave the item for when it is out."""
         if hs_load(&self.shut):
             raise shut_down()
-        if self.bounded() and self.size(queue) + len(self.late or ()) + self.under_way >= self.the_maxsize():
+        if (self.bounded(queue)
+                and self.size(queue) + len(self.late or ()) + self.under_way >= self.maxsize_of(queue)):
             if not block:
                 raise full()
             raise RuntimeError("put() would wait for ever: it was called by a hook, a comparison or a "

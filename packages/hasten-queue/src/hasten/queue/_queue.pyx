@@ -82,7 +82,8 @@ class Queue(stdlib.Queue):
         __getstate__ = attributes_as_state  # before, a copy shares the state
 
     def __init__(self, maxsize=0):
-        begin(self, maxsize)
+        if begin(self, maxsize).own_maxsize:
+            self.maxsize = maxsize
         self._init(maxsize)
 
     def __setattr__(self, name, value, /):
@@ -245,7 +246,7 @@ class Queue(stdlib.Queue):
     def full(self):
         """Whether there is no room now; that may have changed when the caller looks at it."""
         cdef QueueState state = state_of(self)
-        return 0 < state.the_maxsize() <= state.size_now(self)
+        return 0 < state.maxsize_of(self) <= state.size_now(self)
 
     # ---- attributes ----
 

@@ -26,7 +26,7 @@ from clock cimport hs_deadline_after, hs_now
 from compat cimport hs_mutex_lock, hs_mutex_unlock, hs_type_tag
 from park cimport hs_waitlist
 from state cimport (hs_state_class, hs_state_class_init, hs_state_exists, hs_state_forget, hs_state_of,
-                    hs_state_set, hs_state_slot)
+                    hs_state_set, hs_state_slot, own_fields)
 from timeout cimport hs_seconds
 from hasten.sched._event cimport event_of, new_event, perform, point_into, same_objects, sequence_of
 from hasten.sched._fallback cimport AGAIN, DUE, LATER, NOTHING, Fallback, not_queued, position
@@ -338,6 +338,8 @@ cdef class SchedulerState(Fallback):
 
 # ---- the class that users see ----
 
+include "attributes.pxi"
+
 cdef hs_state_class states
 cdef SchedulerState any_state = SchedulerState.__new__(SchedulerState)
 hs_state_class_init(&states, "_scheduler_state", any_state, &any_state.slot)
@@ -351,7 +353,7 @@ cdef SchedulerState begin(scheduler):
     """Give the scheduler a new state.  Threads that are inside the old one stay there."""
     cdef SchedulerState state = SchedulerState.__new__(SchedulerState)
     threading = replaced_threading()
-    state.shadowed = "enterabs" in scheduler.__dict__
+    state.shadowed = "enterabs" in own_fields(scheduler)
     if threading is not None:
         state.set_lock(threading.RLock())
     hs_state_set(&states, scheduler, state)
@@ -469,4 +471,5 @@ class scheduler(stdlib.scheduler):
         state_for_setting(self).set_lock(lock)
 
 
+show_attributes(scheduler, "_scheduler_state", ("_queue", "_lock"))
 own_enterabs = scheduler.enterabs

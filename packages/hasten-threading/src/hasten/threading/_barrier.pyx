@@ -25,7 +25,7 @@ from clock cimport HS_NEVER
 from compat cimport hs_load, hs_mutex, hs_mutex_lock, hs_mutex_unlock, hs_store
 from park cimport hs_waiter
 from state cimport (hs_state_class, hs_state_class_init, hs_state_exists, hs_state_forget, hs_state_of,
-                    hs_state_set, hs_state_slot)
+                    hs_state_set, hs_state_slot, own_fields)
 from timeout cimport hs_deadline_of
 from hasten.threading._condition cimport private_condition
 from hasten.threading._waiting cimport (
@@ -47,6 +47,8 @@ from threading import BrokenBarrierError
 from hasten.threading._published import published
 
 cdef object stdlib = threading.Barrier
+include "attributes.pxi"
+
 cdef hs_state_class states
 
 
@@ -216,7 +218,7 @@ cdef int share(barrier) except -1:
         return 0
     state = state_of(barrier)
     if not hs_load(&state.shared):
-        fields = vars(barrier)
+        fields = own_fields(barrier)
         fields.setdefault("_count", state.count())
         fields.setdefault("_state", BROKEN if hs_load(&state.is_broken) else FILLING)
         hs_store(&state.shared, True)
@@ -323,38 +325,41 @@ class Barrier(stdlib):
 
     @_cond.setter
     def _cond(self, condition):
-        vars(self)["_cond"] = condition
+        own_fields(self)["_cond"] = condition
         share(self)
 
     @property
     def _count(self):
         """How many threads have come and not gone."""
         cdef BarrierState state = state_of(self)
-        return vars(self)["_count"] if hs_load(&state.shared) else state.count()
+        return own_fields(self)["_count"] if hs_load(&state.shared) else state.count()
 
     @_count.setter
     def _count(self, count):
         share(self)
-        vars(self)["_count"] = count
+        own_fields(self)["_count"] = count
 
     @property
     def _state(self):
         """0 while threads come, 1 while they go, -1 while they are sent away by a reset(), -2 if broken."""
         cdef BarrierState state = state_of(self)
         if hs_load(&state.shared):
-            return vars(self)["_state"]
+            return own_fields(self)["_state"]
         return BROKEN if hs_load(&state.is_broken) else FILLING
 
     @_state.setter
     def _state(self, value):
         cdef BarrierState state
         share(self)
-        vars(self)["_state"] = value
+        own_fields(self)["_state"] = value
         state = state_of(self)
         hs_mutex_lock(&state.guard)
         gone = state.arrived()
         if value != FILLING and gone:
             state.decide(value == DRAINING)
-            vars(self)["_count"] -= gone  # they go without the standard library's wait()
+            own_fields(self)["_count"] -= gone  # they go without the standard library's wait()
         else:
             hs_mutex_unlock(&state.guard)
+
+
+show_attributes(Barrier, "_barrier_state", ("_cond", "_count", "_state"))

@@ -20,8 +20,8 @@ from libc.stdint cimport int64_t
 from compat cimport hs_load, hs_mutex, hs_mutex_lock, hs_mutex_unlock, hs_store, hs_type_tag
 from lock_api cimport hs_lock_api, hs_lock_api_import, hs_lock_functions, hs_lock_functions_of, hs_lock_saved
 from park cimport hs_waiter
-from state cimport (hs_state_class, hs_state_class_init, hs_state_forget, hs_state_of, hs_state_set,
-                    hs_state_slot, own_fields)
+from state cimport (hs_state_class, hs_state_class_init, hs_state_exists, hs_state_forget, hs_state_of,
+                    hs_state_set, hs_state_slot, own_fields)
 from timeout cimport hs_deadline_of, hs_expired, hs_seconds_until
 from hasten.threading._waiting cimport (
     EVERYBODY,
@@ -35,11 +35,14 @@ from hasten.threading._waiting cimport (
 )
 
 import _thread
+import sys
 import threading
+from collections import deque
 
 import hasten._thread
 
 from hasten.threading._deprecated import deprecated
+from hasten.threading._locks import RLock
 from hasten.threading._published import published
 
 cdef extern from "_entries.h":
@@ -58,6 +61,11 @@ cdef const hs_lock_api *lock_api = hs_lock_api_import()
 cdef object FOREVER = -1  # the default timeout: compared by identity
 cdef object absent = object()
 cdef object interpreters_lock = type(_thread.allocate_lock())
+cdef dict public = vars(sys.modules["hasten.threading"])  # where programs replace RLock, to trace locks
+cdef object usual_rlock = RLock
+del RLock
+include "attributes.pxi"
+
 cdef hs_state_class states
 
 
@@ -159,6 +167,13 @@ cdef inline ConditionState state_of(condition):
     return <ConditionState>hs_state_of(&states, condition)
 
 
+cdef ConditionState state_for_setting(condition):
+    """The state; a new one if there is none: a subclass may set everything and not call __init__()."""
+    if not hs_state_exists(&states, condition):
+        hs_state_set(&states, condition, ConditionState.__new__(ConditionState))
+    return state_of(condition)
+
+
 cdef inline const hs_lock_functions *direct_functions(condition, ConditionState state) except? NULL:
     """How wait() and notify() use the lock without Python calls; NULL: by the condition's methods."""
     if hs_load(&state.overridden) or overrides(type(condition)):
@@ -182,16 +197,16 @@ class Hook:
     def __get__(self, condition, cls=None):
         if condition is None:
             return self.function
-        own = vars(condition).get(self.name, absent)
+        own = own_fields(condition).get(self.name, absent)
         return self.function.__get__(condition) if own is absent else own
 
     def __set__(self, condition, value):
         hs_store(&state_of(condition).overridden, True)
-        vars(condition)[self.name] = value
+        own_fields(condition)[self.name] = value
 
     def __delete__(self, condition):
         try:
-            del vars(condition)[self.name]
+            del own_fields(condition)[self.name]
         except KeyError:
             raise AttributeError(self.name) from None
 
@@ -225,7 +240,11 @@ class Condition(stdlib):
         cdef ConditionState state = ConditionState.__new__(ConditionState)
         cdef bint plain = lock is None and type(self) is Condition
         if lock is None:
-            lock = lock_api.new_rlock()
+            replaced = public.get("RLock")
+            if replaced is usual_rlock or replaced is None:
+                lock = lock_api.new_rlock()
+            else:
+                lock, plain = replaced(), False
         elif not (hasattr(lock, "acquire") and hasattr(lock, "release")):
             raise AttributeError(f"a Condition's lock needs acquire() and release(); {lock!r} lacks one")
         state.lock = lock
@@ -393,20 +412,27 @@ class Condition(stdlib):
 
     @_lock.setter
     def _lock(self, lock):
-        state_of(self).enter_by(lock)
+        cdef ConditionState state = state_for_setting(self)
+        if state.lock is None:
+            state.lock = lock
+        else:
+            state.enter_by(lock)
 
     @property
     def _waiters(self):
-        """What notify() takes threads from: a list with one entry for each that waits and is not notified."""
+        """What notify() takes threads from: a deque, with an entry for each that waits and is not notified."""
         cdef ConditionState state = state_of(self)
         if hs_load(&state.outside):
-            return vars(self)["_waiters"]
-        return [self] * count_parked(&state.asleep, &state.guard)
+            return own_fields(self)["_waiters"]
+        return deque([self] * count_parked(&state.asleep, &state.guard))
 
     @_waiters.setter
     def _waiters(self, waiters):
-        vars(self)["_waiters"] = waiters
-        hs_store(&state_of(self).outside, True)
+        own_fields(self)["_waiters"] = waiters
+        hs_store(&state_for_setting(self).outside, True)
+
+
+show_attributes(Condition, "_condition_state", ("_lock", "_waiters", "acquire", "release"))
 
 
 cdef object acquire_directly(condition):

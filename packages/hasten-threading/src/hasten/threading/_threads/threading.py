@@ -8,11 +8,12 @@ from hasten._thread.
 Joining, starting and the tables of threads are in _thread.pyx.
 """
 
+import functools
 import operator
 import os
 import sys
 import threading as _stdlib
-from _thread import _excepthook, _ExceptHookArgs, _local
+from _thread import _ExceptHookArgs, _local
 
 from hasten import _thread as _os_threads
 from hasten.threading import _registry
@@ -54,12 +55,20 @@ def _check_initialized(thread, error=AssertionError):
         raise error("Thread.__init__() not called")
 
 
-def _tell_excepthook(thread):
+def _excepthook_teller():
+    """What tells threading.excepthook() of what ends a thread, or, if it is None then, the hook of now."""
+    hook = _registry.excepthook()
+    if hook is None:
+        raise RuntimeError("threading.excepthook is None: it must be a function")
+    return functools.partial(_tell_excepthook, hook)
+
+
+def _tell_excepthook(hook_at_first, thread):
     """Tell threading.excepthook() of the exception that is being handled, which ends the thread."""
     kind, error, traceback = sys.exc_info()
     hook = _registry.excepthook()
     try:
-        (_excepthook if hook is None else hook)(_ExceptHookArgs((kind, error, traceback, thread)))
+        (hook_at_first if hook is None else hook)(_ExceptHookArgs((kind, error, traceback, thread)))
     except Exception as failure:
         failure.__suppress_context__ = True
         print("Exception in threading.excepthook:", file=sys.stderr or thread._stderr, flush=True)
@@ -179,7 +188,7 @@ class Thread(_stdlib.Thread):
             self._is_stopped = False
         self._initialized = True
         self._stderr = sys.stderr
-        self._invoke_excepthook = _tell_excepthook
+        self._invoke_excepthook = _excepthook_teller()
 
     def __repr__(self):
         if not self._initialized:

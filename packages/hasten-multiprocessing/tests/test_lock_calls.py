@@ -1,4 +1,4 @@
-"""acquire(), release() and __enter__() of a lock's `_semlock`: how they can be called, and what they look like.
+"""acquire(), release() and __enter__() of a `_semlock`: how they can be called, and what they look like.
 
 acquire() without arguments has a C function of its own (_quick.h): every way to call it is compared.
 """

@@ -13,6 +13,7 @@
 #define HASTEN_LOCK_H
 
 #include "../_arena/_words.h"
+#include "_spin.h"
 
 #define HS_CHECK_HOLDER_EVERY 10000000  /* ns; for those who do not wait but ask again and again */
 
@@ -20,7 +21,10 @@ typedef struct {
     uint64_t word;
     uint64_t thread;
     uint32_t depth;
+    hs_spin spin;
 } hs_lock;
+
+_Static_assert(sizeof(hs_lock) <= 64, "it has to be in a slot");
 
 enum { HS_LATE = 0, HS_TAKEN = 1, HS_INHERITED = 2 };
 
@@ -70,11 +74,28 @@ static inline void hs_lock_pass_on(hs_head *head, hs_lock *lock) {
     if (hs_word_load(&lock->word) == 0) hs_word_wake(head, hs_word_low(&lock->word), 1);
 }
 
+/* Spin until another process has given the lock back; whether it has. */
+static inline int hs_lock_spin(hs_lock *lock, uint64_t me, int64_t deadline) {
+    int64_t until = hs_spin_begin(&lock->spin, deadline);
+    uint64_t word;
+    if (until == 0) return 0;
+    Py_BEGIN_ALLOW_THREADS
+    do {
+        for (int i = 0; i < 4; i++) hs_spin_pause();
+        word = hs_word_load(&lock->word);
+    } while (word != 0 && hs_holder(word) != me && hs_now() < until);
+    Py_END_ALLOW_THREADS
+    hs_spin_end(&lock->spin, word == 0);
+    return word == 0;
+}
+
 /* Wait for the lock, which somebody else had a moment ago.  HS_TAKEN, HS_INHERITED, HS_LATE; -1 with what a signal handler has
  * raised. */
 static inline int hs_lock_wait(hs_head *head, hs_lock *lock, hs_process *process, int64_t deadline) {
-    hs_naps naps = {0, 0};
+    hs_naps naps = {0, 0, NULL};
+    int spun = 0;
     for (;;) {
+        int64_t start = 0;
         uint64_t me = hs_process_id(process);  /* a signal handler may have forked */
         uint64_t word = hs_word_load(&lock->word), free = 0;
         int late;
@@ -83,12 +104,18 @@ static inline int hs_lock_wait(hs_head *head, hs_lock *lock, hs_process *process
             hs_lock_claim(lock);
             return HS_TAKEN;
         }
+        if (!spun && hs_holder(word) != me) {
+            spun = 1;
+            if (hs_lock_spin(lock, me, deadline)) continue;
+        }
         if (naps.overslept && hs_lock_inherit(lock, word, me)) return HS_INHERITED;
         if (!(word & HS_WAITED)) {
             if (!hs_word_cas(&lock->word, &word, word | HS_WAITED)) continue;
             word |= HS_WAITED;
         }
+        if (naps.length == 0) start = hs_now();
         late = hs_nap(head, hs_word_low(&lock->word), (uint32_t)word, deadline, &naps);
+        if (start != 0 && !naps.overslept) hs_spin_slept(&lock->spin, hs_now() - start);
         if (late < 0) hs_lock_pass_on(head, lock);
         if (late) return late < 0 ? -1 : hs_lock_try(lock, me) ? HS_TAKEN : HS_LATE;
     }

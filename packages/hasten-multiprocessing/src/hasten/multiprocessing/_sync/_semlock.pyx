@@ -19,6 +19,8 @@ from hasten.multiprocessing._sync._words cimport (
     HS_INHERITED,
     HS_LATE,
     HS_UNITS,
+    hs_condition,
+    hs_condition_wake,
     hs_holder,
     hs_load32,
     hs_load64,
@@ -28,11 +30,9 @@ from hasten.multiprocessing._sync._words cimport (
     hs_lock_is_mine,
     hs_lock_try,
     hs_lock_wait,
-    hs_word_low,
     hs_semaphore_give,
     hs_semaphore_take,
     hs_semaphore_wait,
-    hs_word_wake,
     hs_thread_here,
 )
 
@@ -145,7 +145,7 @@ cdef class SemLock:
             count = self.due_count
         hs_lock_give(self.head, <hs_lock *>self.address)
         if due is not None:
-            hs_word_wake(due.arena.head, hs_word_low(<uint64_t *>due.address), count)
+            hs_condition_wake(due.arena.head, <hs_condition *>due.address, count)
 
     cdef void wake_later(self, Slot slot, int count) noexcept:
         """For a condition that was notified by the holder: its sleepers are woken when that gives the lock
@@ -159,7 +159,7 @@ cdef class SemLock:
             self.due = slot
             self.due_count = count if count > 0 else INT32_MAX
         if before is not None:  # two conditions with one lock
-            hs_word_wake(before.arena.head, hs_word_low(<uint64_t *>before.address), INT32_MAX)
+            hs_condition_wake(before.arena.head, <hs_condition *>before.address, INT32_MAX)
 
     cdef bint is_mine(self) noexcept:
         if self.mode == COUNTED:

@@ -71,6 +71,7 @@ static inline int hs_condition_spin(hs_condition *c, hs_lock *lock, uint64_t me,
     uint64_t holder = 0;
     int met = 0;
     if (until == 0) return 0;
+    if (lock != NULL) hs_spin_share(&lock->spin, &c->spin);
     Py_BEGIN_ALLOW_THREADS
     do {
         for (int i = 0; i < 4; i++) hs_spin_pause();

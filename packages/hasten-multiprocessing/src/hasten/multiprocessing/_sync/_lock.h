@@ -74,19 +74,24 @@ static inline void hs_lock_pass_on(hs_head *head, hs_lock *lock) {
     if (hs_word_load(&lock->word) == 0) hs_word_wake(head, hs_word_low(&lock->word), 1);
 }
 
-/* Spin until another process has given the lock back; whether it has. */
+/* Spin until another process gives the lock back, and take it; whether it was taken.  Only where waiting for a condition has
+ * spun (see _condition.h), whose next step this is.  Otherwise whoever has a lock that many want is best left alone: he will
+ * have taken it again before another CPU has seen it free. */
 static inline int hs_lock_spin(hs_lock *lock, uint64_t me, int64_t deadline) {
-    int64_t until = hs_spin_begin(&lock->spin, deadline);
+    int64_t until;
     uint64_t word;
-    if (until == 0) return 0;
+    int taken;
+    if (__atomic_load_n(&lock->spin.seen, __ATOMIC_RELAXED) == 0) return 0;
+    if ((until = hs_spin_begin(&lock->spin, deadline)) == 0) return 0;
     Py_BEGIN_ALLOW_THREADS
     do {
         for (int i = 0; i < 4; i++) hs_spin_pause();
         word = hs_word_load(&lock->word);
     } while (word != 0 && hs_holder(word) != me && hs_now() < until);
     Py_END_ALLOW_THREADS
-    hs_spin_end(&lock->spin, word == 0);
-    return word == 0;
+    taken = hs_lock_try(lock, me);
+    hs_spin_end(&lock->spin, taken);
+    return taken;
 }
 
 /* Wait for the lock, which somebody else had a moment ago.  HS_TAKEN, HS_INHERITED, HS_LATE; -1 with what a signal handler has
@@ -106,7 +111,8 @@ static inline int hs_lock_wait(hs_head *head, hs_lock *lock, hs_process *process
         }
         if (!spun && hs_holder(word) != me) {
             spun = 1;
-            if (hs_lock_spin(lock, me, deadline)) continue;
+            if (hs_lock_spin(lock, me, deadline)) return HS_TAKEN;
+            continue;
         }
         if (naps.overslept && hs_lock_inherit(lock, word, me)) return HS_INHERITED;
         if (!(word & HS_WAITED)) {

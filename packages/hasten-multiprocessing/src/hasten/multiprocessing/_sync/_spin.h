@@ -56,9 +56,15 @@ static inline int64_t hs_spin_begin(hs_spin *s, int64_t deadline) {
 static inline void hs_spin_end(hs_spin *s, int met) {
     int32_t budget = __atomic_load_n(&s->budget, __ATOMIC_RELAXED);
     __atomic_store_n(&s->until, 0, __ATOMIC_RELAXED);
-    if (!met) __atomic_store_n(&s->seen, hs_spin_here(), __ATOMIC_RELAXED);
+    if (!met) __atomic_store_n(&s->seen, 0, __ATOMIC_RELAXED);
     budget = !met ? budget / 2 : budget > HS_SPIN_MOST / 2 ? HS_SPIN_MOST : budget * 2;
     __atomic_store_n(&s->budget, budget, __ATOMIC_RELAXED);
+}
+
+/* Who spins on *other* is going to wait for *s*, and those for whom he waits, too. */
+static inline void hs_spin_share(hs_spin *s, hs_spin *other) {
+    uint64_t seen = __atomic_load_n(&other->seen, __ATOMIC_RELAXED);
+    if (seen & ~__atomic_load_n(&s->seen, __ATOMIC_RELAXED)) __atomic_or_fetch(&s->seen, seen, __ATOMIC_RELAXED);
 }
 
 /* A sleep that was ended by others has taken so long. */

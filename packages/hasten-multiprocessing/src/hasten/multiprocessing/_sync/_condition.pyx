@@ -18,7 +18,14 @@ from state cimport (
     hs_state_slot,
 )
 from timeout cimport hs_deadline_of, hs_expired, hs_seconds_until
-from hasten.multiprocessing._arena._arena cimport Slot, hs_head, hs_process, hs_process_id, new_slot, this_process
+from hasten.multiprocessing._arena._arena cimport (
+    Slot,
+    hs_head,
+    hs_process,
+    hs_process_id,
+    new_slot,
+    this_process,
+)
 from hasten.multiprocessing._sync._semlock cimport COUNTED, SemLock
 from hasten.multiprocessing._sync._words cimport (
     hs_condition,

@@ -65,14 +65,17 @@ static inline uint32_t hs_process_stamp(pid_t pid) {
     return tag << 24 | start;
 }
 
+/* Apart from hs_process_id(), so that the compiler puts that where it is called. */
+static __attribute__((noinline, unused)) uint64_t hs_process_find_id(hs_process *p) {
+    pid_t pid = getpid();
+    uint64_t id = (uint64_t)hs_process_stamp(pid) << 32 | (uint32_t)pid;
+    __atomic_store_n(&p->id, id, __ATOMIC_RELAXED);
+    return id;
+}
+
 static inline uint64_t hs_process_id(hs_process *p) {
     uint64_t id = __atomic_load_n(&p->id, __ATOMIC_RELAXED);
-    if (id == 0) {
-        pid_t pid = getpid();
-        id = (uint64_t)hs_process_stamp(pid) << 32 | (uint32_t)pid;
-        __atomic_store_n(&p->id, id, __ATOMIC_RELAXED);
-    }
-    return id;
+    return id != 0 ? id : hs_process_find_id(p);
 }
 
 /* Whether a process that /proc does not tell about, or shows as a zombie, has ended: all its threads. */

@@ -42,6 +42,7 @@ typedef struct {
 typedef struct {
     int64_t length;  /* of the next nap */
     int overslept;   /* the last one ended by itself */
+    uint32_t *asleep;  /* counts those who are in one; NULL: nobody does */
 } hs_naps;
 
 #define hs_word_load(word) __atomic_load_n(word, __ATOMIC_SEQ_CST)
@@ -129,7 +130,9 @@ static inline int hs_nap(hs_head *head, uint32_t *word, uint32_t seen, int64_t d
     }
     naps->length = length * 2 < HS_NAP_LONGEST ? length * 2 : HS_NAP_LONGEST;
     Py_BEGIN_ALLOW_THREADS
+    if (naps->asleep != NULL) __atomic_add_fetch(naps->asleep, 1, __ATOMIC_SEQ_CST);
     naps->overslept = hs_sleep_shared(head, word, seen, length);
+    if (naps->asleep != NULL) __atomic_sub_fetch(naps->asleep, 1, __ATOMIC_SEQ_CST);
     Py_END_ALLOW_THREADS
     return PyErr_CheckSignals() < 0 ? -1 : 0;
 }

@@ -16,6 +16,7 @@
 #define HASTEN_CONDITION_H
 
 #include "../_arena/_words.h"
+#include "_lock.h"
 
 #define HS_GRACE 20000000    /* ns */
 #define HS_STALE 2000000000
@@ -27,7 +28,11 @@ typedef struct {
     uint32_t newest;   /* the round of the latest wait */
     uint32_t dropped;  /* the last round of which notifications were taken away */
     int64_t notified;  /* when */
+    uint32_t asleep;   /* how many sleep, and those who were killed asleep: as long as there is nobody, waking is spared */
+    hs_spin spin;
 } hs_condition;
+
+_Static_assert(sizeof(hs_condition) <= 64, "it has to be in a slot");
 
 #define hs_counts(sleepers, notes) ((uint64_t)(sleepers) << 32 | (uint32_t)(notes))
 #define hs_sleepers(state) ((uint32_t)((state) >> 32))
@@ -59,11 +64,35 @@ static inline void hs_condition_leave(hs_condition *c) {
     } while (!hs_word_cas(&c->state, &state, less));
 }
 
-/* 1 if notified, 0 if the deadline has passed, -1 with what a signal handler has raised. */
-static inline int hs_condition_sleep(hs_head *head, hs_condition *c, uint32_t round, int64_t deadline) {
-    hs_naps naps = {0, 0};
+/* Spin until there are other notifications than these, and then until the lock is free: it is what is waited for next.
+ * Whether there are.  Not while a thread of this process has the lock. */
+static inline int hs_condition_spin(hs_condition *c, hs_lock *lock, uint64_t me, uint32_t notes, int64_t deadline) {
+    int64_t until = hs_spin_begin(&c->spin, deadline);
+    uint64_t holder = 0;
+    int met = 0;
+    if (until == 0) return 0;
+    if (lock != NULL) hs_spin_share(&lock->spin, &c->spin);
+    Py_BEGIN_ALLOW_THREADS
+    do {
+        for (int i = 0; i < 4; i++) hs_spin_pause();
+        met = met || hs_notes(hs_word_load(&c->state)) != notes;
+        if (lock != NULL) holder = hs_holder(hs_word_load(&lock->word));
+    } while (!(met && holder == 0) && holder != me && hs_now() < until);
+    Py_END_ALLOW_THREADS
+    hs_spin_end(&c->spin, met);
+    return met;
+}
+
+/* 1 if notified, 0 if the deadline has passed, -1 with what a signal handler has raised.
+ *
+ * lock: what will be taken then, or NULL; me: this process. */
+static inline int hs_condition_sleep(hs_head *head, hs_condition *c, hs_lock *lock, uint64_t me, uint32_t round,
+                                     int64_t deadline) {
+    hs_naps naps = {0, 0, &c->asleep};
+    int spun = 0;
     for (;;) {
         uint64_t state = hs_word_load(&c->state);
+        int64_t start = 0;
         int late;
         if (hs_condition_take(c, round)) return 1;
         if (hs_word_load(&c->dropped) != 0 && hs_has_come(hs_word_load(&c->dropped), round)) {
@@ -71,15 +100,26 @@ static inline int hs_condition_sleep(hs_head *head, hs_condition *c, uint32_t ro
             return 1;
         }
         if (hs_notes(state) && hs_has_come(hs_word_load(&c->ended), round)) continue;
+        if (!spun && deadline != 0) {
+            spun = 1;
+            if (hs_condition_spin(c, lock, me, hs_notes(state), deadline)) continue;
+        }
+        if (naps.length == 0) start = hs_now();
         if (hs_notes(state) && naps.length && !naps.overslept)
             hs_word_wake(head, hs_word_low(&c->state), 1);  /* woken in the place of another */
         late = hs_nap(head, hs_word_low(&c->state), hs_notes(state), deadline, &naps);
+        if (start != 0 && !naps.overslept) hs_spin_slept(&c->spin, hs_now() - start);
         if (late) {
             if (late > 0 && hs_condition_take(c, round)) return 1;
             hs_condition_leave(c);
             return late < 0 ? -1 : 0;
         }
     }
+}
+
+/* Wake those who were notified.  Who does not sleep yet sees the notification, or is not let sleep by the kernel. */
+static inline void hs_condition_wake(hs_head *head, hs_condition *c, int most) {
+    if (hs_word_load(&c->asleep) != 0) hs_word_wake(head, hs_word_low(&c->state), most);
 }
 
 /* Let those who were notified earlier take what is theirs, before there is more.  Needs an attached thread state. */

@@ -18,7 +18,14 @@ from state cimport (
     hs_state_slot,
 )
 from timeout cimport hs_deadline_of, hs_expired, hs_seconds_until
-from hasten.multiprocessing._arena._arena cimport Slot, hs_head, new_slot
+from hasten.multiprocessing._arena._arena cimport (
+    Slot,
+    hs_head,
+    hs_process,
+    hs_process_id,
+    new_slot,
+    this_process,
+)
 from hasten.multiprocessing._sync._semlock cimport COUNTED, SemLock
 from hasten.multiprocessing._sync._words cimport (
     hs_condition,
@@ -27,9 +34,9 @@ from hasten.multiprocessing._sync._words cimport (
     hs_condition_notify,
     hs_condition_sleep,
     hs_load64,
-    hs_word_low,
+    hs_condition_wake,
+    hs_lock,
     hs_notes,
-    hs_word_wake,
     hs_sleepers,
 )
 
@@ -48,6 +55,7 @@ cdef class ConditionState:
     cdef Slot slot
     cdef hs_head *head
     cdef hs_condition *words
+    cdef hs_process *process
 
     def __dealloc__(self):
         hs_state_forget(self.place, <PyObject *>self)
@@ -55,15 +63,19 @@ cdef class ConditionState:
     def __reduce__(self):
         raise TypeError("cannot pickle 'ConditionState' object: pickle the condition it belongs to")
 
-    cdef bint sleep(self, uint32_t round, int64_t deadline) except -1:
-        return hs_condition_sleep(self.head, self.words, round, deadline)
+    cdef bint sleep(self, SemLock lock, uint32_t round, int64_t deadline) except -1:
+        """lock: the one to be taken afterwards, or None."""
+        cdef hs_lock *word = NULL if lock is None else <hs_lock *>lock.address
+        return hs_condition_sleep(
+            self.head, self.words, word, hs_process_id(self.process), round, deadline
+        )
 
     cdef bint wait(self, SemLock lock, int64_t deadline) except -1:
         cdef uint32_t round = hs_condition_enter(self.words)
         cdef int depth = lock.give_all()
         cdef bint notified
         try:
-            notified = self.sleep(round, deadline)
+            notified = self.sleep(lock, round, deadline)
         except BaseException:
             lock.take_back(depth, True)
             raise
@@ -80,7 +92,7 @@ cdef class ConditionState:
                 lock.release()
                 given += 1
             entered = False
-            return self.sleep(round, deadline)
+            return self.sleep(None, round, deadline)
         finally:
             if entered:
                 hs_condition_leave(self.words)
@@ -96,7 +108,7 @@ cdef class ConditionState:
         if type(lock) is SemLock and (<SemLock>lock).mode != COUNTED:
             (<SemLock>lock).wake_later(self.slot, count)
         else:
-            hs_word_wake(self.head, hs_word_low(&self.words.state), count)
+            hs_condition_wake(self.head, self.words, count)
         return 0
 
 
@@ -113,6 +125,7 @@ cdef int begin(condition, lock, Slot slot) except -1:
     state.slot = slot
     state.head = slot.arena.head
     state.words = <hs_condition *>slot.address
+    state.process = this_process()
     hs_state_set(&states, condition, state)
     condition._lock = lock
     condition._make_methods()

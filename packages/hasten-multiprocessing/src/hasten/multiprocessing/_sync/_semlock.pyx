@@ -7,6 +7,7 @@ acquire() and release() of a lock are these methods, bound, as they are in the s
 
 cimport cython
 from cpython.object cimport PyObject
+from cpython.ref cimport Py_INCREF
 from libc.stdint cimport INT32_MAX, int64_t, uint32_t, uint64_t
 
 from clock cimport HS_NEVER, hs_now
@@ -18,6 +19,8 @@ from hasten.multiprocessing._sync._words cimport (
     HS_INHERITED,
     HS_LATE,
     HS_UNITS,
+    hs_condition,
+    hs_condition_wake,
     hs_holder,
     hs_load32,
     hs_load64,
@@ -27,13 +30,34 @@ from hasten.multiprocessing._sync._words cimport (
     hs_lock_is_mine,
     hs_lock_try,
     hs_lock_wait,
-    hs_word_low,
     hs_semaphore_give,
     hs_semaphore_take,
     hs_semaphore_wait,
-    hs_word_wake,
     hs_thread_here,
 )
+
+cdef extern from "Python.h":
+    PyObject *Py_True
+
+cdef extern from "_quick.h":
+    ctypedef PyObject *(*hs_call)(PyObject *, PyObject *const *, Py_ssize_t, PyObject *) noexcept
+    hs_call hs_call_exchange(object descriptor, hs_call instead) except NULL
+
+
+cdef inline bint is_taken(SemLock self) noexcept:
+    """Take it if it is free or, recursive, this thread's; whether it was.
+
+    A function for the compiler to put where it is called.
+    """
+    cdef hs_lock *lock = <hs_lock *>self.address
+    cdef uint64_t me
+    if self.mode == COUNTED:
+        return hs_semaphore_take(<uint32_t *>self.address, 0) and self.note(1)
+    me = hs_process_id(self.process)
+    if self.mode == RECURSIVE and hs_lock_is_mine(lock, me):
+        lock.depth += 1
+        return True
+    return hs_lock_try(lock, me)
 
 
 @cython.final
@@ -52,15 +76,7 @@ cdef class SemLock:
     # ---- the C side ----
 
     cdef bint take_now(self) noexcept:
-        cdef hs_lock *lock = <hs_lock *>self.address
-        cdef uint64_t me
-        if self.mode == COUNTED:
-            return hs_semaphore_take(<uint32_t *>self.address, 0) and self.note(1)
-        me = hs_process_id(self.process)
-        if self.mode == RECURSIVE and hs_lock_is_mine(lock, me):
-            lock.depth += 1
-            return True
-        return hs_lock_try(lock, me)
+        return is_taken(self)
 
     cdef bint take(self, int64_t deadline) except -1:
         """Wait for it; False if the deadline has passed."""
@@ -129,7 +145,7 @@ cdef class SemLock:
             count = self.due_count
         hs_lock_give(self.head, <hs_lock *>self.address)
         if due is not None:
-            hs_word_wake(due.arena.head, hs_word_low(<uint64_t *>due.address), count)
+            hs_condition_wake(due.arena.head, <hs_condition *>due.address, count)
 
     cdef void wake_later(self, Slot slot, int count) noexcept:
         """For a condition that was notified by the holder: its sleepers are woken when that gives the lock
@@ -143,7 +159,7 @@ cdef class SemLock:
             self.due = slot
             self.due_count = count if count > 0 else INT32_MAX
         if before is not None:  # two conditions with one lock
-            hs_word_wake(before.arena.head, hs_word_low(<uint64_t *>before.address), INT32_MAX)
+            hs_condition_wake(before.arena.head, <hs_condition *>before.address, INT32_MAX)
 
     cdef bint is_mine(self) noexcept:
         if self.mode == COUNTED:
@@ -206,12 +222,14 @@ cdef class SemLock:
         return self.take(deadline if block else 0)
 
     @cython.binding(False)
+    @cython.always_allow_keywords(False)
     def release(self):
         """Give it back.  ValueError if it is not taken; AssertionError for a recursive one of another
         thread."""
         self.give()
 
     @cython.binding(False)
+    @cython.always_allow_keywords(False)
     def __enter__(self):
         return self.take_now() or self.take(HS_NEVER)
 
@@ -282,3 +300,18 @@ cdef SemLock new_semlock(int mode, unsigned int value, unsigned int maxvalue):
     if mode == COUNTED:
         (<uint32_t *>semlock.address)[0] = value
     return semlock
+
+
+# ---- acquire() without arguments ----
+
+cdef PyObject *acquire_usual(
+    PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *names
+) noexcept:
+    """Most calls have no arguments and find it free; all others are acquire()'s own."""
+    if nargs == 0 and names == NULL and is_taken(<SemLock>self):
+        Py_INCREF(<object>Py_True)
+        return Py_True
+    return acquire_general(self, args, nargs, names)
+
+
+cdef hs_call acquire_general = hs_call_exchange(SemLock.__dict__["acquire"], acquire_usual)

@@ -39,12 +39,13 @@ cdef extern from "_condition.h":
         uint64_t state
     uint32_t hs_condition_enter(hs_condition *c) noexcept nogil
     void hs_condition_leave(hs_condition *c) noexcept nogil
-    int hs_condition_sleep(hs_head *head, hs_condition *c, uint32_t round, int64_t deadline) except -1
+    int hs_condition_sleep(
+        hs_head *head, hs_condition *c, hs_lock *lock, uint64_t me, uint32_t round, int64_t deadline
+    ) except -1
+    void hs_condition_wake(hs_head *head, hs_condition *c, int most) noexcept nogil
     uint32_t hs_condition_notify(hs_head *head, hs_condition *c, uint64_t most) noexcept
     uint32_t hs_sleepers(uint64_t state) noexcept nogil
     uint32_t hs_notes(uint64_t state) noexcept nogil
-    uint32_t *hs_word_low(uint64_t *word) noexcept nogil
-    int hs_word_wake(hs_head *head, uint32_t *word, int most) noexcept nogil
 
 cdef extern from "_barrier.h":
     ctypedef struct hs_barrier:

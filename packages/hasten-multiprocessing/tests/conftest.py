@@ -2,3 +2,4 @@
 
 import interruptible  # noqa: F401
 from leftovers import nothing_left_at_the_end, nothing_left_behind  # noqa: F401
+from tasks import python  # noqa: F401

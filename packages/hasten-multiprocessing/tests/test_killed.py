@@ -1,4 +1,4 @@
-"""SIGKILL to what starts children: the fork server, and the process that forks for us."""
+"""What starts children, the fork server and the process that forks for us: killed, and what they load."""
 
 from __future__ import annotations
 
@@ -43,6 +43,13 @@ def zygote_of(child: Any) -> psutil.Process:
     parent = psutil.Process(child.pid).parent()
     assert parent is not None
     return parent
+
+
+@with_zygote
+def test_the_zygote_has_what_its_children_need() -> None:
+    child = started(targets.leave_with_loaded, "hasten.multiprocessing._start._inherited")
+    child.join(30)
+    assert child.exitcode == 7
 
 
 @with_zygote

@@ -16,7 +16,7 @@ import threading
 from multiprocessing import AuthenticationError
 
 import pytest
-from forked import child_of_fork, status_of
+from forked import child_of_fork, in_child, status_of
 from tasks import Task, until
 
 import hasten.multiprocessing.connection
@@ -506,6 +506,67 @@ def test_no_descriptors_left(listener):
             os.close(number)
     listener.accept().close()
     task.result().close()
+
+
+def admitted(listener):
+    """The other end of a pipe that is as good as a client of the listener."""
+    here, there = OURS.Pipe()
+    with there:
+        descriptor = listener._admit(there)
+    assert descriptor is not None
+    return here, descriptor
+
+
+def test_an_admitted_client_is_accepted_once_it_has_said_something(listener, monkeypatch):
+    monkeypatch.setattr(_listening, "HANDSHAKE_TIMEOUT", 0.05)
+    here, descriptor = admitted(listener)
+    task = Task(listener.accept)
+    task.start()
+    with raw_client(listener) as silent:  # whose time is up, while the admitted one has any time
+        assert len(silent.recv(63, socket.MSG_WAITALL)) == 63
+        silent.settimeout(20)
+        assert silent.recv(1) == b""
+    assert task.is_alive()
+    here.send("it is me")
+    with task.result() as there:
+        assert there.fileno() == descriptor and there.recv() == "it is me"
+    here.close()
+
+
+def test_a_client_is_admitted_while_another_thread_accepts(listener):
+    task = Task(listener.accept)
+    task.start()
+    until(lambda: listener._listener._acceptors and listener._listener._acceptor(KEY)._calls)
+    here, _ = admitted(listener)
+    here.send(1)
+    with task.result() as there:
+        assert there.recv() == 1
+    here.close()
+
+
+def test_an_admitted_client_ends_with_the_listener(listener):
+    here, _ = admitted(listener)
+    listener.close()
+    with pytest.raises((EOFError, ConnectionResetError)):
+        here.recv()
+    here.close()
+
+
+def test_a_child_of_a_fork_does_not_have_what_is_admitted(listener):
+    here, descriptor = admitted(listener)
+    task = Task(listener.accept)
+    task.start()
+    until(lambda: listener._listener._acceptor(KEY)._calls)
+
+    def check():
+        listener.close()
+        with pytest.raises(OSError):
+            os.fstat(descriptor)
+
+    in_child(check)
+    here.send(1)
+    task.result().close()
+    here.close()
 
 
 @pytest.mark.parametrize("given", [False, True])

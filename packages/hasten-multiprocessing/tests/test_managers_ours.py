@@ -292,6 +292,118 @@ def test_a_server_frozen_is_killed() -> None:
     del proxy
 
 
+@pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
+def test_shutdown_opens_no_connection(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    manager = managers.SyncManager(ctx=impl.get_context(method))
+    monkeypatch.setattr(manager, "_Client", _no_client)
+    manager.start()
+    process, path = manager._process, str(manager.address)
+    manager.shutdown()
+    assert process.exitcode == 0 and process._line.closed and not os.path.exists(path)
+    process.close()
+
+
+def _no_client(address: Any, authkey: Any = None) -> Any:
+    raise ConnectionRefusedError("nobody is to connect")
+
+
+class OldManager(managers.SyncManager):
+    """One whose server tells its address as the standard library's does, and closes the pipe."""
+
+    @classmethod
+    def _run_server(
+        cls, registry: Any, address: Any, authkey: Any, name: str, writer: Any, *rest: Any
+    ) -> None:
+        server = cls._Server(registry, address, authkey, name)
+        writer.send(server.address)
+        writer.close()
+        server.serve_forever()
+
+
+class OverridingServer(managers.Server):
+    def handle_request(self, conn: Any) -> None:
+        super().handle_request(conn)
+
+
+class OverridingManager(managers.SyncManager):
+    _Server = OverridingServer
+
+
+@pytest.mark.parametrize("kind", [OldManager, OverridingManager])
+def test_a_server_that_does_not_listen_to_who_started_it(kind: Any) -> None:
+    manager = kind(ctx=FORK)
+    manager.start()
+    process = manager._process
+    assert manager.list([1])[0] == 1
+    manager.shutdown()
+    assert process.exitcode == 0
+    process.close()
+
+
+def test_a_start_that_fails_leaves_no_descriptor(capfd: pytest.CaptureFixture[str]) -> None:
+    managers.SyncManager(ctx=FORK)
+    before = _fds()
+    manager = managers.SyncManager(ctx=FORK)
+    with pytest.raises(EOFError):
+        manager.start(_fails)
+    manager._process.join()
+    manager._process.close()
+    assert _fds() == before and "no server today" in capfd.readouterr().err
+
+
+def _fails() -> None:
+    raise ValueError("no server today")
+
+
+FOLDERS = """
+import os, sys, tempfile
+from hasten.multiprocessing import get_context, process, util
+
+def address():
+    with get_context("fork").Manager() as manager:
+        assert os.path.exists(manager.address) and manager.list([1])[0] == 1
+        return manager.address
+
+def folder():
+    return os.path.dirname(address())
+
+first = folder()
+assert folder() == first and os.path.isdir(first) and tempfile.tempdir is None
+assert "tempdir" not in process.current_process()._config
+os.rmdir(first)
+second = folder()
+assert second != first and os.listdir(second) == []
+os.environ["TMPDIR"] = os.path.join(os.getcwd(), "elsewhere")
+os.mkdir("elsewhere")
+third = folder()
+assert os.path.dirname(third) == os.environ["TMPDIR"]
+os.environ["TMPDIR"] = deep = os.path.join(os.environ["TMPDIR"], "deep" * 30)
+os.mkdir(deep)
+assert len(address()) < 108
+tempfile.tempdir = os.fsencode(os.getcwd())
+fourth = folder()
+pid = os.fork()
+if not pid:
+    assert folder() != fourth
+    util._exit_function()
+    os._exit(0)
+assert os.waitpid(pid, 0)[1] == 0
+own = util.get_temp_dir()
+assert folder() == own
+print(*{first, second, third, fourth, own}, sep="\\n")
+"""
+
+
+def test_servers_have_a_folder_of_who_starts_them(python: Any, tmp_path: Any, monkeypatch: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("TMPDIR", "TEMP", "TMP"):
+        monkeypatch.delenv(name, raising=False)
+    options = ("-W", "ignore::DeprecationWarning")
+    folders = python(FOLDERS, *options).split()
+    assert len(folders) == 5 and not any(map(os.path.exists, folders))
+    assert [entry for entry in os.listdir(tmp_path) if entry.startswith("pymp-")] == []
+
+
 def test_start_that_fails_at_once_with_another_child_there(capfd: pytest.CaptureFixture[str]) -> None:
     manager = managers.SyncManager(ctx=FORK)
     with pytest.raises(EOFError):

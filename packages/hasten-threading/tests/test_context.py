@@ -108,3 +108,15 @@ def test_it_must_be_a_context(monkeypatch):
     thread.start()
     thread.join()
     assert told == [AttributeError]  # as in the standard library, which calls context.run()
+
+
+def test_a_thread_needs_no_module_of_the_standard_librarys(python):
+    program = """
+import sys, hasten.threading
+before = set(sys.modules)
+thread = hasten.threading.Thread(target=int)
+thread.start()
+thread.join()
+print(sorted(set(sys.modules) - before))
+"""
+    assert python(program) == "[]\n"

@@ -111,12 +111,15 @@ class SocketListener(_stdlib.SocketListener):
 
     def _accept(self, authkey):
         """A connection to the next client that has shown the authkey, if that is not None."""
+        client, self._last_accepted = self._acceptor(authkey).accept()
+        client.setblocking(True)
+        return Connection(client.detach())
+
+    def _acceptor(self, authkey):
         acceptor = self._acceptors.get(authkey)
         if acceptor is None:
             acceptor = self._acceptors.setdefault(authkey, _listening.Acceptor(self._socket, authkey))
-        client, self._last_accepted = acceptor.accept()
-        client.setblocking(True)
-        return Connection(client.detach())
+        return acceptor
 
     def close(self):
         """Close the socket; who waits in accept() gets an OSError."""
@@ -186,6 +189,19 @@ class Listener(_stdlib.Listener):
             deliver_challenge(connection, authkey)
             answer_challenge(connection, authkey)
         return connection
+
+    def _admit(self, end):
+        """Have accept() return a duplicate of this end of a pipe, too, once it can be read.
+
+        Returns its descriptor, or None where that is not to be had.
+        """
+        listener = self._listener
+        if type(listener) is not SocketListener or not _uses_own_handshake():
+            return None
+        client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, fileno=os.dup(end.fileno()))
+        descriptor = client.fileno()
+        listener._acceptor(self._authkey).admit(client)
+        return descriptor
 
     def close(self):
         """Close the listener, and remove its path.  May be called again."""

@@ -7,10 +7,11 @@ import threading
 
 from hasten.multiprocessing import connection, context, process, util
 from hasten.multiprocessing._managers._channel import Peer
-from hasten.multiprocessing._managers._protocol import State, Token, _stdlib, published, state_error
+from hasten.multiprocessing._managers._protocol import LISTENS, State, Token, _stdlib, published, state_error
 from hasten.multiprocessing._managers._proxies import AutoProxy, BaseProxy
 from hasten.multiprocessing._managers._references import adopting, authkeys
 from hasten.multiprocessing._managers._server import Server, listener_client
+from hasten.multiprocessing._transport._addresses import temp_dir_for_child
 from hasten.multiprocessing.reduction import for_child_of_ours
 
 TYPE_CHECKING = False  # as typing has it, without the cost of importing typing
@@ -69,8 +70,8 @@ class BaseManager(_stdlib.BaseManager):
             raise state_error(self._state.value)
         if initializer is not None and not callable(initializer):
             raise TypeError("initializer must be a callable")
-        reader, writer = connection.Pipe(duplex=False)
-        with reader:
+        line, writer = connection.Pipe()
+        try:
             with writer:
                 child = self._process = self._ctx.Process(
                     target=type(self)._run_server,
@@ -85,12 +86,23 @@ class BaseManager(_stdlib.BaseManager):
                     ),
                 )
                 child.name = f"{type(self).__name__}-{':'.join(map(str, child._identity))}"
+                if self._address is None and self._Listener is connection.Listener:
+                    child._config.setdefault("tempdir", temp_dir_for_child())
                 child.start()
             # Another child of this moment may have the writing end, too: then there is no end of file.
-            connection.wait([reader, child.sentinel])
-            if not reader.poll():
+            connection.wait([line, child.sentinel])
+            if not line.poll():
                 raise EOFError
-            self._address = reader.recv()
+            child._line = None
+            told = line.recv()
+            if type(told) is tuple and told[0] == LISTENS:
+                self._address, child._line = told[1], line
+            else:
+                self._address = told
+                line.close()
+        except BaseException:
+            line.close()
+            raise
         self._state.value = State.STARTED
         self.shutdown = util.Finalize(
             self,
@@ -113,8 +125,7 @@ class BaseManager(_stdlib.BaseManager):
         if initializer is not None:
             initializer(*initargs)
         server = cls._Server(registry, address, authkey, serializer)
-        writer.send(server.address)
-        writer.close()
+        _tell_address(server, writer)
         util.info("manager serving at %r", server.address)
         server.serve_forever()
 
@@ -162,9 +173,11 @@ class BaseManager(_stdlib.BaseManager):
     def _finalize_manager(process, address, authkey, state, _Client, shutdown_timeout):
         """Shut the server down; called once, by shutdown(), the manager's end or the interpreter's."""
         peer = Peer(address, _Client, authkey)
+        line = getattr(process, "_line", None)  # a subclass may have its own start()
         if process.is_alive():
             util.info("sending shutdown message to manager")
-            _ask_for_end(peer, shutdown_timeout)
+            if line is None or not _ask_by_the_line(line, process, shutdown_timeout):
+                _ask_for_end(peer, shutdown_timeout)
             for harder in (process.terminate, process.kill):
                 process.join(timeout=shutdown_timeout)
                 if not process.is_alive():
@@ -172,6 +185,8 @@ class BaseManager(_stdlib.BaseManager):
                 util.info("manager still alive; trying to %s() it", harder.__name__)
                 harder()
             process.join()
+        if line is not None:
+            line.close()
         state.value = State.SHUTDOWN
         channel = getattr(peer.tls, "channel", None)
         if channel is not None:
@@ -235,6 +250,27 @@ def _leave(peer):
     """A manager has ended that was connected to somebody else's server."""
     if not peer.idset:
         peer.leave()
+
+
+def _tell_address(server, writer):
+    """Tell the address to who has started this process, and have the server listen to them, if it can."""
+    take_line = getattr(server, "_take_line", None)  # a server may be one of the standard library's
+    listens = take_line is not None and take_line(writer)
+    writer.send((LISTENS, server.address) if listens else server.address)
+    writer.close()
+
+
+def _ask_by_the_line(line, process, timeout):
+    """Ask the server to shut down by the pipe from its start: whether that could be done.
+
+    Blocks until it has answered or ended, for *timeout* seconds at most.
+    """
+    try:
+        line.send((None, "shutdown", (), {}))
+    except OSError:
+        return False
+    connection.wait([line, process.sentinel], timeout)
+    return True
 
 
 def _ask_for_end(peer, timeout):

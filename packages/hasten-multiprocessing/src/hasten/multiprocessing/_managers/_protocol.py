@@ -22,6 +22,9 @@ ident, and three messages more; those that are not answered are marked *:
 - SHARE (): whether the server takes memory for what is to come.  If so, the client sends a descriptor of it
   beside a byte, and a second answer tells whether the server has got it.  From then on both use the memory:
   see `_transport._exchange`.
+
+The pipe by which a started server tells its address stays, where both ends are ours: the server says
+(LISTENS, address) there, and then answers one request, without asking for the authkey.
 """
 
 from __future__ import annotations
@@ -37,6 +40,7 @@ HOLD = "#HOLD"
 LET_GO = "#LET_GO"
 PROXY_TYPE = "#PROXY_TYPE"
 SHARE = "#SHARE"
+LISTENS = "#LISTENS"
 
 # They travel, so there is one of each in an interpreter, and any interpreter knows them.
 Token = _stdlib.Token

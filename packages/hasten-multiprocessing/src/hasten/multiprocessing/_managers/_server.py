@@ -88,12 +88,25 @@ class Server(_stdlib.Server):
         self.mutex = threading.RLock()
         self.stop_event = threading.Event()
         self._serves = False
+        self._line = None  # the descriptor of the line to who has started this server
         self._connections = set()
         self._ours = set()  # connections to clients of ours
         self._exchanges = {}  # by connection: what has taken its place
         self._dropped: deque[Any] = deque()  # references to give back, from proxies in here
         self._held = {}  # key: [idents, the connection that has asked for it, when that was closed]
         util.register_after_fork(self, Server._after_fork)
+
+    def _take_line(self, end):
+        """Answer one request by this end of a pipe, once serve_forever() runs, and without asking for the
+        authkey: whether that will be done.
+        """
+        names = ("accepter", "serve_forever")
+        overridden = any(getattr(type(self), name) is not getattr(Server, name) for name in names)
+        if overridden or not self._asks_first or type(self.listener) is not connection.Listener:
+            return False
+        if type(end) is connection.Connection and end.readable:
+            self._line = self.listener._admit(end)
+        return self._line is not None
 
     def _is_overridden(self):
         names = ("handle_request", "_handle_request")
@@ -140,6 +153,10 @@ class Server(_stdlib.Server):
             except OSError as error:
                 util.info("a client was not accepted: %s", error)
                 self.stop_event.wait(0.01)  # out of descriptors, perhaps
+                continue
+            if client.fileno() == self._line:
+                self._line = None
+                self.handle_request(client)  # who has started the server asks for nothing that takes time
                 continue
             try:
                 threading.Thread(target=self.handle_request, args=(client,), daemon=True).start()

@@ -22,6 +22,7 @@ import sys
 
 from hasten.multiprocessing import _registries, forkserver, popen_fork, resource_tracker, spawn, util
 from hasten.multiprocessing._start import _child, _requests, _sentinel
+from hasten.multiprocessing._start import _inherited as _inherited  # what descriptors for a child name
 
 
 def serve(server_pid):

@@ -12,12 +12,14 @@ from contextlib import contextmanager
 from multiprocessing import process, util
 
 LONGEST_PATH = 107 if os.path.exists("/proc/self/fd") else 103  # bytes, less the null at the end
+LONGEST_NAMES = 60  # bytes of a directory's name and a listener's in it, more than there are
 
 families = ["AF_INET", "AF_UNIX"]
 default_family = "AF_UNIX"
 
 _numbers = itertools.count()
 _short_directory = None  # (pid, path) of one that is made where the usual one is too deep
+_childrens_directory = None, ""  # what the place depends on, path
 
 
 def is_abstract(address):
@@ -62,6 +64,32 @@ def _temp_dir_for(name):
     """The process's directory, or a short one if a path to *name* there is too long."""
     usual = util.get_temp_dir()
     return usual if len(os.fsencode(os.path.join(usual, name))) <= LONGEST_PATH else _short_temp_dir()
+
+
+def temp_dir_for_child():
+    """A directory that a child may have for its own, made once in this process and removed at its end.
+
+    The child need not look for a place and make one.  This process's own is used if it has one, as every
+    child does; else it gets none by this, nor does `tempfile` settle on a place.  None if there is no place
+    for one, or a path there is too long.
+    """
+    usual = process.current_process()._config.get("tempdir")
+    if usual is not None:
+        return usual
+    global _childrens_directory
+    key = os.getpid(), tempfile.tempdir, *map(os.environ.get, ("TMPDIR", "TEMP", "TMP"))
+    known, path = _childrens_directory
+    if known != key or not os.path.isdir(path):
+        try:
+            place = tempfile._get_default_tempdir() if tempfile.tempdir is None else tempfile.gettempdir()
+            if len(os.fsencode(place)) > LONGEST_PATH - LONGEST_NAMES:
+                return None
+            path = tempfile.mkdtemp(prefix="pymp-", dir=place)
+        except OSError:
+            return None  # the child finds out itself, and says so
+        util.Finalize(None, _remove, args=(path,), exitpriority=-100)
+        _childrens_directory = key, path
+    return path
 
 
 def shorten_temp_dir():

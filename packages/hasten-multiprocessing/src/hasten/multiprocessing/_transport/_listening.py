@@ -98,6 +98,24 @@ class Handshake:
         return True
 
 
+class Admitted:
+    """A client that need not show the authkey: it is accepted once it has said something, or is gone."""
+
+    deadline = float("inf")
+
+    def __init__(self, client):
+        self.client, self.address = client, None
+
+    def fileno(self):
+        return self.client.fileno()
+
+    def close(self):
+        self.client.close()
+
+    def go_on(self):
+        return True
+
+
 class Acceptor:
     """Accepts the clients of a listening socket; for any number of threads, and processes after a fork.
 
@@ -112,13 +130,14 @@ class Acceptor:
         self._pid = os.getpid()
         self._lock = RLock()  # guards what follows; a signal handler may close the listener under it
         self._handshakes = []  # those that no call has
+        self._admitted = []  # who has said nothing yet, whether a call has them or not
         self._calls = 0
         self._wakeup: Any = None  # two connections: the ends of a pipe, while somebody calls
         self._closed = False
 
     def _check_process(self):
         if self._pid != os.getpid():
-            abandoned, wakeup = self._handshakes, self._wakeup
+            abandoned, wakeup = [*self._handshakes, *self._admitted], self._wakeup
             self._begin()
             for inherited in [*abandoned, *(wakeup or ())]:
                 inherited.close()
@@ -144,7 +163,7 @@ class Acceptor:
         timeout = self._listening.gettimeout()
         deadline = None if timeout is None else time.monotonic() + timeout
         self._check_process()
-        mine: list[Handshake] = []
+        mine: list[Handshake | Admitted] = []
         self._enter()
         try:
             os.set_blocking(self._listening.fileno(), False)
@@ -161,6 +180,22 @@ class Acceptor:
             raise
         finally:
             self._leave(mine)
+
+    def admit(self, client):
+        """Have accept() return this connected socket, too, once there is something to read.
+
+        It is closed if it cannot be: OSError if the listener is closed.
+        """
+        self._check_process()
+        with self._lock:
+            if not self._closed:
+                self._admitted.append(Admitted(client))
+                self._handshakes.append(self._admitted[-1])
+                if self._wakeup is not None:
+                    self._wake()
+                return
+        client.close()
+        self._check_open()
 
     # ---- calls ----
 
@@ -218,7 +253,8 @@ class Acceptor:
         ends = [handshake.deadline for handshake in mine]
         if deadline is not None:
             ends.append(deadline)
-        ready = wait(sources, min(ends) - time.monotonic() if ends else None)
+        end = min(ends, default=Admitted.deadline)
+        ready = wait(sources, None if end == Admitted.deadline else end - time.monotonic())
         if ready:
             return ready
         now = time.monotonic()
@@ -246,6 +282,8 @@ class Acceptor:
             handshake.close()
             raise
         mine.remove(handshake)
+        if handshake in self._admitted:
+            self._admitted.remove(handshake)
         return handshake.client, handshake.address
 
     def _accept_one(self, mine):

@@ -127,7 +127,7 @@ def _leave_at_exit(thread):
 def _prepare_context(thread):
     """See to it that the thread has a context to run in, where this version's threads have one."""
     if _HAS_CONTEXT and thread._context is None:
-        import contextvars
+        import _contextvars as contextvars
 
         inherit = sys.flags.thread_inherit_context
         thread._context = contextvars.copy_context() if inherit else contextvars.Context()

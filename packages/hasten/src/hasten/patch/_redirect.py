@@ -307,8 +307,12 @@ class _HastenLoader(_Wrapper):
             if self.owner not in active:
                 return
             _identify(self.name)
-        if self.name != self.owner and self.name in originals:
-            _show_part(self.name)
+            if self.name not in originals:
+                names = {_table.target(name): original for name, original in family(self.owner).items()}
+                _identities().add(self.owner, active[self.owner], module, names)
+        for name in list(family(self.owner)):  # what it has imported, too
+            if name != self.owner and name not in sys.modules:
+                _show_part(name)
 
 
 def _found_in(fullname, owner) -> bool:

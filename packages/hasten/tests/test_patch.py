@@ -667,3 +667,15 @@ assert late.__module__ == "hasten.multiprocessing.managers"
 import hasten.multiprocessing.managers
 assert hasten.multiprocessing.managers.SharedMemoryManager is late
 """)
+
+
+@pytest.mark.parametrize("first", ["managers", "shared_memory", "pool"])
+def test_a_part_that_is_replaced_by_another_distribution_is_an_attribute(check, first):
+    check(f"""
+import hasten.patch
+hasten.patch.install()
+import sys, multiprocessing.{first}
+import multiprocessing.managers, multiprocessing.shared_memory
+assert multiprocessing.shared_memory is sys.modules["multiprocessing.shared_memory"]
+assert multiprocessing.shared_memory is sys.modules["hasten.shared_memory"]
+""")

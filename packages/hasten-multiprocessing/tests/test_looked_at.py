@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import multiprocessing
 import multiprocessing.pool
 import multiprocessing.queues
@@ -126,3 +127,27 @@ def test_to_set_the_reducer_to_the_module_replaces_nothing(impl: ModuleType) -> 
         assert multiprocessing.context.reduction is before  # type: ignore[attr-defined]
     finally:
         multiprocessing.context.reduction = before  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("module", "kind", "method", "args"),
+    [
+        ("queues", "Queue", "put", ()),
+        ("queues", "Queue", "get", (1, 2, 3)),
+        ("queues", "Queue", "qsize", (1,)),
+        ("queues", "JoinableQueue", "join", (1, 2)),
+        ("queues", "SimpleQueue", "put", ()),
+        ("connection", "Connection", "send", ()),
+        ("connection", "Connection", "poll", (1, 2)),
+        ("pool", "Pool", "map", ()),
+    ],
+)
+def test_a_mock_with_the_signatures_of_a_class_refuses_wrong_calls(
+    impl: ModuleType, module: str, kind: str, method: str, args: Any
+) -> None:
+    cls = getattr(getattr(impl, module), kind)
+    function = getattr(cls, method)
+    assert inspect.isfunction(function)
+    assert function.__qualname__ in (f"{kind}.{method}", f"_ConnectionBase.{method}")
+    with pytest.raises(TypeError):
+        getattr(mock.create_autospec(cls, instance=True), method)(*args)

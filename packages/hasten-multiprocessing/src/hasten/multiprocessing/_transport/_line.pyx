@@ -78,7 +78,7 @@ cdef class Line:
         self.close()
 
     def go_on_in(self, successor):
-        """Let *successor* have all messages from now on: whoever has kept this line talks through that one."""
+        """Let *successor* have all messages from now on, those of who has kept this line, too."""
         self.successor = successor
 
     # ---- messages ----

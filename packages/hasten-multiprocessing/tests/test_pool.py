@@ -48,8 +48,7 @@ def pool(request: pytest.FixtureRequest, impl: ModuleType) -> Iterator[Any]:
         state = made._state
         vars(made).clear()
         made._state = state
-    vars(made).get("_pool", []).clear()  # the workers that have ended, with their sentinels
-    gc.collect()
+        gc.collect()
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -468,6 +468,8 @@ class Engine:
                 self._stop_workers()
                 self._bury()
             if self.keeps_last:
+                for worker in self.last_workers:
+                    _release(worker)
                 self.pool += sorted(self.last_workers, key=lambda worker: getattr(worker, "_identity", ()))
                 self.last_workers = []
             self.over = True
@@ -516,6 +518,16 @@ def _nobody_is_waited_for() -> bool:
         return False
     ours = (threading.main_thread(), threading.current_thread())
     return all(thread.daemon or thread in ours for thread in threading.enumerate())
+
+
+def _release(worker: Any) -> None:
+    """Close the descriptors of a worker that has ended, which has no `sentinel` then: who keeps a pool keeps
+    none of them.
+    """
+    finalizer = getattr(getattr(worker, "_popen", None), "finalizer", None)
+    if finalizer is not None:
+        vars(worker).pop("_sentinel", None)
+        finalizer()
 
 
 def _has_ended(worker: Any) -> bool:

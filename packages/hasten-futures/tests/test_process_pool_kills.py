@@ -252,3 +252,13 @@ def test_a_worker_whose_start_was_interrupted(new_pool: Any, monkeypatch: pytest
     assert [future.result(LONG) for future in futures] == list(range(300))
     assert len({worker._hasten_side.index for worker in pool._processes.values()}) == 2
     pool.shutdown()
+
+
+def test_the_words_that_programs_look_for(new_pool: Any) -> None:
+    pool = new_pool()
+    error = pool.submit(targets.leave_hard, 3).exception(LONG)
+    assert str(error).startswith(
+        "A process in the process pool was terminated abruptly while the future was running or pending."
+    )
+    with pytest.raises(BrokenExecutor, match="not usable anymore"):
+        pool.submit(targets.square, 1)

@@ -7,6 +7,7 @@ import multiprocessing
 import multiprocessing.synchronize as stdlib
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -379,3 +380,20 @@ def test_the_first_handler_that_raises_waits_for_the_lock_and_the_second_does_no
         os.close(writer)
     assert not condition._lock._semlock._is_mine()
     killed(pid)
+
+
+def test_a_subclass_that_overrides_notify_is_asked_by_notify_all(impl: Maker) -> None:
+    asked: list[int] = []
+
+    class Counting(impl.module.Condition):  # type: ignore[name-defined]
+        def notify(self, n: int = 1) -> None:
+            asked.append(n)
+            super().notify(n)
+
+    condition = Counting(ctx=multiprocessing.get_context("fork"))
+    pids = [waiter(condition) for _ in range(2)]
+    with condition:
+        condition.notify_all()
+        condition.notify()
+    assert outcomes(pids) == [3, 3]
+    assert asked == [sys.maxsize, 1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import math
 import multiprocessing.synchronize as stdlib
@@ -112,10 +113,16 @@ def test_a_semaphore_of_as_many_units_as_there_can_be(impl: Maker) -> None:
     assert semaphore.get_value() == most
 
 
-@pytest.mark.parametrize("value", [-1, 1 << 31, 1.5, "1", None])
-def test_what_is_no_number_of_units(ours: Maker, value: Any) -> None:
-    with pytest.raises((ValueError, TypeError)):
-        ours.Semaphore(value)
+@pytest.mark.parametrize(
+    ("value", "error"),
+    [(-1, OSError), (1 << 31, OverflowError), (1.5, TypeError), ("1", TypeError), (None, TypeError)],
+)
+@pytest.mark.parametrize("name", ["Semaphore", "BoundedSemaphore"])
+def test_what_is_no_number_of_units(impl: Maker, name: str, value: Any, error: type[Exception]) -> None:
+    with pytest.raises(error) as caught:
+        getattr(impl, name)(value)
+    assert type(caught.value) is error
+    assert error is not OSError or caught.value.errno == errno.EINVAL  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("name", NAMES)

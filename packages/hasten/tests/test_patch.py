@@ -640,3 +640,42 @@ for module, distribution in _table.TABLE.values():
     assert module.startswith("hasten.")
     assert distribution == "hasten-" + module[7:].lstrip("_").replace("_", "-")
 """)
+
+
+def test_what_a_part_of_a_package_imports_is_there_with_it(check):
+    check("""
+import hasten.patch
+hasten.patch.install()
+import sys, multiprocessing
+multiprocessing.get_start_method()
+assert sys.modules["multiprocessing.process"] is multiprocessing.process
+assert sys.modules["multiprocessing.context"] is multiprocessing.context
+assert multiprocessing.reducer is multiprocessing.reduction is sys.modules["multiprocessing.reduction"]
+""")
+
+
+def test_what_is_loaded_late_says_that_it_is_the_standard_librarys(check):
+    check("""
+import hasten.patch
+hasten.patch.install()
+from multiprocessing import managers
+late = managers.SharedMemoryManager
+auto = managers.MakeProxyType("Proxy", ["get"])
+assert late.__module__ == late.SharedMemory.__module__ == auto.__module__ == "multiprocessing.managers"
+hasten.patch.uninstall()
+assert late.__module__ == "hasten.multiprocessing.managers"
+import hasten.multiprocessing.managers
+assert hasten.multiprocessing.managers.SharedMemoryManager is late
+""")
+
+
+@pytest.mark.parametrize("first", ["managers", "shared_memory", "pool"])
+def test_a_part_that_is_replaced_by_another_distribution_is_an_attribute(check, first):
+    check(f"""
+import hasten.patch
+hasten.patch.install()
+import sys, multiprocessing.{first}
+import multiprocessing.managers, multiprocessing.shared_memory
+assert multiprocessing.shared_memory is sys.modules["multiprocessing.shared_memory"]
+assert multiprocessing.shared_memory is sys.modules["hasten.shared_memory"]
+""")

@@ -30,6 +30,10 @@ from hasten.multiprocessing._pool._ends import OK, UNREADABLE
 from hasten.multiprocessing._pool._worker import serializer_named
 
 RUN, TERMINATE = _engine.RUN, _engine.TERMINATE
+# Programs look for the standard library's words in what str() gives.
+UNUSABLE = "the process pool is not usable anymore"
+LATER = f"A child process terminated abruptly, {UNUSABLE}"
+PENDING = "A process in the process pool was terminated abruptly while the future was running or pending."
 BREAK, FAIL_TASK, RETRY = "break", "fail-task", "retry"
 
 
@@ -236,14 +240,10 @@ class ExecutorEngine(WorkersOfExecutor):
         """Nothing is run any more; what is pending fails, with *why*; *text*: the cause that is printed."""
         executor = self.executor()
         if executor is not None:
-            executor._broken = f"{why}; the process pool is not usable any more"
+            executor._broken = f"{LATER} ({why})" if self.crash else f"{why}, {UNUSABLE}"
             executor._shutdown_thread = True
         util.debug(f"process pool breaks: {why}")
-        words = (
-            f"{why}: a process in the pool was terminated abruptly while the future was running or pending"
-            if self.crash
-            else why
-        )
+        words = f"{PENDING} ({why})" if self.crash else why
         self.calls.over = True
         self._end(lambda: broken(words, text))
 

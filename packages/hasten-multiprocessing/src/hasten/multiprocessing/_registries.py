@@ -16,6 +16,11 @@ from importlib import import_module
 from pickle import PicklingError
 from types import ModuleType
 
+TYPE_CHECKING = False  # as typing has it, without the cost of importing typing
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
 # The parts of the standard library's process that programs replace; what they put there is called.
 BOOTSTRAP = process.BaseProcess._bootstrap
 DUMP = context.reduction.dump
@@ -23,15 +28,29 @@ REDUCTION = context.reduction
 _LONGEST_LOAD = 10.0  # seconds that a module of ours may take to be loaded
 
 
-def forward(name: str, original: ModuleType, *variables: str) -> None:
-    """Let the module *name* have *variables* that are those of the module *original*."""
+def _as_it_is(value):
+    return value
+
+
+def forward(
+    name: str,
+    original: ModuleType,
+    *variables: str,
+    shown: Callable[[Any], Any] = _as_it_is,
+    kept: Callable[[Any], Any] = _as_it_is,
+) -> None:
+    """Let the module *name* have *variables* that are those of the module *original*.
+
+    shown, kept: what of a value there is to be read here, and what of a value that is set here is to be kept
+    there.
+    """
 
     def property_of(variable):
         def read(module):
-            return getattr(original, variable)
+            return shown(getattr(original, variable))
 
         def write(module, value):
-            setattr(original, variable, value)
+            setattr(original, variable, kept(value))
 
         def remove(module):
             delattr(original, variable)

@@ -46,6 +46,9 @@ class RingConnection(_ring_pipe.RingConnection, _ConnectionBase):
     the same time, and messages stay whole.
     """
 
+    # isinstance() takes it for a Connection, of which it can't be a subclass: the layouts differ.
+    __class__ = property(lambda self: Connection)
+
     def __repr__(self):
         ways = [way for way in ("readable", "writable") if getattr(self, way)]
         return f"<{type(self).__name__} {'closed' if self.closed else ', '.join(ways)}>"

@@ -193,11 +193,11 @@ class BaseContext(_stdlib.BaseContext):
     @property
     def reducer(self):
         """The module or AbstractReducer by which objects are pickled for other processes."""
-        return getattr(_stdlib, "reduction", None)
+        return _own_reduction(getattr(_stdlib, "reduction", None))
 
     @reducer.setter
     def reducer(self, reduction):
-        _stdlib.reduction = reduction
+        _stdlib.reduction = _interpreters_reduction(reduction)
 
     def _check_available(self):
         pass
@@ -417,7 +417,20 @@ def assert_spawning(obj):
         )
 
 
-_registries.forward(__name__, _stdlib, "reduction")
+def _own_reduction(reduction):
+    """Our module in the place of the interpreter's; what a program has put there as it is."""
+    if reduction is not _registries.REDUCTION:
+        return reduction
+    return import_module("hasten.multiprocessing.reduction")
+
+
+def _interpreters_reduction(reduction):
+    """The interpreter's module in the place of ours: with that, nothing is replaced."""
+    ours = sys.modules.get("hasten.multiprocessing.reduction")
+    return _registries.REDUCTION if reduction is ours is not None else reduction
+
+
+_registries.forward(__name__, _stdlib, "reduction", shown=_own_reduction, kept=_interpreters_reduction)
 
 if type(_registries.process._current_process) in (_stdlib.Process, _stdlib.SpawnProcess):
     # This process was spawned, and knew the interpreter's classes only.

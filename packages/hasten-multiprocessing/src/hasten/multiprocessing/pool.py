@@ -14,6 +14,7 @@ import sys
 import warnings
 import weakref
 from multiprocessing import util
+from types import BuiltinFunctionType
 from typing import Any
 
 from hasten.multiprocessing import _registries
@@ -83,7 +84,8 @@ _WORKER = worker
 def _default_size() -> int:
     if hasattr(os, "process_cpu_count"):
         return os.process_cpu_count() or 1
-    if hasattr(os, "sched_getaffinity"):
+    if hasattr(os, "sched_getaffinity") and isinstance(os.cpu_count, BuiltinFunctionType):
+        # Tests replace os.cpu_count, which is what the standard library asks before 3.13.
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
@@ -148,6 +150,7 @@ class Pool(_stdlib.Pool):  # type: ignore[misc]
             return
         start = _starter(weakref.ref(self))
         engine = _engine.Engine(self._pool, self._inqueue, self._outqueue, start)
+        engine.keeps_last = True  # programs look at their exit codes
         self._engine = engine
         self._taskqueue = engine.taskqueue
         try:

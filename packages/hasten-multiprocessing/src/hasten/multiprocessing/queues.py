@@ -25,7 +25,7 @@ from multiprocessing.util import debug, register_after_fork
 from typing import Any
 
 from hasten.multiprocessing import _registries
-from hasten.multiprocessing._transport import _parts, _queue, _readiness
+from hasten.multiprocessing._transport import _parts, _pickler, _queue, _readiness
 from hasten.multiprocessing._transport._parts import lazily
 from hasten.multiprocessing._transport._ring import Ring, packed, unpacked
 from hasten.multiprocessing._transport._standard_way import goes_standard_way, own_pipe
@@ -255,3 +255,6 @@ class SimpleQueue(_queue.SimpleRingQueue, _standard.SimpleQueue):  # type: ignor
     _poll: Any = lazily(lambda self: self._reader.poll)
 
     __class_getitem__ = classmethod(types.GenericAlias)
+
+
+_pickler.follow_queues(globals())

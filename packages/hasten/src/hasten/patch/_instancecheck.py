@@ -45,6 +45,23 @@ def assume(owner, home, module, original, spec) -> None:
         _set(changes, module, name, value)
 
 
+def add(owner, home, part, names) -> None:
+    """Name the classes and functions of *part*, loaded late, that say they are a public module's.
+
+    *names*: the standard library's modules by the names of ours.
+    """
+    changes = _changes.get(owner)
+    for key, value in list(vars(part).items()) if changes is not None else ():
+        original = names.get(getattr(value, "__module__", None)) if _belongs(value, home) else None
+        theirs = vars(original).get(key) if original is not None else None
+        if original is None or theirs is None or id(sys.modules.get(original.__name__)) not in _done[owner]:
+            continue
+        where = original.__name__
+        _set(changes, value, "__module__", where)
+        if isinstance(value, type):
+            _name_methods(changes, home, value, where)
+
+
 def again(owner, module) -> None:
     """Repeat what :func:`assume` has set on *module* itself, which importlib.reload() has overwritten."""
     for changed, name, _, after in _changes.get(owner, ()):

@@ -307,8 +307,17 @@ class _HastenLoader(_Wrapper):
             if self.owner not in active:
                 return
             _identify(self.name)
-        if self.name != self.owner and self.name in originals:
-            _show_part(self.name)
+            if self.name not in originals:
+                names = {_table.target(name): original for name, original in family(self.owner).items()}
+                _identities().add(self.owner, active[self.owner], module, names)
+            # Who loads a part of the package on the way (managers.py, this one) leaves it to the standard
+            # library's package, which the import system sees then.
+            package, _, child = self.name.rpartition(".")
+            if self.name == self.owner and package in active and active[package] in sys.modules:
+                vars(sys.modules[active[package]]).setdefault(child, module)
+        for name in list(family(self.owner)):  # what it has imported, too
+            if name != self.owner and name not in sys.modules:
+                _show_part(name)
 
 
 def _found_in(fullname, owner) -> bool:

@@ -171,6 +171,7 @@ class Channel:
             exchange.offer()
             if _loads(connection.recv_bytes()) != ("#RETURN", True):
                 return
+            connection.go_on_in(exchange)
             self.connection = exchange
         except BaseException:
             self.close()

@@ -29,6 +29,7 @@ The pipe by which a started server tells its address stays, where both ends are 
 
 from __future__ import annotations
 
+import sys
 from multiprocessing import managers as _stdlib
 
 PUBLIC = "hasten.multiprocessing.managers"
@@ -52,6 +53,12 @@ def published(obj):
     """A class or function of the public module: pickles and reprs name that one."""
     obj.__module__ = PUBLIC
     return obj
+
+
+def public_name():
+    """The name that the public module goes by: the standard library's while it stands in for that one."""
+    public = sys.modules.get(PUBLIC)
+    return PUBLIC if public is None else public.__name__
 
 
 @published

@@ -20,11 +20,11 @@ from hasten.multiprocessing import process, util
 from hasten.multiprocessing._managers._channel import Peer, sending
 from hasten.multiprocessing._managers._protocol import (
     PROXY_TYPE,
-    PUBLIC,
     State,
     Token,
     _stdlib,
     convert_to_error,
+    public_name,
     published,
 )
 from hasten.multiprocessing._managers._references import (
@@ -273,7 +273,7 @@ def proxy_methods(exposed):
     for name in exposed:
         exec(
             f"def {name}(self, /, *args, **kwds):\n    return self._callmethod({name!r}, args, kwds)",
-            {"__name__": PUBLIC},
+            {"__name__": public_name()},
             made,
         )
     return made
@@ -282,7 +282,7 @@ def proxy_methods(exposed):
 def proxy_type(name, exposed, *also):
     """A class of proxies with these methods, that counts as one of the classes *also*."""
     exposed = tuple(exposed)
-    members = {**proxy_methods(exposed), "_exposed_": exposed, "__module__": PUBLIC}
+    members = {**proxy_methods(exposed), "_exposed_": exposed, "__module__": public_name()}
     return type(name, (BaseProxy, *also), members)
 
 
@@ -296,9 +296,7 @@ def MakeProxyType(name, exposed, _cache={}):  # noqa: B006
 
 
 @published
-def AutoProxy(
-    token, serializer, manager=None, authkey=None, exposed=None, incref=True, manager_owned=False
-):
+def AutoProxy(token, serializer, manager=None, authkey=None, exposed=None, incref=True, manager_owned=False):
     """A proxy with the public methods of its object.  Without *exposed*, the server is asked for them."""
     if authkey is None:
         authkey = authkeys.get(token.address) if manager is None else manager._authkey

@@ -31,7 +31,7 @@ from hasten.multiprocessing._pool._ends import WAKE, Results, Slots, Tasks
 from hasten.multiprocessing._pool._feeder import Feeder, report
 from hasten.multiprocessing._pool._pump import Pump
 from hasten.multiprocessing._pool._sources import Source
-from hasten.multiprocessing._pool._stopping import has_ended, stop
+from hasten.multiprocessing._pool._stopping import has_ended, release, stop
 from hasten.multiprocessing._transport import _pickler
 from hasten.multiprocessing._transport._packing import pack
 from hasten.multiprocessing._transport._ring import Ring
@@ -72,6 +72,8 @@ class Engine:
         self.dead_starts = 0
         self.pumper = Pump(results.ring, self.pending, self.arrived, self.pumping)
         self.over = False  # nothing is left to be ended
+        self.keeps_last = False  # whether the workers that the end has found are in `pool` afterwards
+        self.last_workers: list[Any] = []
         self.end: Any = None  # makes the exception of whoever comes too late
         # Raw files: whatever interrupts a close(), it is done once.
         self.wake_reader, self.wake_writer = map(open, os.pipe(), ("rb", "wb"), (0, 0))
@@ -273,6 +275,8 @@ class Engine:
                 f"worker {getattr(worker, '_hasten_pid', None)} has ended with {worker._hasten_exitcode}"
             )
             self.pool.remove(worker)
+            if self.keeps_last and self.state is not RUN:
+                self.last_workers.append(worker)
             side = getattr(worker, "_hasten_side", None)
             if side is None:
                 continue
@@ -377,6 +381,11 @@ class Engine:
             if self.pool:
                 stop(self.pool)
                 self._bury()
+            if self.keeps_last:
+                for worker in self.last_workers:
+                    release(worker)
+                self.pool += sorted(self.last_workers, key=lambda worker: getattr(worker, "_identity", ()))
+                self.last_workers = []
             self.over = True
         self.pump()
         self.taskqueue.put(None)

@@ -27,6 +27,16 @@ def has_ended(worker: Any) -> bool:
     return True
 
 
+def release(worker: Any) -> None:
+    """Close the descriptors of a worker that has ended, which has no `sentinel` then: who keeps a pool keeps
+    none of them.
+    """
+    finalizer = getattr(getattr(worker, "_popen", None), "finalizer", None)
+    if finalizer is not None:
+        vars(worker).pop("_sentinel", None)
+        finalizer()
+
+
 def stop(workers: Any) -> None:
     """End workers by SIGTERM, those that are still there after GRACE by SIGKILL, and wait for them."""
     for worker in workers:

@@ -10,8 +10,10 @@ from hasten.multiprocessing._sync._semlock cimport COUNTED, EXCLUSIVE, RECURSIVE
 from hasten.multiprocessing._sync._semlock cimport SemLock as State
 
 import threading
+from errno import EINVAL
 from multiprocessing import context, process, synchronize
 from operator import index
+from os import strerror
 
 from hasten.multiprocessing._sync._published import published
 
@@ -60,8 +62,11 @@ cdef int begin(lock, State semlock, ctx) except -1:
 
 cdef unsigned int units(value) except? 0:
     count = index(value)
-    if count < 0 or count > MOST:
-        raise ValueError(f"semaphore initial value must be from 0 to {MOST}, not {value}")
+    if count > MOST:
+        raise OverflowError(f"the initial value of a semaphore is {MOST} at most, not {value}")
+    if count < 0:
+        text = f"{strerror(EINVAL)}: the initial value of a semaphore is 0 at least, not {value}"
+        raise OSError(EINVAL, text)
     return count
 
 

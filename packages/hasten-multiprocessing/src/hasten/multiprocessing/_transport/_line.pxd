@@ -7,6 +7,7 @@ cdef enum:
 
 cdef class Line:
     cdef readonly object connection
+    cdef object successor   # what the connection goes on in, or None
     cdef int fd             # the connection's, -1 when closed
     cdef size_t begin, end  # of what is left in `ahead`
     cdef char ahead[1024]

@@ -66,18 +66,25 @@ cdef object original = standard_reduction.AbstractReducer.__dict__["ForkingPickl
 cdef dict standard = standard_reduction.__dict__
 cdef dict contexts = standard_context.__dict__
 cdef dict ours = standard  # or the namespace of hasten.multiprocessing.reduction, once there is one
+cdef dict of_queues = {}  # or the namespace of hasten.multiprocessing.queues, once there is one
 cdef object our_reduction = standard_reduction
 cdef object reducers = None  # the view of the registries
 cdef object reducers_of_5 = None  # the same for protocol 5
 cdef unsigned int seen_tag = 0  # of the class when it was looked at; 0 if it has to be looked at anew
 cdef bint usual_dumps = False, usual_loads = False
-cdef str CLASS = "ForkingPickler", REDUCTION = "reduction"
+cdef str CLASS = "ForkingPickler", CLASS_OF_QUEUES = "_ForkingPickler", REDUCTION = "reduction"
 
 
 def follow(module):
     """Look for a replaced ForkingPickler in *module* too, which is `hasten.multiprocessing.reduction`."""
     global ours, our_reduction
     ours, our_reduction = module.__dict__, module
+
+
+def follow_queues(dict namespace not None):
+    """Look for a program's `_ForkingPickler` in *namespace* too, that of `hasten.multiprocessing.queues`."""
+    global of_queues
+    of_queues = namespace
 
 
 cdef int look_at_class() except -1:
@@ -124,6 +131,9 @@ cdef object replacement():
     if found == <PyObject *>original:
         found = dict_get(standard, CLASS)
     if found != <PyObject *>original and found != NULL:
+        return <object>found
+    found = dict_get(of_queues, CLASS_OF_QUEUES)
+    if found != NULL and found != <PyObject *>original:
         return <object>found
     if seen_tag == 0 or seen_tag != hs_type_tag(<PyTypeObject *>original):
         look_at_class()

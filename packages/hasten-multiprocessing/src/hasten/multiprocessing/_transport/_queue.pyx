@@ -15,6 +15,7 @@ except ImportError:
 from libc.stdint cimport int64_t, uint64_t
 
 from clock cimport HS_NEVER
+from function cimport publish_methods
 from shm_ring cimport HS_RING_DONE, HS_RING_EMPTY, HS_RING_FULL, HS_RING_SHUT
 from timeout cimport hs_deadline_of
 from hasten.multiprocessing._transport._records cimport NotPicklable, object_of, put_object
@@ -305,3 +306,12 @@ cdef class SimpleRingQueue:
         if self.standard is None:
             raise RuntimeError(f"{type(self).__name__}.__init__() was not called")
         return self.standard
+
+
+_compiled = type(RingQueue.put)
+for _kind in (RingQueue, JoinableRingQueue, SimpleRingQueue):
+    for _method in vars(_kind).values():
+        if hasattr(_method, "__code__"):
+            _method.__qualname__ = _method.__qualname__.replace("RingQueue", "Queue")  # where it is found
+    publish_methods(_kind, "hasten.multiprocessing.queues", _compiled)
+del _compiled, _kind, _method

@@ -29,6 +29,13 @@ cdef class End:
         self.ring = ring
 
     @property
+    def __class__(self):
+        """isinstance() takes an end for a Connection, as which it serves."""
+        from hasten.multiprocessing.connection import Connection
+
+        return Connection
+
+    @property
     def closed(self):
         """Whether this end was closed by hand, or the queue was."""
         return not self.ring.open or (self.ring.reader_closed if self.readable else self.ring.writer_closed)

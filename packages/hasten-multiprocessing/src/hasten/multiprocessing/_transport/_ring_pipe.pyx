@@ -27,6 +27,7 @@ from libc.errno cimport EAGAIN, EINTR, EPIPE, errno
 from libc.stdint cimport int64_t
 
 from clock cimport HS_NEVER
+from function cimport publish_methods
 from shm_ring cimport (
     HS_RING_DONE, hs_piece, hs_ring, hs_ring_count, hs_ring_exceeds, hs_ring_wait_data, hs_ring_wait_space,
 )
@@ -304,3 +305,6 @@ cdef object new_poller(RingConnection self):
         poller.close()
         raise
     return poller
+
+
+publish_methods(RingConnection, "hasten.multiprocessing.connection", type(RingConnection.send))

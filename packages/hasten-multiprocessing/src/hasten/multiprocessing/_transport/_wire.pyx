@@ -37,6 +37,7 @@ from cpython.ref cimport Py_XDECREF
 
 from clock cimport HS_NEVER
 from compat cimport hs_type_tag
+from function cimport publish_methods
 from timeout cimport hs_deadline_of
 from hasten.multiprocessing._transport._pickler cimport dump_pieces, loads
 from hasten.multiprocessing._transport._ready cimport (READABLE, WRITABLE, failed, gets_signals,
@@ -640,3 +641,6 @@ cdef object found_in(type cls, str name):
         if name in base.__dict__:
             return base.__dict__[name]
     return None
+
+
+publish_methods(Connection, "hasten.multiprocessing.connection", type(Connection.send))

@@ -271,6 +271,27 @@ def test_killed_after_the_notification(ours: Maker) -> None:
     assert outcomes([second]) == [3]
 
 
+@pytest.mark.timeout(30)  # a thousand times 20 ms would be too long
+def test_killed_after_the_notification_does_not_slow_the_next_ones(ours: Maker) -> None:
+    condition, turn = ours.Condition(ours.Lock()), multiprocessing.RawValue("i", 0)
+    dead = [waiter(condition) for _ in range(2)]
+    for pid in dead:
+        os.kill(pid, signal.SIGSTOP)
+    with condition:
+        condition.notify_all()
+    for pid in dead:
+        killed(pid)
+
+    def play(player: int) -> None:
+        for _ in range(1000):
+            with condition:
+                assert condition.wait_for(lambda: turn.value == player, LONG)
+                turn.value = 1 - player
+                condition.notify()
+
+    assert [ended(pid) for pid in [forked(play, 0), forked(play, 1)]] == [0, 0]
+
+
 def test_the_notifier_is_killed_before_it_gives_the_lock_back(ours: Maker) -> None:
     condition = ours.Condition(ours.Lock())
     pid = waiter(condition)

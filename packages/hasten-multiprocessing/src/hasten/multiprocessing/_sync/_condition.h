@@ -7,7 +7,7 @@
  * A notification is for those who waited when it was made, and not for those who came later and are faster.
  * So waits and notifications have a number, the *round*: notify() ends a round, and a waiter takes a notification only
  * if its round has ended.  As long as there are untaken ones and later waiters too, notify() gives the former time;
- * they need no lock for it.  If a killed waiter has left one, it takes HS_GRACE at most; then both may take either.
+ * they need no lock for it.  If a killed waiter has left one, it takes HS_GRACE at most, once; then both may take either.
  * What is older than HS_STALE is taken away, and who still waits of that time goes on, in case it was his.
  *
  * Registration and notification are done by whoever holds the condition's lock; nothing here relies on it but fairness.
@@ -29,6 +29,7 @@ typedef struct {
     uint32_t dropped;  /* the last round of which notifications were taken away */
     int64_t notified;  /* when */
     uint32_t asleep;   /* how many sleep, and those who were killed asleep: as long as there is nobody, waking is spared */
+    uint32_t stuck;    /* how many of the notifications nobody has taken although HS_GRACE was waited for them */
     hs_spin spin;
 } hs_condition;
 
@@ -126,17 +127,21 @@ static inline void hs_condition_wake(hs_head *head, hs_condition *c, int most) {
 static inline void hs_condition_settle(hs_head *head, hs_condition *c) {
     int64_t until = hs_now() + HS_GRACE;
     uint64_t state = hs_word_load(&c->state);
+    uint32_t notes;
     if (hs_now() - c->notified > HS_STALE) {
+        c->stuck = 0;
         hs_word_store(&c->dropped, c->ended);
         while (!hs_word_cas(&c->state, &state, hs_counts(hs_sleepers(state), 0))) {}
         hs_word_wake(head, hs_word_low(&c->state), HS_WAKE_ALL);
         return;
     }
+    if (hs_notes(state) <= c->stuck) return;
     hs_word_wake(head, hs_word_low(&c->state), HS_WAKE_ALL);  /* the wake-up may be due yet: see _condition.pyx */
     Py_BEGIN_ALLOW_THREADS
     struct timespec pause = {0, 50000};
-    while (hs_notes(hs_word_load(&c->state)) && hs_now() < until) nanosleep(&pause, NULL);
+    while ((notes = hs_notes(hs_word_load(&c->state))) > c->stuck && hs_now() < until) nanosleep(&pause, NULL);
     Py_END_ALLOW_THREADS
+    c->stuck = notes;
 }
 
 /* Notify up to *most* of those who wait: how many.  They are still to be woken, on the low half of the state. */
@@ -144,6 +149,7 @@ static inline uint32_t hs_condition_notify(hs_head *head, hs_condition *c, uint6
     uint64_t state = hs_word_load(&c->state), now;
     uint32_t count;
     if (hs_sleepers(state) == 0 || most == 0) return 0;
+    if (c->stuck > hs_notes(state)) c->stuck = hs_notes(state);
     if (hs_notes(state) && !hs_has_come(c->ended, c->newest)) {
         hs_condition_settle(head, c);
         state = hs_word_load(&c->state);

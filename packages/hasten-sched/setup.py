@@ -142,6 +142,8 @@ class build_ext(setuptools_build_ext.build_ext):
                 force=self.force,
                 quiet=True,
             )
+        for copy in translated.rglob("*.h"):  # of our headers: later builds would take these
+            copy.unlink()
         for source in left if CACHE else []:
             put(translated / source.with_suffix(".c"), entries[source])
         for ext in self.extensions:

@@ -7,6 +7,9 @@
 #
 #     show_attributes(Event, "_event_state", ("_cond", "_flag"))
 #
+# The state is in the instance's dictionary, under that name; the empty string means that instances have no state there
+# and the attributes always lie in C.
+#
 # A class derived from ours and, before it, from another one would get the other's `__dict__`: it is given ours when
 # it is made.  In a class derived from several of ours it has the attributes of each of these, also where they come from
 # different distributions: our descriptor is known by its documentation, and says in `closure` what it shows.
@@ -58,18 +61,21 @@ class InstanceDictionary(dict):
             self.hidden[state] = state
             self.hidden.update(dict.fromkeys(names, state))
             dict.pop(self, state, None)
-            if state in self.own:
+            if self.lies_in_c(state):
                 for name in names:
                     try:
                         super().__setitem__(name, get_generic(instance, name))
                     except AttributeError:
                         pass
 
+    def lies_in_c(self, state):
+        return state == "" or state in self.own
+
     def __getitem__(self, name):
         state = self.hidden.get(name)
         if state == name:
             raise KeyError(name)
-        if state is not None and state in self.own:
+        if state is not None and self.lies_in_c(state):
             try:
                 return get_generic(self.instance, name)
             except AttributeError:
@@ -157,8 +163,10 @@ cdef int replace_dictionary(object instance, PyObject *value, void *closure) exc
     if value == NULL:
         raise TypeError("cannot delete __dict__")
     fields = <object>value
-    if isinstance(fields, dict) and hasattr(fields, "own"):
+    if type(fields).__name__ == "InstanceDictionary":  # ours, or another distribution's
         fields = fields.own
+    elif isinstance(fields, dict) and type(fields) is not dict:
+        fields = dict(fields)  # own_fields() are a plain one
     replace(instance, fields)
     for hidden, names in shown_by(type(instance)):
         if hidden not in fields:

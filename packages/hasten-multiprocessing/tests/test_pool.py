@@ -369,6 +369,33 @@ def test_without_descriptors_it_is_an_error_and_nothing_else_is_closed() -> None
     assert (done.stdout, done.stderr) == ("1 True\n", "")
 
 
+CLOSED_EARLY = """
+import os, resource, sys
+from hasten.multiprocessing import get_context
+from hasten.multiprocessing.connection import wait
+context = get_context("fork")
+most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+resource.setrlimit(resource.RLIMIT_NOFILE, (max(map(int, os.listdir("/proc/self/fd"))) + 60, most))
+with context.Pool(2, maxtasksperchild=1) as pool:
+    results = pool.imap_unordered(abs, range(200))
+    pool.close()
+    print(sum(results), end=" ")
+    pool.join()
+before = len(os.listdir("/proc/self/fd"))
+print(len(pool._pool), {worker.exitcode for worker in pool._pool}, end=" ")
+print(len(wait([worker.sentinel for worker in pool._pool], 0)), end=" ")
+for worker in pool._pool:
+    worker.close()
+print(len(os.listdir("/proc/self/fd")) - before)
+"""
+
+
+def test_workers_that_end_after_close_hold_no_descriptors() -> None:
+    command = [sys.executable, "-c", CLOSED_EARLY]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == (f"{sum(range(200))} 2 {{0}} 2 0\n", "")
+
+
 AT_EXIT = """
 import threading, time
 from {package} import get_context

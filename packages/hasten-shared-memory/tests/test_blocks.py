@@ -330,3 +330,18 @@ def test_a_replaced_del_is_called(impl, monkeypatch):
     del block
     gc.collect()
     assert freed == [-1]
+
+
+def test_the_attributes_are_in_the_dictionary(impl: Any) -> None:
+    block = impl.SharedMemory(create=True, size=10)
+    try:
+        fields = vars(block)
+        assert {"_name", "_fd", "_mmap", "_buf", "_size"} <= set(fields)
+        assert fields["_name"] == block._name and fields["_size"] == block.size and fields["_fd"] == block._fd
+        block.mine = 1
+        assert block.__dict__["mine"] == 1 and dict(block.__dict__)["_buf"] is block.buf
+    finally:
+        del fields
+        block.close()
+        block.unlink()
+    assert vars(block)["_fd"] == -1 and vars(block)["_buf"] is None

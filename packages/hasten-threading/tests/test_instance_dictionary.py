@@ -236,3 +236,14 @@ def test_init_subclass_of_the_program(impl):
     assert set(vars(Derived())) == {"_cond", "_flag"}
     with pytest.raises(TypeError):
         type("Derived", (impl.Event,), {}, label="two")
+
+
+def test_any_dictionary_can_take_the_place(impl):
+    class AttributeDictionary(dict):
+        __getattr__ = dict.get
+        own = {}
+
+    condition = impl.Condition()
+    fields = AttributeDictionary(vars(condition), mine=1)
+    condition.__dict__ = fields
+    assert condition.mine == 1 and "mine" in vars(condition)

@@ -13,6 +13,7 @@ import os
 import sys
 import warnings
 import weakref
+from collections import deque
 from multiprocessing import util
 from types import BuiltinFunctionType
 from typing import Any
@@ -150,7 +151,7 @@ class Pool(_stdlib.Pool):  # type: ignore[misc]
             return
         start = _starter(weakref.ref(self))
         engine = _engine.Engine(self._pool, self._inqueue, self._outqueue, start)
-        engine.keeps_last = True  # programs look at their exit codes
+        engine.last_workers = deque(maxlen=self._processes)  # programs look at their exit codes
         self._engine = engine
         self._taskqueue = engine.taskqueue
         try:

@@ -61,6 +61,12 @@ class Popen(_stdlib.Popen):
         if finalizer is not None:
             finalizer()
 
+    def new_sentinel(self):
+        """A descriptor once more, for a child that has ended, after close()."""
+        self.sentinel = _sentinel.ended_sentinel()
+        self.finalizer = util.Finalize(self, util.close_fds, (self.sentinel,))
+        return self.sentinel
+
     def kill(self):
         self._send_signal(signal.SIGKILL)
 

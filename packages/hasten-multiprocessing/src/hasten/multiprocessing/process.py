@@ -143,7 +143,7 @@ class BaseProcess(_stdlib.BaseProcess):
         self._closed = True
         if popen is not None:
             _stdlib._children.discard(self)
-            del self._sentinel
+            vars(self).pop("_sentinel", None)
             self._popen = None
             popen.close()
 
@@ -200,7 +200,10 @@ class BaseProcess(_stdlib.BaseProcess):
         try:
             return self._sentinel
         except AttributeError:
-            raise ValueError("process not started") from None
+            if self._popen is None:
+                raise ValueError("process not started") from None
+            self._sentinel = self._popen.new_sentinel()  # a pool has closed that of a worker that has ended
+            return self._sentinel
 
     def __repr__(self):
         code = None

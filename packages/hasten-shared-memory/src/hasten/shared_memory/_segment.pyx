@@ -23,6 +23,8 @@ from hasten.shared_memory._names cimport current, replaced, replaced_register, r
 from hasten.shared_memory._passing import reduce_anonymous
 from hasten.shared_memory._published import published
 
+include "attributes.pxi"
+
 cdef extern from "Python.h":
     object PyMemoryView_FromObject(object exporter)
     object PyUnicode_FromStringAndSize(const char *text, Py_ssize_t size)
@@ -267,6 +269,11 @@ class SharedMemory(Fields, StdlibSharedMemory):
         if unregister is not None:
             unregister(name, "shared_memory")
 
+
+cdef tuple shown = ("_name", "_fd", "_mmap", "_buf", "_size")
+if hasattr(StdlibSharedMemory, "_track"):  # since 3.13
+    shown += ("_track",)
+show_attributes(SharedMemory, "", shown)
 
 cdef object ours = SharedMemory
 cdef object own_init = SharedMemory.__init__, own_new = SharedMemory.__new__

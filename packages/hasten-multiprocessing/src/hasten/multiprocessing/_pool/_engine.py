@@ -72,8 +72,7 @@ class Engine:
         self.dead_starts = 0
         self.pumper = Pump(results.ring, self.pending, self.arrived, self.pumping)
         self.over = False  # nothing is left to be ended
-        self.keeps_last = False  # whether the workers that the end has found are in `pool` afterwards
-        self.last_workers: list[Any] = []
+        self.last_workers: deque[Any] = deque(maxlen=0)  # that ended after close(); in `pool` after the end
         self.end: Any = None  # makes the exception of whoever comes too late
         # Raw files: whatever interrupts a close(), it is done once.
         self.wake_reader, self.wake_writer = map(open, os.pipe(), ("rb", "wb"), (0, 0))
@@ -275,7 +274,7 @@ class Engine:
                 f"worker {getattr(worker, '_hasten_pid', None)} has ended with {worker._hasten_exitcode}"
             )
             self.pool.remove(worker)
-            if self.keeps_last and self.state is not RUN:
+            if self.state is not RUN:
                 self.last_workers.append(worker)
             side = getattr(worker, "_hasten_side", None)
             if side is None:
@@ -381,11 +380,10 @@ class Engine:
             if self.pool:
                 stop(self.pool)
                 self._bury()
-            if self.keeps_last:
-                for worker in self.last_workers:
-                    release(worker)
-                self.pool += sorted(self.last_workers, key=lambda worker: getattr(worker, "_identity", ()))
-                self.last_workers = []
+            for worker in self.last_workers:
+                release(worker)
+            self.pool += sorted(self.last_workers, key=lambda worker: getattr(worker, "_identity", ()))
+            self.last_workers.clear()
             self.over = True
         self.pump()
         self.taskqueue.put(None)

@@ -28,13 +28,11 @@ def has_ended(worker: Any) -> bool:
 
 
 def release(worker: Any) -> None:
-    """Close the descriptors of a worker that has ended, which has no `sentinel` then: who keeps a pool keeps
-    none of them.
-    """
-    finalizer = getattr(getattr(worker, "_popen", None), "finalizer", None)
-    if finalizer is not None:
+    """Close the descriptors of a worker that has ended; a `sentinel` is made when somebody asks for it."""
+    popen = getattr(worker, "_popen", None)
+    if hasattr(popen, "new_sentinel"):
         vars(worker).pop("_sentinel", None)
-        finalizer()
+        popen.close()
 
 
 def stop(workers: Any) -> None:

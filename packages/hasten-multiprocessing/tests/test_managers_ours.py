@@ -380,7 +380,7 @@ assert os.path.dirname(third) == os.environ["TMPDIR"]
 os.environ["TMPDIR"] = deep = os.path.join(os.environ["TMPDIR"], "deep" * 30)
 os.mkdir(deep)
 assert len(address()) < 108
-tempfile.tempdir = os.fsencode(os.getcwd())
+tempfile.tempdir = os.fsencode(os.getcwd()) if sys.version_info >= (3, 10) else os.getcwd()
 fourth = folder()
 pid = os.fork()
 if not pid:

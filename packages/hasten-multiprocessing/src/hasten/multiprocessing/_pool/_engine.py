@@ -380,10 +380,11 @@ class Engine:
             if self.pool:
                 stop(self.pool)
                 self._bury()
-            for worker in self.last_workers:
-                release(worker)
-            self.pool += sorted(self.last_workers, key=lambda worker: getattr(worker, "_identity", ()))
-            self.last_workers.clear()
+            if self.last_workers:  # a Pool's, whose list it is
+                for worker in self.last_workers:
+                    release(worker)
+                self.pool += sorted(self.last_workers, key=lambda worker: getattr(worker, "_identity", ()))
+                self.last_workers.clear()
             self.over = True
         self.pump()
         self.taskqueue.put(None)

@@ -420,7 +420,7 @@ class Condition(stdlib):
 
     @property
     def _waiters(self):
-        """What notify() takes threads from: a deque, with an entry for each that waits and is not notified."""
+        """What notify() takes threads from: a deque with an entry for each that waits and is not notified."""
         cdef ConditionState state = state_of(self)
         if hs_load(&state.outside):
             return own_fields(self)["_waiters"]

@@ -29,7 +29,7 @@ def has_ended(worker: Any) -> bool:
 
 def release(worker: Any) -> None:
     """Close the descriptors of a worker that has ended; a `sentinel` is made when somebody asks for it."""
-    popen = getattr(worker, "_popen", None)
+    popen: Any = getattr(worker, "_popen", None)
     if hasattr(popen, "new_sentinel"):
         vars(worker).pop("_sentinel", None)
         popen.close()

@@ -19,7 +19,7 @@ default_family = "AF_UNIX"
 
 _numbers = itertools.count()
 _short_directory = None  # (pid, path) of one that is made where the usual one is too deep
-_childrens_directory = None, ""  # what the place depends on, path
+_childrens_directory = None, ""  # type: tuple[object, str]  # what the place depends on, path
 
 
 def is_abstract(address):

@@ -7,9 +7,6 @@
 #
 #     show_attributes(Event, "_event_state", ("_cond", "_flag"))
 #
-# The state is in the instance's dictionary, under that name; the empty string means that instances have no state there
-# and the attributes always lie in C.
-#
 # A class derived from ours and, before it, from another one would get the other's `__dict__`: it is given ours when
 # it is made.  In a class derived from several of ours it has the attributes of each of these, also where they come from
 # different distributions: our descriptor is known by its documentation, and says in `closure` what it shows.
@@ -61,21 +58,18 @@ class InstanceDictionary(dict):
             self.hidden[state] = state
             self.hidden.update(dict.fromkeys(names, state))
             dict.pop(self, state, None)
-            if self.lies_in_c(state):
+            if state in self.own:
                 for name in names:
                     try:
                         super().__setitem__(name, get_generic(instance, name))
                     except AttributeError:
                         pass
 
-    def lies_in_c(self, state):
-        return state == "" or state in self.own
-
     def __getitem__(self, name):
         state = self.hidden.get(name)
         if state == name:
             raise KeyError(name)
-        if state is not None and self.lies_in_c(state):
+        if state is not None and state in self.own:
             try:
                 return get_generic(self.instance, name)
             except AttributeError:

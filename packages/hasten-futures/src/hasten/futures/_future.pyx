@@ -51,7 +51,6 @@ from compat cimport (
     hs_show_instance,
     hs_type_tag,
 )
-from construct cimport PyVectorcall_NARGS, hs_construct_slowly, hs_set_constructor
 from sleep cimport hs_wakes
 from state cimport (
     hs_state_class,
@@ -83,10 +82,39 @@ cdef extern from *:
             return type->tp_alloc(type, 0);
         return type->tp_new(type, no_args, NULL);
     }
+
+    typedef PyObject *(*constructor)(PyObject *type, PyObject **args, size_t flags, PyObject *names);
+
+    static inline void set_constructor(PyTypeObject *type, constructor call) {
+        type->tp_vectorcall = (vectorcallfunc)call;
+    }
+
+    /* type(...)'s own way, which does not come back to a class's constructor. */
+    static PyObject *call_slowly(PyObject *type, PyObject **args, size_t flags, PyObject *names) {
+        Py_ssize_t count = PyVectorcall_NARGS(flags), named = names == NULL ? 0 : PyTuple_GET_SIZE(names), i;
+        PyObject *made = NULL, *keywords = NULL, *positional = PyTuple_New(count);
+        if (positional == NULL) return NULL;
+        for (i = 0; i < count; i++) {
+            Py_INCREF(args[i]);
+            PyTuple_SET_ITEM(positional, i, args[i]);
+        }
+        if (named > 0 && (keywords = PyDict_New()) == NULL) goto end;
+        for (i = 0; i < named; i++)
+            if (PyDict_SetItem(keywords, PyTuple_GET_ITEM(names, i), args[count + i]) < 0) goto end;
+        made = PyType_Type.tp_call(type, positional, keywords);
+    end:
+        Py_DECREF(positional);
+        Py_XDECREF(keywords);
+        return made;
+    }
     """
     int load_state(const int *state) noexcept
     void store_state(int *state, int value) noexcept
+    ctypedef object (*constructor)(PyObject *cls, PyObject **args, size_t flags, PyObject *names)
     object new_instance(PyTypeObject *cls, PyObject *no_args)
+    void set_constructor(PyTypeObject *cls, constructor call)
+    object call_slowly(PyObject *cls, PyObject **args, size_t flags, PyObject *names)
+    Py_ssize_t PyVectorcall_NARGS(size_t flags) noexcept
     int PyObject_GenericSetAttr(object instance, object name, PyObject *value) except -1
     bint PyType_IsSubtype(PyTypeObject *cls, PyTypeObject *base) noexcept
     PyTypeObject *Py_TYPE(object instance) noexcept
@@ -372,7 +400,7 @@ cdef object construct(PyObject *cls, PyObject **args, size_t flags, PyObject *na
         future = new_instance(public_type, <PyObject *>NO_ARGS)
         hs_state_set(&states, future, FutureState.__new__(FutureState))
         return future
-    return hs_construct_slowly(cls, args, flags, names)
+    return call_slowly(cls, args, flags, names)
 
 
 # ---- changing a future -----------------------------------------------------------------------------
@@ -801,4 +829,4 @@ methods = {
     )
 }
 class_is_plain()
-hs_set_constructor(public_type, construct)
+set_constructor(public_type, construct)

@@ -27,9 +27,7 @@ try:
 except ImportError:
     pass  # they are files of their own
 else:
-    _bundle.load(
-        "_names", "_published", "_mapping", "_fields", "_family", "_making", "_segment", "_filename", "_list"
-    )
+    _bundle.load("_names", "_published", "_mapping", "_family", "_segment", "_filename", "_list")
 
 from hasten.shared_memory import _names, _owners, _published  # noqa: F401 (_owners connects us)
 from hasten.shared_memory._array import ArrayHandle, shared_array

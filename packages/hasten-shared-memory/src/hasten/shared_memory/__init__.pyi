@@ -12,10 +12,7 @@ __all__ = ["SharedMemory", "ShareableList"]
 
 _Item = TypeVar("_Item", int, float, bool, str, bytes, None)
 
-@disjoint_base
-class _Fields: ...
-
-class SharedMemory(_Fields, _stdlib.SharedMemory):
+class SharedMemory(_stdlib.SharedMemory):
     def __init__(
         self,
         name: str | None = None,

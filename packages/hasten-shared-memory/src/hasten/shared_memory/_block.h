@@ -165,19 +165,9 @@ static int hs_block_identity(int fd, int64_t *size, uint64_t *inode) {
     return 0;
 }
 
-/* Where the last block was that is unmapped: the kernel is told, and need not search for a place if that is free still. */
-static void *hs_last_place;
-
 static void *hs_block_map(int fd, size_t size) {
-    void *place = __atomic_load_n(&hs_last_place, __ATOMIC_RELAXED);
-    void *address = mmap(place, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    void *address = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     return address == MAP_FAILED ? NULL : address;
-}
-
-static void hs_block_unmap(void *address, size_t size) {
-    munmap(address, size);
-    /* from 2 MiB on the kernel finds a place where it can use huge pages */
-    __atomic_store_n(&hs_last_place, size < (2u << 20) ? address : NULL, __ATOMIC_RELAXED);
 }
 
 #endif

@@ -9,7 +9,6 @@ cdef class Mapping:
     cdef Py_ssize_t length
 
     cdef Memory opened(self)
-    cdef int give_up(self) except -1
 
 
 cdef Mapping map_block(int fd, Py_ssize_t size)

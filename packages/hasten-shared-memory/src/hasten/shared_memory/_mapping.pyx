@@ -15,7 +15,7 @@ from libc.stdint cimport int64_t
 
 cdef extern from "_block.h":
     void *hs_block_map(int fd, size_t size)
-    void hs_block_unmap(void *address, size_t size)
+    int munmap(void *address, size_t length) nogil
 
 cdef extern from "_space.h" nogil:
     int hs_space_abounds(int fd, int64_t size, int64_t *share)
@@ -32,7 +32,7 @@ cdef class Memory:
 
     def __dealloc__(self):
         if self.address != NULL:
-            hs_block_unmap(self.address, self.length)
+            munmap(self.address, self.length)
         hs_space_leave(-self.untaken)
 
 
@@ -50,15 +50,10 @@ cdef class Mapping:
             raise ValueError("the shared memory is closed")
         return memory
 
-    cdef int give_up(self) except -1:
-        memory = None
-        with cython.critical_section(self):
-            memory, self.memory = self.memory, None  # freed when the lock is
-        return 0
-
     def close(self):
         """Give the memory up; it is unmapped as soon as there is no view of it."""
-        self.give_up()
+        with cython.critical_section(self):
+            _memory, self.memory = self.memory, None  # freed when the lock is
 
     @property
     def closed(self):

@@ -37,7 +37,7 @@ from hasten.threading._waiting cimport (
 import _thread
 import sys
 import threading
-from collections import deque
+from _collections import deque
 
 import hasten._thread
 

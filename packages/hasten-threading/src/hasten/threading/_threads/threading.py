@@ -8,7 +8,6 @@ from hasten._thread.
 Joining, starting and the tables of threads are in _thread.pyx.
 """
 
-import functools
 import operator
 import os
 import sys
@@ -60,7 +59,7 @@ def _excepthook_teller():
     hook = _registry.excepthook()
     if hook is None:
         raise RuntimeError("threading.excepthook is None: it must be a function")
-    return functools.partial(_tell_excepthook, hook)
+    return lambda thread: _tell_excepthook(hook, thread)
 
 
 def _tell_excepthook(hook_at_first, thread):

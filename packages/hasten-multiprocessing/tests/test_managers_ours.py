@@ -7,6 +7,8 @@ import multiprocessing.managers
 import os
 import pickle
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -485,3 +487,21 @@ def test_a_plain_server_is_not_sent_types_that_it_lacks() -> None:
     registry = {"list": (list, None, None, STDLIB.ListProxy), "newer": (list, None, None, newer)}
     sent = pickle.loads(pickle.dumps(_manager._Sent(registry)))
     assert type(sent) is dict and [*sent] == ["list"]
+
+
+ENDS = """
+from hasten.multiprocessing import get_context
+
+if __name__ == "__main__":
+    for _ in range(20):
+        with get_context("spawn").Manager() as manager:
+            manager.list([1])
+"""
+
+
+def test_a_server_that_ends_leaves_no_socket_open(tmp_path: Any) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(ENDS)
+    command = [sys.executable, "-W", "error", str(program)]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")

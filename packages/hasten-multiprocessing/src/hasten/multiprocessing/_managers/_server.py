@@ -157,6 +157,8 @@ class Server(_stdlib.Server):
             if client.fileno() == self._line:
                 self._line = None
                 self.handle_request(client)  # who has started the server asks for nothing that takes time
+                if self.stop_event.is_set():
+                    self.listener.close()  # this thread ends with it open before the process does, perhaps
                 continue
             try:
                 threading.Thread(target=self.handle_request, args=(client,), daemon=True).start()

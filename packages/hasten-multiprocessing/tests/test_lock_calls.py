@@ -1,6 +1,6 @@
 """acquire(), release() and __enter__() of a `_semlock`: how they can be called, and what they look like.
 
-acquire() without arguments has a C function of its own (_quick.h): every way to call it is compared.
+acquire() without arguments has a C function of its own (method_entry.h): every way to call it is compared.
 """
 
 from __future__ import annotations

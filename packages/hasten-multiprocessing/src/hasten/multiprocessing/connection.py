@@ -89,6 +89,8 @@ def _ring_pipe_ends(duplex):
 class SocketListener(_stdlib.SocketListener):
     """A socket that is bound to an address and listens there; a path is removed when it is closed."""
 
+    _closed = False  # set before close() looks for acceptors: whoever makes one meanwhile closes it
+
     def __init__(self, address, family, backlog=1):
         self._socket = socket.socket(getattr(socket, family))
         try:
@@ -122,10 +124,13 @@ class SocketListener(_stdlib.SocketListener):
         acceptor = self._acceptors.get(authkey)
         if acceptor is None:
             acceptor = self._acceptors.setdefault(authkey, _listening.Acceptor(self._socket, authkey))
+            if self._closed:
+                acceptor.close()
         return acceptor
 
     def close(self):
         """Close the socket; who waits in accept() gets an OSError."""
+        self._closed = True
         try:
             for acceptor in list(self._acceptors.values()):
                 acceptor.close()

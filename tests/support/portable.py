@@ -30,14 +30,14 @@ once_more = pytest.mark.skipif(
 
 
 def run_portable(folder: Path, selections: dict[str, str], root: Path) -> None:
-    """The tests in files of *folder* that the selections (of pytest's -k) choose; each file must have some.
+    """The tests in files below *folder* that the selections (of -k) choose; each file must have some.
 
     selections: file name -> which of its tests.  All must pass.
     """
     chosen = " or ".join(f"({name} and ({selection}))" for name, selection in selections.items())
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--no-header", "-k", chosen]
     done = subprocess.run(
-        [*command, *(str(folder / name) for name in selections)],
+        [*command, *(str(path) for name in selections for path in folder.rglob(name))],
         env={**os.environ, "HASTEN_PORTABLE": "1"},
         cwd=root,
         capture_output=True,

@@ -24,11 +24,6 @@ import hasten.multiprocessing.reduction
 OURS = hasten.multiprocessing
 
 
-@pytest.fixture(params=[multiprocessing, OURS], ids=["stdlib", "hasten"])
-def impl(request: pytest.FixtureRequest) -> ModuleType:
-    return request.param
-
-
 @pytest.fixture(params=["Queue", "SimpleQueue"])
 def queue(impl: ModuleType, request: pytest.FixtureRequest) -> Iterator[Any]:
     made = getattr(impl.get_context("fork"), request.param)()

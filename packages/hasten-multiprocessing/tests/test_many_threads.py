@@ -23,11 +23,6 @@ THREADS = 4
 ROUNDS = 400
 
 
-@pytest.fixture(params=[multiprocessing, OURS], ids=["stdlib", "hasten"])
-def impl(request: pytest.FixtureRequest) -> ModuleType:
-    return request.param
-
-
 def crowd(*functions: Callable[[], Any]) -> None:
     """Run the functions in threads that begin together; raises what one of them raised."""
     barrier = threading.Barrier(len(functions))

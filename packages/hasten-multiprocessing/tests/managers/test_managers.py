@@ -17,16 +17,8 @@ from typing import Any
 import manager_targets as targets
 import pytest
 
-import hasten.multiprocessing
-import hasten.multiprocessing.managers
-
 METHODS = ["fork", "spawn", "forkserver"]
 STDLIB = multiprocessing.managers
-
-
-@pytest.fixture(params=[multiprocessing, hasten.multiprocessing], ids=["stdlib", "hasten"])
-def impl(request: pytest.FixtureRequest) -> ModuleType:
-    return request.param
 
 
 @pytest.fixture

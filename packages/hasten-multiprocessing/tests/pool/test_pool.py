@@ -31,11 +31,6 @@ OURS = hasten.multiprocessing
 PATIENCE = 20
 
 
-@pytest.fixture(params=[multiprocessing, OURS], ids=["stdlib", "hasten"])
-def impl(request: pytest.FixtureRequest) -> ModuleType:
-    return request.param
-
-
 @pytest.fixture(params=["processes", "threads"])
 def pool(request: pytest.FixtureRequest, impl: ModuleType) -> Iterator[Any]:
     """Three workers."""

@@ -21,11 +21,6 @@ OURS = hasten.multiprocessing
 NAME = "names_of_a_test"
 
 
-@pytest.fixture(params=[multiprocessing, OURS], ids=["stdlib", "hasten"])
-def impl(request: pytest.FixtureRequest) -> ModuleType:
-    return request.param
-
-
 def one() -> int:
     return 1
 

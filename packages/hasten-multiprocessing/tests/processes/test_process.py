@@ -24,11 +24,6 @@ METHODS = ["fork", "spawn", "forkserver"]
 OURS = hasten.multiprocessing
 
 
-@pytest.fixture(params=[multiprocessing, OURS], ids=["stdlib", "hasten"])
-def impl(request: pytest.FixtureRequest) -> ModuleType:
-    return request.param
-
-
 @pytest.fixture(params=METHODS)
 def context(request: pytest.FixtureRequest, impl: ModuleType) -> Iterator[Any]:
     yield impl.get_context(request.param)

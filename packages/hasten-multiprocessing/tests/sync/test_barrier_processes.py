@@ -15,20 +15,8 @@ import pytest
 from shared_state import LONG, Maker, ended, forked, killed, sleeps
 from tasks import until
 
-from hasten.multiprocessing import synchronize
-
 KEPT = multiprocessing.RawValue("i")  # the heap keeps a descriptor from now on
 PASSED, BROKEN, FAILED = 100, 101, 102
-
-
-@pytest.fixture(params=[stdlib, synchronize], ids=["stdlib", "hasten"])
-def impl(request: pytest.FixtureRequest) -> Maker:
-    return Maker(request.param)
-
-
-@pytest.fixture
-def ours() -> Maker:
-    return Maker(synchronize)
 
 
 def party(barrier: Any, timeout: float | None = LONG, times: int = 1) -> int:

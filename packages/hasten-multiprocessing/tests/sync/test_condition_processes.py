@@ -22,16 +22,6 @@ from hasten.multiprocessing import synchronize
 KEPT = multiprocessing.RawValue("i")  # the heap keeps a descriptor from now on
 
 
-@pytest.fixture(params=[stdlib, synchronize], ids=["stdlib", "hasten"])
-def impl(request: pytest.FixtureRequest) -> Maker:
-    return Maker(request.param)
-
-
-@pytest.fixture
-def ours() -> Maker:
-    return Maker(synchronize)
-
-
 @pytest.fixture(params=["Lock", "RLock"])
 def condition(impl: Maker, request: pytest.FixtureRequest) -> Any:
     return impl.Condition(getattr(impl, request.param)())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import multiprocessing.synchronize as stdlib
 import os
 import random
 from typing import Any
@@ -12,20 +11,8 @@ import pytest
 from shared_state import LONG, Maker, ended, forked, killed
 from tasks import until
 
-from hasten.multiprocessing import synchronize
-
 KEPT = multiprocessing.RawValue("i")  # the heap keeps a descriptor from now on
 STOP = -1
-
-
-@pytest.fixture(params=[stdlib, synchronize], ids=["stdlib", "hasten"])
-def impl(request: pytest.FixtureRequest) -> Maker:
-    return Maker(request.param)
-
-
-@pytest.fixture
-def ours() -> Maker:
-    return Maker(synchronize)
 
 
 @pytest.fixture(params=["one CPU", "CPUs"])

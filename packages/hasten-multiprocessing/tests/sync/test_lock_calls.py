@@ -37,11 +37,6 @@ WRONG: list[tuple[tuple[Any, ...], dict[str, Any]]] = [
 ]
 
 
-@pytest.fixture(params=[stdlib, synchronize], ids=["stdlib", "hasten"])
-def impl(request: pytest.FixtureRequest) -> Maker:
-    return Maker(request.param)
-
-
 @pytest.fixture
 def described(impl: Maker) -> Maker:
     """The same, where it has signatures and refuses arguments that it has no use for."""

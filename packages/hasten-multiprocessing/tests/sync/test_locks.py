@@ -20,16 +20,6 @@ from hasten.multiprocessing import synchronize
 NAMES = ["Lock", "RLock", "Semaphore", "BoundedSemaphore"]
 
 
-@pytest.fixture(params=[stdlib, synchronize], ids=["stdlib", "hasten"])
-def impl(request: pytest.FixtureRequest) -> Maker:
-    return Maker(request.param)
-
-
-@pytest.fixture
-def ours() -> Maker:
-    return Maker(synchronize)
-
-
 @pytest.mark.parametrize("name", NAMES)
 def test_take_and_give_back(impl: Maker, name: str) -> None:
     lock = getattr(impl, name)()

@@ -235,36 +235,36 @@ def test_a_handler_that_raises_while_a_result_is_unpickled(pool: Any, on_alarm: 
 
 def test_interrupts_at_any_moment(pool: Any) -> None:
     """Whatever is interrupted, later calls have their results, and nothing stays held."""
-    stop = threading.Event()
+    armed: list[bool] = []  # emptied by the interrupt: what handles it is not interrupted in turn
+
+    def handler(*_: Any) -> None:
+        if armed:
+            armed.clear()
+            raise KeyboardInterrupt
 
     def interrupt() -> None:
-        while not stop.wait(0.002):
-            _thread.interrupt_main()
-
-    interrupted = 0
-    thread = threading.Thread(target=interrupt)
-    futures = []
-    try:
-        thread.start()
         end = time.monotonic() + 0.7
         while time.monotonic() < end:
+            time.sleep(0.002)
+            _thread.interrupt_main()
+
+    interrupted, futures = 0, []
+    thread = threading.Thread(target=interrupt)
+    before = signal.signal(signal.SIGINT, handler)
+    try:
+        thread.start()
+        while thread.is_alive():
             try:
+                armed.append(True)
                 future = pool.submit(targets.square, 5)
                 futures.append(future)
                 assert future.result(LONG) == 25
+                armed.clear()
             except KeyboardInterrupt:
                 interrupted += 1
-    except KeyboardInterrupt:
-        interrupted += 1
+        thread.join()
     finally:
-        while True:
-            try:
-                stop.set()
-                thread.join()
-                time.sleep(0.01)
-                break
-            except KeyboardInterrupt:
-                pass
+        signal.signal(signal.SIGINT, before)
     assert interrupted
     assert all(future.result(SHORT) == 25 for future in futures)
     assert settled(pool) and not pool._pending_work_items

@@ -411,16 +411,12 @@ def test_an_initializer_chooses_the_place_of_the_folder(method: str, monkeypatch
     monkeypatch.delitem(impl.current_process()._config, "tempdir", raising=False)
     with tempfile.TemporaryDirectory(dir="/tmp") as place:
         manager = managers.SyncManager(ctx=impl.get_context(method))
-        manager.start(_choose, (place,))
+        manager.start(targets.have_folders_in, (place,))
         process = manager._process
         address = str(manager.address)
         manager.shutdown()
         process.close()
         assert address.startswith(place) and os.listdir(place) == []
-
-
-def _choose(place: str) -> None:
-    tempfile.tempdir = place
 
 
 def test_start_that_fails_at_once_with_another_child_there(capfd: pytest.CaptureFixture[str]) -> None:

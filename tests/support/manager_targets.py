@@ -8,6 +8,7 @@ import queue
 import resource
 import signal
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -128,3 +129,8 @@ class Inside:
 
     def wait(self) -> None:
         threading.Event().wait()
+
+
+def have_folders_in(place: str) -> None:
+    """From now on this process's temporary files and folders are in that one."""
+    tempfile.tempdir = place

@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 
+import hasten.futures as ours
+import hasten.futures.thread  # noqa: F401 (loaded on first use)
+
 
 def patch(monkeypatch: pytest.MonkeyPatch, cls: type, name: str, seen: list[str]) -> None:
     original = getattr(cls, name)
@@ -76,3 +79,20 @@ def test_patched_items_are_cancelled(
     assert seen == ["run"]
     with pytest.raises(RuntimeError, match="after shutdown"):
         pool.submit(abs, 1)
+
+
+def test_a_pool_is_shut_down_while_an_item_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its workers may have ended, or be about to: without a GIL the call was seen to wait for ever."""
+
+    class Closing(ours.thread._WorkItem):  # type: ignore[misc]
+        def __init__(self, *args: Any) -> None:
+            super().__init__(*args)
+            pool.shutdown(wait=False)
+
+    pool = ours.ThreadPoolExecutor(1)
+    assert pool.submit(abs, -1).result() == 1
+    monkeypatch.setattr(ours.thread, "_WorkItem", Closing)
+    with pytest.raises(RuntimeError, match="after shutdown"):
+        pool.submit(abs, -1)
+    pool.shutdown()
+    assert pool._work_queue.empty()

@@ -7,8 +7,7 @@ import multiprocessing.managers
 import os
 import pickle
 import signal
-import subprocess
-import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -406,6 +405,20 @@ def test_servers_have_a_folder_of_who_starts_them(python: Any, tmp_path: Any, mo
     assert [entry for entry in os.listdir(tmp_path) if entry.startswith("pymp-")] == []
 
 
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_an_initializer_chooses_the_place_of_the_folder(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it does in the standard library; it may also be the one that gives up the right to write to ours."""
+    monkeypatch.delitem(impl.current_process()._config, "tempdir", raising=False)
+    with tempfile.TemporaryDirectory(dir="/tmp") as place:
+        manager = managers.SyncManager(ctx=impl.get_context(method))
+        manager.start(targets.have_folders_in, (place,))
+        process = manager._process
+        address = str(manager.address)
+        manager.shutdown()
+        process.close()
+        assert address.startswith(place) and os.listdir(place) == []
+
+
 def test_start_that_fails_at_once_with_another_child_there(capfd: pytest.CaptureFixture[str]) -> None:
     manager = managers.SyncManager(ctx=FORK)
     with pytest.raises(EOFError):
@@ -487,21 +500,3 @@ def test_a_plain_server_is_not_sent_types_that_it_lacks() -> None:
     registry = {"list": (list, None, None, STDLIB.ListProxy), "newer": (list, None, None, newer)}
     sent = pickle.loads(pickle.dumps(_manager._Sent(registry)))
     assert type(sent) is dict and [*sent] == ["list"]
-
-
-ENDS = """
-from hasten.multiprocessing import get_context
-
-if __name__ == "__main__":
-    for _ in range(20):
-        with get_context("spawn").Manager() as manager:
-            manager.list([1])
-"""
-
-
-def test_a_server_that_ends_leaves_no_socket_open(tmp_path: Any) -> None:
-    program = tmp_path / "program.py"
-    program.write_text(ENDS)
-    command = [sys.executable, "-W", "error", str(program)]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
-    assert (done.returncode, done.stderr) == (0, "")

@@ -10,7 +10,7 @@ from typing import Any
 import pool_targets as targets
 import pytest
 from injection import at_each_line
-from tasks import until
+from tasks import Task, until
 
 import hasten.multiprocessing
 from hasten.multiprocessing import pool as pools
@@ -103,6 +103,24 @@ def test_a_signal_handler_that_terminates(new_pool: Callable[[], Any]) -> None:
     for _ in at_each_line(lambda: used[-1].terminate(), Interrupt, FILES):
         used[0] = new_pool()
     used[0].join()
+
+
+def test_a_signal_handler_has_calls_made_while_the_feeder_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    pool = hasten.multiprocessing.get_context("fork").Pool(SIZE)
+    thread = pool._engine.feeder.thread
+    start, results = thread.start, []
+
+    def interrupted_start() -> None:
+        results.append(pool.imap(targets.square, [3]))  # as a handler would that runs here
+        start()
+
+    monkeypatch.setattr(thread, "start", interrupted_start)
+    task = Task(lambda: results.append(pool.imap(targets.square, [4])))
+    task.start()
+    task.result()
+    assert [list(result) for result in results] == [[9], [16]]
+    pool.close()
+    assert ends_in_time(pool)
 
 
 class Unsendable:

@@ -16,6 +16,7 @@ from typing import Any
 import process_targets as targets
 import pytest
 from children import has_ended, has_pidfds, has_zygote
+from injection import at_each_line
 from tasks import Task
 
 import hasten.multiprocessing
@@ -174,6 +175,26 @@ def test_interrupt(ours: Any) -> None:
     assert over(process) == 1
     reader.close()
     writer.close()
+
+
+def test_a_child_whose_start_was_interrupted_has_its_own_sentinel() -> None:
+    def new() -> Any:
+        return OURS.get_context("spawn").Process(target=targets.sleep_long)
+
+    used, running = [new()], 0
+    for place in at_each_line(lambda: used[-1].start(), KeyboardInterrupt, [OURS.process.__file__]):
+        process = used.pop()
+        if process.pid is not None:
+            running += 1
+            assert not select.select([process.sentinel], [], [], 0)[0], place
+            process.kill()
+            assert select.select([process.sentinel], [], [], 30)[0]
+            process.join()
+        process.close()
+        used.append(new())
+    assert running
+    used[0].kill()
+    assert over(used[0]) == -signal.SIGKILL
 
 
 def test_threads_that_join_the_same_child_all_know_its_code(ours: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import threading
@@ -9,6 +10,8 @@ import time
 
 import pytest
 from shared_state import LONG, Maker, ended, forked, holder_of, killed, sleeps
+from tasks import Task
+from tasks import until as until_true
 
 from hasten.multiprocessing import synchronize
 
@@ -138,3 +141,25 @@ def test_many_kills(lock: synchronize.Lock) -> None:
     assert lock.acquire(timeout=5)
     lock.release()
     assert not lock.locked()
+
+
+WAITED = 1 << 31  # in the word of a lock: somebody may sleep on it
+
+
+def test_who_has_slept_marks_the_lock_though_he_might_spin(lock: synchronize.Lock) -> None:
+    """Or those who slept with him would sleep on, for up to half a second, when he gives it back."""
+    address = lock._semlock.handle
+    word = ctypes.c_uint64.from_address(address)
+    until = ctypes.c_int64.from_address(address + 24)  # the fields of hs_spin
+    seen = ctypes.c_uint64.from_address(address + 32)
+    budget = ctypes.c_int32.from_address(address + 40)
+    lock.acquire()
+    task = Task(lambda: (lock.acquire(), word.value, lock.release()))
+    task.start()
+    until_true(lambda: word.value & WAITED)  # he sleeps: nobody spins for a thread of his own process
+    seen.value, budget.value = (1 << 64) - 1, 2 * 10**9
+    word.value = (word.value ^ (1 << 60)) - WAITED  # that of a process of elsewhere
+    until_true(lambda: until.value or word.value & WAITED)
+    word.value = 0
+    taken = task.result()[1]
+    assert taken & WAITED

@@ -172,7 +172,7 @@ cdef class WorkQueue:
             return
         state = FutureState.__new__(FutureState)
         state.function = item
-        append(self, None, state)
+        append(self, None, state, False)
 
     def put_nowait(self, item):
         """The same: it never blocks."""
@@ -379,10 +379,18 @@ cdef bint push(WorkQueue self, future, FutureState state) except -1:
     """Queue a task.  Whether one more worker is wanted for it."""
     if self.closed or self.broken is not None or exiting:
         refuse(self)
-    return append(self, future, state)
+    return append(self, future, state, True)
 
 
-cdef bint append(WorkQueue self, future, FutureState state) except -1:
+def put_call(WorkQueue queue not None, item):
+    """put() for submit(): refused when the pool takes no more tasks, as no worker need look any more then."""
+    cdef FutureState state = FutureState.__new__(FutureState)
+    state.function = item
+    append(queue, None, state, True)
+
+
+cdef bint append(WorkQueue self, future, FutureState state, bint refused) except -1:
+    """refused: whether it is when the pool takes no more tasks."""
     cdef bint wanted
     Py_INCREF(state)
     if future is not None:
@@ -390,7 +398,7 @@ cdef bint append(WorkQueue self, future, FutureState state) except -1:
         state.queued = <void *>future
     state.next_task = NULL
     hs_mutex_lock(&self.guard)
-    if future is not None and (self.closed or self.broken is not None or exiting):
+    if refused and (self.closed or self.broken is not None or exiting):
         hs_mutex_unlock(&self.guard)
         future_of(state)
         Py_DECREF(state)

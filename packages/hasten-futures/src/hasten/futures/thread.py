@@ -177,7 +177,11 @@ class ThreadPoolExecutor(Executor, _stdlib.ThreadPoolExecutor):
             _tasks.refuse_if_over(self)
             future = _base.Future()
             resolve = getattr(self, "_resolve_work_item_task", _as_tuple)
-            work_queue.put(_tasks.make_work_item(future, resolve(fn, args, kwargs)))
+            item = _tasks.make_work_item(future, resolve(fn, args, kwargs))
+            if type(work_queue) is _tasks.WorkQueue:
+                _tasks.put_call(work_queue, item)
+            else:
+                work_queue.put(item)
             self._adjust_thread_count()
             return future
 

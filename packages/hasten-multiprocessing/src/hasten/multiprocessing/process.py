@@ -200,9 +200,11 @@ class BaseProcess(_stdlib.BaseProcess):
         try:
             return self._sentinel
         except AttributeError:
-            if self._popen is None:
+            popen = self._popen
+            if popen is None:
                 raise ValueError("process not started") from None
-            self._sentinel = self._popen.new_sentinel()  # a pool has closed that of a worker that has ended
+            # start() was interrupted at its end; or a pool has closed that of a worker that has ended.
+            self._sentinel = popen.sentinel if popen.finalizer.still_active() else popen.new_sentinel()
             return self._sentinel
 
     def __repr__(self):

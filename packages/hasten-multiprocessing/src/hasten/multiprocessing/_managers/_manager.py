@@ -86,7 +86,8 @@ class BaseManager(_stdlib.BaseManager):
                     ),
                 )
                 child.name = f"{type(self).__name__}-{':'.join(map(str, child._identity))}"
-                if self._address is None and self._Listener is connection.Listener:
+                # Not with an initializer, which may choose another place for folders, or become another user.
+                if initializer is None and self._address is None and self._Listener is connection.Listener:
                     child._config.setdefault("tempdir", temp_dir_for_child())
                 child.start()
             # Another child of this moment may have the writing end, too: then there is no end of file.

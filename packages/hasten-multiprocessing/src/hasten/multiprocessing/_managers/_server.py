@@ -89,6 +89,7 @@ class Server(_stdlib.Server):
         self.stop_event = threading.Event()
         self._serves = False
         self._line = None  # the descriptor of the line to who has started this server
+        self._asked_by_line = False
         self._connections = set()
         self._ours = set()  # connections to clients of ours
         self._exchanges = {}  # by connection: what has taken its place
@@ -100,7 +101,7 @@ class Server(_stdlib.Server):
         """Answer one request by this end of a pipe, once serve_forever() runs, and without asking for the
         authkey: whether that will be done.
         """
-        names = ("accepter", "serve_forever")
+        names = ("accepter", "serve_forever", "shutdown")  # it keeps the accepter waiting
         overridden = any(getattr(type(self), name) is not getattr(Server, name) for name in names)
         if overridden or not self._asks_first or type(self.listener) is not connection.Listener:
             return False
@@ -137,11 +138,23 @@ class Server(_stdlib.Server):
             except (KeyboardInterrupt, SystemExit):
                 self.stop_event.set()
         finally:
+            if self._asked_by_line:
+                self._close_listener()
             if sys.stdout is not sys.__stdout__:
                 util.debug("resetting stdout, stderr")
                 sys.stdout = sys.__stdout__
                 sys.stderr = sys.__stderr__
             sys.exit(0)
+
+    def _close_listener(self):
+        """Close it, in the thread that ends the process: in another one it might not come to remove the path.
+
+        Left open it would be told as an unclosed socket, as the accepter ends before the process does.
+        """
+        try:
+            self.listener.close()
+        except OSError as error:  # the path is gone
+            util.info("the listener was not closed well: %s", error)
 
     def accepter(self):
         """Accept clients, and start a thread for each."""
@@ -155,10 +168,8 @@ class Server(_stdlib.Server):
                 self.stop_event.wait(0.01)  # out of descriptors, perhaps
                 continue
             if client.fileno() == self._line:
-                self._line = None
+                self._line, self._asked_by_line = None, True
                 self.handle_request(client)  # who has started the server asks for nothing that takes time
-                if self.stop_event.is_set():
-                    self.listener.close()  # this thread ends with it open before the process does, perhaps
                 continue
             try:
                 threading.Thread(target=self.handle_request, args=(client,), daemon=True).start()

@@ -35,16 +35,14 @@ class Feeder:
         self.queue = TaskQueue()
         self.queue.tasks = tasks
         self.thread = threading.Thread(target=self._run, name="hasten-pool-tasks", daemon=True)
-        self.guard = threading.Lock()
+        self.guard = threading.RLock()
+        self.starting = False  # by who has the guard
 
     def feed(self, source: Any) -> None:
         """Have the calls of a source submitted.  Does not block."""
         engine = self.engine
         if engine.end is None and self.thread.ident is None:
-            with self.guard:
-                if self.thread.ident is None:
-                    self.thread.start()
-                    engine.threads.append(self.thread)
+            self._start()
         try:
             self.sources.append(source)
             self.queue.put(source)
@@ -53,6 +51,20 @@ class Feeder:
             raise
         if engine.end is not None:  # the thread may be gone, or about to go
             self._drop_sources()
+
+    def _start(self) -> None:
+        """Start the thread.  A signal handler that interrupts this comes here again, and leaves it to who was
+        interrupted.
+        """
+        with self.guard:
+            if self.thread.ident is not None or self.starting:
+                return
+            self.starting = True
+            try:
+                self.thread.start()
+                self.engine.threads.append(self.thread)
+            finally:
+                self.starting = False
 
     def _done_with(self, source: Any) -> None:
         try:

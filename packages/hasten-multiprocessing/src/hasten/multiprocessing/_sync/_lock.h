@@ -109,7 +109,7 @@ static inline int hs_lock_wait(hs_head *head, hs_lock *lock, hs_process *process
             hs_lock_claim(lock);
             return HS_TAKEN;
         }
-        if (!spun && hs_holder(word) != me) {
+        if (!spun && naps.length == 0 && hs_holder(word) != me) {  /* who has slept has to set HS_WAITED */
             spun = 1;
             if (hs_lock_spin(lock, me, deadline)) return HS_TAKEN;
             continue;

@@ -154,6 +154,7 @@ class Pool(_stdlib.Pool):  # type: ignore[misc]
         engine.last_workers = deque(maxlen=self._processes)  # programs look at their exit codes
         self._engine = engine
         self._taskqueue = engine.taskqueue
+        self._taskqueue.cache = self._cache
         try:
             self._repopulate_pool()
             engine.supervise()
@@ -537,7 +538,8 @@ class ThreadPool(Pool, _stdlib.ThreadPool):  # type: ignore[misc]
             pool.append(thread)
 
         engine = self._engine = _threads.ThreadEngine(pool, start, initializer, initargs)
-        self._inqueue = self._taskqueue = engine.calls
+        self._inqueue = engine.calls
+        self._taskqueue = _threads.TaskQueue(engine, self._cache)
         self._outqueue = engine.told
         self._quick_put = engine.calls.put
         self._quick_get = engine.told.get

@@ -2,17 +2,18 @@
 
 Such a child could do nothing with our locks and queues.  It is given the standard library's, and started the
 standard library's way.  What had been made before the other executable was set is ours, and is sent under our
-names: a wrapper of the same interpreter has hasten as well.  Where a name of the standard library means our module here (hasten.patch), pickle
-would refuse what is the standard library's: it is found by other means there.
+names: a wrapper of the same interpreter has hasten as well.  Where a name of the standard library means our
+module here (hasten.patch), pickle would refuse what is the standard library's: it is found by other means
+there.
 """
 
 from __future__ import annotations
 
 import io
-import sys
 import multiprocessing.queues as queues
 import multiprocessing.sharedctypes as sharedctypes
 import multiprocessing.synchronize as synchronize
+import sys
 from importlib import import_module
 from multiprocessing.reduction import ForkingPickler
 from types import FunctionType

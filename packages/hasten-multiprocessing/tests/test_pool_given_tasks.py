@@ -97,6 +97,14 @@ def test_close_waits_for_them(pool: Any, impl: ModuleType) -> None:
     assert result.get(0) is None
 
 
+def test_handlers_of_a_pool_that_is_well_are_alive(pool: Any) -> None:
+    handlers = pool._worker_handler, pool._task_handler, pool._result_handler
+    assert [handler.is_alive() for handler in handlers] == [True] * 3
+    pool.close()
+    pool.join()
+    assert [handler.is_alive() for handler in handlers] == [False] * 3
+
+
 def test_after_the_end() -> None:
     """The standard library's pool would leave whoever waits for ever."""
     pool = hasten.multiprocessing.pool.ThreadPool(1)

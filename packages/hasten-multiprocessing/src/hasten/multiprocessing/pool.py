@@ -161,8 +161,7 @@ class Pool(_stdlib.Pool):  # type: ignore[misc]
         except BaseException:
             engine.terminate()
             raise
-        self._worker_handler = engine.supervisor
-        self._task_handler = engine.feeder.thread
+        self._worker_handler = self._task_handler = engine.supervisor  # the feeder may never have to start
         self._result_handler = engine.receiver
         self._terminate = util.Finalize(self, engine.terminate, exitpriority=15)
         self._state = RUN
@@ -544,6 +543,8 @@ class ThreadPool(Pool, _stdlib.ThreadPool):  # type: ignore[misc]
         self._quick_put = engine.calls.put
         self._quick_get = engine.told.get
         self._repopulate_pool()
+        # For those who ask whether they are alive: this pool's own threads do that work.
+        self._worker_handler = self._task_handler = self._result_handler = pool[0]
         self._terminate = util.Finalize(self, engine.terminate, exitpriority=15)
         self._state = RUN
 

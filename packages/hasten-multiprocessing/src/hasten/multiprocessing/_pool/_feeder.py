@@ -24,7 +24,8 @@ class TaskQueue(SimpleQueue):
     def put(self, item: Any, block: bool = True, timeout: Any = None) -> None:
         """Put a source; or tasks of a program, in the standard library's form.  Does not block."""
         if self.cache is not None and are_given(item):
-            self.engine.feed(GivenTasks(*item, self.cache))
+            tasks, length = item
+            self.engine.feed(GivenTasks(tasks, length, self.cache))
         else:
             super().put(item)
 

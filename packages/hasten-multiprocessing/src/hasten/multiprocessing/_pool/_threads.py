@@ -33,7 +33,8 @@ class TaskQueue:
     def put(self, item: Any, block: bool = True, timeout: Any = None) -> None:
         """Have tasks run, (job, index, func, args, kwds) each.  Does not block."""
         if are_given(item):
-            self._engine.feed(GivenTasks(*item, self._cache))
+            tasks, length = item
+            self._engine.feed(GivenTasks(tasks, length, self._cache))
         else:
             self._engine.calls.put(item)
 

@@ -114,3 +114,15 @@ def test_after_the_end() -> None:
     pool._taskqueue.put(([(result._job, 0, divmod, (7, 2), {})], None))
     with pytest.raises((ValueError, RuntimeError)):
         result.get(PATIENCE)
+
+
+def test_after_the_end_an_iterable_that_raises_harms_nobody() -> None:
+    pool = hasten.multiprocessing.pool.ThreadPool(1)
+    pool.terminate()
+    pool.join()
+
+    def tasks() -> Iterator[Any]:
+        raise LookupError("no tasks")
+        yield
+
+    pool._taskqueue.put((tasks(), None))

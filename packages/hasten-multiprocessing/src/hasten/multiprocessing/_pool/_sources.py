@@ -96,11 +96,14 @@ class GivenTasks:
 
     def abandon(self, error: BaseException) -> None:
         """Fail what was not submitted."""
-        for job, index, *_ in self.tasks:
-            sink = self.cache.get(job)
-            if sink is not None:
-                sink._abandon(index, error)
-                return
+        try:
+            for job, index, *_ in self.tasks:
+                sink = self.cache.get(job)
+                if sink is not None:
+                    sink._abandon(index, error)
+                    return
+        except Exception:  # of the program's iterable: whose tasks these are is not known
+            return
 
 
 def are_given(item: Any) -> bool:

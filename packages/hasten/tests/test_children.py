@@ -205,7 +205,8 @@ print("leaked", file=sys.stderr)
         assert result.out == "False\n" and "leaked shared_memory" in result.err
 
 
-def test_another_python_without_hasten_is_not_disturbed(run):
+@pytest.mark.parametrize("method", ["spawn", "forkserver"])
+def test_another_python_without_hasten_is_not_disturbed(run, method):
     """set_executable() may name an interpreter that has no hasten: it runs with its standard library."""
     run.write("bare", f'#!/bin/sh\nexec {sys.executable} -S "$@"\n')
     os.chmod(run.folder / "bare", 0o755)
@@ -213,7 +214,62 @@ def test_another_python_without_hasten_is_not_disturbed(run):
     settings = "os.environ.update(PWD='.', OLDPWD='.', SHLVL='1', _='_')"
     start = f"    import os\n    multiprocessing.set_executable('./bare')\n    {settings}\n"
     run.write("app.py", POOL.replace("    import os\n", start))
-    assert quiet(run.hasten("app.py", "spawn")) == PLAIN
+    assert quiet(run.hasten("app.py", method)) == PLAIN
+
+
+WRAPPER = """\
+import multiprocessing, os, sys
+from concurrent.futures import ProcessPoolExecutor
+
+def work(lock, event, value, queue, todo, simple, line, condition, barrier, array):
+    with lock, condition:
+        value.value += 1
+        array[1] = 7
+    event.set()
+    queue.put(todo.get())
+    todo.task_done()
+    simple.put(os.environ.get("WRAPPED"))
+    line.send("line")
+    barrier.wait(30)
+
+def parts(ctx):
+    return (ctx.RLock(), ctx.Event(), ctx.Value("i"), ctx.Queue(), ctx.JoinableQueue(), ctx.SimpleQueue(),
+            ctx.Pipe()[0], ctx.Condition(), ctx.Barrier(2), ctx.Array("i", 2))
+
+def main(ctx):
+    early, (line, end) = list(parts(ctx)), ctx.Pipe()
+    ctx.set_executable("./wrapper")
+    for made in early, list(parts(ctx)):
+        made[6] = end
+        made[4].put("task")
+        child = ctx.Process(target=work, args=made)
+        child.start()
+        print(made[1].wait(30), made[3].get(timeout=30), made[5].get(), line.recv())
+        print(made[2].value, made[9][:])
+        made[4].join()
+        made[8].wait(30)
+        child.join()
+        print(child.exitcode)
+    with ctx.Manager() as manager:
+        print(manager.dict(a=1).copy())
+    with ctx.Pool(1) as pool:
+        print(pool.map(abs, [-1, -2]))
+    with ProcessPoolExecutor(1, mp_context=ctx) as executor:
+        print(executor.submit(os.getenv, "WRAPPED").result())
+
+if __name__ == "__main__":
+    import multiprocessing.spawn
+    main(multiprocessing.get_context(sys.argv[1]))
+"""
+
+
+@pytest.mark.parametrize("method", ["spawn", "forkserver"])
+def test_a_wrapper_script_is_set_around_a_start(run, method):
+    """As those do who bind children to a NUMA node: locks and queues are made before or after that."""
+    run.write("wrapper", f'#!/bin/sh\nexport WRAPPED=yes\nexec {sys.executable} "$@"\n')
+    os.chmod(run.folder / "wrapper", 0o755)
+    run.write("app.py", WRAPPER)
+    assert quiet(run.hasten("app.py", method)) == quiet(run.python("app.py", method))
 
 
 SUBPROCESS = """\

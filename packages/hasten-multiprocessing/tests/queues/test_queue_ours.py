@@ -447,6 +447,48 @@ def test_a_subclass_that_works_on_the_wire_gets_it(cls: Any) -> None:
         q.put(1)
 
 
+class WithStateByHand(queues.Queue):  # type: ignore[misc]
+    """As loky's: the parts of the standard library's class, put there without its __setstate__()."""
+
+    NAMES = "_ignore_epipe _maxsize _reader _writer _rlock _wlock _sem _opid".split()
+
+    def __getstate__(self) -> Any:
+        return [getattr(self, name) for name in self.NAMES]
+
+    def __setstate__(self, state: Any) -> None:
+        vars(self).update(zip(self.NAMES[2:7], state[2:7]))
+        self._ignore_epipe, self._maxsize, self._opid = state[0], state[1], state[7]
+        self._reset()
+
+
+class SimpleWithStateByHand(queues.SimpleQueue):  # type: ignore[misc]
+    NAMES = "_reader _writer _rlock _wlock".split()
+
+    def __getstate__(self) -> Any:
+        return [getattr(self, name) for name in self.NAMES]
+
+    def __setstate__(self, state: Any) -> None:
+        vars(self).update(zip(self.NAMES, state))
+
+
+@pytest.mark.parametrize("cls", [WithStateByHand, SimpleWithStateByHand])
+def test_a_subclass_may_restore_the_parts_by_itself(cls: Any) -> None:
+    q, again = cls(ctx=FORK), cls.__new__(cls)
+    with pytest.raises(RuntimeError, match="was not called"):
+        again.put(1)
+    again.__setstate__(q.__getstate__())
+    again.put([1])
+    assert q.get() == [1]
+    q.put([2])
+    assert again.get() == [2] and again.empty()
+    for one in q, again:
+        if hasattr(one, "join_thread"):
+            one.close()
+            one.join_thread()
+    q._reader.close()
+    q._writer.close()
+
+
 def test_other_subclasses_stay_on_the_ring() -> None:
     q = Plain(ctx=FORK)
     q.put_nowait(1)

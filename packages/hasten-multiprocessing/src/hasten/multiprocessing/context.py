@@ -213,7 +213,8 @@ class BaseContext(_stdlib.BaseContext):
 
 def children_may_lack_hasten(context) -> bool:
     """Whether the context's children run under another executable, which set_executable() has named."""
-    if getattr(context, "_name", None) != "spawn" or "multiprocessing.spawn" not in sys.modules:
+    name = getattr(context, "_name", None)
+    if name not in ("spawn", "forkserver") or "multiprocessing.spawn" not in sys.modules:
         return False
     from hasten.multiprocessing._start import _command
 

@@ -154,14 +154,14 @@ class Pool(_stdlib.Pool):  # type: ignore[misc]
         engine.last_workers = deque(maxlen=self._processes)  # programs look at their exit codes
         self._engine = engine
         self._taskqueue = engine.taskqueue
+        self._taskqueue.cache = self._cache
         try:
             self._repopulate_pool()
             engine.supervise()
         except BaseException:
             engine.terminate()
             raise
-        self._worker_handler = engine.supervisor
-        self._task_handler = engine.feeder.thread
+        self._worker_handler = self._task_handler = engine.supervisor  # the feeder may never have to start
         self._result_handler = engine.receiver
         self._terminate = util.Finalize(self, engine.terminate, exitpriority=15)
         self._state = RUN
@@ -537,11 +537,14 @@ class ThreadPool(Pool, _stdlib.ThreadPool):  # type: ignore[misc]
             pool.append(thread)
 
         engine = self._engine = _threads.ThreadEngine(pool, start, initializer, initargs)
-        self._inqueue = self._taskqueue = engine.calls
+        self._inqueue = engine.calls
+        self._taskqueue = _threads.TaskQueue(engine, self._cache)
         self._outqueue = engine.told
         self._quick_put = engine.calls.put
         self._quick_get = engine.told.get
         self._repopulate_pool()
+        # For those who ask whether they are alive: this pool's own threads do that work.
+        self._worker_handler = self._task_handler = self._result_handler = pool[0]
         self._terminate = util.Finalize(self, engine.terminate, exitpriority=15)
         self._state = RUN
 

@@ -62,7 +62,11 @@ class Popen(popen_fork.Popen, _stdlib.Popen):
         if forkserver._forkserver._forkserver_address is None:
             shorten_temp_dir()
         try:
-            if not self._is_standard() or not self._launch_by_zygote(process_obj):
+            if self._is_standard() and self._launch_by_zygote(process_obj):
+                return
+            if _stdlib.Popen._launch is _LAUNCH and _command.is_foreign():
+                self._launch_plain(process_obj)
+            else:
                 _registries.with_our_names(lambda: self._launch_by_server(process_obj))
         except (EOFError, OSError) as error:
             _preload.explain(error, forkserver._forkserver._preload_modules)
@@ -77,12 +81,32 @@ class Popen(popen_fork.Popen, _stdlib.Popen):
         self._fds = []
         _stdlib.Popen._launch(self, process_obj)
 
+    def _launch_plain(self, process_obj):
+        """Have the server fork a child that may lack hasten: by the standard library's pickles."""
+        from hasten.multiprocessing import _plain
+
+        self.DupFd = _stdlib.Popen.DupFd  # type: ignore[misc, assignment]
+        self.child_may_lack_hasten = True
+        preparation = spawn.get_preparation_data(process_obj._name)
+        set_spawning_popen(self)
+        try:
+            content = _registries.with_our_names(lambda: self._pickled(_plain.dump, preparation, process_obj))
+        finally:
+            set_spawning_popen(None)
+        self.sentinel, writer = forkserver.connect_to_new_process(self._fds)
+        with open(writer, "wb") as file:
+            alive = os.dup(writer)  # until this process ends: by it the child knows
+            self.finalizer = util.Finalize(self, util.close_fds, (alive, self.sentinel))
+            file.write(content.getbuffer())
+        self.pid = forkserver.read_signed(self.sentinel)
+
     def _launch_by_zygote(self, process_obj):
         """Have the child forked by the zygote; False if there is none."""
         preparation = spawn.get_preparation_data(process_obj._name)
         set_spawning_popen(self)
         try:
-            buffer = _registries.with_our_names(lambda: self._pickled(preparation, process_obj))
+            dump = _registries.context.reduction.dump
+            buffer = _registries.with_our_names(lambda: self._pickled(dump, preparation, process_obj))
         finally:
             set_spawning_popen(None)
         if len(self._fds) > _requests.MAX_DESCRIPTORS:
@@ -103,11 +127,11 @@ class Popen(popen_fork.Popen, _stdlib.Popen):
         self.finalizer = util.Finalize(self, util.close_fds, (reader,))
         return True
 
-    def _pickled(self, preparation, process_obj):
+    def _pickled(self, dump, preparation, process_obj):
         self._fds = []
         buffer = io.BytesIO()
-        _registries.context.reduction.dump(preparation, buffer)
-        _registries.context.reduction.dump(process_obj, buffer)
+        dump(preparation, buffer)
+        dump(process_obj, buffer)
         return buffer
 
 

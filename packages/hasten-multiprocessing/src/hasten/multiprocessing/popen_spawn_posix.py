@@ -75,6 +75,7 @@ class Popen(popen_fork.Popen, _stdlib.Popen):
         from hasten.multiprocessing import _plain
 
         self.DupFd = _stdlib.Popen.DupFd  # type: ignore[misc, assignment]
+        self.child_may_lack_hasten = True
         tracker_fd = resource_tracker.getfd()
         preparation = spawn.get_preparation_data(process_obj._name)
         set_spawning_popen(self)

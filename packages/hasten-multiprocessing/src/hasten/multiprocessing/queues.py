@@ -224,6 +224,8 @@ class JoinableQueue(_queue.JoinableRingQueue, Queue, _standard.JoinableQueue):  
 class SimpleQueue(_queue.SimpleRingQueue, _standard.SimpleQueue):  # type: ignore[misc]
     """A queue between processes with put(), get(), empty() and close() only."""
 
+    _standard_class: Any = _standard.SimpleQueue
+
     def __init__(self, *, ctx: Any) -> None:
         ring = _new_ring(type(self), (SimpleQueue,), ctx)
         if ring is None:

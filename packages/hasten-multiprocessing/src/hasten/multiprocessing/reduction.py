@@ -136,7 +136,7 @@ class AbstractReducer(_stdlib.AbstractReducer):
 def for_child_of_ours():
     """Whether what is being pickled is for a child that has this package."""
     popen = context.get_spawning_popen()
-    if popen is None:
+    if popen is None or getattr(popen, "child_may_lack_hasten", False):
         return False
     cls = type(popen)  # while the launcher replaces the package, its name is the standard library's
     ours = sys.modules.get(f"hasten.multiprocessing.{cls.__module__.rpartition('.')[2]}")

@@ -8,11 +8,26 @@ from collections import deque
 from queue import Empty, SimpleQueue
 from typing import Any
 
+from hasten.multiprocessing._pool._sources import GivenTasks, are_given
+
 
 class TaskQueue(SimpleQueue):
-    """The feeder's queue; its size counts the tasks in the ring, too."""
+    """The feeder's queue; its size counts the tasks in the ring, too.
+
+    cache: the pool's results, by which tasks are known that a program puts here; None for no pool.
+    """
 
     tasks: Any = None
+    engine: Any = None
+    cache: dict[int, Any] | None = None
+
+    def put(self, item: Any, block: bool = True, timeout: Any = None) -> None:
+        """Put a source; or tasks of a program, in the standard library's form.  Does not block."""
+        if self.cache is not None and are_given(item):
+            tasks, length = item
+            self.engine.feed(GivenTasks(tasks, length, self.cache))
+        else:
+            super().put(item)
 
     def qsize(self) -> int:
         """How many tasks, or sequences of tasks, wait."""
@@ -33,7 +48,7 @@ class Feeder:
         self.engine = engine
         self.sources: deque[Any] = deque()
         self.queue = TaskQueue()
-        self.queue.tasks = tasks
+        self.queue.tasks, self.queue.engine = tasks, engine
         self.thread = threading.Thread(target=self._run, name="hasten-pool-tasks", daemon=True)
         self.guard = threading.RLock()
         self.starting = False  # by who has the guard
@@ -82,7 +97,7 @@ class Feeder:
             if source is None:
                 self.queue.put(None)  # the thread's
                 return
-            source.sink._abandon(source.made, self.engine.why_ended())
+            source.abandon(self.engine.why_ended())
 
     def _run(self) -> None:
         while True:

@@ -1,4 +1,7 @@
-"""Sources: iterators of calls, which an engine's feeder thread goes through as fast as workers take them."""
+"""Sources: iterators of calls, which an engine's feeder thread goes through as fast as workers take them.
+
+A source has run(engine), and abandon(error) for when nobody will run it.
+"""
 
 from __future__ import annotations
 
@@ -56,3 +59,55 @@ class Source:
                 self.sink._abandon(self.made, engine.why_ended())
                 return
             self.made += 1
+
+    def abandon(self, error: BaseException) -> None:
+        """Fail what was not submitted."""
+        self.sink._abandon(self.made, error)
+
+
+class GivenTasks:
+    """What a program has put into a pool's `_taskqueue` by itself, as recipes for an istarmap() do.
+
+    tasks: an iterable of (job, index, func, args, kwds).  length: if not None, called with their number.
+    cache: the results of the pool, by their jobs.
+    """
+
+    def __init__(self, tasks: Any, length: Any, cache: dict[int, Any]) -> None:
+        self.tasks = iter(tasks)
+        self.length = length
+        self.cache = cache
+
+    def run(self, engine: Any) -> None:
+        """Submit them all, or as long as the engine takes them."""
+        sink, index = None, -1
+        try:
+            for job, index, func, args, kwds in self.tasks:
+                sink = self.cache.get(job)
+                if sink is not None and not engine.submit(sink, index, func, args, kwds, block=True):
+                    sink._abandon(index, engine.why_ended())
+                    return
+        except BaseException as error:
+            if sink is None:
+                raise
+            sink._abandon(index + 1, error)
+        else:
+            if self.length is not None:
+                self.length(index + 1)
+
+    def abandon(self, error: BaseException) -> None:
+        """Fail what was not submitted."""
+        try:
+            for job, index, *_ in self.tasks:
+                sink = self.cache.get(job)
+                if sink is not None:
+                    sink._abandon(index, error)
+                    return
+        except Exception:  # of the program's iterable: whose tasks these are is not known
+            return
+
+
+def are_given(item: Any) -> bool:
+    """Whether what is put into a `_taskqueue` has the standard library's form: tasks, and who is told their
+    number.
+    """
+    return type(item) is tuple and len(item) == 2

@@ -15,10 +15,31 @@ from typing import Any
 from hasten.multiprocessing._arena._arena import fork_count
 from hasten.multiprocessing._pool import _calls, _engine, _errors
 from hasten.multiprocessing._pool._feeder import report
-from hasten.multiprocessing._pool._sources import Source
+from hasten.multiprocessing._pool._sources import GivenTasks, Source, are_given
 from hasten.queue import SimpleQueue
 
 RUN, CLOSE, TERMINATE = _engine.RUN, _engine.CLOSE, _engine.TERMINATE
+
+
+class TaskQueue:
+    """The queue of calls, for programs that look at it, or put tasks there in the standard library's form.
+
+    cache: the pool's results, by which these tasks are known.
+    """
+
+    def __init__(self, engine: ThreadEngine, cache: dict[int, Any]) -> None:
+        self._engine, self._cache = engine, cache
+
+    def put(self, item: Any, block: bool = True, timeout: Any = None) -> None:
+        """Have tasks run, (job, index, func, args, kwds) each.  Does not block."""
+        if are_given(item):
+            tasks, length = item
+            self._engine.feed(GivenTasks(tasks, length, self._cache))
+        else:
+            self._engine.calls.put(item)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._engine.calls, name)
 
 
 class ThreadEngine:
@@ -76,7 +97,7 @@ class ThreadEngine:
                 if not gone:
                     self.sources.add(thread)
             if gone:  # a source that waited for its consumer, who comes too late
-                source.sink._abandon(source.made, self.why_ended())
+                source.abandon(self.why_ended())
             else:
                 thread.start()
         except BaseException:

@@ -31,6 +31,15 @@ cdef int64_t deadline_of(block, timeout) except -1:
     return HS_NEVER if timeout is None else hs_deadline_of(timeout)
 
 
+cdef object standard_class_of(queue):
+    """The class for a queue that has neither a ring nor a class yet: a subclass has put the pipe and the
+    locks there by itself, with a __setstate__ or an __init__ of its own.
+    """
+    if "_reader" not in vars(queue) and "_writer" not in vars(queue):
+        raise RuntimeError(f"{type(queue).__name__}.__init__() was not called")
+    return queue._standard_class
+
+
 cdef object take(Ring ring, bint block, int64_t deadline):
     """The next object; Empty or ShutDown."""
     cdef Record record
@@ -222,7 +231,7 @@ cdef class RingQueue:
 
     cdef object standard_class(self):
         if self.standard is None:
-            raise RuntimeError(f"{type(self).__name__}.__init__() was not called")
+            self.standard = standard_class_of(self)
         return self.standard
 
 
@@ -304,7 +313,7 @@ cdef class SimpleRingQueue:
 
     cdef object standard_class(self):
         if self.standard is None:
-            raise RuntimeError(f"{type(self).__name__}.__init__() was not called")
+            self.standard = standard_class_of(self)
         return self.standard
 
 

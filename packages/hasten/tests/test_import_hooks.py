@@ -142,6 +142,40 @@ assert seen.count("concurrent.futures.thread") <= 1, seen
     assert "concurrent.futures.thread thread.py" in compare(run, program)
 
 
+PACKAGE_FIRST = """
+import sys
+import concurrent.futures
+package = sys.modules["concurrent.futures"]
+print("concurrent.futures.thread" in sys.modules)
+print(concurrent.futures.ThreadPoolExecutor, sys.modules["concurrent.futures"] is package)
+print(concurrent.futures.thread.ThreadPoolExecutor is concurrent.futures.ThreadPoolExecutor)
+"""
+PART_FIRST = """
+import pickle
+from concurrent.futures.thread import ThreadPoolExecutor, _threads_queues
+import concurrent.futures
+with ThreadPoolExecutor(1) as pool:
+    pool.submit(int).result()
+    print(len(_threads_queues), concurrent.futures.thread._threads_queues is _threads_queues)
+print(ThreadPoolExecutor is concurrent.futures.ThreadPoolExecutor)
+print(pickle.loads(pickle.dumps(ThreadPoolExecutor)) is ThreadPoolExecutor)
+"""
+INTERPRETERS_FIRST = """
+import sys
+import concurrent.futures
+if sys.version_info >= (3, 14):
+    pool = concurrent.futures.InterpreterPoolExecutor
+    print(pool, issubclass(pool, concurrent.futures.ThreadPoolExecutor))
+    print(pool.__mro__[1], pool.__mro__[1] is sys.modules["concurrent.futures.thread"].ThreadPoolExecutor)
+"""
+
+
+@pytest.mark.parametrize("program", [PACKAGE_FIRST, PART_FIRST, INTERPRETERS_FIRST])
+def test_a_part_that_comes_late(run, program):
+    """Executors are imported when they are asked for, in whatever order, and are the program's then."""
+    compare(run, program)
+
+
 def test_a_function_is_wrapped_by_a_hook(run):
     """What a tracer does: the code of submit() is replaced, so that tasks see where they were submitted."""
     program = """

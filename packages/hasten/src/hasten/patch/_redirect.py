@@ -22,8 +22,6 @@ them.
 Nothing is imported before the program asks for it.
 """
 
-from __future__ import annotations
-
 import sys
 
 # What importlib shows, from where it is: importlib imports more than a start may cost.

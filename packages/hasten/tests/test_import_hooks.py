@@ -176,6 +176,42 @@ def test_a_part_that_comes_late(run, program):
     compare(run, program)
 
 
+def test_two_threads_ask_for_a_part(run):
+    """Each gets what stands for it, also who asks while another thread is loading it."""
+    run.write(
+        "program.py",
+        """
+import concurrent.futures
+import threading
+from hasten.patch import _redirect
+
+def while_it_is_loaded(module):
+    loading.set()
+    asked.wait(30)
+
+def wait_for_names(timeout):
+    asked.set()
+    wait(timeout)
+
+def ask():
+    loading.wait(30)
+    from concurrent.futures import ThreadPoolExecutor
+    got.append(ThreadPoolExecutor)
+    asked.set()
+
+got, loading, asked = [], threading.Event(), threading.Event()
+_redirect.after_import("concurrent.futures.thread", while_it_is_loaded)
+wait, _redirect.wait_for_names = _redirect.wait_for_names, wait_for_names
+thread = threading.Thread(target=ask)
+thread.start()
+mine = concurrent.futures.ThreadPoolExecutor
+thread.join()
+print(loading.is_set(), got == [mine])
+""",
+    )
+    assert run.hasten("program.py").out == "True True\n"
+
+
 def test_a_function_is_wrapped_by_a_hook(run):
     """What a tracer does: the code of submit() is replaced, so that tasks see where they were submitted."""
     program = """

@@ -13,16 +13,13 @@ LOADED = "import sys{imports}; print(*sorted(sys.modules))"
 FOUR = ("threading", "queue", "concurrent.futures", "subprocess")
 # ours -> (the standard library's, how many modules of ours at most, what else it may bring on some version)
 THREADS = {"atexit", "operator", "_operator"}
-QUEUE = {"queue", "_queue", "heapq", "_heapq", "math", "math.integer", "_math_integer"}
-LATE = {"__future__", "importlib", "importlib._bootstrap", "importlib._bootstrap_external"}
 IMPORTS = {
     "hasten._thread": ("_thread", 7, {"atexit"}),
-    "hasten.threading": ("threading", 26, THREADS),
-    "hasten.queue": ("queue", 20, THREADS),
-    "hasten.sched": ("sched", 18, THREADS),
-    "hasten.subprocess": ("subprocess", 22, {"gc"}),
-    # what stands for concurrent.futures.thread is a part of ours, and shown under that name
-    "hasten.futures": ("concurrent.futures", 43, THREADS | QUEUE | LATE | {"concurrent.futures.thread"}),
+    "hasten.threading": ("threading", 25, THREADS),
+    "hasten.queue": ("queue", 18, THREADS),
+    "hasten.sched": ("sched", 17, THREADS),
+    "hasten.subprocess": ("subprocess", 17, set()),
+    "hasten.futures": ("concurrent.futures", 34, THREADS),
     "hasten.shared_memory": ("multiprocessing.shared_memory", 14, {"__future__"}),
 }
 
@@ -83,7 +80,7 @@ def test_an_import(name):
 
 def test_the_launcher():
     pytest.importorskip("hasten.patch")
-    plain = loaded(imports=("runpy", "importlib.util", "__future__", "types"))
+    plain = loaded(imports=("runpy", "importlib.util", "types"))
     ours, theirs = parts(plain, loaded("-m", "hasten"))
     # linecache and tokenize: by which the interpreter shows the text of -c; the rest on 3.15
     assert theirs <= {"linecache", "tokenize", "atexit", "warnings", "_py_warnings", "_contextvars"}
@@ -96,18 +93,18 @@ def test_the_installed_script():
     if not SCRIPT.exists():
         pytest.skip("the script is in the sources")
     ours, theirs = parts(loaded(), loaded(str(SCRIPT)))
-    assert theirs <= {"__future__"}
+    assert theirs == set()
     assert len(ours) <= 8, sorted(ours)
 
 
 def test_four_modules_under_the_launcher():
     for name in ("hasten.patch", "hasten.queue", "hasten.futures", "hasten.subprocess"):
         pytest.importorskip(name)
-    plain = loaded(imports=("runpy", "__future__", "importlib.util", "queue", *FOUR))
+    plain = loaded(imports=("runpy", "importlib.util", "queue", *FOUR))
     ours, theirs = parts(plain, loaded("-m", "hasten", imports=FOUR))
     if sys.version_info >= (3, 13):
-        assert theirs <= THREADS | QUEUE | {"gc", "concurrent.futures.thread"}
-    assert len(ours) <= 85, sorted(ours)
+        assert theirs <= THREADS
+    assert len(ours) <= 69, sorted(ours)
 
 
 def test_a_worker_of_a_pool(tmp_path):

@@ -149,9 +149,10 @@ class build_ext(setuptools_build_ext.build_ext):
         for ext in self.extensions:
             ext.sources = [str(translated / Path(source).with_suffix(".c")) for source in ext.sources]
             if len(ext.modules) > 1:
-                names = " ".join(f'"{name}",' for name in ext.modules)
+                modules = [(name, name.rpartition(".")[2]) for name in ext.modules]
+                listed = " ".join(f'HS_MODULE("{name}", PyInit_{last})' for name, last in modules)
                 bundle = translated / f"{ext.name}.c"
-                bundle.write_text(f'#define HS_MODULES {names}\n#include "bundle.h"\n')
+                bundle.write_text(f'#define HS_MODULES {listed}\n#include "bundle.h"\n')
                 ext.sources.append(str(bundle))
 
     def compile(self, ext, c):

@@ -8,16 +8,31 @@
 
    Nothing is loaded before it is imported, but for what the package says: load("_one", "_two") imports modules
    that the package imports in any case.  The import system takes five times as long for each, most of it for
-   locks that nobody else can ask for while the package is imported, and for finders that come before ours.
+   locks that nobody else can ask for while the package is imported, and for finders that come before ours; and
+   the loader opens the file once more for each.  So load() calls the PyInit functions itself.
 
-   setup.py defines HS_MODULES, the modules' full names as C strings with a comma after each.
+   setup.py defines HS_MODULES: HS_MODULE(its full name as a C string, its PyInit function) for each module.
    The finder belongs to the interpreter that has imported the package; there is no static state. */
 #ifndef HS_BUNDLE_H
 #define HS_BUNDLE_H
 
 #include <Python.h>
 
-static const char *const hs_modules[] = {HS_MODULES NULL};
+/* Protected: the interpreter has functions of some of these names, which would go first (PyInit__thread). */
+#ifdef __ELF__
+#  define HS_PROTECTED __attribute__((visibility("protected")))
+#else
+#  define HS_PROTECTED
+#endif
+#define HS_MODULE(name, init) PyObject *init(void) HS_PROTECTED;
+HS_MODULES
+#undef HS_MODULE
+#define HS_MODULE(name, init) {name, init},
+static const struct {
+    const char *name;
+    PyObject *(*init)(void);
+} hs_modules[] = {HS_MODULES{NULL, NULL}};
+#undef HS_MODULE
 
 typedef struct {
     PyObject_HEAD
@@ -78,8 +93,8 @@ static PyObject *hs_finder_bundle(PyObject *self, void *unused) {
 
 static PyObject *hs_names(void) {
     PyObject *names = PyList_New(0);
-    for (const char *const *each = hs_modules; names != NULL && *each != NULL; each++) {
-        PyObject *name = PyUnicode_FromString(*each);
+    for (size_t i = 0; names != NULL && hs_modules[i].name != NULL; i++) {
+        PyObject *name = PyUnicode_FromString(hs_modules[i].name);
         if (name == NULL || PyList_Append(names, name) < 0) Py_CLEAR(names);
         Py_XDECREF(name);
     }
@@ -180,22 +195,42 @@ static int hs_describe(PyObject *module, PyObject *spec) {
     return PyObject_SetAttrString(module, "__spec__", spec);
 }
 
-/* Call a method of the spec's loader; the result is left out where it says nothing. */
-static PyObject *hs_loader_does(PyObject *spec, const char *method, PyObject *argument) {
-    PyObject *loader = PyObject_GetAttrString(spec, "loader");
-    PyObject *result = loader == NULL ? NULL : PyObject_CallMethod(loader, method, "O", argument);
-    Py_XDECREF(loader);
-    return result;
+/* What the interpreter tells audit hooks before it opens a file of an extension module. */
+static int hs_tell_import(hs_finder *finder, PyObject *name) {
+    PyObject *places[] = {PySys_GetObject("path"), PySys_GetObject("meta_path"), PySys_GetObject("path_hooks")};
+    for (int i = 0; i < 3; i++)
+        if (places[i] == NULL) places[i] = Py_None;
+    return PySys_Audit("import", "OOOOO", name, finder->file, places[0], places[1], places[2]);
+}
+
+/* What the loader's create_module() gives. */
+static PyObject *hs_create(hs_finder *finder, PyObject *name, PyObject *spec) {
+    if (hs_tell_import(finder, name) < 0) return NULL;
+    for (size_t i = 0; hs_modules[i].name != NULL; i++) {
+        if (PyUnicode_CompareWithASCIIString(name, hs_modules[i].name) != 0) continue;
+        PyObject *definition = hs_modules[i].init();  /* Cython's modules are initialised in phases: no reference */
+        return definition == NULL ? NULL : PyModule_FromDefAndSpec((PyModuleDef *)definition, spec);
+    }
+    PyErr_Format(PyExc_ImportError, "no module %R in this file", name);
+    return NULL;
+}
+
+/* What the loader's exec_module() does. */
+static int hs_execute(PyObject *module) {
+    PyModuleDef *definition = PyModule_GetDef(module);
+    if (definition == NULL) return PyErr_Occurred() ? -1 : 0;
+    if (PyModule_GetState(module) != NULL) return 0;  /* it has been run */
+    return PyModule_ExecDef(module, definition);
 }
 
 /* Import one of the modules; as in the import system, it is in sys.modules while it runs. */
 static int hs_load_one(hs_finder *finder, PyObject *modules, PyObject *package, PyObject *child, PyObject *name) {
-    PyObject *done = NULL, *module = NULL, *spec = hs_spec_of(finder, name);
+    PyObject *module = NULL, *spec = hs_spec_of(finder, name);
     int status = -1;
-    if (spec == NULL || (module = hs_loader_does(spec, "create_module", spec)) == NULL ||
-        hs_describe(module, spec) < 0 || PyObject_SetItem(modules, name, module) < 0)
+    if (spec == NULL || (module = hs_create(finder, name, spec)) == NULL || hs_describe(module, spec) < 0 ||
+        PyObject_SetItem(modules, name, module) < 0)
         goto end;
-    if ((done = hs_loader_does(spec, "exec_module", module)) != NULL) {
+    if (hs_execute(module) == 0) {
         status = PyObject_SetAttr(package, child, module);
     } else {
         PyObject *type, *value, *traceback;
@@ -204,7 +239,6 @@ static int hs_load_one(hs_finder *finder, PyObject *modules, PyObject *package, 
         PyErr_Restore(type, value, traceback);
     }
 end:
-    Py_XDECREF(done);
     Py_XDECREF(module);
     Py_XDECREF(spec);
     return status;

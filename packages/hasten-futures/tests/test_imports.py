@@ -34,6 +34,20 @@ from hasten.futures.process import BrokenProcessPool
     ) == "ProcessPoolExecutor True\n"
 
 
+def test_thread_pools_are_when_asked_for(python):
+    assert python(
+        """
+import pickle, sys, hasten.futures
+assert "ThreadPoolExecutor" in dir(hasten.futures) and "ThreadPoolExecutor" not in vars(hasten.futures)
+before = {"hasten.futures.thread", "concurrent.futures.thread"} & set(sys.modules)
+pool = hasten.futures.ThreadPoolExecutor
+print(before, pool.__module__, "concurrent.futures.thread" in sys.modules)
+assert vars(hasten.futures)["ThreadPoolExecutor"] is pool is hasten.futures.thread.ThreadPoolExecutor
+assert pickle.loads(pickle.dumps(pool)) is pool
+"""
+    ) == "set() hasten.futures True\n"
+
+
 def test_the_library_is_left_as_it_was(python):
     """Importing ours changes nothing for those who use theirs."""
     assert python(

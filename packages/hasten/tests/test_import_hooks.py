@@ -142,6 +142,76 @@ assert seen.count("concurrent.futures.thread") <= 1, seen
     assert "concurrent.futures.thread thread.py" in compare(run, program)
 
 
+PACKAGE_FIRST = """
+import sys
+import concurrent.futures
+package = sys.modules["concurrent.futures"]
+print("concurrent.futures.thread" in sys.modules)
+print(concurrent.futures.ThreadPoolExecutor, sys.modules["concurrent.futures"] is package)
+print(concurrent.futures.thread.ThreadPoolExecutor is concurrent.futures.ThreadPoolExecutor)
+"""
+PART_FIRST = """
+import pickle
+from concurrent.futures.thread import ThreadPoolExecutor, _threads_queues
+import concurrent.futures
+with ThreadPoolExecutor(1) as pool:
+    pool.submit(int).result()
+    print(len(_threads_queues), concurrent.futures.thread._threads_queues is _threads_queues)
+print(ThreadPoolExecutor is concurrent.futures.ThreadPoolExecutor)
+print(pickle.loads(pickle.dumps(ThreadPoolExecutor)) is ThreadPoolExecutor)
+"""
+INTERPRETERS_FIRST = """
+import sys
+import concurrent.futures
+if sys.version_info >= (3, 14):
+    pool = concurrent.futures.InterpreterPoolExecutor
+    print(pool, issubclass(pool, concurrent.futures.ThreadPoolExecutor))
+    print(pool.__mro__[1], pool.__mro__[1] is sys.modules["concurrent.futures.thread"].ThreadPoolExecutor)
+"""
+
+
+@pytest.mark.parametrize("program", [PACKAGE_FIRST, PART_FIRST, INTERPRETERS_FIRST])
+def test_a_part_that_comes_late(run, program):
+    """Executors are imported when they are asked for, in whatever order, and are the program's then."""
+    compare(run, program)
+
+
+def test_two_threads_ask_for_a_part(run):
+    """Each gets what stands for it, also who asks while another thread is loading it."""
+    run.write(
+        "program.py",
+        """
+import concurrent.futures
+import threading
+from hasten.patch import _redirect
+
+def while_it_is_loaded(module):
+    loading.set()
+    asked.wait(30)
+
+def wait_for_names(timeout):
+    asked.set()
+    wait(timeout)
+
+def ask():
+    loading.wait(30)
+    from concurrent.futures import ThreadPoolExecutor
+    got.append(ThreadPoolExecutor)
+    asked.set()
+
+got, loading, asked = [], threading.Event(), threading.Event()
+_redirect.after_import("concurrent.futures.thread", while_it_is_loaded)
+wait, _redirect.wait_for_names = _redirect.wait_for_names, wait_for_names
+thread = threading.Thread(target=ask)
+thread.start()
+mine = concurrent.futures.ThreadPoolExecutor
+thread.join()
+print(loading.is_set(), got == [mine])
+""",
+    )
+    assert run.hasten("program.py").out == "True True\n"
+
+
 def test_a_function_is_wrapped_by_a_hook(run):
     """What a tracer does: the code of submit() is replaced, so that tasks see where they were submitted."""
     program = """

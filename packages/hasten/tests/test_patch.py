@@ -542,7 +542,7 @@ for _ in range(2):
     with hasten.patch.install():
         assert repr(facts()) == {expected.strip()!r}
         assert sys.modules["queue"] is queue
-        from hasten.queue import _errors
+        from hasten.queue import _simple
     assert state() == before and queue.__name__ == "hasten.queue" and "hasten" in queue.__file__
     assert queue.Queue.__module__ == "hasten.queue"
     assert not [name for name in sys.modules if name.startswith("queue.")]

@@ -4,16 +4,24 @@ Three additions: `map(progress=)` of every executor of ours, `shutdown(timeout=)
 threads that knows the quota of a container.
 
 The classes are subclasses of the standard library's, so that isinstance() holds in code that checks for
-those, asyncio's for one.  ProcessPoolExecutor is the interpreter's own class; it is imported when it is asked
-for, and so is InterpreterPoolExecutor.
+those, asyncio's for one.  The executors are imported when they are asked for, as the standard library's are.
 """
 
 try:
-    from hasten.futures import _bundle  # noqa: F401 (the compiled modules, in one file)
+    try:
+        from hasten.futures import _bundle  # the compiled modules, in one file
+    except ImportError:
+        pass  # they are files of their own
+    else:
+        _bundle.load("_published", "_waiting", "_future", "_completion", "_mapping")
+    from hasten.futures import _future  # noqa: F401
 except ImportError:
-    pass  # they are files of their own
+    from hasten.futures import _subinterpreter
 
-from hasten.futures import _subinterpreter
+    if not _subinterpreter.is_elsewhere():
+        raise
+    _subinterpreter.stand_in()
+
 from hasten.futures._base import (
     ALL_COMPLETED,
     FIRST_COMPLETED,
@@ -27,7 +35,6 @@ from hasten.futures._base import (
     as_completed,
     wait,
 )
-from hasten.futures.thread import ThreadPoolExecutor
 
 __all__ = [
     "FIRST_COMPLETED",
@@ -49,6 +56,7 @@ __all__ = [
 _IMPORTED_LATE = {
     "InterpreterPoolExecutor": "interpreter",
     "ProcessPoolExecutor": "process",
+    "ThreadPoolExecutor": "thread",
 }
 
 
@@ -57,7 +65,11 @@ def __getattr__(name):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    value = getattr(import_module(f"hasten.futures.{_IMPORTED_LATE[name]}"), name)
+    part = _IMPORTED_LATE[name]
+    # While this package stands for concurrent.futures that is its name, and by that one import hooks know its
+    # parts.  Who asks while the standard library's parts are loaded under it gets ours all the same.
+    import_module(f"{__name__}.{part}")
+    value = getattr(import_module(f"hasten.futures.{part}"), name)
     globals()[name] = value
     return value
 

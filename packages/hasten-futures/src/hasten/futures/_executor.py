@@ -1,7 +1,5 @@
 """The base class of the executors."""
 
-from __future__ import annotations
-
 from concurrent.futures import Executor as _StdlibExecutor
 
 from hasten.futures import _mapping

@@ -4,7 +4,7 @@ Compiled modules with global state do not load there, and what an InterpreterPoo
 import hasten.futures: a function of `__main__` brings its whole script along.  So the parts of this
 package are the parts of the standard library's there, without our additions.
 
-This module is imported before all others of the package.
+The package imports this module only where its compiled modules could not be loaded.
 """
 
 import sys
@@ -26,11 +26,3 @@ def stand_in():
     for part in PARTS:
         module = sys.modules[f"{PACKAGE}.{part}"] = import_module(f"concurrent.futures.{part}")
         setattr(sys.modules[PACKAGE], part, module)
-
-
-try:
-    from hasten.futures import _future  # noqa: F401
-except ImportError:
-    if not is_elsewhere():
-        raise
-    stand_in()

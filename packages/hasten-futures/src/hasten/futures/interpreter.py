@@ -9,7 +9,7 @@ there is do_call(), a function without globals, which Interpreter.call() sends a
 
 from __future__ import annotations
 
-from hasten.futures import thread
+import hasten.futures.thread as thread  # not from the package, whose name may be the standard library's now
 
 try:
     from concurrent import interpreters

@@ -13,6 +13,13 @@ from concurrent.futures import TimeoutError
 from concurrent.futures import thread as _stdlib
 from time import monotonic
 
+try:
+    from hasten.futures import _bundle  # the compiled modules, in one file
+except ImportError:
+    pass  # they are files of their own
+else:
+    _bundle.load("_work_queue", "_after_fork", "_attributes", "_thread_pool")
+
 from hasten import threading
 from hasten.futures import _after_fork, _attributes, _base, _thread_pool
 from hasten.futures import _work_queue as _tasks

@@ -10,11 +10,22 @@ Names that programs may replace, for instance with unittest.mock.patch(): the ex
 `heappop`, `threading` and `time`.  A replaced part is used where the standard library uses it.
 """
 
+import sys as _sys
 import threading
 import types
 from collections import deque
 from heapq import heappop, heappush
+from queue import Empty, Full
 from time import monotonic as time
+
+# The exceptions are the standard library's own classes, so that old handlers keep working.
+if _sys.version_info >= (3, 13):
+    from queue import ShutDown
+else:
+
+    class ShutDown(Exception):
+        """Raised by put() and get() of a queue that was shut down."""
+
 
 try:
     from hasten.queue import _bundle  # the compiled modules, in one file
@@ -27,7 +38,6 @@ else:
     )  # fmt: skip
 
 from hasten.queue import _names, _simple
-from hasten.queue._errors import Empty, Full, ShutDown
 from hasten.queue._queue import LifoQueue, PriorityQueue, Queue
 from hasten.queue._simple import SimpleQueue
 

@@ -1,14 +1,18 @@
 import queue as _stdlib
+import sys
 from collections.abc import Iterable
+from queue import Empty as Empty
+from queue import Full as Full
 from threading import Condition, Lock
 from types import GenericAlias
 from typing import Any, Generic, SupportsFloat, TypeVar
 
 from typing_extensions import disjoint_base
 
-from hasten.queue._errors import Empty as Empty
-from hasten.queue._errors import Full as Full
-from hasten.queue._errors import ShutDown as ShutDown
+if sys.version_info >= (3, 13):
+    from queue import ShutDown as ShutDown
+else:
+    class ShutDown(Exception): ...
 
 __all__ = ["Empty", "Full", "ShutDown", "Queue", "PriorityQueue", "LifoQueue", "SimpleQueue"]
 

@@ -21,7 +21,7 @@ from libc.stdint cimport int64_t
 
 from function cimport publish_methods
 
-from hasten.queue._errors import Empty, Full, ShutDown
+from hasten.queue import Empty, Full, ShutDown
 from hasten.queue._waiting cimport deadline_of
 
 cdef dict public = {}

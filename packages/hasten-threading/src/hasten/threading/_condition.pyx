@@ -41,7 +41,7 @@ from _collections import deque
 
 import hasten._thread
 
-from hasten.threading._deprecated import deprecated
+from hasten.threading._module import deprecated
 from hasten.threading._locks import RLock
 from hasten.threading._published import published
 

@@ -23,7 +23,7 @@ from hasten.threading._waiting cimport EVERYBODY, unpark, park, sleepers, start_
 import sys
 import threading
 
-from hasten.threading._deprecated import deprecated
+from hasten.threading._module import deprecated
 from hasten.threading._published import published
 
 cdef object stdlib = threading.Event

@@ -1,5 +1,9 @@
-"""What hasten.threading is as a module: it shares the hooks that users set with the standard library's."""
+"""What hasten.threading is as a module: it shares the hooks that users set with the standard library's.
 
+And the warning that its old names give.
+"""
+
+import sys
 import threading as _stdlib
 from types import ModuleType
 
@@ -32,3 +36,14 @@ class Module(ModuleType):
         from importlib import import_module
 
         return import_module, (self.__name__,)
+
+
+_SINCE = (3, 10)  # the standard library's names have not warned before
+
+
+def deprecated(message: str, level: int = 2) -> None:
+    """Warn the caller of the function that calls this; level 2 if that is compiled (no frame), else 3."""
+    if sys.version_info >= _SINCE:
+        import warnings
+
+        warnings.warn(message, DeprecationWarning, stacklevel=level)

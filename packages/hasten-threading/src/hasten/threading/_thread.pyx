@@ -22,7 +22,7 @@ import operator
 import sys
 
 from hasten.threading import _registry as registry
-from hasten.threading._deprecated import deprecated
+from hasten.threading._module import deprecated
 
 cdef extern from "Python.h":
     unsigned long PyThread_get_thread_ident() nogil

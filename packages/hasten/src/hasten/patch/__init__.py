@@ -11,8 +11,6 @@ Modules imported from then on get hasten's module where they import the standard
 imported before are patched in place (see ``_rebind``), so it is best done first.
 """
 
-from __future__ import annotations
-
 import sys
 from _thread import RLock
 
@@ -29,8 +27,8 @@ __all__ = ["Installation", "NotInstalled", "Refused", "UnknownModule", "install"
 
 _GREEN = ("gevent.monkey", "eventlet.patcher")
 _lock = RLock()  # guards _holds and _patches; held while a hasten module is loaded
-_holds: dict[str, list[Installation]] = {}  # name -> the installations that want it replaced
-_patches: dict[str, _rebind.Patch] = {}  # name -> what was patched in place for it
+_holds: "dict[str, list[Installation]]" = {}  # name -> the installations that want it replaced
+_patches: "dict[str, _rebind.Patch]" = {}  # name -> what was patched in place for it
 
 
 class Installation:
@@ -44,7 +42,7 @@ class Installation:
         self.names = tuple(names)
         self.absent = tuple(absent)  # wanted, but the distribution is not installed
 
-    def __enter__(self) -> Installation:
+    def __enter__(self) -> "Installation":
         return self
 
     def __exit__(self, *exc_info: object) -> None:
@@ -58,7 +56,9 @@ class Installation:
 
 
 def install(
-    *names: str, only: Iterable[str] | str | None = None, exclude: Iterable[str] | str | None = None
+    *names: str,
+    only: "Iterable[str] | str | None" = None,
+    exclude: "Iterable[str] | str | None" = None,
 ) -> Installation:
     """Replace the named modules, or by default all whose distribution is installed.
 
@@ -99,7 +99,7 @@ def uninstall() -> None:
                 _release(name, installation)
 
 
-def is_installed(name: str | None = None) -> bool:
+def is_installed(name: "str | None" = None) -> bool:
     """Whether *name* is replaced at the moment; without a name, whether anything is."""
     if name is None:
         return bool(_redirect.active)

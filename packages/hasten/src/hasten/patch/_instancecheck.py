@@ -15,8 +15,6 @@ A class or function is given no name under which it would not be found: a pickle
 When the module is put back all of this is as before.
 """
 
-from __future__ import annotations
-
 import sys
 from types import BuiltinFunctionType, FunctionType, ModuleType
 

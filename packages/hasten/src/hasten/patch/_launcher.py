@@ -1,7 +1,5 @@
 """The command line of ``python -m hasten``."""
 
-from __future__ import annotations
-
 import os
 import sys
 
@@ -37,7 +35,7 @@ class UsageError(Exception):
 class Options:
     """What the command line says."""
 
-    run: Callable[..., None]
+    run: "Callable[..., None]"
     arguments: tuple
 
     def __init__(self):

@@ -14,8 +14,6 @@ record of each makes it possible to put them back.  Left alone are
 Instances, base classes, default arguments and attributes of classes are out of reach.
 """
 
-from __future__ import annotations
-
 import sys
 from _frozen_importlib import _gcd_import as import_module  # as in _redirect
 

@@ -22,8 +22,6 @@ them.
 Nothing is imported before the program asks for it.
 """
 
-from __future__ import annotations
-
 import sys
 
 # What importlib shows, from where it is: importlib imports more than a start may cost.
@@ -46,6 +44,7 @@ swaps = 0  # how often they have begun to
 _hasten_names = {module: name for name, (module, _) in _table.TABLE.items()}
 _aliasing: set = set()  # (thread, full name) of the modules whose hasten module a thread is loading
 _after_import: dict = {}  # full name -> called with the module when it has been loaded
+_LONGEST_LOAD = 10.0  # seconds; whoever waits longer may be what the load waits for
 _ROOTS = frozenset(name.partition(".")[0] for name in [*_table.TABLE, "hasten", "gevent", "eventlet"])
 
 
@@ -424,10 +423,33 @@ def load_original(name):
         sys.modules[name] = module
     spec.loader.exec_module(module)
     originals[name] = module
+    if name in _table.PACKAGES:
+        _guard_late_names(name, module)
     _show(name, module)
     if package is not None:
         setattr(package, child, module)
     return module
+
+
+def _guard_late_names(package, module):
+    """Let threads that see the standard library's *package*, as another one is loading a part of ours, wait.
+
+    What it imports when it is asked for (ThreadPoolExecutor) would be the standard library's for them.
+    """
+    late = vars(module).get("__getattr__")
+    if late is None:
+        return
+
+    def __getattr__(name):
+        if package in active and get_ident() not in _inside.get(package, ()):
+            wait_for_names(_LONGEST_LOAD)
+            ours = sys.modules.get(package)
+            if ours is not None and ours is not module:
+                return getattr(ours, name)
+        return late(name)
+
+    __getattr__.__module__, __getattr__.__qualname__ = late.__module__, late.__qualname__
+    vars(module)["__getattr__"] = __getattr__
 
 
 def _load_left_over(name):

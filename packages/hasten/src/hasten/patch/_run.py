@@ -15,15 +15,13 @@ it does under plain ``python``.
 for each kind of program.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 from _frozen_importlib import BuiltinImporter  # as in _redirect
 from _frozen_importlib_external import SourceFileLoader, SourcelessFileLoader
 
 # What python has put at the head of sys.path for us: None for the current folder
-launcher_folder: str | None = None
+launcher_folder: "str | None" = None
 _ALWAYS = ("__name__", "__doc__", "__package__", "__loader__", "__spec__", "__annotations__", "__builtins__")
 
 

@@ -1,7 +1,5 @@
 """The one table of the project: stdlib name -> hasten module -> distribution."""
 
-from __future__ import annotations
-
 import os
 import sys
 
@@ -38,7 +36,7 @@ class Refused(RuntimeError):
     """Replacing modules now would break the program."""
 
 
-def owner(fullname: str) -> str | None:
+def owner(fullname: str) -> "str | None":
     """The table's name that *fullname* belongs to: itself, or the package it is a part of."""
     if fullname in TABLE:
         return fullname

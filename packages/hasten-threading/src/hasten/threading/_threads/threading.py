@@ -16,8 +16,8 @@ from _thread import _ExceptHookArgs, _local
 
 from hasten import _thread as _os_threads
 from hasten.threading import _registry
-from hasten.threading._deprecated import deprecated
 from hasten.threading._event import Event
+from hasten.threading._module import deprecated
 from hasten.threading._published import published
 from hasten.threading._thread import (
     FREE_THREADED,

@@ -18,7 +18,8 @@ IMPORTS = {
     "hasten.threading": ("threading", 25, THREADS),
     "hasten.queue": ("queue", 18, THREADS),
     "hasten.sched": ("sched", 17, THREADS),
-    "hasten.subprocess": ("subprocess", 17, set()),
+    # all at once: a child may be wanted when descriptors are short, or for a user who cannot read our files
+    "hasten.subprocess": ("subprocess", 22, {"gc"}),
     "hasten.futures": ("concurrent.futures", 34, THREADS),
     "hasten.shared_memory": ("multiprocessing.shared_memory", 14, {"__future__"}),
 }
@@ -103,8 +104,8 @@ def test_four_modules_under_the_launcher():
     plain = loaded(imports=("runpy", "importlib.util", "queue", *FOUR))
     ours, theirs = parts(plain, loaded("-m", "hasten", imports=FOUR))
     if sys.version_info >= (3, 13):
-        assert theirs <= THREADS
-    assert len(ours) <= 69, sorted(ours)
+        assert theirs <= THREADS | {"gc"}
+    assert len(ours) <= 74, sorted(ours)
 
 
 def test_a_worker_of_a_pool(tmp_path):

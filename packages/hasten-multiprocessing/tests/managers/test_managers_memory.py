@@ -373,11 +373,15 @@ def test_a_server_killed_while_threads_wait() -> None:
     manager.start()
     inside, process = manager.inside(), manager._process
 
+    ready = []
+
     def wait() -> None:
-        sharing(inside).wait()
+        proxy = sharing(inside)
+        ready.append(proxy)
+        proxy.wait()
 
     tasks = [begun(wait) for _ in range(4)]
-    until(lambda: inside.exchanges() == 4)
+    until(lambda: len(ready) == 4)
     for task in tasks:
         task.settle()
     process.kill()

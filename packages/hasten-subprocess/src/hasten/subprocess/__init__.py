@@ -46,8 +46,10 @@ else:
     else:
         _bundle.load("_spawn", "_descriptors", "_supervised", "_communicate", "_pipe_end", "_child_end")
 
+    from hasten.subprocess import _exceptions
     from hasten.subprocess._command_line import list2cmdline
     from hasten.subprocess._popen import Popen
+    from hasten.subprocess._reaping import _active, _cleanup
     from hasten.subprocess._run import (
         CompletedProcess,
         call,
@@ -58,8 +60,8 @@ else:
         run,
     )
     from hasten.subprocess._start import _HAVE_POSIX_SPAWN_CLOSEFROM, _USE_POSIX_SPAWN, _USE_VFORK
-    from hasten.subprocess._start import fork_exec as _fork_exec
-    from hasten.subprocess._waiting_calls import _CAN_USE_PIDFD_OPEN, _active, _cleanup, _time, wait_any
+    from hasten.subprocess._start_by_pipe import fork_exec as _fork_exec
+    from hasten.subprocess._waiting_calls import _CAN_USE_PIDFD_OPEN, _time, wait_any
 
     if _sys.version_info < (3, 11):
         from types import SimpleNamespace as _SimpleNamespace

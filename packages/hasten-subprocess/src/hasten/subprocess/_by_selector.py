@@ -1,7 +1,7 @@
 """communicate() in Python, over a selector: for programs that have replaced a part of it.
 
 Some put lists of their own into _fileobj2output, by a function in place of _save_input(), to see what a child
-writes while it runs; others replace _PopenSelector.  This module is imported when one has.
+writes while it runs; others replace _PopenSelector.
 """
 
 import os
@@ -11,6 +11,14 @@ from selectors import EVENT_READ, EVENT_WRITE
 
 READ_AT_ONCE = 1 << 15  # bytes
 _public = sys.modules[__package__]
+_PopenSelector = _stdlib._PopenSelector
+standard_save_input = None  # ours, see _streams
+
+
+def is_wanted(popen):
+    """Whether a part has been replaced, in the module, the class or the instance."""
+    saves = getattr(popen._save_input, "__func__", None)
+    return saves is not standard_save_input or _public._PopenSelector is not _PopenSelector
 
 
 def communicate(popen, input, endtime, orig_timeout):

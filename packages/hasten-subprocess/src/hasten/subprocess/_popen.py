@@ -8,7 +8,7 @@ import threading
 import types
 import warnings
 
-from hasten.subprocess import _start, _streams
+from hasten.subprocess import _arguments, _start, _streams
 from hasten.subprocess._child_end import abandon
 from hasten.subprocess._handles import STDOUT, Handles
 from hasten.subprocess._shown import with_parts
@@ -70,9 +70,7 @@ class Popen(_stdlib.Popen):
         if creationflags != 0:
             raise ValueError("creationflags is only supported on Windows platforms")
         if pass_fds and not close_fds:
-            from hasten.subprocess._arguments import level_of_caller
-
-            warnings.warn("pass_fds overriding close_fds.", RuntimeWarning, level_of_caller())
+            warnings.warn("pass_fds overriding close_fds.", RuntimeWarning, _arguments.level_of_caller())
             close_fds = True
         if text is not None and universal_newlines is not None and bool(universal_newlines) != bool(text):
             raise _stdlib.SubprocessError(
@@ -84,18 +82,15 @@ class Popen(_stdlib.Popen):
         self.pipesize = pipesize
         self.text_mode = encoding or errors or text or universal_newlines
         if self.text_mode and encoding is None:
-            from hasten.subprocess._arguments import text_encoding
-
-            encoding = text_encoding()
+            encoding = _arguments.text_encoding()
         self.encoding, self.errors = encoding, errors
         self._waitpid_lock = threading.Lock()
         self._sigint_wait_secs = 0.25
         self._communication_started = self._closed_child_pipe_fds = False
         self._input = None
         if group is not None or extra_groups is not None or user is not None:
-            from hasten.subprocess._arguments import group_id, group_ids, user_id
-
-            group, user, extra_groups = group_id(group), user_id(user), group_ids(extra_groups)
+            group, user = _arguments.group_id(group), _arguments.user_id(user)
+            extra_groups = _arguments.group_ids(extra_groups)
         group_options = [-1 if process_group is None else process_group]
         if process_group is None and sys.version_info < (3, 11):
             group_options = []  # an _execute_child() from then does not know it

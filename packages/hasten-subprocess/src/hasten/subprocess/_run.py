@@ -1,11 +1,5 @@
-"""run() and its older relatives: start a child, talk to it, wait for it, in one call.
+"""run() and its older relatives: start a child, talk to it, wait for it, in one call."""
 
-The exceptions have to stay the standard library's own, so that all code catches them.  Up to 3.14 the text of
-a CalledProcessError quotes a command that is a list, and is a TypeError if returncode is no number; importing
-this puts 3.15's text into the class.
-"""
-
-import signal
 import subprocess as _stdlib
 import sys
 import types
@@ -130,18 +124,3 @@ def getstatusoutput(cmd, *, encoding=None, errors=None):
 def getoutput(cmd, *, encoding=None, errors=None):
     """What a command line in a shell writes to stdout and stderr: getstatusoutput() without the status."""
     return _public.getstatusoutput(cmd, encoding=encoding, errors=errors)[1]
-
-
-def _words(error):
-    status = error.returncode
-    if not isinstance(status, int) or status >= 0:
-        return f"Command {error.cmd!r} returned non-zero exit status {status}."
-    try:
-        cause = repr(signal.Signals(-status))
-    except ValueError:
-        cause = f"unknown signal {-status}"
-    return f"Command '{error.cmd}' died with {cause}."
-
-
-if sys.version_info < (3, 15):
-    CalledProcessError.__str__ = _words

@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 
-from hasten.subprocess import _spawn
+from hasten.subprocess import _spawn, _start_by_pipe
 
 SHELL = "/system/bin/sh" if hasattr(sys, "getandroidapilevel") else "/bin/sh"
 DEFAULT_PATH = os.fsencode(os.defpath)
@@ -67,17 +67,15 @@ def start(popen, executable, env, preexec_fn, arguments, parent_ends):
         return
     packed = None if env is None else _spawn.pack_environment(env)
     programs = programs_of(executable, packed)
-    hook = fork_exec_hook()
+    hook = _start_by_pipe.hook()
     if hook is not None:
-        from hasten.subprocess._start_by_pipe import start_by_hook
-
-        start_by_hook(popen, hook, executable, programs, packed, preexec_fn, arguments, parent_ends)
+        _start_by_pipe.start_by_hook(
+            popen, hook, executable, programs, packed, preexec_fn, arguments, parent_ends
+        )
         return
     plan = _spawn.Plan(programs=programs, env=packed, **arguments)
     if preexec_fn is not None:
-        from hasten.subprocess._start_by_pipe import start_by_fork
-
-        start_by_fork(popen, plan, executable, preexec_fn, arguments["cwd"])
+        _start_by_pipe.start_by_fork(popen, plan, executable, preexec_fn, arguments["cwd"])
     elif not plan.start(_public._USE_VFORK, popen):
         raise failure(plan.error, plan.stage, executable, arguments["cwd"])
 
@@ -120,31 +118,3 @@ def posix_spawn(popen, executable, env, arguments, parent_ends):
     _spawn.posix_spawn_for(
         popen, executable, arguments["args"], environment, file_actions=actions, setsigdef=defaults
     )
-
-
-def fork_exec_hook():
-    """What has been put in place of our fork_exec(); None if nothing has."""
-    if sys.version_info >= (3, 11):
-        current = _public._fork_exec
-    else:
-        current = _public._posixsubprocess.fork_exec
-    return None if current is fork_exec else current
-
-
-def fork_exec(args, executable_list, close_fds, pass_fds, cwd, env, p2cread, p2cwrite, c2pread, c2pwrite,
-              errread, errwrite, errpipe_read, errpipe_write, restore_signals,
-              start_new_session, *rest):  # fmt: skip
-    """Start a child, with the arguments of the function of this name that the standard library uses.
-
-    Returns the child's pid; failures go to errpipe_write.
-    """
-    from hasten.subprocess._start_by_pipe import become, tell_failure
-
-    others = rest if sys.version_info >= (3, 11) else (-1, *rest)
-    group, gid, gids, uid, umask, preexec_fn, *_ = others
-    keep = [fd for fd in pass_fds if fd != errpipe_write]
-    plan = _spawn.Plan(args, executable_list, close_fds, keep, cwd, env, p2cread, c2pwrite, errwrite,
-                       restore_signals, start_new_session, group, gid, gids, uid, umask)  # fmt: skip
-    if preexec_fn is not None:
-        return _spawn.fork_for(None, become, plan, preexec_fn, errpipe_write)
-    return plan.start(_public._USE_VFORK) or tell_failure(plan, errpipe_write)

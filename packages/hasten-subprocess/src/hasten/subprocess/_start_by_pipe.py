@@ -3,9 +3,7 @@
 The pipe's write end is closed by execve(), so that end of file means success.  A message is what the
 standard library's children write, b"TYPE:ERRNO:TEXT" with the errno in hexadecimal; the text says at which
 stage an OSError happened.  Debuggers replace `subprocess._fork_exec` to have a hand in each start.  What they
-put there gets the arguments that the running version's own has, and may call ours (in _start) with them.
-
-This module is imported at the first such start.
+put there gets the arguments that the running version's own has, and may call ours with them.
 """
 
 import builtins
@@ -134,6 +132,15 @@ def start_by_fork(popen, plan, executable, preexec_fn, cwd):
         start_with_pipe(popen, fork, executable, cwd)
 
 
+def hook():
+    """What has been put in place of our fork_exec(); None if nothing has."""
+    if sys.version_info >= (3, 11):
+        current = _public._fork_exec
+    else:
+        current = _public._posixsubprocess.fork_exec
+    return None if current is fork_exec else current
+
+
 def start_by_hook(popen, hook, executable, programs, env, preexec_fn, arguments, parent_ends):
     """Start the program by a function in place of our fork_exec()."""
     a = arguments
@@ -152,3 +159,20 @@ def start_by_hook(popen, hook, executable, programs, env, preexec_fn, arguments,
         return hook(*command, *ends, *session, *rest)
 
     start_with_pipe(popen, fork, executable, a["cwd"])
+
+
+def fork_exec(args, executable_list, close_fds, pass_fds, cwd, env, p2cread, p2cwrite, c2pread, c2pwrite,
+              errread, errwrite, errpipe_read, errpipe_write, restore_signals,
+              start_new_session, *rest):  # fmt: skip
+    """Start a child, with the arguments of the function of this name that the standard library uses.
+
+    Returns the child's pid; failures go to errpipe_write.
+    """
+    others = rest if sys.version_info >= (3, 11) else (-1, *rest)
+    group, gid, gids, uid, umask, preexec_fn, *_ = others
+    keep = [fd for fd in pass_fds if fd != errpipe_write]
+    plan = _spawn.Plan(args, executable_list, close_fds, keep, cwd, env, p2cread, c2pwrite, errwrite,
+                       restore_signals, start_new_session, group, gid, gids, uid, umask)  # fmt: skip
+    if preexec_fn is not None:
+        return _spawn.fork_for(None, become, plan, preexec_fn, errpipe_write)
+    return plan.start(_public._USE_VFORK) or tell_failure(plan, errpipe_write)

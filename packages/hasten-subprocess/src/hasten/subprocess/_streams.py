@@ -10,6 +10,7 @@ import io
 import subprocess as _stdlib
 import sys
 
+from hasten.subprocess import _by_selector
 from hasten.subprocess._communicate import Exchange, decode
 from hasten.subprocess._pipe_end import PipeEnd
 from hasten.subprocess._waiting_calls import deadline_after
@@ -132,10 +133,8 @@ class Streams:
     def _communicate(self, input, endtime, orig_timeout):
         """communicate() with pipes; endtime: a time of the monotonic clock, or None."""
         if self._exchange is None:
-            if is_selector_wanted(self):
-                from hasten.subprocess._by_selector import communicate
-
-                return communicate(self, input, endtime, orig_timeout)
+            if _by_selector.is_wanted(self):
+                return _by_selector.communicate(self, input, endtime, orig_timeout)
             self._exchange = self._begin_exchange(input)
         exchange = self._exchange
         if not exchange.pump(self._remaining_time(endtime)):
@@ -283,10 +282,4 @@ def is_safe_to_postpone(bufsize, encoding, errors):
     return True
 
 
-def is_selector_wanted(popen):
-    """Whether a program has replaced a part of communicate(), in the module, the class or the instance."""
-    saves = getattr(popen._save_input, "__func__", None)
-    return saves is not standard_save_input or _public._PopenSelector is not _stdlib._PopenSelector
-
-
-standard_save_input = Streams._save_input
+_by_selector.standard_save_input = Streams._save_input  # type: ignore[assignment]

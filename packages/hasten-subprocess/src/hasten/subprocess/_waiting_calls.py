@@ -1,14 +1,9 @@
-"""Waiting for a child: wait(), poll() and what they share.
-
-Children whose Popen was dropped while they ran are waited for when the next one starts.  The list of them is
-the standard library's own, so that a start in either module reaps the children of both.
-"""
+"""Waiting for a child: wait(), poll() and what they share."""
 
 import os
 import select
 import subprocess as _stdlib
 import sys
-from contextlib import suppress
 from math import isnan
 from time import monotonic as _time  # noqa: F401 (the public module's)
 from time import sleep
@@ -28,7 +23,6 @@ LONGEST_SLEEP = 24 * 3600  # seconds; poll() takes milliseconds that fit into an
 _CAN_USE_PIDFD_OPEN = hasattr(os, "pidfd_open") and _spawn.HAVE_VFORK
 TimeoutExpired = _stdlib.TimeoutExpired
 _public = sys.modules[__package__]
-_active = _stdlib._active
 
 
 class Waits:
@@ -158,18 +152,6 @@ def deadline_after(timeout):
     if isnan(timeout):
         raise ValueError("timeout must be a number of seconds, not NaN")
     return _public._time() + float(timeout)
-
-
-@shown
-def _cleanup():
-    """Wait for those that have ended.  Does not block."""
-    active = _public._active
-    if not active:
-        return
-    for popen in active[:]:
-        if popen._internal_poll(_deadstate=sys.maxsize) is not None:
-            with suppress(ValueError):  # another thread was first
-                active.remove(popen)
 
 
 set_standard_parts(Waits._try_wait, Waits._handle_exitstatus, Waits._internal_poll, Waits._wait_pidfd)

@@ -20,6 +20,7 @@ import pytest
 from children import has_ended
 
 import hasten.multiprocessing
+from hasten.multiprocessing._pool import _stopping
 from hasten.multiprocessing.pool import (
     BrokenPoolError,
     Pool,
@@ -383,6 +384,37 @@ def test_workers_that_a_program_has_killed_and_closed(forked: Any) -> None:
     with pytest.raises(WorkerLostError, match="worker process [0-9]+ "):
         lost.get(PATIENCE)
     assert forked.apply_async(targets.square, (3,)).get(PATIENCE) == 9
+
+
+class BeingClosed(multiprocessing.get_context("fork").Process):
+    """A process in whose close() another thread is: what is there at one look is gone at the next."""
+
+    looks: int | None = None
+
+    @property
+    def _popen(self) -> Any:
+        if self.looks is not None:
+            self.looks -= 1
+        return None if self.looks is not None and self.looks < 0 else vars(self)["popen"]
+
+    @_popen.setter
+    def _popen(self, popen: Any) -> None:
+        vars(self)["popen"] = popen
+
+
+@pytest.mark.parametrize("looks", range(8))
+def test_a_worker_that_a_program_is_closing(looks: int) -> None:
+    worker = BeingClosed(target=targets.square, args=(1,))
+    worker.start()
+    worker.join()
+    worker.looks = looks
+    told = _stopping.has_ended(worker)  # raises nothing, whatever it has seen
+    assert told is (looks > 0)  # where nothing was there from the first look on it has not been started
+    worker.looks = looks
+    _stopping.stop([worker])
+    worker.looks = None
+    assert _stopping.has_ended(worker) and worker._hasten_exitcode == 0
+    worker.close()
 
 
 @pytest.mark.parametrize("kind", ["processes", "threads"])

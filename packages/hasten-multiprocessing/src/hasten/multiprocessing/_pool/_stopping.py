@@ -9,6 +9,10 @@ from hasten.multiprocessing.connection import wait
 
 GRACE = 0.8  # seconds between SIGTERM and SIGKILL
 
+# What a process object raises that a program has closed.  The last two: one of the standard library's, while
+# another thread is in its close().
+CLOSED = (ValueError, AttributeError, AssertionError)
+
 
 def has_ended(worker: Any) -> bool:
     """Whether a worker has ended; then it is reaped, and its `_hasten_exitcode` is known.
@@ -21,7 +25,7 @@ def has_ended(worker: Any) -> bool:
         if code is None:
             return False
         worker.join()
-    except ValueError:
+    except CLOSED:
         pass
     worker._hasten_exitcode = code
     return True
@@ -51,7 +55,7 @@ def stop(workers: Any) -> None:
     for worker in workers:
         try:
             worker.join()
-        except ValueError:  # closed by the program, so it has ended
+        except CLOSED:  # so it has ended
             pass
 
 
@@ -60,5 +64,5 @@ def _signal(worker: Any, name: str) -> None:
     try:
         if worker.exitcode is None:
             getattr(worker, name)()
-    except (OSError, ValueError, AttributeError):
+    except (OSError, *CLOSED):
         pass

@@ -20,6 +20,12 @@ commands =
 """
 
 
+@pytest.fixture(scope="module")
+def build_environments(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One folder for all tests of a file: making a build environment takes seconds."""
+    return tmp_path_factory.mktemp("wheels")
+
+
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
     """Two packages made from the template; the second needs the first."""

@@ -11,22 +11,7 @@ from pathlib import Path
 import pytest
 import release
 from distributions import ROOT
-
-SETTINGS = """\
-[build-system]
-requires = ["setuptools>=77"]
-build-backend = "setuptools.build_meta"
-[project]
-name = "{name}"
-version = "{version}"
-description = "A distribution of a test"
-readme = "README.md"
-dependencies = {needs}
-[tool.setuptools]
-package-dir = {{ "" = "src" }}
-packages = ["hasten.{module}"]
-"""
-NEEDS_LOW = ["hasten-low>=0.1,<0.2"]
+from small_distributions import NEEDS_LOW, write_distribution
 
 
 def git(root: Path, *arguments: str) -> None:
@@ -35,14 +20,7 @@ def git(root: Path, *arguments: str) -> None:
 
 
 def write(root: Path, name: str, version: str, needs: list[str]) -> Path:
-    folder, module = root / "packages" / name, name.rpartition("-")[2]
-    home = folder / "src" / "hasten" / module
-    home.mkdir(parents=True, exist_ok=True)
-    imports = "".join(f"import hasten.{need.partition('>')[0].rpartition('-')[2]}\n" for need in needs)
-    (home / "__init__.py").write_text(imports + "ANSWER = 1\n")
-    settings = SETTINGS.format(name=name, version=version, needs=needs, module=module)
-    (folder / "pyproject.toml").write_text(settings)
-    (folder / "README.md").write_text(f"# {name}\n")
+    folder = write_distribution(root, name, needs, version)
     (folder / "CHANGELOG.md").write_text(f"# Changes\n\n## {version}\n\n- The answer.\n")
     (folder / "MANIFEST.in").write_text("include CHANGELOG.md LICENSE\n")
     (folder / "LICENSE").write_text("free\n")
@@ -52,12 +30,6 @@ def write(root: Path, name: str, version: str, needs: list[str]) -> Path:
 def commit(root: Path) -> None:
     git(root, "add", "-A")
     git(root, "commit", "-q", "--allow-empty", "-m", "a change")
-
-
-@pytest.fixture(scope="module")
-def build_environments(tmp_path_factory):
-    """One folder for all tests here: making a build environment takes seconds."""
-    return tmp_path_factory.mktemp("wheels")
 
 
 @pytest.fixture

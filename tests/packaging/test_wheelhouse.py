@@ -10,40 +10,14 @@ from pathlib import Path
 import pytest
 import virtualenv
 import wheelhouse
-
-SETTINGS = """\
-[build-system]
-requires = ["setuptools>=77"]
-build-backend = "setuptools.build_meta"
-[project]
-name = "{name}"
-version = "0.1.0"
-dependencies = {needs}
-[tool.setuptools]
-package-dir = {{ "" = "src" }}
-packages = ["hasten.{module}"]
-"""
-
-
-@pytest.fixture(scope="module")
-def build_environments(tmp_path_factory):
-    """One folder for all tests here: making a build environment takes seconds."""
-    return tmp_path_factory.mktemp("wheels")
+from small_distributions import NEEDS_LOW, write_distribution
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    add(tmp_path, "hasten-low", "low", [])
-    add(tmp_path, "hasten-high", "high", ["hasten-low>=0.1,<0.2"])
+    write_distribution(tmp_path, "hasten-low", [])
+    write_distribution(tmp_path, "hasten-high", NEEDS_LOW)
     return tmp_path
-
-
-def add(root: Path, name: str, module: str, needs: list[str]) -> None:
-    home = root / "packages" / name / "src" / "hasten" / module
-    home.mkdir(parents=True)
-    (home / "__init__.py").write_text("ANSWER = 1\n")
-    settings = SETTINGS.format(name=name, module=module, needs=needs)
-    (root / "packages" / name / "pyproject.toml").write_text(settings)
 
 
 @pytest.fixture

@@ -38,8 +38,8 @@ from distributions import (
 )
 from interpreters import Interpreter, NotFound, probe
 from packaging.version import InvalidVersion, Version
-from release_wheels import SMOKE, retag
-from wheelhouse import BuildEnvironment, BuildError, Job, build_all, one_at_a_time, run, without_pip_settings
+from release_wheels import SMOKE, install_alone, retag
+from wheelhouse import BuildEnvironment, BuildError, Job, build_all, one_at_a_time, run
 
 ENTRY = re.compile(r"^## .*?$(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
 # What an environment without any other distribution of ours can say of this one.
@@ -137,12 +137,8 @@ def try_alone(interpreter: Interpreter, distribution: Distribution, wheels: list
         shelf.mkdir()
         for wheel in wheels:
             shutil.copy(wheel, shelf)
-        home = Path(scratch, "env")
-        run([sys.executable, "-m", "virtualenv", "-q", "-p", interpreter.command, str(home)])
-        python = str(home / "bin" / "python")
         wanted = f"{distribution.name}=={distribution.version}"
-        pip = [python, "-m", "pip", "install", "-q", "--no-index", "--find-links", str(shelf), wanted]
-        run(pip, env=without_pip_settings())
+        python = install_alone(interpreter, Path(scratch, "env"), shelf, [wanted])
         told = [run([python, "-c", IMPORTS, distribution.name, distribution.version, *distribution.modules])]
         if distribution.name == META:
             told.append(run([python, "-m", "hasten", "-c", SMOKE], cwd=scratch))

@@ -52,13 +52,18 @@ def retag(wheel: Path, out: Path) -> None:
     run([sys.executable, "-m", "auditwheel", "repair", "--plat", "auto", "-w", str(out), str(wheel)])
 
 
+def install_alone(interpreter: Interpreter, folder: Path, shelf: Path, names: list[str]) -> str:
+    """Make an environment in *folder* with these and what they need, from the shelf only; its Python."""
+    run([sys.executable, "-m", "virtualenv", "-q", "-p", interpreter.command, str(folder)])
+    python = str(folder / "bin" / "python")
+    pip = [python, "-m", "pip", "install", "-q", "--no-index", "--find-links", str(shelf)]
+    run([*pip, *names], env=without_pip_settings())
+    return python
+
+
 def smoke(interpreter: Interpreter, out: Path, names: list[str]) -> None:
     with tempfile.TemporaryDirectory(prefix="hasten-smoke-") as folder:
-        run([sys.executable, "-m", "virtualenv", "-q", "-p", interpreter.command, folder])
-        python = str(Path(folder, "bin", "python"))
-        environment = without_pip_settings()
-        pip = [python, "-m", "pip", "install", "-q", "--no-index", "--find-links", str(out)]
-        run([*pip, *names], env=environment)
+        python = install_alone(interpreter, Path(folder, "env"), out, names)
         told = run([python, "-m", "hasten", "-c", SMOKE], cwd=folder)
         if told != "ok\n":
             raise BuildError(f"{interpreter.label}: the program under python -m hasten said {told!r}")

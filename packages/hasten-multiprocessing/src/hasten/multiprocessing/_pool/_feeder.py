@@ -8,7 +8,7 @@ from collections import deque
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from hasten.multiprocessing._pool._sources import GivenTasks, are_given
+from hasten.multiprocessing._pool._sources import given
 
 
 class TaskQueue(SimpleQueue):
@@ -23,9 +23,9 @@ class TaskQueue(SimpleQueue):
 
     def put(self, item: Any, block: bool = True, timeout: Any = None) -> None:
         """Put a source; or tasks of a program, in the standard library's form.  Does not block."""
-        if self.cache is not None and are_given(item):
-            tasks, length = item
-            self.engine.feed(GivenTasks(tasks, length, self.cache))
+        source = None if self.cache is None else given(item, self.cache)
+        if source is not None:
+            self.engine.feed(source)
         else:
             super().put(item)
 

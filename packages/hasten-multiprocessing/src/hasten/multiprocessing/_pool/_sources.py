@@ -106,8 +106,6 @@ class GivenTasks:
             return
 
 
-def are_given(item: Any) -> bool:
-    """Whether what is put into a `_taskqueue` has the standard library's form: tasks, and who is told their
-    number.
-    """
-    return type(item) is tuple and len(item) == 2
+def given(item: Any, cache: dict[int, Any]) -> GivenTasks | None:
+    """The source for what is put into a `_taskqueue` as (tasks, length), the stdlib's form; or None."""
+    return GivenTasks(*item, cache) if type(item) is tuple and len(item) == 2 else None

@@ -15,7 +15,7 @@ from typing import Any
 from hasten.multiprocessing._arena._arena import fork_count
 from hasten.multiprocessing._pool import _calls, _engine, _errors
 from hasten.multiprocessing._pool._feeder import report
-from hasten.multiprocessing._pool._sources import GivenTasks, Source, are_given
+from hasten.multiprocessing._pool._sources import Source, given
 from hasten.queue import SimpleQueue
 
 RUN, CLOSE, TERMINATE = _engine.RUN, _engine.CLOSE, _engine.TERMINATE
@@ -32,9 +32,9 @@ class TaskQueue:
 
     def put(self, item: Any, block: bool = True, timeout: Any = None) -> None:
         """Have tasks run, (job, index, func, args, kwds) each.  Does not block."""
-        if are_given(item):
-            tasks, length = item
-            self._engine.feed(GivenTasks(tasks, length, self._cache))
+        source = given(item, self._cache)
+        if source is not None:
+            self._engine.feed(source)
         else:
             self._engine.calls.put(item)
 

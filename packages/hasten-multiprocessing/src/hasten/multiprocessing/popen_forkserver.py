@@ -87,33 +87,22 @@ class Popen(popen_fork.Popen, _stdlib.Popen):
 
         self.DupFd = _stdlib.Popen.DupFd  # type: ignore[misc, assignment]
         self.child_may_lack_hasten = True
-        preparation = spawn.get_preparation_data(process_obj._name)
-        set_spawning_popen(self)
-        try:
-            content = _registries.with_our_names(lambda: self._pickled(_plain.dump, preparation, process_obj))
-        finally:
-            set_spawning_popen(None)
+        content = self._pickled(_plain.dump, process_obj)
         self.sentinel, writer = forkserver.connect_to_new_process(self._fds)
         with open(writer, "wb") as file:
             alive = os.dup(writer)  # until this process ends: by it the child knows
             self.finalizer = util.Finalize(self, util.close_fds, (alive, self.sentinel))
-            file.write(content.getbuffer())
+            file.write(content)
         self.pid = forkserver.read_signed(self.sentinel)
 
     def _launch_by_zygote(self, process_obj):
         """Have the child forked by the zygote; False if there is none."""
-        preparation = spawn.get_preparation_data(process_obj._name)
-        set_spawning_popen(self)
-        try:
-            dump = _registries.context.reduction.dump
-            buffer = _registries.with_our_names(lambda: self._pickled(dump, preparation, process_obj))
-        finally:
-            set_spawning_popen(None)
+        content = self._pickled(_registries.context.reduction.dump, process_obj)
         if len(self._fds) > _requests.MAX_DESCRIPTORS:
             raise ValueError(f"too many fds: {len(self._fds)}, at most {_requests.MAX_DESCRIPTORS}")
         reader, writer = os.pipe()
         try:
-            with _command.file_with(buffer.getbuffer()) as blob:
+            with _command.file_with(content) as blob:
                 self.pid = _requests.start_child([blob, writer, *self._fds], _own_module(process_obj))
         except _requests.Gone:
             os.close(reader)
@@ -127,12 +116,22 @@ class Popen(popen_fork.Popen, _stdlib.Popen):
         self.finalizer = util.Finalize(self, util.close_fds, (reader,))
         return True
 
-    def _pickled(self, dump, preparation, process_obj):
-        self._fds = []
-        buffer = io.BytesIO()
-        dump(preparation, buffer)
-        dump(process_obj, buffer)
-        return buffer
+    def _pickled(self, dump, process_obj):
+        """What the child is given, as *dump* writes it; the descriptors in it are in `_fds`."""
+
+        def written():  # anew where it is done again
+            self._fds = []
+            buffer = io.BytesIO()
+            dump(preparation, buffer)
+            dump(process_obj, buffer)
+            return buffer.getbuffer()
+
+        preparation = spawn.get_preparation_data(process_obj._name)
+        set_spawning_popen(self)
+        try:
+            return _registries.with_our_names(written)
+        finally:
+            set_spawning_popen(None)
 
 
 def _own_module(process_obj):

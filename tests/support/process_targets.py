@@ -35,10 +35,7 @@ def send_self(connection: Any, module: str) -> None:
 def sleep_long(connection: Any = None) -> None:
     if connection is not None:
         connection.send("asleep")
-    # In short pieces: a signal that comes between the interpreter's last look for signals and the system
-    # call of a sleep is handled only when that sleep is over (every version, plain fork() as well).
-    for _ in range(12_000):
-        time.sleep(0.05)
+    time.sleep(600)
 
 
 def ignore_and_sleep(connection: Any, number: int) -> None:

@@ -17,6 +17,7 @@ import process_targets as targets
 import pytest
 from children import has_ended, has_pidfds, has_zygote
 from injection import at_each_line
+from signalling import until_asleep
 from tasks import Task
 
 import hasten.multiprocessing
@@ -171,6 +172,7 @@ def test_interrupt(ours: Any) -> None:
     reader, writer = pipe_ends(ours)
     process = started(ours, target=targets.sleep_long, args=(writer,))
     assert reader.recv() == "asleep"
+    until_asleep(process.pid)  # a sleep that is about to begin does not see a signal that came just before
     process.interrupt()
     assert over(process) == 1
     reader.close()

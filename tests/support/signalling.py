@@ -50,13 +50,13 @@ def alarm(seconds: float, handler: Callable[..., Any]) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def until_asleep(pid: int) -> None:
-    """Return when the main thread of a process seems to sleep for good."""
+def until_asleep(pid: int, thread: int | None = None) -> None:
+    """Return when a thread of a process (its native_id, or the main one) seems to sleep for good."""
     seen = 0
 
     def asleep() -> bool:
         nonlocal seen
-        with open(f"/proc/{pid}/task/{pid}/stat") as stat:
+        with open(f"/proc/{pid}/task/{thread or pid}/stat") as stat:
             seen = seen + 1 if stat.read().rpartition(")")[2].split()[0] == "S" else 0
         return seen == 20
 

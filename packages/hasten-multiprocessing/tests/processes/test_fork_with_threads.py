@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import logging
 import os
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from process_targets import nothing
+from signalling import until_asleep
 
 import hasten.multiprocessing
 
@@ -18,32 +22,49 @@ CONTEXT = hasten.multiprocessing.get_context("fork")
 
 
 class Slow(io.FileIO):
-    """A file in whose write() a thread stays until it is let go."""
+    """A file in whose write() a thread stays until it is let go: it sleeps, or it runs."""
 
-    def __init__(self, fd: int) -> None:
+    def __init__(self, fd: int, runs: bool) -> None:
         super().__init__(fd, "w", closefd=False)
         self.owner = os.getpid()
+        self.runs = runs
         self.inside, self.go = threading.Event(), threading.Event()
 
     def write(self, data: Any) -> int:
         if self.owner == os.getpid() and threading.current_thread() is not threading.main_thread():
             self.inside.set()
+            end = time.monotonic() + 30
+            while self.runs and not self.go.is_set() and time.monotonic() < end:
+                pass
             assert self.go.wait(30)
         return super().write(data) or 0
 
 
-@pytest.fixture
-def held() -> Iterator[tuple[io.TextIOWrapper, int]]:
-    """A text stream inside of whose buffer another thread is, and the descriptor where it can be read."""
+@pytest.fixture(params=["one-sleeps", "two"])
+def held(request: pytest.FixtureRequest) -> Iterator[tuple[io.TextIOWrapper, int]]:
+    """A text stream inside of whose buffer another thread is, and the descriptor where it can be read.
+
+    two: A thread runs there, and one waits for it.  Without a GIL fork() stops all threads for a moment:
+    the first gives up the lock that the stream has as an object, and the second gets it.
+    """
+    assert ended(nothing) == 0  # imports and the garbage collector stop all threads, too: not after this
+    gc.collect()
+    gc.disable()
     reader, writer = os.pipe()
-    raw = Slow(writer)
+    raw = Slow(writer, request.param == "two")
     stream = io.TextIOWrapper(io.BufferedWriter(raw), "utf-8", write_through=True)
-    thread = threading.Thread(target=lambda: (stream.write("the parent's"), stream.flush()))
-    thread.start()
+    threads = [threading.Thread(target=lambda: (stream.write("the parent's"), stream.flush()))]
+    threads[0].start()
     assert raw.inside.wait(30)
+    if request.param == "two":
+        threads += [threading.Thread(target=stream.flush)]
+        threads[1].start()
+        until_asleep(os.getpid(), threads[1].native_id)
     yield stream, reader
+    gc.enable()
     raw.go.set()
-    thread.join(30)
+    for thread in threads:
+        thread.join(30)
     assert os.read(reader, 100).endswith(b"the parent's")
     stream.close()
     os.close(writer)

@@ -3,6 +3,8 @@
 A thread of the parent may have been in the middle of a write at the time of the fork.  In the child it is not
 there to give the stream's lock back, and the lock is out of reach.  So each stream gets a new buffer over the
 same file.  The old one is kept for ever: its end would write what it holds, which is the parent's to write.
+
+Without a GIL the thread may also have held the locks that the stream and its file have as objects.
 """
 
 from __future__ import annotations
@@ -11,6 +13,8 @@ import io
 import sys
 import threading
 from _thread import _count
+
+from hasten.multiprocessing._start._object_lock import unlock
 
 _kept: list = []
 
@@ -32,10 +36,12 @@ def renew() -> None:
 
 
 def _renew(stream):
+    unlock(stream)
     try:
         buffer = stream.buffer
         if type(buffer) is not io.BufferedWriter:
             return
+        unlock(buffer, buffer.raw)
         _kept.append(buffer)
         stream.__init__(
             io.BufferedWriter(buffer.raw),

@@ -75,7 +75,7 @@ def start_more():
         threading.Thread(target=int, daemon=True).start()
 starter = threading.Thread(target=start_more, daemon=True)
 starter.start()
-for n in range(5):
+for n in range(30):
     pid = os.fork()
     if pid == 0:
         os._exit(threading.active_count() != 1)

@@ -93,6 +93,7 @@ cdef extern from "_transit.h":
         HS_ENDING
         HS_PATIENCE
     void hs_transit_settle(int way, int seconds)
+    void hs_transit_drain_ending(int seconds)
     void hs_transit_wait(int way, int seconds)
 
 cdef int init_error = hs_park_init() or hs_threads_init()
@@ -421,7 +422,9 @@ def _settle_for_fork():
     """The same for those that a fork() would disturb."""
     if HS_FREE_THREADED:
         hs_transit_settle(HS_STARTING, 60)
-    hs_transit_settle(HS_ENDING, HS_PATIENCE)
+        hs_transit_settle(HS_ENDING, HS_PATIENCE)
+    else:
+        hs_transit_drain_ending(HS_PATIENCE)
 
 
 @cython.final

@@ -40,16 +40,25 @@ class Slow(io.FileIO):
         return super().write(data) or 0
 
 
+@pytest.fixture
+def nothing_stops_threads() -> Iterator[None]:
+    """What stops all threads without a GIL, imports and the collection of garbage, is done before."""
+    assert ended(nothing) == 0
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
 @pytest.fixture(params=["one-sleeps", "two"])
-def held(request: pytest.FixtureRequest) -> Iterator[tuple[io.TextIOWrapper, int]]:
+def held(
+    request: pytest.FixtureRequest, nothing_stops_threads: None
+) -> Iterator[tuple[io.TextIOWrapper, int]]:
     """A text stream inside of whose buffer another thread is, and the descriptor where it can be read.
 
     two: A thread runs there, and one waits for it.  Without a GIL fork() stops all threads for a moment:
     the first gives up the lock that the stream has as an object, and the second gets it.
     """
-    assert ended(nothing) == 0  # imports and the garbage collector stop all threads, too: not after this
-    gc.collect()
-    gc.disable()
     reader, writer = os.pipe()
     raw = Slow(writer, request.param == "two")
     stream = io.TextIOWrapper(io.BufferedWriter(raw), "utf-8", write_through=True)
@@ -61,7 +70,6 @@ def held(request: pytest.FixtureRequest) -> Iterator[tuple[io.TextIOWrapper, int
         threads[1].start()
         until_asleep(os.getpid(), threads[1].native_id)
     yield stream, reader
-    gc.enable()
     raw.go.set()
     for thread in threads:
         thread.join(30)

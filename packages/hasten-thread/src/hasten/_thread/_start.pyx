@@ -92,7 +92,7 @@ cdef extern from "_transit.h":
         HS_STARTING
         HS_ENDING
         HS_PATIENCE
-    void hs_transit_settle(int way, int seconds)
+    int hs_transit_settle(int way, int seconds)
     void hs_transit_drain_ending(int seconds)
     void hs_transit_wait(int way, int seconds)
 

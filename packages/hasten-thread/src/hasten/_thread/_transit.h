@@ -83,27 +83,24 @@ static inline void hs_transit_wait(int way, int seconds) {
     pthread_mutex_unlock(&hs_transit.mutex);
 }
 
-static inline int hs_transit_busy(int way) {
+/* hs_transit_wait(), detached.  Returns whether there was somebody to wait for. */
+static inline int hs_transit_settle(int way, int seconds) {
     int busy;
     pthread_mutex_lock(&hs_transit.mutex);
     busy = hs_transit.way[way].count[0] + hs_transit.way[way].count[1];
     pthread_mutex_unlock(&hs_transit.mutex);
-    return busy;
-}
-
-/* hs_transit_wait(), detached. */
-static inline void hs_transit_settle(int way, int seconds) {
-    if (!hs_transit_busy(way)) return;
+    if (!busy) return 0;
     Py_BEGIN_ALLOW_THREADS
     hs_transit_wait(way, seconds);
     Py_END_ALLOW_THREADS
+    return 1;
 }
 
-/* With a GIL: settle until nobody is on the way out.  Nobody sets out while the caller holds the GIL; but it gets the
- * GIL back from a thread that ends, as often as not, and that thread is not through then. */
+/* With a GIL: settle until nobody is on the way out, or the time is over.  Nobody sets out while the caller holds the
+ * GIL; but it gets the GIL back from a thread that ends, as often as not, and that thread is not through then. */
 static inline void hs_transit_drain_ending(int seconds) {
     time_t until = time(NULL) + seconds;
-    while (hs_transit_busy(HS_ENDING) && time(NULL) <= until) hs_transit_settle(HS_ENDING, seconds);
+    while (hs_transit_settle(HS_ENDING, seconds) && time(NULL) < until) {}
 }
 
 #endif

@@ -14,7 +14,7 @@ import sys
 import threading
 from _thread import _count
 
-from hasten.multiprocessing._start._object_lock import unlock
+from hasten.multiprocessing._start._streams._object_lock import unlock
 
 _kept: list = []
 

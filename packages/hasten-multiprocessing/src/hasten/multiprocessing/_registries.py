@@ -114,11 +114,6 @@ def become(child, parent) -> None:
     process._parent_process = parent
 
 
-def force_start_method(method) -> None:
-    """Let *method* be the default start method of this process."""
-    context._force_start_method(method)
-
-
 def set_default(chosen) -> None:
     """Let the context *chosen* be the default as long as none is set."""
     context._default_context._default_context = chosen

@@ -294,7 +294,7 @@ class ForkProcess(process.BaseProcess, _stdlib.ForkProcess):
 
     @staticmethod
     def _Popen(process_obj):
-        from hasten.multiprocessing import popen_fork
+        import hasten.multiprocessing.popen_fork as popen_fork  # not from: that runs more code
 
         return popen_fork.Popen(process_obj)
 

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import atexit
 import multiprocessing.popen_fork as _stdlib
 import os
 import signal
-import sys
 
-from hasten.multiprocessing import _registries, util
-from hasten.multiprocessing._start import _child, _sentinel, _streams
-from hasten.multiprocessing.process import BaseProcess
+from hasten.multiprocessing import util
+from hasten.multiprocessing._start import _sentinel
+from hasten.multiprocessing._start._forked import _around, _child
 
 __all__ = ["Popen"]
 
 _LAUNCH = _stdlib.Popen._launch
-_BOOTSTRAP = BaseProcess._bootstrap
 _PIDFDS = _sentinel.has_pidfds()
 
 
@@ -89,15 +86,15 @@ class Popen(_stdlib.Popen):
             _stdlib.Popen._launch(self, process_obj)
             return
         pipes = None if _PIDFDS else _two_pipes()
-        standing_alone = _streams.only_thread()
+        standing_alone = _around.only_thread()
         try:
-            with _keeping_tracker():
+            with _around.keeping_tracker():
                 self.pid = os.fork()  # here: managers know by this function's name that a process is started
         except BaseException:
             util.close_fds(*pipes or ())
             raise
         if self.pid == 0:
-            _run_in_child(process_obj, standing_alone, pipes)
+            _child.be(process_obj, standing_alone, pipes)
         if pipes is None:
             self._watch()
         else:
@@ -116,20 +113,6 @@ class Popen(_stdlib.Popen):
             raise
 
 
-class _keeping_tracker:
-    """While a process is forked by us: 3.15's resource tracker is to stay the child's, too."""
-
-    def __enter__(self):
-        tracker = sys.modules.get("multiprocessing.resource_tracker")
-        self.intent = getattr(tracker, "_fork_intent", None)
-        if self.intent is not None:
-            self.intent.preserve_fd = True
-
-    def __exit__(self, *exc_info):
-        if self.intent is not None:
-            self.intent.preserve_fd = False
-
-
 def _two_pipes():
     """Without pidfds: an end of each is readable when the process that has the other one has ended.
 
@@ -141,32 +124,3 @@ def _two_pipes():
     except BaseException:
         util.close_fds(*fds)
         raise
-
-
-def _run_in_child(process_obj, standing_alone, pipes):
-    """Run *process_obj* in the child of a fork(), and end it: nothing returns into the parent's frames."""
-    code = 1
-    try:
-        try:
-            if not standing_alone:
-                _streams.renew()
-            atexit._clear()
-            atexit.register(util._exit_function)
-            _child.by_atexit = True
-            if pipes is None:
-                parent_sentinel = _parent_sentinel(process_obj)
-            else:
-                sentinel, _, parent_sentinel, ours = pipes
-                util.close_fds(sentinel, ours)
-            code = process_obj._bootstrap(parent_sentinel=parent_sentinel)
-        finally:
-            atexit._run_exitfuncs()
-    finally:
-        _child.leave(code)
-
-
-def _parent_sentinel(process_obj):
-    """None if _bootstrap() is ours, which opens a descriptor when it is needed."""
-    if type(process_obj)._bootstrap is _BOOTSTRAP and not _registries.is_replaced(_registries.BOOTSTRAP):
-        return None
-    return _sentinel.sentinel_of_parent(process_obj._parent_pid)

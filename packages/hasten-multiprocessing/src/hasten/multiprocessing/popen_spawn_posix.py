@@ -9,12 +9,14 @@ from hasten.multiprocessing import _registries, popen_fork, resource_tracker, sp
 from hasten.multiprocessing._start import _blob, _command
 from hasten.multiprocessing._start._inherited import Inherited
 from hasten.multiprocessing.context import set_spawning_popen
-from hasten.multiprocessing.popen_fork import _BOOTSTRAP, _PIDFDS
+from hasten.multiprocessing.popen_fork import _PIDFDS
+from hasten.multiprocessing.process import BaseProcess
 
 __all__ = ["Popen"]
 
 _DupFd = Inherited
 _LAUNCH = _stdlib.Popen._launch
+_BOOTSTRAP = BaseProcess._bootstrap
 __getattr__ = _registries.rest_of(__name__, _stdlib)
 
 

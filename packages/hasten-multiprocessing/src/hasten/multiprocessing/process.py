@@ -241,13 +241,13 @@ class BaseProcess(_stdlib.BaseProcess):
         """Run in the child: become this process, call run(), and return the exit code."""
         if _registries.is_replaced(_registries.BOOTSTRAP):
             return _stdlib.BaseProcess._bootstrap(self, parent_sentinel)
-        from hasten.multiprocessing._start import _child
+        import hasten.multiprocessing._start._forked._child as _child
 
         return _child.run(self, parent_sentinel)
 
     @staticmethod
     def _after_fork():
-        from hasten.multiprocessing import util
+        import multiprocessing.util as util  # not from: a child pays for each function of Python
 
         util._finalizer_registry.clear()
         util._run_after_forkers()

@@ -256,7 +256,7 @@ def call_of(call):
 
 def bootstrap(process):
     """Run a process object by its own method, and return the exit code."""
-    from hasten.multiprocessing._start import _child
+    from hasten.multiprocessing._start._forked import _child
 
     _child.by_atexit = True  # the interpreter's exit does that, finalizers last, as after Child.run()
     return process._bootstrap(parent_sentinel(process._parent_pid))

@@ -9,7 +9,6 @@ fork server has ended, it ends after the last of its children.
 from __future__ import annotations
 
 import array
-import atexit
 import contextlib
 import gc
 import importlib
@@ -20,9 +19,10 @@ import signal
 import socket
 import sys
 
-from hasten.multiprocessing import _registries, forkserver, popen_fork, resource_tracker, spawn, util
-from hasten.multiprocessing._start import _child, _requests, _sentinel
+from hasten.multiprocessing import _registries, forkserver, resource_tracker, spawn, util
 from hasten.multiprocessing._start import _inherited as _inherited  # what descriptors for a child name
+from hasten.multiprocessing._start import _requests, _sentinel
+from hasten.multiprocessing._start._forked import _around, _child
 
 
 def serve(server_pid):
@@ -87,7 +87,7 @@ class _Server:
         blob, status, *others = fds
         _load(module)
         try:
-            with popen_fork._keeping_tracker():
+            with _around.keeping_tracker():
                 pid = os.fork()
         except OSError as error:
             pid = -(error.errno or 11)
@@ -124,23 +124,18 @@ class _Server:
         """In the child: be what the blob says, and end."""
         code = 1
         try:
-            try:
-                signal.signal(signal.SIGINT, self.interrupt)
-                self.connection.close()
-                os.close(self.server)
-                os.close(status)
-                for watch, (_, pipe) in self.running.items():
-                    os.close(watch)
-                    os.close(pipe)
-                atexit._clear()
-                atexit.register(util._exit_function)
-                _child.by_atexit = True
-                code = _run(blob, others, self.parent)
-            except BaseException:
-                sys.excepthook(*sys.exc_info())
-                util._flush_std_streams()
-            finally:
-                atexit._run_exitfuncs()
+            signal.signal(signal.SIGINT, self.interrupt)
+            self.connection.close()
+            os.close(self.server)
+            os.close(status)
+            for watch, (_, pipe) in self.running.items():
+                os.close(watch)
+                os.close(pipe)
+            _child.exit_by_atexit()
+            code = _run(blob, others, self.parent)
+        except BaseException:
+            sys.excepthook(*sys.exc_info())
+            util._flush_std_streams()
         finally:
             _child.leave(code)
 

@@ -11,17 +11,10 @@ from __future__ import annotations
 
 import io
 import sys
-import threading
-from _thread import _count
 
 from hasten.multiprocessing._start._streams._object_lock import unlock
 
 _kept: list = []
-
-
-def only_thread() -> bool:
-    """Whether this process has no thread but the calling one, as far as Python knows."""
-    return _count() == 0 and threading.active_count() == 1
 
 
 def renew() -> None:

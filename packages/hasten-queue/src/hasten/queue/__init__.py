@@ -33,8 +33,7 @@ except ImportError:
     pass  # they are files of their own
 else:
     _bundle.load(
-        "_waiting", "_names", "_ring", "_simple", "_items", "_ordered", "_monitor", "_operations",
-        "_queue",
+        "_waiting", "_names", "_ring", "_simple", "_items", "_monitor", "_operations", "_queue",
     )  # fmt: skip
 
 from hasten.queue import _names, _simple

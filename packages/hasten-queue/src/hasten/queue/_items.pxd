@@ -1,5 +1,3 @@
-from cpython.object cimport PyObject
-
 from hasten.queue._ring cimport Ring
 
 cdef enum:
@@ -33,10 +31,10 @@ cdef class Items(Ring):
     cdef int set_container(self, container) except -1
     cdef object the_maxsize(self)
     cdef object maxsize_of(self, queue)
-    cdef int ring_put(self, PyObject *item) except -1
-    cdef object ring_take(self)
     cdef int base_put(self, item) except -1
+    cdef int put_ordered(self, item) except -1
     cdef object base_take(self)
+    cdef object take_ordered(self)
     cdef int store(self, queue, item) except -1
     cdef object take(self, queue)
     cdef object size(self, queue)

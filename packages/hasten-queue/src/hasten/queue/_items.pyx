@@ -14,15 +14,16 @@ instance's __dict__ directly goes unnoticed.)
 The state of a queue does not know the queue: what may call a hook is given the queue as well.
 """
 
-from cpython.object cimport PyObject, PyTypeObject
-from cpython.ref cimport Py_INCREF, Py_DECREF
+import heapq
+
+from cpython.object cimport PyTypeObject
 from libc.math cimport ceil
 
 from compat cimport hs_mutex_lock, hs_mutex_unlock, hs_type_tag
 from state cimport own_fields
-from hasten.queue._names cimport deque_class
-from hasten.queue._ring cimport (Ring, hs_ring, hs_ring_count, hs_ring_detach, hs_ring_free, hs_ring_pop,
-                                 hs_ring_push, hs_ring_slot, take_over)
+from hasten.queue._names cimport deque_class, replaced_heappop, replaced_heappush
+from hasten.queue._ring cimport (Ring, heap_put, heap_root_to_right, hs_ring, hs_ring_count, hs_ring_detach,
+                                 hs_ring_free, hs_ring_slot)
 
 cdef extern from "Python.h":
     Py_ssize_t PY_SSIZE_T_MAX
@@ -136,41 +137,39 @@ cdef class Items(Ring):
     cdef Py_ssize_t count(self) except -1:
         return hs_ring_count(&self.ring) if self.container is None else len(self.the_container())
 
+    # ---- what the base versions of `_put` and `_get` do ----
+
     cdef int base_put(self, item) except -1:
-        if self.container is not None:
-            self.the_container().append(item)
-            return 0
-        Py_INCREF(item)
-        try:
-            return self.ring_put(<PyObject *>item)
-        except BaseException:
-            Py_DECREF(item)
-            raise
-
-    cdef object base_take(self):
-        if self.container is not None:
-            return self.the_container().pop() if self.lifo else self.the_container().popleft()
-        return self.ring_take()
-
-    cdef int ring_put(self, PyObject *item) except -1:
-        """Store *item* in the ring, which takes over the reference unless this fails."""
-        cdef int failed
-        hs_mutex_lock(&self.guard)
-        failed = hs_ring_push(&self.ring, item)
-        hs_mutex_unlock(&self.guard)
-        if failed:
-            raise MemoryError("no memory for another item in the queue")
+        if self.ordered:
+            return self.put_ordered(item)
+        if self.container is None:
+            return self.ring_put(item)
+        self.the_container().append(item)
         return 0
 
-    cdef object ring_take(self):
-        cdef PyObject *item = NULL
-        hs_mutex_lock(&self.guard)
-        if self.ring.count > 0:
-            item = hs_ring_pop(&self.ring, self.lifo)
-        hs_mutex_unlock(&self.guard)
-        if item == NULL:
-            raise IndexError("pop from an empty queue")
-        return take_over(item)
+    cdef int put_ordered(self, item) except -1:
+        cdef object heappush = replaced_heappush()
+        if heappush is not None:
+            self.open_container()
+        if self.container is None and heap_put(self, item):
+            return 0
+        (heapq.heappush if heappush is None else heappush)(self.the_container(), item)
+        return 0
+
+    cdef object base_take(self):
+        if self.ordered:
+            return self.take_ordered()
+        if self.container is None:
+            return self.ring_take(self.lifo)
+        return self.the_container().pop() if self.lifo else self.the_container().popleft()
+
+    cdef object take_ordered(self):
+        cdef object heappop = replaced_heappop()
+        if heappop is not None:
+            self.open_container()
+        if self.container is None and heap_root_to_right(self):
+            return self.ring_take(True)
+        return (heapq.heappop if heappop is None else heappop)(self.the_container())
 
     # ---- the container that users see ----
 

@@ -1,7 +1,7 @@
 from libc.stdint cimport int64_t, uint64_t
 
 from park cimport hs_waitlist
-from hasten.queue._ordered cimport Ordered
+from hasten.queue._items cimport Items
 
 
 cdef enum Part:
@@ -16,7 +16,7 @@ cdef class Absent:
     cdef object come_back(self)
 
 
-cdef class Monitor(Ordered):
+cdef class Monitor(Items):
     cdef hs_waitlist getters, putters, joiners  # asleep in get(), put(), join()
     cdef hs_waitlist entering                   # asleep until the gate is free
     cdef uint64_t owner                         # hs_thread_number() of who is in the gate, or 0
@@ -45,7 +45,3 @@ cdef class Monitor(Ordered):
     cdef int publish(self, bint held) except -1
     cdef int open(self, queue) except -1
     cdef int replace(self, Part part, value) except -1
-    cdef object task_done(self, queue)
-    cdef object task_done_inside(self, queue)
-    cdef object join(self, queue, timeout)
-    cdef object join_inside(self, queue, int64_t deadline)

@@ -36,11 +36,10 @@ from clock cimport HS_NEVER
 from compat cimport hs_finalizing, hs_mutex_lock, hs_mutex_unlock
 from park cimport hs_thread_number, hs_waitlist
 from hasten._thread import allocate_lock
-from hasten.queue._items cimport OCCUPIED, SHARED
+from hasten.queue._items cimport OCCUPIED, SHARED, Items
 from hasten.queue._names cimport replaced_threading
-from hasten.queue._ordered cimport Ordered
-from hasten.queue._waiting cimport (deadline_of, expired, fork_count, park, park_uninterruptible,
-                                    seconds_until, unpark_all, unpark_all_locked, unpark_first)
+from hasten.queue._waiting cimport (fork_count, park, park_uninterruptible, seconds_until, unpark_all,
+                                    unpark_all_locked, unpark_first)
 
 cdef extern from "Python.h":
     void PyErr_WriteUnraisable(object context)
@@ -95,7 +94,7 @@ cdef bint in_python(condition) except -1:
     return cls.__module__ == "threading" and cls.__name__ == "Condition" and type(cls.wait) is FunctionType
 
 
-cdef class Monitor(Ordered):
+cdef class Monitor(Items):
     """Storage with mutual exclusion; `_queue.QueueState` adds the operations."""
 
     cdef bint inside(self) noexcept:
@@ -379,53 +378,3 @@ cdef class Monitor(Ordered):
         hs_mutex_unlock(&self.guard)
         self.replaced.append(value)
         return 0
-
-    # ---- what was put and is not done yet ----
-
-    cdef object task_done(self, queue):
-        hs_mutex_lock(&self.guard)
-        if self.special & SHARED:
-            hs_mutex_unlock(&self.guard)
-            return self.task_done_inside(queue)
-        if self.unfinished <= 0:
-            hs_mutex_unlock(&self.guard)
-            raise ValueError("task_done() called too many times")
-        self.unfinished -= 1
-        if self.unfinished == 0 and self.joiners.head != NULL:
-            unpark_all(&self.joiners, &self.guard)
-        else:
-            hs_mutex_unlock(&self.guard)
-
-    cdef object task_done_inside(self, queue):
-        self.enter()
-        try:
-            if self.unfinished <= 0:
-                raise ValueError("task_done() called too many times")
-            if self.unfinished == 1:
-                self.notify_all(&self.joiners)  # first, because it may be interrupted
-            self.unfinished -= 1
-        finally:
-            self.leave(queue)
-
-    cdef object join(self, queue, timeout):
-        cdef int64_t deadline = deadline_of(timeout)
-        cdef bint done
-        while True:
-            hs_mutex_lock(&self.guard)
-            if self.special & SHARED:
-                hs_mutex_unlock(&self.guard)
-                return self.join_inside(queue, deadline)
-            done = self.unfinished <= 0
-            if done or expired(deadline):
-                hs_mutex_unlock(&self.guard)
-                return done
-            park(&self.joiners, &self.guard, deadline)
-
-    cdef object join_inside(self, queue, int64_t deadline):
-        self.enter()
-        try:
-            while self.unfinished > 0 and not expired(deadline):
-                self.wait(queue, &self.joiners, deadline)
-            return self.unfinished <= 0
-        finally:
-            self.leave(queue)

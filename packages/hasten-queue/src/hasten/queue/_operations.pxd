@@ -29,6 +29,10 @@ cdef class QueueState(Monitor):
     cdef object get_reentered(self, block)
     cdef list take_slice(self, queue, Py_ssize_t most)
     cdef int take_more(self, queue, list taken, Py_ssize_t most) except -1
+    cdef object task_done(self, queue)
+    cdef object task_done_inside(self, queue)
+    cdef object join(self, queue, timeout)
+    cdef object join_inside(self, queue, int64_t deadline)
     cdef int shutdown(self, queue, immediate) except -1
     cdef int close(self) except -1
     cdef int tell_everybody(self) except -1

@@ -18,12 +18,12 @@ from libc.stdint cimport int64_t
 from compat cimport hs_load, hs_mutex_lock, hs_mutex_unlock, hs_store
 from park cimport hs_waitlist
 from state cimport hs_state_forget
-from hasten.queue._items cimport OCCUPIED
+from hasten.queue._items cimport OCCUPIED, SHARED
 from hasten.queue._monitor cimport Monitor
 from hasten.queue._names cimport empty, end_by_replaced_clock, full, shut_down, sooner
-from hasten.queue._ring cimport (hs_ring_count, hs_ring_pop, hs_ring_push,
-                                 hs_ring_reserve, take_over)
-from hasten.queue._waiting cimport deadline_of, expired, seconds_until, park, unpark_any, unpark_up_to
+from hasten.queue._ring cimport hs_ring_count, hs_ring_pop, hs_ring_push, hs_ring_reserve, take_over
+from hasten.queue._waiting cimport (deadline_of, expired, park, seconds_until, unpark_all, unpark_any,
+                                    unpark_up_to)
 
 
 cdef extern from "Python.h":
@@ -246,6 +246,56 @@ cdef class QueueState(Monitor):
             unpark_up_to(count, &self.putters, &self.guard)
             return taken
         return []
+
+    # ---- tasks ----
+
+    cdef object task_done(self, queue):
+        hs_mutex_lock(&self.guard)
+        if self.special & SHARED:
+            hs_mutex_unlock(&self.guard)
+            return self.task_done_inside(queue)
+        if self.unfinished <= 0:
+            hs_mutex_unlock(&self.guard)
+            raise ValueError("task_done() called too many times")
+        self.unfinished -= 1
+        if self.unfinished == 0 and self.joiners.head != NULL:
+            unpark_all(&self.joiners, &self.guard)
+        else:
+            hs_mutex_unlock(&self.guard)
+
+    cdef object task_done_inside(self, queue):
+        self.enter()
+        try:
+            if self.unfinished <= 0:
+                raise ValueError("task_done() called too many times")
+            if self.unfinished == 1:
+                self.notify_all(&self.joiners)  # first, because it may be interrupted
+            self.unfinished -= 1
+        finally:
+            self.leave(queue)
+
+    cdef object join(self, queue, timeout):
+        cdef int64_t deadline = deadline_of(timeout)
+        cdef bint done
+        while True:
+            hs_mutex_lock(&self.guard)
+            if self.special & SHARED:
+                hs_mutex_unlock(&self.guard)
+                return self.join_inside(queue, deadline)
+            done = self.unfinished <= 0
+            if done or expired(deadline):
+                hs_mutex_unlock(&self.guard)
+                return done
+            park(&self.joiners, &self.guard, deadline)
+
+    cdef object join_inside(self, queue, int64_t deadline):
+        self.enter()
+        try:
+            while self.unfinished > 0 and not expired(deadline):
+                self.wait(queue, &self.joiners, deadline)
+            return self.unfinished <= 0
+        finally:
+            self.leave(queue)
 
     # ---- the end ----
 

@@ -26,6 +26,12 @@ cdef class Ring:
     cdef hs_mutex guard    # guards every C field here and in the subclasses
 
     cdef int clear_ring(self) except -1
+    cdef int ring_put(self, item) except -1
+    cdef object ring_take(self, bint right)
+
+
+cdef bint heap_put(Ring self, item) except -1
+cdef bint heap_root_to_right(Ring self) except -1
 
 
 cdef inline object take_over(PyObject *item):

@@ -23,7 +23,7 @@ try:
 except ImportError:
     pass  # they are files of their own
 else:
-    _bundle.load("_names", "_event", "_pending", "_waiting", "_fallback", "_numbers", "_scheduler")
+    _bundle.load("_names", "_event", "_pending", "_waiting", "_fallback", "_operations", "_scheduler")
 
 from hasten.sched import _names
 from hasten.sched._event_class import Event

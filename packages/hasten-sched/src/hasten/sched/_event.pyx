@@ -1,7 +1,8 @@
 # cython: freethreading_compatible=True
-"""Between the named tuple that users see and the record that the agenda keeps."""
+"""The named tuple that users see, the record that the agenda keeps, and what of it C can compare."""
 
 from cpython.dict cimport PyDict_CheckExact, PyDict_Size
+from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
 from cpython.long cimport PyLong_CheckExact
 from cpython.object cimport PyObject, PyTypeObject
 from cpython.ref cimport Py_DECREF
@@ -12,6 +13,8 @@ from hasten.sched._event_class import Event, spread
 from hasten.sched._pending cimport hs_record, take_over
 
 cdef extern from "Python.h":
+    long PyLong_AsLongAndOverflow(object number, int *overflow) noexcept
+    long long PyLong_AsLongLongAndOverflow(object number, int *overflow) noexcept
     object call_with_tuple "PyObject_Call"(object function, tuple arguments, PyObject *kwargs)
     PyObject *tuple_item "PyTuple_GET_ITEM"(object items, Py_ssize_t i) noexcept
 
@@ -20,6 +23,7 @@ cdef extern from "_event.h":
 
 cdef object EventClass = Event
 cdef PyTypeObject *EventType = <PyTypeObject *>Event
+cdef long long LARGEST = 2 ** 53  # up to here, every int has a double of its own
 
 
 cdef object new_event(time, priority, uint64_t sequence, action, argument, kwargs):
@@ -74,3 +78,27 @@ cdef int perform(hs_record *due) except -1:
     else:
         spread(action, argument, {} if no_kwargs else kwargs)
     return 0
+
+
+# ---- times and priorities that C compares with the same result as Python ----
+# Exact float and int only: a subclass may compare in its own way.
+
+cdef bint as_double(number, double *value) noexcept:
+    cdef int overflow
+    cdef long long integer
+    if PyFloat_CheckExact(number):
+        value[0] = PyFloat_AS_DOUBLE(number)
+        return value[0] == value[0]  # a NaN has no place in an order
+    if PyLong_CheckExact(number):
+        integer = PyLong_AsLongLongAndOverflow(number, &overflow)
+        value[0] = <double>integer
+        return overflow == 0 and -LARGEST <= integer <= LARGEST
+    return False
+
+
+cdef bint as_long(number, long *value) noexcept:
+    cdef int overflow
+    if not PyLong_CheckExact(number):
+        return False
+    value[0] = PyLong_AsLongAndOverflow(number, &overflow)
+    return overflow == 0

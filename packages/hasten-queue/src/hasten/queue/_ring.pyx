@@ -3,16 +3,15 @@
 
 Invariant: traversing a Ring visits the references in its C array as well as its Python attributes.  Cython
 generates tp_traverse and tp_clear for the attributes alone, and a queue that holds itself would never be
-freed; both slots are wrapped below.  (A class without Python attributes has neither slot; `container` is one.)
+freed: both slots are wrapped below.  (Without a Python attribute, `container`, the class would have neither.)
 
 Invariant: every subclass is in another module.  There Cython finds the wrapped slots in the type; a subclass
 in this module would call the generated ones of its base class directly (Cython 3).
 
 A priority queue is a binary heap in the ring: items leave at the right end only, so the head stays at slot 0.
-Its layout is that of `heapq`, so that items which compare equal leave in the standard library's order.
-Comparisons run Python code and may fail.  So both operations compare first and move items afterwards: an
-exception leaves the heap as it was.  (The standard library's put() keeps the item although it raises, and its
-get() loses one.)
+Its layout is that of `heapq`: items that compare equal leave in the standard library's order.  Comparisons
+run Python code and may raise, so both operations compare first and move items afterwards: an exception leaves
+the heap as it was.  (The standard library's put() keeps the item then, and its get() loses one.)
 """
 
 from cpython.object cimport Py_LT, PyObject, PyObject_RichCompareBool, visitproc

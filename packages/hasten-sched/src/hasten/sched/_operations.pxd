@@ -9,7 +9,7 @@ from hasten.sched._pending cimport hs_record
 cdef class SchedulerState(Fallback):
     cdef hs_state_slot *slot  # state.h's
     cdef hs_waitlist sleepers
-    cdef uint64_t tops      # counts how often another event than before came first, out of turn
+    cdef uint64_t tops      # counts entries and cancellations that changed which event comes first
     cdef uint64_t sequence  # of the next event
     cdef bint shadowed      # enterabs is an attribute of the instance
 
@@ -32,6 +32,5 @@ cdef class SchedulerState(Fallback):
     cdef list in_order(self)
 
 
-# What an overridden enterabs() gets for kwargs if enter() was given none: the standard library's object, so
-# that signatures are equal
+# The default of kwargs: the standard library's object, so that signatures and overridden methods agree
 cdef object unset

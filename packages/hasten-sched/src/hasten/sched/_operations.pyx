@@ -1,14 +1,13 @@
 # cython: freethreading_compatible=True
-"""The operations of a scheduler, on its C state; and which of the two ways to keep events each of them takes.
+"""The operations of a scheduler, on its C state.
 
-enterabs(), cancel() and run() use the agenda as long as all pending events can be compared in C.  Under
-the guard they look, and move one record; nothing in between runs Python code.  So finalizers, signal
-handlers and other threads may use the scheduler at any moment, also while timefunc, delayfunc or an
-action runs.  Difficult events go the way of _fallback.pyx; whoever finds that they have just moved from one
-to the other looks AGAIN.
+enterabs(), cancel() and run() use the agenda while C can compare all pending events.  Under the guard they
+check and move one record, without Python code in between.  So finalizers, signal handlers and other threads
+may use the scheduler at any time, also while timefunc, delayfunc or an action runs.  Other events are in the
+list of _fallback.pyx; an operation that finds they have moved looks AGAIN.
 
-run() waits by itself where the delayfunc is time.sleep, so that it can be woken: by an event that comes
-before the one it waits for, or when that one is cancelled.  Another delayfunc is called as ever.
+Where the delayfunc is time.sleep, run() parks instead, and is unparked when an event comes before the one it
+waits for, or when that is cancelled.  Another delayfunc is called.
 """
 
 import sched as stdlib
@@ -42,14 +41,14 @@ cdef enum:
 
 cdef object system_sleep = _time_module.sleep
 if not isinstance(system_sleep, BuiltinFunctionType):
-    system_sleep = None  # replaced by another one (gevent does that), which is to be called
+    system_sleep = None  # already replaced, as by gevent: call the replacement
 
 unset = stdlib._sentinel
 
 
 @cython.final
 cdef class SchedulerState(Fallback):
-    """All that a scheduler is, but for its methods, timefunc and delayfunc."""
+    """The state of a scheduler, except timefunc and delayfunc."""
 
     def __dealloc__(self):
         hs_state_forget(self.slot, <PyObject *>self)
@@ -61,7 +60,7 @@ cdef class SchedulerState(Fallback):
         return f"<{self.agenda.records.live if self.events is None else len(self.events)} events>"
 
     cdef void tell_sleepers(self) noexcept:
-        """Another event comes first now; the guard is held."""
+        """Unpark all waiters: another event comes first.  The guard is held."""
         self.tops += 1
         unpark_all_locked(&self.sleepers)
 
@@ -96,8 +95,8 @@ cdef class SchedulerState(Fallback):
         return event
 
     cdef bint add(self, double due, long rank, uint64_t sequence, event, bint implicit) except -1:
-        """False if the events are in a list.  *implicit*: kwargs were not given."""
-        cdef dict newest = None, _last = None  # _last is dropped when the guard is free
+        """Add to the agenda; False if the events are in a list.  *implicit*: kwargs were not given."""
+        cdef dict newest = None, _last = None  # _last is dropped after the guard
         cdef hs_record record
         cdef bint added = False, failed = False
         record.sequence = sequence
@@ -181,7 +180,7 @@ cdef class SchedulerState(Fallback):
         raise not_queued(event)
 
     cdef void remove(self, hs_record *pending) noexcept:
-        """Take a record out of the agenda and drop it; the guard is held, and free at the end."""
+        """Remove a record from the agenda and drop it.  The guard is held before and free afterwards."""
         cdef hs_record record
         self.changed += 1
         if hs_agenda_on_top(&self.agenda, pending.sequence):
@@ -191,7 +190,7 @@ cdef class SchedulerState(Fallback):
         hs_record_drop(&record)
 
     cdef bint search_and_remove(self, event) except -1:
-        """The same for an object that may be equal to any event."""
+        """remove_from_agenda() for an object that may be equal to any event."""
         events = self.listed(NULL)
         if events is None:
             return False
@@ -227,7 +226,7 @@ cdef class SchedulerState(Fallback):
         return None
 
     cdef int take(self, now, hs_record *due) except -1:
-        """Hand over the first event if it is due; if it is LATER, its time alone."""
+        """Take the first event if it is DUE; if LATER get only its time."""
         cdef double at
         cdef int found = AGAIN
         while found == AGAIN:
@@ -261,7 +260,7 @@ cdef class SchedulerState(Fallback):
         return found
 
     cdef int compare_and_take(self, now, hs_record *due) except -1:
-        """The same for a timefunc whose results C cannot compare."""
+        """take_from_agenda() for a timefunc whose results C cannot compare."""
         cdef hs_record *first
         cdef uint64_t sequence
         cdef int found = AGAIN
@@ -290,7 +289,7 @@ cdef class SchedulerState(Fallback):
         return found
 
     cdef int sleep_for(self, delay, uint64_t tops) except -1:
-        """Sleep so many seconds, unless another event has come first since `tops` was read."""
+        """Park for *delay* seconds, unless another event has come first since `tops` was read."""
         cdef double seconds
         hs_seconds(delay, &seconds)
         cdef int64_t deadline = hs_deadline_after(seconds)
@@ -324,5 +323,5 @@ cdef class SchedulerState(Fallback):
 
 
 cdef bint is_real(value) except -1:
-    """Whether this is a number of seconds, and not a timedelta for instance."""
+    """Whether this is a number of seconds, not for instance a timedelta."""
     return PyFloat_Check(value) or PyLong_Check(value) or hasattr(value, "__float__")

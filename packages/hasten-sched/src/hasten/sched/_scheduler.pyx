@@ -1,8 +1,7 @@
 # cython: freethreading_compatible=True
-"""`scheduler`: an ordinary Python class, whose C state is a SchedulerState (see state.h).
+"""`scheduler`: an ordinary Python class whose C state is a SchedulerState (see state.h).
 
-It is a subclass of the standard library's, so that isinstance() holds in code that checks for that, but every
-method is one of these.
+It is a subclass of the standard library's, so that isinstance() holds for either; every method is ours.
 """
 
 import sched as stdlib
@@ -18,7 +17,7 @@ from hasten.sched._operations cimport SchedulerState, unset
 
 include "attributes.pxi"
 
-# The tag of a type whose enterabs() is ours; no other type ever has the same
+# The version tag of a type whose enterabs() is ours; no other type has the same
 cdef unsigned int direct_tag = 0
 cdef object own_enterabs = None
 
@@ -32,7 +31,7 @@ cdef inline SchedulerState state_of(scheduler):
 
 
 cdef SchedulerState begin(scheduler):
-    """Give the scheduler a new state.  Threads that are inside the old one stay there."""
+    """Give the scheduler a new state.  Threads that use the old one keep it."""
     cdef SchedulerState state = SchedulerState.__new__(SchedulerState)
     threading = replaced_threading()
     state.shadowed = "enterabs" in own_fields(scheduler)
@@ -43,12 +42,12 @@ cdef SchedulerState begin(scheduler):
 
 
 cdef SchedulerState state_for_setting(scheduler):
-    """The state; a new one if there is none: a subclass may set everything and not call __init__()."""
+    """The state; a new one if there is none: a subclass may set attributes without calling __init__()."""
     return state_of(scheduler) if hs_state_exists(&states, scheduler) else begin(scheduler)
 
 
 cdef bint is_direct(SchedulerState state, scheduler) except -1:
-    """Whether scheduler.enterabs is our own.  A look at the type's tag nearly always tells."""
+    """Whether scheduler.enterabs is ours.  Nearly always the type's tag tells."""
     global direct_tag
     cdef unsigned int tag = hs_type_tag(Py_TYPE(scheduler))
     if state.shadowed:
@@ -64,8 +63,8 @@ cdef bint is_direct(SchedulerState state, scheduler) except -1:
 class scheduler(stdlib.scheduler):
     """Runs actions at given times, each once, in the order of time, priority and entry.
 
-    *timefunc* tells the time, without arguments; *delayfunc* waits, for a difference of two such times.
-    The default is the monotonic clock in seconds and time.sleep.
+    *timefunc*, called without arguments, returns the time; *delayfunc* waits for a difference of two times.
+    The defaults are the monotonic clock in seconds and time.sleep.
 
     Every method may be called from any thread, from actions, signal handlers and finalizers.
     """
@@ -78,7 +77,7 @@ class scheduler(stdlib.scheduler):
         self.delayfunc = delayfunc
 
     def __setattr__(self, name, value, /):
-        """Set an attribute, and notice an enterabs()."""
+        """Set an attribute, and note one that overrides enterabs()."""
         super(scheduler, self).__setattr__(name, value)
         if name == "enterabs":
             state_for_setting(self).shadowed = True
@@ -86,13 +85,13 @@ class scheduler(stdlib.scheduler):
     def enterabs(self, time, priority, action, argument=(), kwargs=unset):
         """Have run() call action(*argument, **kwargs) at *time*; returns the event, for cancel().
 
-        Of the events of one time, that with the lowest *priority* (a number) comes first; of those, the
-        one that was entered first.  A run() that sleeps in time.sleep takes note of the new event.
+        Of events with equal times, the one with the lowest *priority* (a number) comes first; of those, the
+        one that was entered first.  A run() that waits in time.sleep takes the new event into account.
         """
         return state_of(self).enter_at(time, priority, action, argument, kwargs)
 
     def enter(self, delay, priority, action, argument=(), kwargs=unset):
-        """The same with a time *delay* from now: timefunc() + delay."""
+        """enterabs() with the time timefunc() + *delay*."""
         cdef SchedulerState state
         time = self.timefunc() + delay
         state = state_of(self)
@@ -103,27 +102,27 @@ class scheduler(stdlib.scheduler):
     def cancel(self, event):
         """Remove an event that enter() or enterabs() returned, or an equal one, so that it does not run.
 
-        ValueError if it is not in the queue: it has run, or was cancelled before.  If a run() sleeps in
-        time.sleep until the time of this event, it wakes up.
+        ValueError if it is not in the queue: it has run, or was cancelled before.  A run() that waits in
+        time.sleep for this event wakes up.
         """
         state_of(self).cancel(event)
 
     def run(self, blocking=True):
-        """Run the actions of all events when they are due, until there are no more.
+        """Run the actions of all events when they are due, until no event is pending.
 
-        Until then wait with delayfunc(time that is left), and call delayfunc(0) after every action, which
+        Between events wait with delayfunc(remaining time), and call delayfunc(0) after every action, which
         lets other threads run.  (Where delayfunc is time.sleep, a real sleep(0) takes place once a
         millisecond only.)  With a false *blocking* run the events that are due now, and return the time
-        that is left until the next one, or None if there is none.
+        remaining until the next one, or None if there is none.
 
-        What an action, timefunc or delayfunc raises ends run(): the event of that action is done with,
-        all others are still there, and run() may be called again.  Ctrl-C ends the wait in time.sleep.
-        Actions may use the scheduler, run() included, and several threads may be in run() at once.
+        An exception of an action, timefunc or delayfunc ends run().  The event of that action has been
+        removed, all others are still pending, and run() may be called again.  Ctrl-C ends the wait in
+        time.sleep.  Actions may use the scheduler, run() included, and several threads may be in run().
         """
         return state_of(self).run(self.timefunc, self.delayfunc, blocking)
 
     def empty(self):
-        """Whether no event is pending now; that may have changed when the caller looks at it."""
+        """Whether no event is pending; another thread may change that at any time."""
         return state_of(self).nothing_pending()
 
     @property
@@ -133,9 +132,9 @@ class scheduler(stdlib.scheduler):
 
     @property
     def _queue(self):
-        """The heap of the pending events, a list; `_lock` is to be held.
+        """The heap of the pending events, a list; hold `_lock` to use it.
 
-        Reading it is noticed: from then on the events stay in that list, which is slower.
+        Reading it makes this scheduler slower for good: from then on the events are in that list.
         """
         return state_of(self).show_list()
 
@@ -145,7 +144,7 @@ class scheduler(stdlib.scheduler):
 
     @property
     def _lock(self):
-        """The lock of `_queue`, which its holder can take again.  Reading it has the same price."""
+        """The lock of `_queue`, which is reentrant.  Reading it makes this scheduler slower for good, too."""
         return state_of(self).show_lock()
 
     @_lock.setter

@@ -180,8 +180,7 @@ cdef class BarrierState:
         return True
 
     cdef void decide(self, bint passed) noexcept:
-        """Unpark this generation with its decision, and who waits outside.  The guard is held before and free
-        afterwards."""
+        """Unpark this generation, with its decision, and `outside`.  The guard is free afterwards."""
         cdef hs_waiter *sleeper
         cdef bint somebody_outside = self.outside.waiting.head != NULL
         self.actor = NULL

@@ -51,9 +51,9 @@ cdef int give_back(lock) except -1:
 
 @published
 class serialize_iterator:
-    """An iterator that several threads may share: calls of iter(*iterable*) are serialized by a lock.
+    """An iterator that several threads may share: they take from iter(*iterable*) one at a time, by a lock.
 
-    If that is a generator, so are send(), throw() and close().
+    If that is a generator, the lock is for send(), throw() and close(), too.
     Thread-safety: all methods may be called from any thread.  The lock is not reentrant: an iterator that
     calls its own wrapper deadlocks.
     """
@@ -105,7 +105,7 @@ cdef object in_turn(shared, str method, tuple args):
 
 
 @cython.final
-@cython.trashcan(True)  # long chains are deallocated from one end, recursively
+@cython.trashcan(True)  # a chain is deallocated from one end: this limits the recursion
 cdef class Link:
     """A place in the stream."""
 

@@ -5,7 +5,7 @@ Thread itself is Python code (_threads/threading.py), because tools read and rep
 functions here are called often or must be atomic: an exception of a signal handler or a trace function may
 come between any two lines of Python code, but not between two of these.
 
-Invariant: a started thread is in `limbo` or `active`, so it is listed from start() on.  start() puts it into
+Invariant: a thread is listed, in `limbo` or `active`, from start() until it ends.  start() puts it into
 `limbo`; the thread itself moves to `active`, under its identifier, before start() returns.
 
 Both tables are the interpreter's.  With a GIL an operation on them needs no lock.  Without a GIL each dict

@@ -138,8 +138,9 @@ class Thread(_stdlib.Thread):
     group: None.  target: a callable, or None if a subclass overrides run().  name: a str; by default
     "Thread-N (name of the target)".  args: an iterable.  kwargs: a dict.  daemon: whether the program may
     exit while the thread runs; None for the calling thread's value.  context: a contextvars.Context for
-    run(); None for an empty one, or a copy of the caller's if sys.flags.thread_inherit_context.  A subclass
-    that overrides __init__() must call it first.  Thread-safety: all methods may be called from any thread.
+    run(); None for an empty one, or a copy of the caller's if sys.flags.thread_inherit_context.
+    A subclass that overrides __init__() must call it first.
+    Thread-safety: all methods may be called from any thread.
     """
 
     __module__ = "hasten.threading"

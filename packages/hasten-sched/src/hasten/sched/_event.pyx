@@ -56,8 +56,10 @@ cdef bint same_objects(hs_record *record, event) noexcept:
 
 
 cdef bint sequence_of(event, uint64_t *sequence) except -1:
-    """Get the number of *event*.  False if an event of another number may be equal to it: it is not exactly
-    an event or a tuple, or the number is no int."""
+    """Get the number of *event*; False if an event of another number may be equal to it.
+
+    Such an object is not exactly an event or a tuple, or its number is no int.
+    """
     if not (type(event) is EventClass or PyTuple_CheckExact(event)) or PyTuple_GET_SIZE(event) != 6:
         return False
     number = event[2]

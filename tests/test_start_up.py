@@ -16,7 +16,7 @@ THREADS = {"atexit", "operator", "_operator"}
 IMPORTS = {
     "hasten._thread": ("_thread", 7, {"atexit"}),
     "hasten.threading": ("threading", 25, THREADS),
-    "hasten.queue": ("queue", 18, THREADS),
+    "hasten.queue": ("queue", 17, THREADS),
     "hasten.sched": ("sched", 17, THREADS),
     # all at once: a child may be wanted when descriptors are short, or for a user who cannot read our files
     "hasten.subprocess": ("subprocess", 22, {"gc"}),
@@ -105,7 +105,7 @@ def test_four_modules_under_the_launcher():
     ours, theirs = parts(plain, loaded("-m", "hasten", imports=FOUR))
     if sys.version_info >= (3, 13):
         assert theirs <= THREADS | {"gc"}
-    assert len(ours) <= 74, sorted(ours)
+    assert len(ours) <= 73, sorted(ours)
 
 
 def test_a_worker_of_a_pool(tmp_path):

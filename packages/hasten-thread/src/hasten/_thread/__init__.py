@@ -22,7 +22,9 @@ try:
 except ImportError:
     pass  # they are files of their own
 else:
-    _bundle.load("_locks", "_start")
+    _bundle.load("_locks", "_start", "_registry")
+    if _sys.version_info < (3, 12):
+        _bundle.load("_fallbacks")
 
 from hasten._thread import _registry  # noqa: F401 (registers functions for fork and exit)
 from hasten._thread._start import (

@@ -15,8 +15,9 @@ except ImportError:
     pass  # they are files of their own
 else:
     _bundle.load(
-        "_published", "_thread", "_waiting", "_condition", "_barrier", "_event", "_iterators", "_locks",
-        "_semaphore", "_timer", "_tracing",
+        "_published", "_registry", "_module", "_attributes", "_thread", "_waiting", "_locks", "_condition",
+        "_barrier", "_event", "_iterators", "_semaphore", "_timer", "_tracing",
+        "_threads.threading", "_timers",
     )  # fmt: skip
 
 from hasten._thread import (

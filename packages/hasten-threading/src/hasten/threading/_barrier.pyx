@@ -25,6 +25,7 @@ from park cimport hs_waiter
 from state cimport (hs_state_class, hs_state_class_init, hs_state_exists, hs_state_forget, hs_state_of,
                     hs_state_set, hs_state_slot, own_fields)
 from timeout cimport hs_deadline_of
+from hasten.threading._attributes cimport show_attributes
 from hasten.threading._condition cimport private_condition
 from hasten.threading._waiting cimport (
     EVERYBODY,
@@ -45,7 +46,6 @@ from threading import BrokenBarrierError
 from hasten.threading._published import published
 
 cdef object stdlib = threading.Barrier
-include "attributes.pxi"
 
 cdef hs_state_class states
 

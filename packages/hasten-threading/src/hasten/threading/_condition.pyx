@@ -21,6 +21,7 @@ from park cimport hs_waiter
 from state cimport (hs_state_class, hs_state_class_init, hs_state_exists, hs_state_forget, hs_state_of,
                     hs_state_set, hs_state_slot, own_fields)
 from timeout cimport hs_deadline_of, hs_expired, hs_seconds_until
+from hasten.threading._attributes cimport show_attributes
 from hasten.threading._waiting cimport (
     EVERYBODY,
     count_parked,
@@ -61,7 +62,6 @@ cdef object interpreters_lock = type(_thread.allocate_lock())
 cdef dict public = vars(sys.modules["hasten.threading"])  # programs replace RLock there, to trace locks
 cdef object usual_rlock = RLock
 del RLock
-include "attributes.pxi"
 
 cdef hs_state_class states
 

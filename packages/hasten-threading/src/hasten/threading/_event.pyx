@@ -15,19 +15,20 @@ from libc.stdint cimport int64_t
 from compat cimport hs_load, hs_mutex, hs_mutex_lock, hs_mutex_unlock, hs_store
 from park cimport hs_waiter
 from state cimport (hs_state_class, hs_state_class_init, hs_state_exists, hs_state_forget, hs_state_of,
-                    hs_state_set, hs_state_slot)
+                    hs_state_set, hs_state_slot, own_fields)
 from timeout cimport hs_deadline_of
+from hasten.threading._attributes cimport show_attributes
 from hasten.threading._condition cimport private_condition
 from hasten.threading._waiting cimport EVERYBODY, unpark, park, sleepers, start_anew
 
 import sys
 import threading
 
+from hasten.threading._attributes import attributes_as_state
 from hasten.threading._module import deprecated
 from hasten.threading._published import published
 
 cdef object stdlib = threading.Event
-include "attributes.pxi"
 
 cdef hs_state_class states
 

@@ -20,8 +20,9 @@ from clock cimport HS_NEVER
 from compat cimport hs_load, hs_mutex, hs_mutex_lock, hs_mutex_unlock, hs_store
 from park cimport hs_waiter
 from state cimport (hs_state_class, hs_state_class_init, hs_state_exists, hs_state_forget, hs_state_of,
-                    hs_state_set, hs_state_slot)
+                    hs_state_set, hs_state_slot, own_fields)
 from timeout cimport hs_deadline_of, hs_seconds_until
+from hasten.threading._attributes cimport show_attributes
 from hasten.threading._condition cimport private_condition
 from hasten.threading._waiting cimport EVERYBODY, unpark, park, sleepers
 
@@ -29,6 +30,7 @@ import sys
 import threading
 from operator import index
 
+from hasten.threading._attributes import attributes_as_state
 from hasten.threading._published import published
 
 cdef extern from "_entries.h":
@@ -46,7 +48,6 @@ cdef extern from *:
 
 cdef object stdlib = threading.Semaphore
 cdef object stdlib_bounded = threading.BoundedSemaphore
-include "attributes.pxi"
 
 cdef hs_state_class states
 

@@ -39,6 +39,7 @@ from hasten.threading._waiting cimport (
     dequeue_locked,
 )
 
+import sys
 import threading
 from operator import index
 from threading import BrokenBarrierError
@@ -239,6 +240,9 @@ class Barrier(stdlib):
     real number.
     Thread-safety: all methods may be called from any thread, also by the action; only wait() blocks.
     """
+
+    if sys.version_info >= (3, 11):
+        __getstate__ = attributes_as_state  # before, a copy shares the state
 
     def __init__(self, parties, action=None, timeout=None):
         if parties < 1:

@@ -224,6 +224,16 @@ cdef int acquire_for_sure(lock) except -1:
     return 0
 
 
+@cython.final
+cdef class SharedWaiters:
+    """`_waiters` in the state of a condition: a copy gets the state itself, a pickle a deque of nobody."""
+
+    cdef ConditionState state
+
+    def __reduce__(self):
+        return deque, ()
+
+
 @published
 class Condition(stdlib):
     """A condition variable: threads wait() until another one calls notify() or notify_all().
@@ -254,6 +264,18 @@ class Condition(stdlib):
             self.release = lock.release
         if hasattr(lock, "locked"):
             self.locked = lock.locked
+
+    def __getstate__(self):
+        """What the standard library's instances have, for picklers that know locks, as dill does.
+
+        It may come to a Python without this class, which finds in the instance how an RLock is given up and taken.
+        """
+        cdef SharedWaiters waiters = SharedWaiters.__new__(SharedWaiters)
+        waiters.state = state_of(self)
+        lock = waiters.state.lock
+        of_lock = {name: getattr(lock, name) for name in _OF_LOCK if hasattr(lock, name)}
+        own = {name: own_fields(self)[name] for name in own_fields(self).keys() - {"_condition_state", "locked"}}
+        return {"_lock": lock, **of_lock, "_waiters": waiters, **own}
 
     def _at_fork_reinit(self):
         """Reset the lock and the list of waiters.  For the child of a fork() only."""
@@ -426,6 +448,9 @@ class Condition(stdlib):
 
     @_waiters.setter
     def _waiters(self, waiters):
+        if isinstance(waiters, SharedWaiters):
+            hs_state_set(&states, self, (<SharedWaiters>waiters).state)
+            return
         own_fields(self)["_waiters"] = waiters
         hs_store(&state_for_setting(self).outside, True)
 
@@ -456,6 +481,7 @@ hs_acquire_entry(Condition.acquire, acquire_directly)
 hs_exit_entry(Condition.__exit__, exit_directly)
 
 _HOOK_NAMES = ("_is_owned", "_release_save", "_acquire_restore")
+_OF_LOCK = ("acquire", "release", *_HOOK_NAMES, *(("locked",) if sys.version_info >= (3, 14) else ()))
 HOOKS = {_name: vars(Condition)[_name] for _name in _HOOK_NAMES}
 for _name, _function in HOOKS.items():
     setattr(Condition, _name, Hook(_function))

@@ -59,7 +59,7 @@ typedef struct {
     uint32_t reported;                 /* whether the eventfd is readable */
     _Alignas(64) uint64_t done;        /* how many records task_done() was called for */
     uint32_t done_sleepers, done_fruitless;
-    uint32_t gates[2];                 /* for `_rlock` and `_wlock`: the pid of the holder */
+    uint32_t lock_holders[2];                 /* for `_rlock` and `_wlock`: the pid of the holder */
 } hs_ring_page;
 
 typedef struct {

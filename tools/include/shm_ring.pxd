@@ -13,7 +13,7 @@ cdef extern from "shm_ring.h" nogil:
     ctypedef struct hs_units:
         int fd
     ctypedef struct hs_ring_page:
-        uint32_t gates[2]
+        uint32_t lock_holders[2]
     ctypedef struct hs_ring:
         hs_units units
         hs_ring_page *page

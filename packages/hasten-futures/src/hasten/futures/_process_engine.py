@@ -181,7 +181,7 @@ class ExecutorEngine(WorkersOfExecutor):
         self.notify()
         return has_it
 
-    def _one_ended(self, worker, side, held):
+    def _handle_end(self, worker, side, held):
         self.missing += 1
         self.leaving.discard(worker)
         if worker._hasten_pid in self.put_down:
@@ -221,8 +221,8 @@ class ExecutorEngine(WorkersOfExecutor):
             return "a worker's initializer has failed", text
         return ended(worker), abruptly(worker)
 
-    def _bury(self):
-        super()._bury()
+    def _reap(self):
+        super()._reap()
         if self.crash is not None and self.end is None:
             hopeless = self.dead_starts >= _engine.DEAD_STARTS and not any(map(self._is_ready, self.pool))
             if self.on_crash == BREAK or self.pumper.bad_starts or hopeless:

@@ -1,7 +1,7 @@
 """The standard library's `multiprocessing`, compiled: the API of CPython 3.15 on every supported version.
 
-Nothing is loaded before the program asks for it: a spawned child imports this module with the program's main
-module, and often needs no more of it than the name.
+Names are loaded at first access: a spawned child imports this module with the program's main module, often
+without using it.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def __getattr__(name):
 
 
 def _submodule(name):
-    """The module below this one, or None.  `import multiprocessing` alone gives its users some of them."""
+    """The submodule of this name, or None: `import multiprocessing` alone makes some of them available."""
     from importlib import import_module
 
     fullname = f"hasten.multiprocessing.{name}"  # __name__ may be another one, see hasten.patch

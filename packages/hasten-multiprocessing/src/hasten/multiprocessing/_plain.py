@@ -1,10 +1,10 @@
-"""For children under another executable, which may lack hasten: what is the standard library's own.
+"""The standard library's own classes, for children under another executable, which may lack hasten.
 
-Such a child could do nothing with our locks and queues.  It is given the standard library's, and started the
-standard library's way.  What had been made before the other executable was set is ours, and is sent under our
-names: a wrapper of the same interpreter has hasten as well.  Where a name of the standard library means our
-module here (hasten.patch), pickle would refuse what is the standard library's: it is found by other means
-there.
+Such a child cannot use our locks and queues.  It gets the standard library's, and is started as by the
+standard library.  Objects made before the executable was set are ours, and are sent under our names: they
+work if the executable wraps the same interpreter, with hasten.  Under the launcher (hasten.patch) the
+standard library's names mean our modules, and pickle would refuse the standard library's objects; _Module
+gets round that.
 """
 
 from __future__ import annotations
@@ -31,21 +31,21 @@ class _Module:
         return import_module, (self.name,)
 
 
-_OURS = "multiprocessing.synchronize", "multiprocessing.queues"  # what children without hasten can't use
+_OURS = "multiprocessing.synchronize", "multiprocessing.queues"  # unknown to children without hasten
 
 
 def blank(module, name):
-    """In the child: a new object of a class of ours, without a state."""
+    """In the child: a new, uninitialised object of our class."""
     cls = getattr(import_module(f"hasten.{module}"), name)
     return cls.__new__(cls)
 
 
 def _under_our_name(obj):
-    """The reduction of a lock or a queue of ours whose class has the name of the standard library's."""
+    """The reduction of our lock or queue whose class has the standard library's name (hasten.patch)."""
     cls = type(obj)
     module, name = cls.__module__, cls.__name__
     of_ours = getattr(sys.modules.get(f"hasten.{module}"), name, None) is cls
-    if not of_ours or getattr(obj, "_ring", obj) is None:  # such a queue is the standard library's inside
+    if not of_ours or getattr(obj, "_ring", obj) is None:  # a queue without a ring is the standard library's
         return NotImplemented
     return blank, (module, name), obj.__getstate__()
 

@@ -1,9 +1,9 @@
-"""What the interpreter knows of processes: its own objects, whichever module is used.  The one file for them.
+"""The interpreter's registries of processes, which both our modules and the standard library's use.
 
-`multiprocessing.process` holds the current process, its parent, the children and the counter that names them;
-`multiprocessing.context` holds the default context, the reducers and which Popen is pickling now.  Here our
-modules meet them.  A module of ours that shows such a variable forwards it (`forward()`): reading and setting
-it there is reading and setting the interpreter's.
+`multiprocessing.process` holds the current process, its parent, the children and their counter;
+`multiprocessing.context` holds the default context, the reducer and the Popen that is pickling.  Only this
+file accesses them.  Where a module of ours has such a variable, it forwards it (`forward()`): reading or
+setting it reads or sets the interpreter's.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-# The parts of the standard library's process that programs replace; what they put there is called.
+# Parts of the standard library that programs replace; a replacement is detected by these, and called.
 BOOTSTRAP = process.BaseProcess._bootstrap
 DUMP = context.reduction.dump
 REDUCTION = context.reduction
-_LONGEST_LOAD = 10.0  # seconds that a module of ours may take to be loaded
+_LONGEST_LOAD = 10.0  # seconds to wait while another thread imports a module of ours
 
 
 def _as_it_is(value):
@@ -39,10 +39,9 @@ def forward(
     shown: Callable[[Any], Any] = _as_it_is,
     kept: Callable[[Any], Any] = _as_it_is,
 ) -> None:
-    """Let the module *name* have *variables* that are those of the module *original*.
+    """Forward *variables* of the module *name* to the module *original*.
 
-    shown, kept: what of a value there is to be read here, and what of a value that is set here is to be kept
-    there.
+    shown, kept: functions that translate a value when it is read and when it is set.
     """
 
     def property_of(variable):
@@ -59,16 +58,16 @@ def forward(
 
     members = {variable: property_of(variable) for variable in variables}
     members["__dir__"] = lambda module: sorted({*vars(module), *variables})
-    # cloudpickle and dill pickle a function with the modules that it uses, and know of plain modules only.
+    # cloudpickle and dill pickle the modules a function uses, but only exact module objects
     members["__reduce__"] = lambda module: (import_module, (module.__name__,))
     sys.modules[name].__class__ = type("module", (ModuleType,), members)
 
 
 def rest_of(name: str, original: ModuleType):
-    """The `__getattr__` of the module *name*, which gives it all other names of the module *original*.
+    """A `__getattr__` for the module *name* that looks up all other names in the module *original*.
 
-    Programs import and patch more than what is public there, modules that it has imported included.  What
-    we have of multiprocessing is ours under such a name, too.
+    Programs import and patch private names, too, including modules that *original* has imported.  Modules and
+    names of multiprocessing that we have are replaced by ours.
     """
 
     def __getattr__(attribute):
@@ -84,11 +83,11 @@ def rest_of(name: str, original: ModuleType):
 
 
 def with_our_names(pickle):
-    """What *pickle*() gives, which pickles objects of ours for a child.  Blocks.
+    """The result of *pickle*(), a function that pickles objects of ours for a child.  May block.
 
-    While a thread loads a module of ours that stands in for the standard library's, the names of these mean
-    the standard library's own in all threads, and pickle does not find our classes by them: then it is done
-    again when that is over.
+    Under the launcher, while any thread imports one of our replacing modules, the standard library's names
+    temporarily mean its own modules in all threads, and pickle does not find our classes by them.  If
+    that makes *pickle* fail, it is called again after the import.
     """
     redirect = sys.modules.get("hasten.patch._redirect")
     swaps, quiet = (redirect.swaps, not redirect._away.locked()) if redirect is not None else (0, True)
@@ -102,12 +101,12 @@ def with_our_names(pickle):
 
 
 def is_replaced(original) -> bool:
-    """Whether a program has put something else in the place of BaseProcess's method *original*."""
+    """Whether a program has replaced BaseProcess's method *original*."""
     return getattr(process.BaseProcess, original.__name__) is not original
 
 
 def become(child, parent) -> None:
-    """This process has just been started: it is *child* from now on, and *parent* has started it."""
+    """In a new process: set the registries to *child* as the current process and *parent* as its parent."""
     process._process_counter = itertools.count(1)
     process._children = set()
     process._current_process = child
@@ -115,5 +114,5 @@ def become(child, parent) -> None:
 
 
 def set_default(chosen) -> None:
-    """Let the context *chosen* be the default as long as none is set."""
+    """Make *chosen* the context that is used until a start method is set."""
     context._default_context._default_context = chosen

@@ -40,13 +40,13 @@ class Connection(_wire.Connection, _stdlib.Connection):
 
 
 class RingConnection(_ring_pipe.RingConnection, _ConnectionBase):
-    """An end of a Pipe(shm=True): a Connection whose messages lie in memory that both sides have mapped.
+    """An end of a Pipe(shm=True): a Connection whose messages are in memory that both sides have mapped.
 
-    fileno() is for waiting only.  Thread-safety: any number of threads and processes may send and receive at
-    the same time, and messages stay whole.
+    fileno() is for waiting only.  Thread-safe: any number of threads and processes may send and receive
+    concurrently; messages stay whole.
     """
 
-    # isinstance() takes it for a Connection, of which it can't be a subclass: the layouts differ.
+    # For isinstance(); it can't be a subclass of Connection, since the layouts differ
     __class__ = property(lambda self: Connection)
 
     def __repr__(self):
@@ -60,9 +60,9 @@ def Pipe(duplex=True, *, shm=False):
     Both can send and receive if *duplex* is true; otherwise the first receives and the second sends.
 
     shm: true for RingConnection objects, whose messages go through shared memory: several times faster, most
-    of all for large ones, and whole whatever is killed.  They are for processes of this family: a plain
-    interpreter cannot be at the other end.  Each needs five descriptors (three if not *duplex*).  On a system
-    without such memory they are ordinary ones.
+    of all large ones, and whole even if a process is killed.  Both ends need hasten and have to be related
+    processes.  Each uses five descriptors (three if not *duplex*).  On a system without memfds they are
+    ordinary connections.
     """
     if shm:
         try:
@@ -89,7 +89,7 @@ def _ring_pipe_ends(duplex):
 class SocketListener(_stdlib.SocketListener):
     """A socket that is bound to an address and listens there; a path is removed when it is closed."""
 
-    _closed = False  # set before close() looks for acceptors: whoever makes one meanwhile closes it
+    _closed = False  # set before close() lists the acceptors: _acceptor() closes one made meanwhile
 
     def __init__(self, address, family, backlog=1):
         self._socket = socket.socket(getattr(socket, family))
@@ -115,7 +115,7 @@ class SocketListener(_stdlib.SocketListener):
         return self._accept(None)
 
     def _accept(self, authkey):
-        """A connection to the next client that has shown the authkey, if that is not None."""
+        """A connection to the next client; with an authkey, the next that has authenticated."""
         client, self._last_accepted = self._acceptor(authkey).accept()
         client.setblocking(True)
         return Connection(client.detach())
@@ -129,7 +129,7 @@ class SocketListener(_stdlib.SocketListener):
         return acceptor
 
     def close(self):
-        """Close the socket; who waits in accept() gets an OSError."""
+        """Close the socket; threads that wait in accept() get an OSError."""
         self._closed = True
         try:
             for acceptor in list(self._acceptors.values()):
@@ -162,13 +162,12 @@ class Listener(_stdlib.Listener):
     Listens at an address for clients.
 
     address: a (host, port) tuple, a path, or a name of Linux's abstract namespace ("\\0name"); a path may
-    be longer than the kernel's limit.  None for a free one.
+    be longer than the kernel's limit.  None for an unused one.
     family: 'AF_INET' or 'AF_UNIX'; by default that of the address, or else 'AF_UNIX'.
     backlog: how many clients may wait to be accepted.
-    authkey: bytes that clients have to show that they know; None for no question.
+    authkey: the key of the handshake, bytes; None for no handshake.
 
-    A context manager that closes it.  Thread-safety: all methods, from any thread, and from processes that
-    have it by a fork.
+    As a context manager it is closed at the end.  Thread-safe; usable in forked children.
     """
 
     def __init__(self, address=None, family=None, backlog=1, authkey=None):
@@ -180,12 +179,12 @@ class Listener(_stdlib.Listener):
         self._authkey = authkey
 
     def accept(self):
-        """A connection to the next client, or to the first that has shown the authkey.
+        """A connection to the next client, or, with an authkey, to the first that has authenticated.
 
-        Blocks until there is one; signal handlers run meanwhile.  A client that does not go on with the
-        handshake keeps no other out, and is dropped after 20 seconds.  Raises AuthenticationError for a
-        client with another authkey and EOFError or OSError for one that is gone meanwhile: accept() may be
-        called again.  OSError if the listener is closed, also while this waits.
+        Blocks until there is one; signal handlers run meanwhile.  A client that stops in the handshake does
+        not delay others, and is dropped after 20 seconds.  AuthenticationError for a client with a wrong
+        authkey; EOFError or OSError for one that disconnects: accept() may be called again then.  OSError
+        if the listener is closed, also during the wait.
         """
         listener, authkey = self._listener, self._authkey
         if listener is None:
@@ -199,9 +198,9 @@ class Listener(_stdlib.Listener):
         return connection
 
     def _admit(self, end):
-        """Have accept() return a duplicate of this end of a pipe, too, once it can be read.
+        """Let accept() return a duplicate of this end of a pipe, too, once it is readable.
 
-        Returns its descriptor, or None where that is not to be had.
+        Returns the duplicate's descriptor, or None if the handshake is overridden.
         """
         listener = self._listener
         if type(listener) is not SocketListener or not _uses_own_handshake():
@@ -223,7 +222,7 @@ class Listener(_stdlib.Listener):
     def __exit__(self, exc_type, exc_value, exc_tb):
         self.close()
 
-    address = property(lambda self: self._listener._address, doc="Where it listens.")
+    address = property(lambda self: self._listener._address, doc="The listener's address.")
     last_accepted = property(
         lambda self: self._listener._last_accepted, doc="The address of the client accepted last, or None."
     )
@@ -232,9 +231,9 @@ class Listener(_stdlib.Listener):
 def Client(address, family=None, authkey=None):
     """A connection to the listener at an address.
 
-    address, family, authkey: as for Listener.  Blocks until the listener has accepted it, if there is an
-    authkey.  Raises OSError (ConnectionRefusedError, FileNotFoundError) if nobody listens there, and
-    AuthenticationError if the authkeys differ.
+    address, family, authkey: as for Listener.  With an authkey, blocks until the listener has accepted it.
+    OSError (ConnectionRefusedError, FileNotFoundError) if there is no listener; AuthenticationError if the
+    authkeys differ.
     """
     _addresses.check_family(family or address_type(address))
     _check_authkey(authkey)
@@ -253,12 +252,12 @@ def Client(address, family=None, authkey=None):
 
 
 def rebuild_connection(df, readable, writable):
-    """The connection of a pickle."""
+    """Unpickle a connection."""
     return Connection(df.detach(), readable, writable)
 
 
 def reduce_connection(conn):
-    """How a connection is pickled: for any interpreter, unless it is for a child that has this package."""
+    """Reduce a connection: to the standard library's class, unless it is for a child with this package."""
     duplicate = reduction.DupFd(conn.fileno())
     if reduction.for_child_of_ours():
         rebuild = rebuild_connection
@@ -271,13 +270,13 @@ reduction.register(Connection, reduce_connection)
 
 
 def rebuild_ring_connection(lifeline, incoming, outgoing):
-    """The end of a Pipe(shm=True) of a pickle."""
+    """Unpickle an end of a Pipe(shm=True)."""
     rings = _ring.unpacked(incoming), _ring.unpacked(outgoing)
     return RingConnection(lifeline.detach(), *rings)
 
 
 def reduce_ring_connection(conn):
-    """How an end of a Pipe(shm=True) is pickled: with a duplicate of each of its descriptors."""
+    """Reduce an end of a Pipe(shm=True), with a duplicate of each of its descriptors."""
     if conn.closed:
         raise OSError("handle is closed")
     rings = _ring.packed(conn._incoming), _ring.packed(conn._outgoing)
@@ -301,13 +300,13 @@ _verify_challenge = _auth.check_answer
 
 
 def deliver_challenge(connection, authkey, digest_name="sha256"):
-    """Have the other end show that it knows the authkey, or raise AuthenticationError."""
+    """Challenge the other end to prove that it knows the authkey; AuthenticationError.  Blocks."""
     _auth.check_authkey(authkey)
     _auth.converse(connection, _auth.challenging(authkey, digest_name))
 
 
 def answer_challenge(connection, authkey):
-    """Show the other end that the authkey is known; AuthenticationError if it does not take it."""
+    """Answer the other end's challenge; AuthenticationError if that is rejected.  Blocks."""
     _auth.check_authkey(authkey)
     _auth.converse(connection, _auth.answering(authkey))
 

@@ -1,8 +1,8 @@
-"""The standard library's `multiprocessing.context`: the start methods, and all that is made for one of them.
+"""The standard library's `multiprocessing.context`: start methods, and the constructors bound to them.
 
-The state is the interpreter's: the default context, the contexts that programs have registered, the reducer
-and the Popen that is pickling.  What is ours are the classes.  Where the interpreter's state names one of its
-own three contexts, our context of that name stands for it.
+The state is the interpreter's: the default context, registered contexts, the reducer and the Popen that is
+pickling.  The classes are ours.  Where the state refers to one of the interpreter's three contexts, we show
+ours of the same name.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ __getattr__ = _registries.rest_of(__name__, _stdlib)
 
 
 class BaseContext(_stdlib.BaseContext):
-    """A start method, with constructors of everything that belongs to it."""
+    """A start method, with the constructors of the objects that are bound to it."""
 
     active_children = staticmethod(process.active_children)
     current_process, parent_process = map(staticmethod, (process.current_process, process.parent_process))
@@ -55,11 +55,11 @@ class BaseContext(_stdlib.BaseContext):
         return Pipe(duplex, shm=shm)
 
     def Lock(self):
-        """A lock that processes share."""
+        """A lock between processes."""
         return self._part("synchronize").Lock(ctx=self.get_context())
 
     def RLock(self):
-        """A lock that its owner may acquire again."""
+        """A recursive lock between processes."""
         return self._part("synchronize").RLock(ctx=self.get_context())
 
     def Condition(self, lock=None):
@@ -75,19 +75,19 @@ class BaseContext(_stdlib.BaseContext):
         return self._part("synchronize").BoundedSemaphore(value, ctx=self.get_context())
 
     def Event(self):
-        """A flag that processes wait for."""
+        """A flag between processes."""
         return self._part("synchronize").Event(ctx=self.get_context())
 
     def Barrier(self, parties, action=None, timeout=None):
-        """A point where *parties* processes wait for each other."""
+        """A barrier for *parties* processes."""
         return self._part("synchronize").Barrier(parties, action, timeout, ctx=self.get_context())
 
     def Queue(self, maxsize=0, *, strict=False):
-        """A queue that processes share.
+        """A queue between processes.
 
-        maxsize: items, 0 for no bound.  strict: whether put() raises what pickling does.
+        maxsize: number of items, 0 for no limit.  strict: whether put() raises the errors of pickling.
         """
-        options = {"strict": True} if strict else {}  # a class that has been put in its place may not know it
+        options = {"strict": True} if strict else {}  # a program's replacement class may lack the parameter
         return self._part("queues").Queue(maxsize, ctx=self.get_context(), **options)
 
     def JoinableQueue(self, maxsize=0):
@@ -123,20 +123,20 @@ class BaseContext(_stdlib.BaseContext):
         )
 
     def freeze_support(self):
-        """In a frozen program: if it was started to be a child, be that child, and exit."""
+        """In a frozen program that was started as a child: run the child, and exit."""
         if getattr(sys, "frozen", False) and self.get_start_method(allow_none=True) in ("spawn", None):
             from hasten.multiprocessing.spawn import freeze_support
 
             freeze_support()
 
     def get_logger(self):
-        """The logger of multiprocessing; it is made at the first call."""
+        """The logger of multiprocessing; made by the first call."""
         from hasten.multiprocessing.util import get_logger
 
         return get_logger()
 
     def log_to_stderr(self, level=None):
-        """Have the logger print to sys.stderr, from *level* on; returns the logger."""
+        """Let the logger print to sys.stderr, from *level* on; returns the logger."""
         from hasten.multiprocessing.util import log_to_stderr
 
         return log_to_stderr(level)
@@ -203,7 +203,7 @@ class BaseContext(_stdlib.BaseContext):
         pass
 
     def _part(self, name):
-        """The module *name* of ours, or the standard library's where the children may lack hasten."""
+        """Our module *name*, or the standard library's if the children may lack hasten."""
         if children_may_lack_hasten(self.get_context()):
             from hasten.multiprocessing import _plain
 
@@ -212,7 +212,7 @@ class BaseContext(_stdlib.BaseContext):
 
 
 def children_may_lack_hasten(context) -> bool:
-    """Whether the context's children run under another executable, which set_executable() has named."""
+    """Whether the context's children run under another executable, set by set_executable()."""
     name = getattr(context, "_name", None)
     if name not in ("spawn", "forkserver") or "multiprocessing.spawn" not in sys.modules:
         return False
@@ -262,7 +262,7 @@ class DefaultContext(BaseContext, _stdlib.DefaultContext):
         _stdlib._default_context._default_context = theirs(context)
 
     def get_context(self, method=None):
-        """The context of a start method; for None the default, which is settled by that."""
+        """The context of a start method; None for the default one, which is fixed by this call."""
         if method is not None:
             return super().get_context(method)
         if self._actual_context is None:
@@ -270,13 +270,13 @@ class DefaultContext(BaseContext, _stdlib.DefaultContext):
         return self._actual_context
 
     def set_start_method(self, method, force=False):
-        """Set the default start method.  RuntimeError if it is settled already, unless *force*."""
+        """Set the default start method.  RuntimeError if it is fixed already, unless *force*."""
         if self._actual_context is not None and not force:
             raise RuntimeError("context has already been set")
         self._actual_context = None if method is None and force else self.get_context(method)
 
     def get_start_method(self, allow_none=False):
-        """The default start method, which is settled by that; with *allow_none*, None if it is not yet."""
+        """The default start method, which is fixed by this call; with *allow_none*, None if it is not yet."""
         if self._actual_context is None and allow_none:
             return None
         return self.get_context()._name
@@ -288,7 +288,7 @@ class DefaultContext(BaseContext, _stdlib.DefaultContext):
 
 
 class ForkProcess(process.BaseProcess, _stdlib.ForkProcess):
-    """A process that is started by fork(): with all that its parent has."""
+    """A process that is started by fork(), as a copy of its parent."""
 
     _start_method = "fork"
 
@@ -401,12 +401,12 @@ _tls = _stdlib._tls
 
 
 def get_spawning_popen():
-    """The Popen for whose child this thread is pickling now, or None."""
+    """The Popen for whose child this thread is pickling, or None."""
     return getattr(_tls, "spawning_popen", None)
 
 
 def set_spawning_popen(popen):
-    """Say for which Popen this thread pickles; None at the end."""
+    """Set the Popen for whose child this thread is pickling; None at the end."""
     _tls.spawning_popen = popen
 
 
@@ -419,14 +419,15 @@ def assert_spawning(obj):
 
 
 def _own_reduction(reduction):
-    """Our module in the place of the interpreter's; what a program has put there as it is."""
+    """Our module for the interpreter's; a program's own reducer unchanged."""
     if reduction is not _registries.REDUCTION:
         return reduction
     return import_module("hasten.multiprocessing.reduction")
 
 
 def _interpreters_reduction(reduction):
-    """The interpreter's module in the place of ours: with that, nothing is replaced."""
+    """The interpreter's module for ours, since nothing is replaced then; a program's own reducer
+    unchanged."""
     ours = sys.modules.get("hasten.multiprocessing.reduction")
     return _registries.REDUCTION if reduction is ours is not None else reduction
 
@@ -434,7 +435,7 @@ def _interpreters_reduction(reduction):
 _registries.forward(__name__, _stdlib, "reduction", shown=_own_reduction, kept=_interpreters_reduction)
 
 if type(_registries.process._current_process) in (_stdlib.Process, _stdlib.SpawnProcess):
-    # This process was spawned, and knew the interpreter's classes only.
+    # This process was spawned before our classes were imported
     _current = _registries.process._current_process
     _current.__class__ = globals()[type(_current).__name__]
     del _current

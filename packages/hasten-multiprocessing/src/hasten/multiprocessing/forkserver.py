@@ -1,7 +1,7 @@
-"""`multiprocessing.forkserver`: the server that forks children, and what it imports before.
+"""`multiprocessing.forkserver`: the server that forks children, and the modules it preloads.
 
-It is the interpreter's own module: the server, its process and its settings are found where they always were.
-Children are forked by a process that this server has forked for us, see _start/_zygote.py.
+This is the interpreter's own module, so the server, its process and its settings are shared with it.
+Our children are forked by a process that this server has forked, see _start/_zygote.py.
 """
 
 import multiprocessing.forkserver as _stdlib

@@ -1,8 +1,8 @@
-"""The standard library's `multiprocessing.heap`: pieces of memory that a process shares with its children.
+"""The standard library's `multiprocessing.heap`: blocks of memory that a process shares with its children.
 
-An arena is memory without a name: a memfd, so that neither the size of /dev/shm nor its absence matters.
-Where there are none, or a program has set `Arena._dir_candidates`, it is a file that is unlinked at once.  A
-program that has replaced `Arena.__init__`, here or in the standard library's module, has its own.
+An arena is a memfd, so it does not depend on /dev/shm and its size.  Without memfds, or if a program has set
+`Arena._dir_candidates`, it is a file that is unlinked at once.  A replaced `Arena.__init__`, here or in the
+standard library's module, is called.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _usual_folders = list(_StdlibArena._dir_candidates)
 class Arena(_StdlibArena):
     """*size* bytes that can be passed to a child process: `buffer` is their mmap, `fd` the descriptor.
 
-    fd: that of an arena another process has made; -1 makes one.
+    fd: the descriptor of an arena that another process has made; -1 makes one.
     """
 
     _dir_candidates = _StdlibArena._dir_candidates
@@ -59,13 +59,13 @@ class Arena(_StdlibArena):
             try:
                 return os.memfd_create("hasten.heap", os.MFD_CLOEXEC)
             except OSError:
-                pass  # the kernel, or a filter of system calls, has none
+                pass  # not supported by the kernel, or blocked by seccomp
         fd, name = tempfile.mkstemp(prefix=f"pym-{os.getpid()}-", dir=self._choose_dir(size))
         os.unlink(name)
         return fd
 
     def _choose_dir(self, size: int) -> str:
-        """A folder with room, if possible one that is memory."""
+        """A directory with enough room, preferably in memory."""
         for folder in self._dir_candidates:
             try:
                 found = os.statvfs(folder)
@@ -81,7 +81,7 @@ def _portable() -> bool:
 
 
 def reduce_arena(a: Any) -> tuple[Any, ...]:
-    """How an arena is pickled while a child is started."""
+    """Reduce an arena while a child is started."""
     if a.fd == -1:
         raise ValueError(
             "Arena is unpicklable because forking was enabled when it was created; "
@@ -99,12 +99,11 @@ reduction.register(Arena, reduce_arena)
 
 
 class Heap(_stdlib.Heap):
-    """Gives out pieces of arenas, the smallest free one that is large enough, and takes them back.
+    """Allocates blocks of arenas: the smallest free block that is large enough.
 
-    A piece is (arena, start, stop).  Free neighbours are one piece.  Pieces belong to the process that
-    made them: after a fork the child begins anew.  Thread-safety: malloc() and free() may be called from any
-    thread; free() also by the garbage collector in the middle of either, and then it leaves the piece to the
-    next call.
+    A block is (arena, start, stop), in bytes.  Adjacent free blocks are merged.  Blocks belong to the process
+    that made them: after a fork the child starts with an empty heap.  Thread-safe.  free() may also be called
+    by the garbage collector during malloc() or free(); it then leaves the block to the next call.
     """
 
     _alignment = 8
@@ -115,9 +114,9 @@ class Heap(_stdlib.Heap):
         self._lastpid = os.getpid()
         self._lock = threading.Lock()
         self._size = size  # of the next arena
-        self._lengths: list[int] = []  # of free pieces, sorted
+        self._lengths: list[int] = []  # of free blocks, sorted
         self._len_to_seq: dict[int, list[Any]] = {}
-        self._start_to_block: dict[Any, Any] = {}  # free pieces by (arena, start)
+        self._start_to_block: dict[Any, Any] = {}  # free blocks by (arena, start)
         self._stop_to_block: dict[Any, Any] = {}
         self._allocated_blocks: dict[Any, set[tuple[int, int]]] = defaultdict(set)
         self._arenas: list[Any] = []
@@ -130,7 +129,7 @@ class Heap(_stdlib.Heap):
         return -(-n // alignment) * alignment
 
     def malloc(self, size: int) -> Any:
-        """A piece of at least *size* bytes.  ValueError or OverflowError for a size that cannot be."""
+        """Allocate a block of at least *size* bytes.  ValueError or OverflowError for an invalid size."""
         if size < 0:
             raise ValueError(f"Size {size} out of range")
         if size >= sys.maxsize:
@@ -148,11 +147,11 @@ class Heap(_stdlib.Heap):
             return arena, start, start + length
 
     def free(self, block: Any) -> None:
-        """Take a piece back.  ValueError in a process that did not make it."""
+        """Free a block.  ValueError in a process that did not allocate it."""
         if os.getpid() != self._lastpid:
             raise ValueError(f"My pid ({os.getpid()}) is not last pid {self._lastpid}")
         self._pending_free_blocks.append(block)
-        if self._lock.acquire(False):  # else malloc() or free() is at work, perhaps further up in this thread
+        if self._lock.acquire(False):  # else malloc() or free() is running, maybe in this thread
             try:
                 self._n_frees += 1
                 self._free_pending_blocks()
@@ -160,7 +159,7 @@ class Heap(_stdlib.Heap):
                 self._lock.release()
 
     def _malloc(self, size: int) -> Any:
-        """A piece that is not free any more, of *size* bytes or more."""
+        """Take a block of at least *size* bytes out of the free ones."""
         place = bisect_left(self._lengths, size)
         if place == len(self._lengths):
             return self._new_arena(size)
@@ -169,7 +168,7 @@ class Heap(_stdlib.Heap):
         return block
 
     def _new_arena(self, size: int) -> Any:
-        """All of a new arena; each is twice as large as the one before, up to a limit."""
+        """A new arena as one block; each arena is twice as large as the previous one, up to a limit."""
         length = self._roundup(max(self._size, size), mmap.PAGESIZE)
         if self._size < self._DOUBLE_ARENA_SIZE_UNTIL:
             self._size *= 2
@@ -185,7 +184,7 @@ class Heap(_stdlib.Heap):
             self._remove_allocated_block(block)
 
     def _add_free_block(self, block: Any) -> None:
-        """Let the piece be free, as one with the free ones next to it."""
+        """Add a block to the free ones, merged with its free neighbours."""
         arena, start, stop = block
         before = self._stop_to_block.get((arena, start))
         after = self._start_to_block.get((arena, stop))
@@ -200,7 +199,7 @@ class Heap(_stdlib.Heap):
         self._start_to_block[arena, start] = self._stop_to_block[arena, stop] = whole
 
     def _absorb(self, block: Any) -> tuple[int, int]:
-        """Take a piece out of the free ones: where it begins and ends."""
+        """Take a block out of the free ones; its (start, stop)."""
         arena, start, stop = block
         del self._start_to_block[arena, start], self._stop_to_block[arena, stop]
         same = self._len_to_seq[stop - start]
@@ -218,7 +217,7 @@ class Heap(_stdlib.Heap):
             self._discard_arena(arena)
 
     def _discard_arena(self, arena: Any) -> None:
-        """Give an arena that is wholly free back, if it is a large one; using a small one again is faster."""
+        """Free an arena without allocated blocks if it is large; small ones are kept for reuse."""
         if arena.size < self._DISCARD_FREE_SPACE_LARGER_THAN:
             return
         self._allocated_blocks.pop(arena)
@@ -227,7 +226,7 @@ class Heap(_stdlib.Heap):
 
 
 class BufferWrapper(_stdlib.BufferWrapper):
-    """*size* bytes of shared memory, until this object goes; it may be passed to a child process."""
+    """*size* bytes of shared memory, freed with this object; may be passed to a child process."""
 
     _heap = Heap()
 
@@ -238,6 +237,6 @@ class BufferWrapper(_stdlib.BufferWrapper):
         util.Finalize(self, heap.free, args=(block,))
 
     def create_memoryview(self) -> memoryview:
-        """The bytes."""
+        """A memoryview of the bytes."""
         (arena, start, _), size = self._state
         return memoryview(arena.buffer)[start : start + size]

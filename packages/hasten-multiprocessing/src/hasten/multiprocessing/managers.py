@@ -1,6 +1,6 @@
-"""Managers: objects that a server process holds, for any number of processes, also on other machines.
+"""The standard library's `multiprocessing.managers`: objects in a server process, used through proxies.
 
-The standard library's `multiprocessing.managers`; servers and clients of it may be at the other end.
+Clients may be on other machines; the other end may be the standard library's.
 """
 
 # ruff: noqa: F401
@@ -51,7 +51,7 @@ __all__ = ["BaseManager", "BaseProxy", "SharedMemoryManager", "SyncManager", "To
 HAS_SHMEM = True
 ProcessLocalSet = _protocol._stdlib.ProcessLocalSet
 
-# How arrays and views of dictionaries are pickled; they are registered with the standard library's module.
+# The reducers of arrays and dict views, which the standard library's module registers.
 reduce_array = _protocol._stdlib.reduce_array
 rebuild_as_list = _protocol._stdlib.rebuild_as_list
 
@@ -60,9 +60,8 @@ _LATER = ("SharedMemoryManager", "SharedMemoryServer", "_SharedMemoryTracker")
 
 
 def __getattr__(name):
-    """What needs `hasten.shared_memory`, which other managers do without; and the rest of the standard
-    library's.
-    """
+    """Load the names that need `hasten.shared_memory` at first access; other names are the standard
+    library's."""
     if name == "shared_memory":
         value = import_module("hasten.shared_memory")
     elif name in _LATER:

@@ -1,7 +1,7 @@
 """The standard library's `multiprocessing.pool`: Pool, and ThreadPool.
 
-A Pool runs on the engine of `_pool`.  One whose subclass overrides a part of the standard library's machinery
-(HOOKS; torch and joblib override `_setup_queues`) goes the standard library's way, with its threads and the
+A Pool runs on the engine of `_pool`.  If a subclass overrides a part of the standard library's implementation
+(HOOKS; torch and joblib override `_setup_queues`), that implementation is used, with its threads and the
 subclass's queues.
 """
 
@@ -47,7 +47,7 @@ _PoolCache = _stdlib._PoolCache
 _helper_reraises_exception = _stdlib._helper_reraises_exception
 __getattr__ = _registries.rest_of(__name__, _stdlib)
 
-# What a subclass overrides to have it its own way.
+# A subclass that overrides one of these uses the standard library's implementation.
 HOOKS = frozenset(
     [
         *(
@@ -72,7 +72,7 @@ def worker(
     maxtasks: int | None = None,
     wrap_exception: bool = False,
 ) -> None:
-    """What a worker process of a Pool runs."""
+    """The main function of a Pool's worker process."""
     if maxtasks is not None and not (isinstance(maxtasks, int) and maxtasks >= 1):
         raise AssertionError(f"Maxtasks {maxtasks!r} is not valid")
     serve = _worker.serve if isinstance(inqueue, Tasks) else _stdlib.worker
@@ -86,7 +86,7 @@ def _default_size() -> int:
     if hasattr(os, "process_cpu_count"):
         return os.process_cpu_count() or 1
     if hasattr(os, "sched_getaffinity") and isinstance(os.cpu_count, BuiltinFunctionType):
-        # Tests replace os.cpu_count, which is what the standard library asks before 3.13.
+        # Not if a test has replaced os.cpu_count, which the standard library uses before 3.13
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
@@ -94,24 +94,23 @@ def _default_size() -> int:
 class Pool(_stdlib.Pool):  # type: ignore[misc]
     """Worker processes that run calls.
 
-    processes: how many; by default as many as this process has CPUs.
+    processes: their number; by default the number of CPUs that this process may use.
     initializer, initargs: called in each worker when it starts.
-    maxtasksperchild: after so many tasks a worker is replaced by a new one; None for never.
-    context: that starts the processes.
+    maxtasksperchild: the number of tasks after which a worker is replaced; None for no limit.
+    context: the context that starts the processes.
 
-    Methods may be called from any thread.  A worker that dies costs the task it had, which fails with
-    WorkerLostError, and is replaced.  ValueError from any method that begins a task after close() or
-    terminate().
+    Thread-safe.  If a worker dies, the task that it was running fails with WorkerLostError, and the worker is
+    replaced.  Methods that begin a task raise ValueError after close() or terminate().
     """
 
     _wrap_exception = True
-    _engine: Any = None  # None: the standard library's way
+    _engine: Any = None  # None: the standard library's implementation is used
 
     @staticmethod
     def Process(ctx: Any, *args: Any, **kwds: Any) -> Any:
         """Make a worker's process object.  May be overridden."""
         if kwds.get("target") is _stdlib.worker and not children_may_lack_hasten(ctx):
-            kwds["target"] = worker  # the one of the name, where `multiprocessing.pool` means this module
+            kwds["target"] = worker  # under the launcher that name means this module's function
         return ctx.Process(*args, **kwds)
 
     def __init__(
@@ -146,12 +145,12 @@ class Pool(_stdlib.Pool):  # type: ignore[misc]
         self._processes = _checked(processes, initializer, maxtasksperchild)
         try:
             self._setup_queues()
-        except (OSError, AttributeError):  # no such memory on this system
+        except (OSError, AttributeError):  # no memfds on this system
             _stdlib.Pool.__init__(self, processes, initializer, initargs, maxtasksperchild, context)
             return
         start = _starter(weakref.ref(self))
         engine = _engine.Engine(self._pool, self._inqueue, self._outqueue, start)
-        engine.last_workers = deque(maxlen=self._processes)  # programs look at their exit codes
+        engine.last_workers = deque(maxlen=self._processes)  # programs read their exit codes
         self._engine = engine
         self._taskqueue = engine.taskqueue
         self._taskqueue.cache = self._cache
@@ -161,7 +160,7 @@ class Pool(_stdlib.Pool):  # type: ignore[misc]
         except BaseException:
             engine.terminate()
             raise
-        self._worker_handler = self._task_handler = engine.supervisor  # the feeder may never have to start
+        self._worker_handler = self._task_handler = engine.supervisor  # the feeder thread may never start
         self._result_handler = engine.receiver
         self._terminate = util.Finalize(self, engine.terminate, exitpriority=15)
         self._state = RUN
@@ -216,7 +215,7 @@ class Pool(_stdlib.Pool):  # type: ignore[misc]
                 if getattr(process, "pid", None) is None:
                     engine.take_back(side)
                 raise
-            finally:  # one that was started is a worker, even if Ctrl-C came before start() returned
+            finally:  # a started process is a worker, even if Ctrl-C has interrupted start()
                 if getattr(process, "pid", None) is not None:
                     process._hasten_side, process._hasten_pid = side, process.pid
                     self._pool.append(process)
@@ -241,7 +240,7 @@ class Pool(_stdlib.Pool):  # type: ignore[misc]
             )
 
     def apply(self, func: Any, args: Any = (), kwds: Any = {}) -> Any:  # noqa: B006
-        """Have func(*args, **kwds) run by a worker, wait for its result, and return it."""
+        """Run func(*args, **kwds) in a worker; its result.  Blocks."""
         return self.apply_async(func, args, kwds).get()
 
     def apply_async(
@@ -252,11 +251,10 @@ class Pool(_stdlib.Pool):  # type: ignore[misc]
         callback: Any = None,
         error_callback: Any = None,
     ) -> Any:
-        """Have func(*args, **kwds) run by a worker, and return an AsyncResult at once.
+        """Run func(*args, **kwds) in a worker; an AsyncResult.  Does not block.
 
-        callback, error_callback: called with the result (the exception) in a thread of the pool; they should
-        return soon.
-        What cannot be pickled fails on the result.
+        callback, error_callback: called with the result, or the exception, in a thread of the pool; they
+        should return soon.  Errors of pickling are raised by the result's get().
         """
         engine = self._engine
         if engine is None:
@@ -271,18 +269,18 @@ class Pool(_stdlib.Pool):  # type: ignore[misc]
     def map(
         self, func: Any, iterable: Any, chunksize: int | None = None, *, progress: Any = None
     ) -> list[Any]:
-        """The results of func for each item, in a list.  Waits for all of them, also when one raises.
+        """The results of func for each item, as a list.  Blocks until all have ended, even if one raises.
 
-        progress: True for a bar of tqdm's, or a function progress(done, total), called with the number of
-        items that are done when a chunk of them is.  Like a callback it is called by the thread that takes
-        the results: it must not wait for this pool.  What it raises is logged.
+        progress: True for a tqdm bar, or a function progress(done, total), called with the number of finished
+        items after each chunk.  It is called, as callbacks are, by the thread that takes the results, so it
+        must not wait for this pool.  Its exceptions are logged.
         """
         return self._map(func, iterable, mapstar, chunksize, progress=progress).get()  # type: ignore[no-any-return]
 
     def starmap(
         self, func: Any, iterable: Any, chunksize: int | None = None, *, progress: Any = None
     ) -> list[Any]:
-        """The same with the items as the arguments."""
+        """map() with each item as a tuple of arguments."""
         result = self._map(func, iterable, starmapstar, chunksize, progress=progress)
         return result.get()  # type: ignore[no-any-return]
 
@@ -294,7 +292,7 @@ class Pool(_stdlib.Pool):  # type: ignore[misc]
         callback: Any = None,
         error_callback: Any = None,
     ) -> Any:
-        """map() that returns a MapResult at once."""
+        """map() that returns a MapResult without blocking."""
         return self._map(func, iterable, mapstar, chunksize, callback, error_callback)
 
     def starmap_async(
@@ -305,7 +303,7 @@ class Pool(_stdlib.Pool):  # type: ignore[misc]
         callback: Any = None,
         error_callback: Any = None,
     ) -> Any:
-        """starmap() that returns a MapResult at once."""
+        """starmap() that returns a MapResult without blocking."""
         return self._map(func, iterable, starmapstar, chunksize, callback, error_callback)
 
     def _map(
@@ -346,10 +344,10 @@ class Pool(_stdlib.Pool):  # type: ignore[misc]
         *,
         progress: Any = None,
     ) -> Any:
-        """An iterator of the results of func for each item, in order.
+        """An iterator of the results of func for each item, in order.  Does not block.
 
-        chunksize: items that make one task.  buffersize: how many items may be taken from the iterable before
-        their results are asked for; None for all of them.  progress: as for map().
+        chunksize: the number of items of a task.  buffersize: the number of items that may be taken from the
+        iterable ahead of the results that were taken; None for no limit.  progress: as for map().
         """
         return self._imap(IMapIterator, func, iterable, chunksize, buffersize, progress)
 
@@ -362,7 +360,7 @@ class Pool(_stdlib.Pool):  # type: ignore[misc]
         *,
         progress: Any = None,
     ) -> Any:
-        """imap() with the results as they come."""
+        """imap() with the results in the order of completion."""
         return self._imap(IMapUnorderedIterator, func, iterable, chunksize, buffersize, progress)
 
     def _imap(
@@ -399,7 +397,7 @@ class Pool(_stdlib.Pool):  # type: ignore[misc]
     # ---- the end ----
 
     def close(self) -> None:
-        """Take no tasks on any more; the workers end when all are done.  Does not block."""
+        """Accept no more tasks; the workers end when all are done.  Does not block."""
         util.debug("closing pool")
         if self._engine is None:
             _stdlib.Pool.close(self)
@@ -408,18 +406,18 @@ class Pool(_stdlib.Pool):  # type: ignore[misc]
             self._engine.close()
 
     def terminate(self) -> None:
-        """End the workers now.  What was not finished fails with PoolTerminatedError.
+        """End the workers now.  Unfinished tasks fail with PoolTerminatedError.
 
-        Blocks until they have ended: those that ignore SIGTERM are killed after a second.
+        Blocks until the workers have ended: those that ignore SIGTERM are killed after 0.8 seconds.
         """
         util.debug("terminating pool")
         self._state = TERMINATE
         self._terminate()
         if self._engine is not None:
-            self._engine.terminate()  # again: a Ctrl-C may have ended the first call before it did anything
+            self._engine.terminate()  # again, if Ctrl-C has interrupted the first call at its start
 
     def join(self) -> None:
-        """Wait until the workers have ended, after close() or terminate().  ValueError before."""
+        """Block until the workers have ended.  ValueError before close() or terminate()."""
         util.debug("joining pool")
         if self._state == RUN:
             raise ValueError("Pool is still running")
@@ -443,7 +441,7 @@ def _goes_standard_way(cls: type) -> bool:
 
 
 def _starter(pool: Any) -> Any:
-    """What brings the pool behind a weak reference to its size."""
+    """A function that starts the missing workers of the pool behind a weak reference."""
 
     def start() -> None:
         alive = pool()
@@ -466,7 +464,7 @@ def _checked(processes: int | None, initializer: Any, maxtasksperchild: int | No
 
 
 def _need_engine(**options: Any) -> None:
-    """Refuse what a pool can't do that goes the standard library's way."""
+    """TypeError for options that the standard library's implementation lacks."""
     for name, value in options.items():
         if value is not None:
             hooks = ", ".join(sorted(HOOKS))
@@ -474,7 +472,7 @@ def _need_engine(**options: Any) -> None:
 
 
 def _chunks(mapper: Any, func: Any, iterable: Any, size: int) -> Any:
-    """The calls of a map, by chunks."""
+    """The calls of a map(), one for each chunk."""
     items = iter(iterable)
     for i in itertools.count():
         chunk = tuple(itertools.islice(items, size))
@@ -484,7 +482,7 @@ def _chunks(mapper: Any, func: Any, iterable: Any, size: int) -> Any:
 
 
 def _begin(engine: Any, source: Any) -> None:
-    """Submit the calls of a source: at once as long as there is room, and the others in the background."""
+    """Submit the calls of a source: the first directly while there is room, the rest by the feeder thread."""
     if not engine.busy():
         while source.made < 512:
             try:
@@ -543,7 +541,7 @@ class ThreadPool(Pool, _stdlib.ThreadPool):  # type: ignore[misc]
         self._quick_put = engine.calls.put
         self._quick_get = engine.told.get
         self._repopulate_pool()
-        # For those who ask whether they are alive: this pool's own threads do that work.
+        # For programs that check whether these are alive; there are no such threads here
         self._worker_handler = self._task_handler = self._result_handler = pool[0]
         self._terminate = util.Finalize(self, engine.terminate, exitpriority=15)
         self._state = RUN

@@ -31,7 +31,7 @@ class Popen(popen_fork.Popen, _stdlib.Popen):
         popen_fork.Popen.__init__(self, process_obj)
 
     def duplicate_for_child(self, fd):
-        """Let the child have the descriptor *fd*, under the same number."""
+        """Pass the descriptor *fd* to the child, under the same number."""
         self._fds.append(fd)
         return fd
 
@@ -46,7 +46,7 @@ class Popen(popen_fork.Popen, _stdlib.Popen):
 
     @staticmethod
     def _is_standard(process_obj):
-        """Whether the program has left alone what the standard library would call for this start."""
+        """Whether the program has replaced nothing that the standard library would call for this start."""
         return (
             _PIDFDS
             and _stdlib.Popen._launch is _LAUNCH
@@ -56,7 +56,7 @@ class Popen(popen_fork.Popen, _stdlib.Popen):
         )
 
     def _launch_by_blob(self, process_obj):
-        """Start the child by a blob; False if that cannot be packed, and nothing has happened."""
+        """Start the child by a blob; False, without an effect, if a blob cannot be made."""
         tracker_fd = resource_tracker.getfd()
         preparation = spawn.get_preparation_data(process_obj._name)
         set_spawning_popen(self)
@@ -73,7 +73,7 @@ class Popen(popen_fork.Popen, _stdlib.Popen):
         return True
 
     def _launch_plain(self, process_obj):
-        """Start a child that may lack hasten: by the standard library's command line and pickles."""
+        """Start a child that may lack hasten, by the standard library's command line and pickles."""
         from hasten.multiprocessing import _plain
 
         self.DupFd = _stdlib.Popen.DupFd  # type: ignore[misc, assignment]

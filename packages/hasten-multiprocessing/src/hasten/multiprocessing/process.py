@@ -1,4 +1,4 @@
-"""The standard library's `multiprocessing.process`: the class of processes, and who this process is.
+"""The standard library's `multiprocessing.process`: the base class of processes, and the current process.
 
 Its variables (`_current_process`, `_children`, ...) are the interpreter's: see _registries.py.
 """
@@ -45,7 +45,7 @@ def _cleanup():
 
 
 def _require(condition, message):
-    """What the standard library asserts; here it holds under -O, too."""
+    """AssertionError unless *condition*: the standard library's assertions, effective under -O too."""
     if not condition:
         raise AssertionError(message)
 
@@ -53,12 +53,12 @@ def _require(condition, message):
 class BaseProcess(_stdlib.BaseProcess):
     """An activity that runs in a process of its own; threading.Thread's counterpart.
 
-    target: called in the child as target(*args, **kwargs); without it, or in a subclass, override run().
+    target: called in the child as target(*args, **kwargs); a subclass may override run() instead.
     name: a str; by default "Process-N", with the numbers of all parents.
-    daemon: whether it is ended when this process ends; None for what this process is itself.
+    daemon: whether it is terminated when this process ends; None to inherit this process's own value.
 
-    Methods may be called from any thread of the process that has made the object.  AssertionError in any
-    other process, and for a second start(); ValueError after close().
+    Thread-safe in the process that has made the object.  AssertionError in any other process, and for a
+    second start(); ValueError after close().
     """
 
     def __init__(self, group=None, target=None, name=None, args=(), kwargs=None, *, daemon=None):
@@ -75,12 +75,12 @@ class BaseProcess(_stdlib.BaseProcess):
         _stdlib._dangling.add(self)
 
     def run(self):
-        """What the child does: call the target.  May be overridden."""
+        """Called in the child: calls the target.  May be overridden."""
         if self._target:
             self._target(*self._args, **self._kwargs)
 
     def start(self):
-        """Start the child, once.  What cannot be pickled raises here, unless the child is forked."""
+        """Start the child, once.  Unless the child is forked, errors of pickling are raised here."""
         self._check_closed()
         _require(self._popen is None, "cannot start a process twice")
         ours = self._parent_pid == os.getpid()
@@ -90,7 +90,7 @@ class BaseProcess(_stdlib.BaseProcess):
         _cleanup()
         popen = self._popen = self._Popen(self)
         self._sentinel = popen.sentinel
-        # What the target holds is the child's business now, and may refer to this object.
+        # The parent does not need them any more, and they may refer to this object (a reference cycle)
         del self._target, self._args, self._kwargs
         _stdlib._children.add(self)
 
@@ -110,10 +110,10 @@ class BaseProcess(_stdlib.BaseProcess):
         self._popen.kill()
 
     def join(self, timeout=None):
-        """Wait until the child has ended, for *timeout* seconds at most; None for as long as it takes.
+        """Block until the child has ended, or for *timeout* seconds (None: no limit; 0 or less: not at all).
 
-        Returns None either way.  Blocks, without the GIL; any number of threads may wait for the same child.
-        Signal handlers run, and what they raise ends the call.  0 or less does not block; ValueError for NaN.
+        Returns None either way.  Releases the GIL; any number of threads may wait for the same child.  Signal
+        handlers run; if one raises, so does this call.  ValueError for NaN.
         """
         self._check_closed()
         _require(self._parent_pid == os.getpid(), "can only join a child process")
@@ -135,7 +135,7 @@ class BaseProcess(_stdlib.BaseProcess):
         return False
 
     def close(self):
-        """Give up what the object holds.  ValueError while the child runs."""
+        """Release the object's resources.  ValueError while the child runs."""
         popen = self._popen
         if popen is not None and popen.poll() is None:
             told = "Cannot close a process while it is still running."
@@ -149,7 +149,7 @@ class BaseProcess(_stdlib.BaseProcess):
 
     @property
     def name(self):
-        """The name: any str, for people to read."""
+        """The name: any str; it has no meaning to the program."""
         return self._name
 
     @name.setter
@@ -160,7 +160,7 @@ class BaseProcess(_stdlib.BaseProcess):
 
     @property
     def daemon(self):
-        """Whether the child is ended when this process ends.  To be set before start()."""
+        """Whether the child is terminated when this process ends.  AssertionError if set after start()."""
         return self._config.get("daemon", False)
 
     @daemon.setter
@@ -170,7 +170,7 @@ class BaseProcess(_stdlib.BaseProcess):
 
     @property
     def authkey(self):
-        """The key by which processes of a family know each other: bytes."""
+        """The key with which related processes authenticate: bytes."""
         return self._config["authkey"]
 
     @authkey.setter
@@ -179,7 +179,7 @@ class BaseProcess(_stdlib.BaseProcess):
 
     @property
     def exitcode(self):
-        """The exit code: None before the end, -N for an end by signal N.  Does not block."""
+        """The exit code: None while the child runs, -N if it was ended by signal N.  Does not block."""
         self._check_closed()
         return None if self._popen is None else self._popen.poll()
 
@@ -195,7 +195,7 @@ class BaseProcess(_stdlib.BaseProcess):
 
     @property
     def sentinel(self):
-        """A descriptor that is readable from the child's end on.  ValueError before start()."""
+        """A descriptor that is readable once the child has ended.  ValueError before start()."""
         self._check_closed()
         try:
             return self._sentinel
@@ -203,7 +203,7 @@ class BaseProcess(_stdlib.BaseProcess):
             popen = self._popen
             if popen is None:
                 raise ValueError("process not started") from None
-            # start() was interrupted at its end; or a pool has closed that of a worker that has ended.
+            # start() was interrupted at its end, or a pool has closed the sentinel of an ended worker
             self._sentinel = popen.sentinel if popen.finalizer.still_active() else popen.new_sentinel()
             return self._sentinel
 
@@ -238,7 +238,7 @@ class BaseProcess(_stdlib.BaseProcess):
         raise NotImplementedError
 
     def _bootstrap(self, parent_sentinel=None):
-        """Run in the child: become this process, call run(), and return the exit code."""
+        """Called in the child: become this process, call run(); the exit code."""
         if _registries.is_replaced(_registries.BOOTSTRAP):
             return _stdlib.BaseProcess._bootstrap(self, parent_sentinel)
         import hasten.multiprocessing._start._forked._child as _child
@@ -247,7 +247,7 @@ class BaseProcess(_stdlib.BaseProcess):
 
     @staticmethod
     def _after_fork():
-        import multiprocessing.util as util  # not from: a child pays for each function of Python
+        import multiprocessing.util as util  # not "from", which runs more Python code in the child
 
         util._finalizer_registry.clear()
         util._run_after_forkers()
@@ -265,7 +265,7 @@ class _ParentProcess(BaseProcess, _stdlib._ParentProcess):
             self._sentinel = sentinel
 
     def __getattr__(self, name):
-        # The descriptor is opened when somebody asks for it, which few children do.
+        # The descriptor is opened at first access, since few children need it
         if name != "_sentinel":
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         from hasten.multiprocessing._start import _sentinel
@@ -285,7 +285,7 @@ class _ParentProcess(BaseProcess, _stdlib._ParentProcess):
     pid = ident
 
     def join(self, timeout=None):
-        """Wait until the parent has ended, for *timeout* seconds at most."""
+        """Block until the parent has ended, or for *timeout* seconds (None: no limit)."""
         self._wait(timeout)
 
     def _wait(self, timeout):
@@ -304,4 +304,4 @@ _registries.forward(
     "_parent_process",
     "_process_counter",
 )
-_ORIGINALS = (BaseProcess._bootstrap, BaseProcess.run)  # what a child compares with, see _start/_bootstrap.py
+_ORIGINALS = (BaseProcess._bootstrap, BaseProcess.run)  # for the comparison in _start/_bootstrap.py

@@ -1,14 +1,14 @@
 """The standard library's `multiprocessing.queues`, compiled: queues between processes.
 
 The API of CPython 3.15 on every supported version.  A queue is a ring in memory that the processes share:
-put() pickles the object into it, get() takes it out.  No thread, and no process that is killed can block
-the others.
+put() pickles the object into it, get() takes it out.  There is no feeder thread, and a process that is killed
+does not block the others.
 
 Additions: `shutdown()`; `put_many()`, `get_many()`; `join(timeout=)`; `Queue(strict=True)`, whose put()
 raises when an object can't be pickled.
 
-A subclass that works on the pipe, the locks or the feeder thread of the standard library's class gets
-these; see _transport/_standard_way.py.
+A subclass that uses the pipe, the locks or the feeder thread of the standard library's class gets that
+implementation; see _transport/_standard_way.py.
 """
 
 from __future__ import annotations
@@ -35,13 +35,14 @@ __all__ = ["Queue", "SimpleQueue", "JoinableQueue"]
 
 _sentinel = _standard._sentinel  # type: ignore[attr-defined]
 __getattr__ = _registries.rest_of(__name__, _standard)
-_NO_LIMIT = 0x7FFFFFFF  # what `_maxsize` is when there is none
+_NO_LIMIT = 0x7FFFFFFF  # `_maxsize` of a queue without a limit
 
 
 def _new_ring(cls: type, ours: tuple[type, ...], ctx: Any) -> Ring | None:
-    """A ring; or None for what goes the standard library's way, and on a system that has no such memory.
+    """A ring; or None if the standard library's implementation has to be used.
 
-    That is a class with parts of its own, and what is for children under an executable that may lack hasten.
+    That is so for a class that needs its parts, for children that may lack hasten, and on a system without
+    memfds.
     """
     if goes_standard_way(cls, ours) or children_may_lack_hasten(ctx):
         return None
@@ -58,14 +59,16 @@ def _is_fork(ctx: Any) -> bool:
 
 
 def _check_sendable(queue: Any) -> None:
-    from hasten.multiprocessing._sync._locks import check_sendable  # which few programs need for a queue
+    from hasten.multiprocessing._sync._locks import check_sendable  # rarely needed, so imported here
 
     check_sendable(queue)
 
 
 class Queue(_queue.RingQueue, _standard.Queue):  # type: ignore[misc]
-    """A queue between processes, first in, first out; with a *maxsize* above 0, of so many objects at
-    most.
+    """A FIFO queue between processes.  Thread-safe.
+
+    maxsize: the largest number of objects; 0 or less for no limit.  ctx: the context that it belongs to.
+    strict: whether put() raises the errors of pickling.
     """
 
     def __init__(self, maxsize: int = 0, *, ctx: Any, strict: bool = False) -> None:
@@ -118,15 +121,14 @@ class Queue(_queue.RingQueue, _standard.Queue):  # type: ignore[misc]
     # ---- the end ----
 
     def close(self) -> None:
-        """Let this process put and get nothing any more.  What was put stays for the others.  May be called
-        again.
-        """
+        """Close the queue in this process: later calls of put() and get() raise ValueError.  Objects that
+        were put stay available to other processes.  May be called again."""
         if self._ring is None:
             self._standard_class.close(self)
         self._closed = True
 
     def join_thread(self) -> None:
-        """Nothing to wait for: what put() was given has left this process.  Only after close()."""
+        """Does nothing: there is no feeder thread to wait for.  AssertionError before close()."""
         if self._ring is None:
             self._standard_class.join_thread(self)
             return
@@ -134,7 +136,7 @@ class Queue(_queue.RingQueue, _standard.Queue):  # type: ignore[misc]
         assert self._closed, f"Queue {self!r} not closed"
 
     def cancel_join_thread(self) -> None:
-        """Nothing to be cancelled: join_thread() does not wait, and nothing is lost without it."""
+        """Does nothing: join_thread() does not wait, and no object is lost."""
         if self._ring is None:
             self._standard_class.cancel_join_thread(self)
             return
@@ -142,7 +144,7 @@ class Queue(_queue.RingQueue, _standard.Queue):  # type: ignore[misc]
         self._joincancelled = True
 
     def _terminate_broken(self) -> None:
-        """For concurrent.futures: nobody will get anything any more."""
+        """For concurrent.futures: close the queue, whose objects no process will get any more."""
         if self._ring is None and hasattr(self._standard_class, "_terminate_broken"):
             self._standard_class._terminate_broken(self)
             return
@@ -154,10 +156,9 @@ class Queue(_queue.RingQueue, _standard.Queue):  # type: ignore[misc]
 
     @staticmethod
     def _on_queue_feeder_error(e: BaseException, obj: Any) -> None:
-        """Called with an exception and the object that could not be pickled; concurrent.futures and others
-        override it.
+        """Called with the exception and the object that could not be pickled; meant to be overridden.
 
-        Prints the traceback, that of the caller of put() included.
+        Prints the traceback, including that of the caller of put().
         """
         if e.__traceback__ is None or threading.current_thread().name == "QueueFeederThread":
             traceback.print_exception(type(e), e, e.__traceback__)
@@ -168,15 +169,15 @@ class Queue(_queue.RingQueue, _standard.Queue):  # type: ignore[misc]
         words = traceback.format_exception(type(e), e, e.__traceback__)
         print("".join(words[1:] if words[0].startswith("Traceback") else words), end="", file=sys.stderr)
 
-    # ---- the standard library's parts, for those who look for them ----
+    # ---- private attributes of the standard library's class, for programs that use them ----
 
     _thread: Any = None
     _jointhread: Any = None
     _close: Any = None
     _reader: Any = lazily(lambda self: _readiness.Reader(self._ring))
     _writer: Any = lazily(lambda self: _readiness.Writer(self._ring))
-    _rlock: Any = lazily(lambda self: _parts.Gate(self._ring, 0))
-    _wlock: Any = lazily(lambda self: _parts.Gate(self._ring, 1))
+    _rlock: Any = lazily(lambda self: _parts.PidLock(self._ring, 0))
+    _wlock: Any = lazily(lambda self: _parts.PidLock(self._ring, 1))
     _sem: Any = lazily(_parts.Places)
     _buffer: Any = lazily(lambda self: collections.deque())
     _notempty: Any = lazily(lambda self: threading.Condition(threading.Lock()))
@@ -190,7 +191,7 @@ class Queue(_queue.RingQueue, _standard.Queue):  # type: ignore[misc]
 
     @staticmethod
     def _feed(*args: Any) -> None:
-        """The standard library's feeder thread, for those who start it themselves."""
+        """The standard library's feeder thread, for programs that start it themselves."""
         _standard.Queue._feed(*args)  # type: ignore[attr-defined]
 
     @staticmethod
@@ -205,7 +206,7 @@ class Queue(_queue.RingQueue, _standard.Queue):  # type: ignore[misc]
 
 
 class JoinableQueue(_queue.JoinableRingQueue, Queue, _standard.JoinableQueue):  # type: ignore[misc]
-    """A queue whose join() waits until everything that was put has been dealt with; see task_done()."""
+    """A Queue whose join() blocks until task_done() was called for every object that was put."""
 
     _standard_class = _standard.JoinableQueue
     _cond: Any = lazily(lambda self: threading.Condition())
@@ -252,8 +253,8 @@ class SimpleQueue(_queue.SimpleRingQueue, _standard.SimpleQueue):  # type: ignor
 
     _reader: Any = lazily(lambda self: _readiness.Reader(self._ring))
     _writer: Any = lazily(lambda self: _readiness.Writer(self._ring))
-    _rlock: Any = lazily(lambda self: _parts.Gate(self._ring, 0))
-    _wlock: Any = lazily(lambda self: _parts.Gate(self._ring, 1))
+    _rlock: Any = lazily(lambda self: _parts.PidLock(self._ring, 0))
+    _wlock: Any = lazily(lambda self: _parts.PidLock(self._ring, 1))
     _poll: Any = lazily(lambda self: self._reader.poll)
 
     __class_getitem__ = classmethod(types.GenericAlias)

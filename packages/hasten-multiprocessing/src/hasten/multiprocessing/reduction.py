@@ -1,7 +1,7 @@
 """Pickling for other processes: the standard library's `multiprocessing.reduction`.
 
-ForkingPickler is the interpreter's own, and so are its reducers: what a program registers there or here is
-one and the same.  Descriptors travel over a socket (sendfds) or by a child that is being started (DupFd).
+ForkingPickler and its reducers are the interpreter's own, so it does not matter in which module a program
+registers one.  Descriptors are sent over a socket (sendfds) or inherited by a child being started (DupFd).
 """
 
 import array
@@ -25,7 +25,7 @@ ACKNOWLEDGE = getattr(
 ForkingPickler = _stdlib.ForkingPickler
 register = _stdlib.register
 
-# What the names in pickles refer to, here and in any other interpreter.
+# Functions that pickles name: the interpreter's own, so that any interpreter finds them.
 _C = _stdlib._C
 _reduce_method = _stdlib._reduce_method
 _reduce_method_descriptor = _stdlib._reduce_method_descriptor
@@ -58,8 +58,8 @@ def sendfds(sock, fds):
 def recvfds(sock, size):
     """Receive the *size* descriptors that the other end sends by sendfds(); a list of integers.
 
-    They are closed in programs that this one starts.  Blocks until they arrive.  EOFError if the other end is
-    gone; RuntimeError if something else came, or if this process has no descriptors left to take them with.
+    They are close-on-exec.  Blocks until they arrive.  EOFError if the other end is gone; RuntimeError if
+    other data arrives, or if this process has too few free descriptors.
     """
     numbers = array.array("i")
     space = socket.CMSG_SPACE(numbers.itemsize * size)
@@ -97,10 +97,10 @@ def recv_handle(conn):
 
 
 def DupFd(fd):
-    """What can be pickled, and whose detach() gives the process that reads it a duplicate of a descriptor.
+    """A picklable object whose detach(), in the process that unpickles it, gives a duplicate of a descriptor.
 
-    While a child is being started, that child inherits it; at other times it is fetched over a socket, once.
-    ValueError where sockets can't pass descriptors.
+    While a child is being started, the child inherits the descriptor; otherwise detach() fetches it over a
+    socket, once.  ValueError if sockets can't pass descriptors.
     """
     popen = context.get_spawning_popen()
     if popen is not None:
@@ -125,7 +125,7 @@ _OFFERED = {name for name in globals() if not name.startswith("__")}
 
 
 class AbstractReducer(_stdlib.AbstractReducer):
-    """A base for what a program gives a context as its `reducer`; it has what this module has."""
+    """A base class for a context's `reducer`; it has the names of this module as attributes."""
 
     vars().update((name, globals()[name]) for name in vars(_stdlib.AbstractReducer) if name in _OFFERED)
 
@@ -134,7 +134,7 @@ class AbstractReducer(_stdlib.AbstractReducer):
 
 
 def for_child_of_ours():
-    """Whether what is being pickled is for a child that has this package."""
+    """Whether this thread is pickling for a child that has this package."""
     popen = context.get_spawning_popen()
     if popen is None or getattr(popen, "child_may_lack_hasten", False):
         return False
@@ -144,7 +144,8 @@ def for_child_of_ours():
 
 
 def named_as_in_stdlib(module, name):
-    """What any interpreter has under this name: the standard library's, or ours if that is in its place."""
+    """The object that every interpreter finds under this name: the standard library's, or, under the
+    launcher, ours."""
     return getattr(import_module(f"multiprocessing.{module}"), name)
 
 

@@ -1,8 +1,8 @@
-"""Descriptors for whoever asks for them later: the standard library's `multiprocessing.resource_sharer`.
+"""The standard library's `multiprocessing.resource_sharer`: descriptors that are fetched on demand.
 
-Who pickles a descriptor keeps a duplicate of it and sends an address and a number.  Who unpickles it
-connects to that address, shows the authkey, and gets the descriptor for the number, once.  A thread serves
-them; it starts with the first descriptor.
+The process that pickles a descriptor keeps a duplicate and sends an address and a number.  The process that
+unpickles it connects to that address, authenticates, and receives the descriptor for the number, once.  A
+thread serves the requests; it starts with the first descriptor.
 """
 
 import copyreg
@@ -21,7 +21,7 @@ from hasten.multiprocessing.connection import Client, Listener
 
 __all__ = ["DupFd", "stop"]
 
-REQUEST_TIMEOUT = 5  # seconds for a client to say what it wants, and to confirm that it got it
+REQUEST_TIMEOUT = 5  # seconds for a client to send its request, and to acknowledge the descriptor
 
 
 class DupFd(_stdlib.DupFd):
@@ -43,10 +43,10 @@ class DupFd(_stdlib.DupFd):
             raise
 
     def detach(self):
-        """The descriptor, an int.  To be called once; blocks until the process that has it answers.
+        """The descriptor, an int.  Call it once; blocks until the process that shares it answers.
 
-        OSError or EOFError if that process is gone or has given it away; AuthenticationError if it has
-        another authkey.
+        OSError or EOFError if that process is gone or the descriptor was fetched before; AuthenticationError
+        if the authkeys differ.
         """
         with _resource_sharer.get_connection(self._id) as conn:
             return reduction.recv_handle(conn)
@@ -58,7 +58,7 @@ class DupFd(_stdlib.DupFd):
 
 
 class _ResourceSharer(_stdlib._ResourceSharer):
-    """What this process keeps for others, and the thread that serves it."""
+    """The descriptors that this process shares, and the thread that serves them."""
 
     def __init__(self):
         self._forget()
@@ -72,7 +72,7 @@ class _ResourceSharer(_stdlib._ResourceSharer):
         self._listener = self._address = self._thread = None
 
     def register(self, send, close):
-        """Keep what send(connection, pid) will give away and close() end.  Returns what identifies it."""
+        """Share a resource: send(connection, pid) sends it, close() frees it.  Returns its identifier."""
         self._check_process()
         with self._lock:
             if self._thread is None:
@@ -83,7 +83,7 @@ class _ResourceSharer(_stdlib._ResourceSharer):
 
     @staticmethod
     def get_connection(ident):
-        """A connection that what *ident* stands for will be sent over."""
+        """A connection over which the resource *ident* will be sent."""
         address, key = ident
         conn = Client(address, authkey=process.current_process().authkey)
         try:
@@ -94,9 +94,9 @@ class _ResourceSharer(_stdlib._ResourceSharer):
         return conn
 
     def stop(self, timeout=None):
-        """End the thread, and close what has not been asked for.
+        """End the thread, and close the resources that were not fetched.
 
-        timeout: seconds to wait for the thread; None for as long as it takes.
+        timeout: seconds to wait for the thread; None for no limit.
         """
         _stdlib.stop(timeout)
         self._check_process()
@@ -153,7 +153,7 @@ class _ResourceSharer(_stdlib._ResourceSharer):
                     return
                 if not util.is_exiting():
                     sys.excepthook(*sys.exc_info())
-                time.sleep(0.05)  # such as one descriptor too many: not again at once
+                time.sleep(0.05)  # out of descriptors, for instance: do not retry at once
 
     def _answer(self, conn):
         with socket.fromfd(conn.fileno(), socket.AF_UNIX, socket.SOCK_STREAM) as sock:
@@ -161,7 +161,7 @@ class _ResourceSharer(_stdlib._ResourceSharer):
         if not conn.poll(REQUEST_TIMEOUT):
             return
         message = conn.recv()
-        if message is None:  # how the standard library's stop() says goodbye
+        if message is None:  # sent by the standard library's stop()
             return
         key, pid = message
         send, close = self._cache.pop(key)

@@ -1,7 +1,7 @@
-"""`multiprocessing.resource_tracker`: the process that removes what others leave behind.
+"""`multiprocessing.resource_tracker`: the process that removes leaked resources.
 
-It is the interpreter's own module, so that there is one of each, and what a program replaces in it is
-replaced for everybody.
+This is the interpreter's own module: there is one tracker, and a program's replacements in it apply to all
+users.
 """
 
 import multiprocessing.resource_tracker as _stdlib

@@ -50,8 +50,8 @@ def RawValue(typecode_or_type: Any, *args: Any) -> Any:
 def RawArray(typecode_or_type: Any, size_or_initializer: Any) -> Any:
     """A ctypes array in shared memory, without a lock.
 
-    typecode_or_type: the type of its elements, as for RawValue().  size_or_initializer: how many there
-    are, and all are zero then; or a sequence of their values.
+    typecode_or_type: the type of its elements, as for RawValue().  size_or_initializer: the number of
+    elements, which are zero then; or a sequence of their values.
     """
     type_ = typecode_to_type.get(typecode_or_type, typecode_or_type)
     if isinstance(size_or_initializer, int):
@@ -66,7 +66,7 @@ def _new_lock(ctx: Any) -> Any:
 
 
 def _locked(obj: Any, lock: Any, ctx: Any) -> Any:
-    """What Value() and Array() return: *lock* is False, a lock, or stands for a new one."""
+    """The result of Value() and Array().  lock: a lock; False for none; True or None for a new one."""
     if lock is False:
         return obj
     if lock is True or lock is None:
@@ -77,16 +77,16 @@ def _locked(obj: Any, lock: Any, ctx: Any) -> Any:
 
 
 def Value(typecode_or_type: Any, *args: Any, lock: Any = True, ctx: Any = None) -> Any:
-    """A ctypes object in shared memory, behind a lock.
+    """A ctypes object in shared memory, with a lock.
 
-    typecode_or_type, args: as for RawValue().  lock: True or None makes an RLock; False means no lock, and
-    the bare object; else the lock.  ctx: the context that the lock belongs to.
+    typecode_or_type, args: as for RawValue().  lock: a lock; True or None makes an RLock; False returns the
+    object without a lock.  ctx: the context that the lock belongs to.
     """
     return _locked(RawValue(typecode_or_type, *args), lock, ctx)
 
 
 def Array(typecode_or_type: Any, size_or_initializer: Any, *, lock: Any = True, ctx: Any = None) -> Any:
-    """A ctypes array in shared memory, behind a lock.
+    """A ctypes array in shared memory, with a lock.
 
     typecode_or_type, size_or_initializer: as for RawArray().  lock, ctx: as for Value().
     """
@@ -125,7 +125,7 @@ def _wrapper_of(cls: Any) -> Any:
 
 
 def reduce_ctype(obj: Any) -> tuple[Any, ...]:
-    """How a ctypes object in shared memory is pickled while a child is started."""
+    """Reduce a ctypes object in shared memory while a child is started."""
     assert_spawning(obj)
     if isinstance(obj, ctypes.Array):
         return rebuild_ctype, (obj._type_, obj._wrapper, obj._length_)
@@ -133,7 +133,7 @@ def reduce_ctype(obj: Any) -> tuple[Any, ...]:
 
 
 def rebuild_ctype(type_: Any, wrapper: Any, length: int | None) -> Any:
-    """The ctypes object in the memory of *wrapper*; of an array, *type_* is that of its elements."""
+    """The ctypes object in the memory of *wrapper*.  length: of an array, whose elements are of *type_*."""
     whole = type_ if length is None else type_ * length
     _ForkingPickler.register(whole, reduce_ctype)
     obj = whole.from_buffer(wrapper.create_memoryview())
@@ -168,7 +168,7 @@ class_cache: Any = WeakKeyDictionary()
 
 
 class SynchronizedBase(_StdlibBase):
-    """A ctypes object and a lock: `with` takes the lock, get_obj() gives the object as it is."""
+    """A ctypes object and a lock: `with` takes the lock, get_obj() returns the object itself."""
 
     def __init__(self, obj: Any, lock: Any = None, ctx: Any = None) -> None:
         self._obj = obj

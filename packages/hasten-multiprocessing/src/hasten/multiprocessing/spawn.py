@@ -1,7 +1,7 @@
-"""`multiprocessing.spawn`: the command line and the preparation of a child that is started anew.
+"""`multiprocessing.spawn`: the command line and the preparation of a spawned child.
 
-It is the interpreter's own module, so that there is one of each, and what a program replaces in it is
-replaced for everybody.
+This is the interpreter's own module: its state exists once, and a program's replacements in it apply to all
+users.
 """
 
 import multiprocessing.spawn as _stdlib

@@ -1,9 +1,8 @@
-"""The standard library's `multiprocessing.synchronize`, compiled: locks and the like that processes share.
+"""The standard library's `multiprocessing.synchronize`, compiled: locks and conditions between processes.
 
-Their state lies in memory without a name that the processes of a program have in common (see _arena).  So
-there is nothing to be unlinked, and nothing left behind; it works where there is no sem_open() or no
-/dev/shm. A process that is killed hangs nobody: a lock it held is taken over, and what it waited for goes on
-without it.
+Their state is in unnamed memory that the processes of a program share (see _arena).  So nothing has to be
+unlinked and nothing is left behind, and neither sem_open() nor /dev/shm is needed.  A process that is killed
+blocks no other: a lock it held is taken over, and a wait it was part of continues without it.
 """
 
 import multiprocessing.synchronize as _stdlib

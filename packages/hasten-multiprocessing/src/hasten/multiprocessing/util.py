@@ -1,7 +1,7 @@
-"""`multiprocessing.util`: finalizers, hooks after fork, the logger, the temporary folder.
+"""`multiprocessing.util`: finalizers, hooks after fork, the logger, the temporary directory.
 
-It is the interpreter's own module, so that there is one of each, and what a program replaces in it is
-replaced for everybody.
+This is the interpreter's own module: its state exists once, and a program's replacements in it apply to all
+users.
 """
 
 import multiprocessing.util as _stdlib

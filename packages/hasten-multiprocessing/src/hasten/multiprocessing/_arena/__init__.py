@@ -1,4 +1,4 @@
-"""Words in one shared mapping that every process of a family has: 64-byte slots in a memfd."""
+"""Memory for locks: 64-byte slots in a memfd that a process and its children map."""
 
 try:
     from hasten.multiprocessing._arena import _bundle  # noqa: F401 (the compiled modules, in one file)

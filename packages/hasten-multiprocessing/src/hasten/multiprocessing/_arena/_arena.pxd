@@ -16,10 +16,10 @@ cdef class Arena:
     cdef int fd
     cdef uint64_t device
     cdef uint64_t inode
-    cdef unsigned int forks  # of the process that made it; only there it has free slots
+    cdef unsigned int forks  # fork count of the process that made it; only that one allocates
     cdef bint received
-    cdef uint32_t unused     # where those slots begin that nobody ever had
-    cdef uint32_t free       # the first free one; each names the next, 0 is none
+    cdef uint32_t unused     # offset of the slots that were never allocated
+    cdef uint32_t free       # offset of the first free slot; each holds the next offset, 0 ends the list
     cdef object __weakref__
 
     cdef bint is_open(self) noexcept
@@ -28,7 +28,7 @@ cdef class Arena:
 cdef class Slot:
     cdef void *address
     cdef Arena arena
-    cdef unsigned int shared  # how many forks there were when it was made
+    cdef unsigned int shared  # hs_process.shared when it was made
     cdef bint sent
 
 

@@ -1,9 +1,8 @@
 # cython: freethreading_compatible=True
-"""Arenas and slots as objects.  See _memory.h for who may use a slot again, and when.
+"""Arenas and slots as objects.  See _memory.h for when a slot is reused.
 
-A Slot is what a lock (a condition, ...) of this process holds; the last one of an arena that goes takes
-the mapping along.
-A process maps an arena once, however many slots of it it is sent.
+Each lock, condition, event or barrier of this process refers to a Slot, and a Slot to its Arena; the mapping
+is freed with the last of them.  A process maps an arena once, however many of its slots it receives.
 """
 
 cimport cython
@@ -22,7 +21,7 @@ cdef extern from "_memory.h":
     #include <pthread.h>
     static hs_process hs_this_process;
     static hs_mutex hs_slots_guard;
-    /* Before the fork and on both sides of it: a slot may be made in between, by another thread. */
+    /* Called before the fork and after it on both sides: another thread may make a slot in between. */
     static void hs_process_note_fork(void) {
         __atomic_add_fetch(&hs_this_process.shared, 1, __ATOMIC_SEQ_CST);
     }
@@ -30,7 +29,8 @@ cdef extern from "_memory.h":
         hs_this_process.id = 0;
         hs_this_process.forks++;
         hs_process_note_fork();
-        memset(&hs_slots_guard, 0, sizeof hs_slots_guard);  /* a thread that is gone may have held it */
+        memset(&hs_slots_guard, 0, sizeof hs_slots_guard); /* a thread that the child does not have may have
+        held it */
     }
     static int hs_process_watch_forks(void) {
         return pthread_atfork(hs_process_note_fork, hs_process_note_fork, hs_process_after_fork);
@@ -66,7 +66,7 @@ cdef hs_process *this_process() noexcept:
 
 
 def fork_count():
-    """How many forks lie between this process and the one that loaded this module; costs no system call."""
+    """The number of forks between the process that loaded this module and this one.  No system call."""
     return hs_this_process.forks
 
 
@@ -81,7 +81,7 @@ cdef class Arena:
                 close(self.fd)
 
     cdef bint is_open(self) noexcept:
-        """Whether the descriptor is still the arena's: a program may have closed all it has."""
+        """Whether the descriptor is still the arena's: a program may have closed all descriptors."""
         return hs_fd_is(self.fd, self.device, self.inode)
 
     def __reduce__(self):
@@ -92,7 +92,7 @@ cdef class Arena:
         if not self.is_open():
             raise OSError(f"the descriptor {self.fd} of the locks' memory was closed: no child can get them")
         popen = context.get_spawning_popen()
-        # The list of descriptors to be passed may name each one only once
+        # spawn's list of inherited descriptors must not have duplicates
         known = popen.method == "spawn" and self.fd in getattr(popen, "_fds", ())
         return receive, (popen.DupFd(self.fd) if known else DupFd(self.fd),)
 
@@ -132,7 +132,7 @@ cdef Arena make_arena(uint32_t size):
 
 
 def receive(duplicate):
-    """The arena of a descriptor that the parent process has passed."""
+    """The arena behind a descriptor that the parent process has passed.  OSError if it is not one."""
     cdef Arena arena = Arena.__new__(Arena)
     arena.fd = duplicate.detach()
     try:
@@ -159,7 +159,7 @@ def receive(duplicate):
 
 
 cdef uint32_t take_offset(Arena arena) noexcept:
-    """Where a free slot begins, or 0."""
+    """Allocate a slot; its offset, or 0 if the arena is full."""
     cdef uint32_t offset
     hs_mutex_lock(&hs_slots_guard)
     offset = arena.free
@@ -181,7 +181,7 @@ cdef class Slot:
     def __dealloc__(self):
         cdef uint32_t offset
         cdef Arena arena = self.arena
-        # no other process can know it: there was no fork since, and it was not sent
+        # Free it only if no other process can know it: not sent, and no fork since
         if arena is None or arena.received or self.sent or self.shared != hs_this_process.shared:
             return
         offset = <uint32_t>(<char *>self.address - <char *>arena.head)
@@ -198,7 +198,7 @@ cdef class Slot:
 
 
 def slot_of(Arena arena not None, uint32_t offset):
-    """The slot that another process has made."""
+    """A slot that was made by another process.  ValueError for an offset that is none."""
     cdef Slot slot
     if offset % HS_SLOT_BYTES or offset < HS_HEAD_BYTES or offset > arena.bytes - HS_SLOT_BYTES:
         raise ValueError(f"there is no slot at {offset} of {arena.bytes} bytes")
@@ -210,7 +210,7 @@ def slot_of(Arena arena not None, uint32_t offset):
 
 
 cdef Slot new_slot():
-    """A slot of zeros that no other process knows."""
+    """A zeroed slot that no other process knows."""
     global current
     cdef Arena arena = current
     cdef uint32_t offset = 0
@@ -232,7 +232,7 @@ cdef Slot new_slot():
 
 
 def held():
-    """The descriptors that this process keeps open for the locks it has, or may make."""
+    """The descriptors of all arenas that this process has mapped."""
     return [(<Arena>arena).fd for arena in list(mapped.values())]
 
 

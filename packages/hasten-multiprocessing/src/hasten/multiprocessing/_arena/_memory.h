@@ -1,10 +1,10 @@
 /* _memory.h: an arena's memory: a descriptor without a name, mapped by every process that was given it.
  *
- * Slots are given out by the process that has made the arena, and by no other: after a fork the child makes an arena of
- * its own.  A slot that only its maker ever knew is used again at once.  A slot that another process may know, because there
- * was a fork or because it was sent, is never used again; its arena goes as a whole, when the last object in it does.
- * So nobody has to know who else is alive, and a killed process can neither take a slot along nor leave one
- * to somebody who does not expect it.
+ * Invariant: only the process that made an arena allocates slots from it; after a fork the child makes an arena of its
+ * own.  A slot is reused only if no other process can know it: it was not sent, and there was no fork since it was made.
+ * Any other slot is never reused; its memory is freed with the arena, when the last object in it is deallocated.
+ * So no process has to know which others are alive, and a killed process can neither leak a slot to another object nor
+ * see one reused under it.
  */
 #ifndef HASTEN_MEMORY_H
 #define HASTEN_MEMORY_H
@@ -17,7 +17,7 @@
 #define HS_SLOT_BYTES 64
 #define HS_HEAD_BYTES ((sizeof(hs_head) + HS_SLOT_BYTES - 1) / HS_SLOT_BYTES * HS_SLOT_BYTES)
 
-/* A number above those of the standard streams, which may be closed. */
+/* Duplicate fd above 0-2 if it is one of them: the program may have closed a standard stream and reopen it. */
 static inline int hs_fd_moved_up(int fd) {
     if (fd < 0 || fd > 2) return fd;
     int above = fcntl(fd, F_DUPFD_CLOEXEC, 3), error = errno;
@@ -45,7 +45,7 @@ static inline int hs_unnamed_file(const char *folder) {
     return fd;
 }
 
-/* A descriptor of *bytes* bytes of zeros that are there; -1 with errno. */
+/* A descriptor of *bytes* zero bytes, already allocated; -1 with errno. */
 static inline int hs_memory_make(uint32_t bytes, int portable, const char *folder) {
     int fd = -1, error;
 #if defined(__linux__) && defined(MFD_CLOEXEC)
@@ -58,7 +58,7 @@ static inline int hs_memory_make(uint32_t bytes, int portable, const char *folde
     if (fd < 0) return -1;
     error = ftruncate(fd, bytes) < 0 ? errno : 0;
 #if !defined(__APPLE__)
-    if (error == 0) error = posix_fallocate(fd, 0, bytes);  /* or a first touch that finds no room is a SIGBUS */
+    if (error == 0) error = posix_fallocate(fd, 0, bytes);  /* otherwise a first write without free memory raises SIGBUS */
 #endif
     if (error) {
         close(fd);
@@ -81,14 +81,14 @@ static inline void hs_memory_begin(hs_head *head, uint32_t bytes, int portable) 
     head->bytes = bytes;
     head->portable = portable ? 1 : 0;
 #if !defined(__APPLE__)
-    for (int i = 0; portable && i < HS_BEDS; i++)
-        if (sem_init(&head->beds[i].semaphore, 1, 0) < 0) head->portable = 2;
+    for (int i = 0; portable && i < HS_BUCKETS; i++)
+        if (sem_init(&head->buckets[i].semaphore, 1, 0) < 0) head->portable = 2;
 #else
     if (portable) head->portable = 2;
 #endif
 }
 
-/* Whether futexes are missing, or not wanted. */
+/* Whether to use semaphores: there are no futexes, or HASTEN_PORTABLE=1. */
 static inline int hs_words_are_portable(void) {
     const char *forced = getenv("HASTEN_PORTABLE");
     if (forced != NULL && strcmp(forced, "1") == 0) return 1;

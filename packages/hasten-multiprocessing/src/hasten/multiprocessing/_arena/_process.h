@@ -1,13 +1,13 @@
 /* _process.h: which process holds a word, and whether it still runs.
  *
- * A word names its holder by the pid and a stamp: 24 bits of the time the process started at (a pid is used again) and 8
- * bits that tell the pid namespaces apart (a pid says nothing in another one, so there everybody counts as alive).
- * Bit 31 is the word's own: see HS_WAITED.
+ * A word names its holder by pid and stamp.  The stamp is 24 bits of the process's start time (pids are reused) and 8 bits
+ * of its pid namespace (a pid means nothing in another namespace, so holders there count as alive).
+ * Bit 31 does not belong to the name: see HS_WAITED.
  *
  *     63     56 55            32 31 30            0
  *     namespace start time       W  pid
  *
- * A zombie is dead: nothing of it runs, and its parent may itself wait for what it held.
+ * A zombie counts as dead: it runs no code, and its parent may be waiting for a lock that it held.
  */
 #ifndef HASTEN_PROCESS_H
 #define HASTEN_PROCESS_H
@@ -27,13 +27,13 @@
 #  include <sys/syscall.h>
 #endif
 
-#define HS_WAITED 0x80000000u  /* somebody sleeps on the word, or did */
+#define HS_WAITED 0x80000000u  /* a waiter may be asleep on the word */
 #define HS_PID_BITS 0x7fffffffu
 
 typedef struct {
-    uint64_t id;         /* 0: to be found out */
+    uint64_t id;         /* 0: not yet determined */
     unsigned int forks;  /* how many forks this process descends from */
-    unsigned int shared; /* how many forks there were, its own too: what was made before another number, others know */
+    unsigned int shared; /* changes at each fork, in parent and child: other processes may know objects made under another value */
 } hs_process;
 
 /* The state letter of a process and the low 24 bits of its start time; 0, or -1 if /proc does not tell. */
@@ -55,7 +55,7 @@ static inline int hs_process_stat(pid_t pid, char *state, uint32_t *start) {
     return 0;
 }
 
-/* The two parts of the stamp for this process; either is 0 if it cannot be known. */
+/* The stamp of this process; each part is 0 if it cannot be determined. */
 static inline uint32_t hs_process_stamp(pid_t pid) {
     struct stat space;
     char state;
@@ -65,7 +65,7 @@ static inline uint32_t hs_process_stamp(pid_t pid) {
     return tag << 24 | start;
 }
 
-/* Apart from hs_process_id(), so that the compiler puts that where it is called. */
+/* Out of line, so that hs_process_id() stays small enough to be inlined. */
 static __attribute__((noinline, unused)) uint64_t hs_process_find_id(hs_process *p) {
     pid_t pid = getpid();
     uint64_t id = (uint64_t)hs_process_stamp(pid) << 32 | (uint32_t)pid;
@@ -78,7 +78,8 @@ static inline uint64_t hs_process_id(hs_process *p) {
     return id != 0 ? id : hs_process_find_id(p);
 }
 
-/* Whether a process that /proc does not tell about, or shows as a zombie, has ended: all its threads. */
+/* Whether all threads of a process have ended, for one that /proc cannot show or shows as a zombie.
+ * otherwise: the answer where pidfds are missing. */
 static inline int hs_process_has_ended(pid_t pid, int otherwise) {
 #if defined(__linux__) && defined(SYS_pidfd_open)
     struct pollfd end = {(int)syscall(SYS_pidfd_open, pid, 0), POLLIN, 0};
@@ -94,7 +95,7 @@ static inline int hs_process_has_ended(pid_t pid, int otherwise) {
     return otherwise;
 }
 
-/* Whether the holder that a word names has ended.  In doubt it has not.  Changes errno. */
+/* Whether the holder that a word names has ended; 0 if that is not certain.  Changes errno. */
 static inline int hs_holder_is_dead(uint64_t word, uint64_t me) {
     pid_t pid = (pid_t)(word & HS_PID_BITS);
     uint32_t stamp = (uint32_t)(word >> 32), mine = (uint32_t)(me >> 32), start;

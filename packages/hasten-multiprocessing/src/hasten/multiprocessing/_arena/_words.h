@@ -1,13 +1,12 @@
 /* _words.h: sleeping on a 32-bit word that several processes have mapped.
  *
- * hs_nap() sleeps as long as the word has the value that the caller has seen, and never for long: it returns when it is
- * woken, when a signal comes in, and after a while by itself, and the caller looks again.  "A while" is 5 ms at first
- * and doubles up to half a second.  So whatever a killed process has not done any more is made good by those who
- * sleep: a wake-up that it owed or was given, a lock that it held.
+ * hs_nap() sleeps while the word has the value that the caller has seen.  It returns when woken, when a signal arrives, and
+ * at the latest after a bounded time (5 ms at first, doubling up to half a second); the caller then checks again.  The
+ * bound repairs whatever a killed process has left undone: a wake-up it owed, a wake-up it was given, a lock it held.
  *
- * On Linux the word is a futex.  Elsewhere, and with HASTEN_PORTABLE=1, the arena has a few semaphores (POSIX, unnamed);
- * a sleeper takes that of its word, and looks up every 20 ms.  Where there are none it only looks up.  Which way it is
- * belongs to the arena, not to the process: all who map it do the same.
+ * On Linux the word is a futex.  Elsewhere, and with HASTEN_PORTABLE=1, a waiter sleeps on one of the arena's unnamed
+ * POSIX semaphores, chosen by the word's address, and checks every 20 ms.  Where those are missing too, it polls.  The
+ * method is a property of the arena, not of the process, so all processes that map it use the same.
  */
 #ifndef HASTEN_WORDS_H
 #define HASTEN_WORDS_H
@@ -28,21 +27,21 @@
 #define HS_NAP_PORTABLE 20000000
 #define HS_WAKE_ALL INT32_MAX
 
-#define HS_BEDS 16
-typedef struct { sem_t semaphore; uint32_t asleep; } hs_bed;
+#define HS_BUCKETS 16
+typedef struct { sem_t semaphore; uint32_t asleep; } hs_bucket;
 
-/* The start of an arena.  The slots come after it. */
+/* The start of an arena; the slots follow. */
 typedef struct {
     uint32_t magic, bytes;
-    uint32_t portable;  /* 0: futexes; 1: the semaphores below; 2: there are none */
-    hs_bed beds[HS_BEDS];
+    uint32_t portable;  /* 0: futexes; 1: the semaphores below; 2: polling */
+    hs_bucket buckets[HS_BUCKETS];
 } hs_head;
 
-/* A wait's own record.  {0} at its start. */
+/* The state of one wait; {0} at its start. */
 typedef struct {
     int64_t length;  /* of the next nap */
-    int overslept;   /* the last one ended by itself */
-    uint32_t *asleep;  /* counts those who are in one; NULL: nobody does */
+    int overslept;   /* whether the last nap timed out */
+    uint32_t *asleep;  /* a count of the processes in a nap, or NULL */
 } hs_naps;
 
 #define hs_word_load(word) __atomic_load_n(word, __ATOMIC_SEQ_CST)
@@ -60,15 +59,15 @@ static inline uint32_t *hs_word_low(uint64_t *word) {
 #endif
 }
 
-static inline hs_bed *hs_bed_of(hs_head *head, uint32_t *word) {
-    return &head->beds[((uintptr_t)((char *)word - (char *)head) >> 6) % HS_BEDS];
+static inline hs_bucket *hs_bucket_of(hs_head *head, uint32_t *word) {
+    return &head->buckets[((uintptr_t)((char *)word - (char *)head) >> 6) % HS_BUCKETS];
 }
 
 static inline void hs_sleep_portable(hs_head *head, uint32_t *word, uint32_t seen, int64_t length) {
-    hs_bed *bed = hs_bed_of(head, word);
+    hs_bucket *bucket = hs_bucket_of(head, word);
     struct timespec until;
     if (length > HS_NAP_PORTABLE) length = HS_NAP_PORTABLE;
-    __atomic_add_fetch(&bed->asleep, 1, __ATOMIC_SEQ_CST);
+    __atomic_add_fetch(&bucket->asleep, 1, __ATOMIC_SEQ_CST);
     if (hs_word_load(word) == seen) {
 #if !defined(__APPLE__)
         if (head->portable == 1) {
@@ -76,7 +75,7 @@ static inline void hs_sleep_portable(hs_head *head, uint32_t *word, uint32_t see
             length += until.tv_nsec;
             until.tv_sec += length / 1000000000;
             until.tv_nsec = length % 1000000000;
-            sem_timedwait(&bed->semaphore, &until);
+            sem_timedwait(&bucket->semaphore, &until);
         } else
 #endif
         {
@@ -84,18 +83,18 @@ static inline void hs_sleep_portable(hs_head *head, uint32_t *word, uint32_t see
             nanosleep(&until, NULL);
         }
     }
-    __atomic_sub_fetch(&bed->asleep, 1, __ATOMIC_SEQ_CST);
+    __atomic_sub_fetch(&bucket->asleep, 1, __ATOMIC_SEQ_CST);
 }
 
-/* All who sleep in the bed look again; a killed sleeper is counted for ever, and costs spare looks. */
+/* Wake all sleepers of the word's bucket.  A killed sleeper stays counted: it costs spurious wake-ups, nothing else. */
 static inline void hs_wake_portable(hs_head *head, uint32_t *word) {
-    hs_bed *bed = hs_bed_of(head, word);
-    int there = (int)hs_word_load(&bed->asleep), posted = 0;
+    hs_bucket *bucket = hs_bucket_of(head, word);
+    int there = (int)hs_word_load(&bucket->asleep), posted = 0;
     if (head->portable != 1) return;
-    while (there-- > 0 && sem_getvalue(&bed->semaphore, &posted) == 0 && posted <= there) sem_post(&bed->semaphore);
+    while (there-- > 0 && sem_getvalue(&bucket->semaphore, &posted) == 0 && posted <= there) sem_post(&bucket->semaphore);
 }
 
-/* Wake up to *most* of those who sleep on the word; how many there were, if that can be known, else 1. */
+/* Wake up to *most* sleepers of the word.  Returns how many were woken, or 1 where that is unknown. */
 static inline int hs_word_wake(hs_head *head, uint32_t *word, int most) {
 #if defined(__linux__)
     if (!head->portable) return (int)syscall(SYS_futex, word, FUTEX_WAKE, most, NULL, NULL, 0);
@@ -105,7 +104,7 @@ static inline int hs_word_wake(hs_head *head, uint32_t *word, int most) {
     return 1;
 }
 
-/* Sleep *length* ns at most; whether it lasted that long. */
+/* Sleep for up to *length* ns; whether that time has passed. */
 static inline int hs_sleep_shared(hs_head *head, uint32_t *word, uint32_t seen, int64_t length) {
 #if defined(__linux__)
     if (!head->portable) {
@@ -118,8 +117,8 @@ static inline int hs_sleep_shared(hs_head *head, uint32_t *word, uint32_t seen, 
     return hs_now() - before >= (length < HS_NAP_PORTABLE ? length : HS_NAP_PORTABLE);
 }
 
-/* Sleep while *word == seen, for a while.  1 if the deadline has passed; 0: look again; -1 with what a signal handler has
- * raised.  A deadline of 0 has always passed.  Needs an attached thread state, which is given up meanwhile. */
+/* Sleep while *word == seen, for a bounded time.  1: the deadline has passed; 0: check again; -1: a signal handler has raised.
+ * A deadline of 0 has always passed.  Needs an attached thread state, which is detached during the sleep. */
 static inline int hs_nap(hs_head *head, uint32_t *word, uint32_t seen, int64_t deadline, hs_naps *naps) {
     int64_t length = naps->length ? naps->length : HS_NAP_FIRST;
     if (deadline == 0) return 1;

@@ -1,1 +1,1 @@
-"""Managers: a server that holds objects, channels to it, and proxies for what it holds."""
+"""Managers: a server that holds objects, channels to it, and proxies of its objects."""

@@ -1,17 +1,16 @@
-"""The one connection of a thread to a server, for everything: calls, new objects, references.
+"""The connection of a thread to a server, used for calls, new objects and references.
 
-What holds:
+Invariants:
 
-- A channel belongs to one thread, and to the process that has opened it: a child of a fork opens its own,
-  whether multiprocessing has forked or the program.
-- Between a request's first byte and its answer's last, the channel is busy.  What comes then, from a signal
-  handler or a destructor, does not touch the connection: a call takes another connection, and a reference
-  that is given back waits for the end.  Pickling and unpickling are outside: reducers may make calls.
-- A request that was broken off, by whatever exception, closes the connection: its answer would be taken for
-  that of the next.
-- References are given back without an answer, so without waiting, where the server is one of ours.
-- A channel to a server of ours on the same host, that is one by a Unix socket, goes on through memory after
-  SHARE_AFTER calls.  Where that can't be had it stays as it is.
+- A channel belongs to one thread, and to the process that has opened it: a forked child opens its own,
+  whether multiprocessing or the program has forked.
+- From the first byte of a request to the last byte of its answer the channel is busy.  A nested use, by a
+  signal handler or a destructor, does not touch the connection: a call opens another one, and a reference to
+  be given back is queued.  Pickling and unpickling are outside that span, since reducers may make calls.
+- An exception during a request closes the connection: the answer would be taken for that of the next request.
+- References are given back without an answer, so without blocking, if the server is one of ours.
+- A channel to a server of ours on the same host (connected by a Unix socket) switches to shared memory after
+  SHARE_AFTER calls, if that can be allocated.
 """
 
 from __future__ import annotations
@@ -40,8 +39,8 @@ if TYPE_CHECKING:
 
 _dumps, _loads = _pickler.dumps, _pickler.loads
 _Connection = _connection.Connection
-SHARE_AFTER = 32  # calls; a process that makes a few is done before the memory has paid
-_life = object()  # another one after each fork
+SHARE_AFTER = 32  # calls; for fewer the memory does not pay
+_life = object()  # identifies this process: replaced after each fork
 
 
 def _begin_life():
@@ -53,10 +52,9 @@ os.register_at_fork(after_in_child=_begin_life)
 
 
 class _Sending(threading.local):
-    """For whom this thread pickles.  A class attribute is what a thread has that has set nothing."""
+    """The destination of what this thread pickles.  The class attribute is every thread's initial value."""
 
-    # The address of the server that the pickle goes to, if that is one of ours, or None; and whether the
-    # other end may be without this package.
+    # (address of the server if it is one of ours, else None; whether the other end may lack this package)
     to = None, False
 
 
@@ -64,7 +62,7 @@ sending = _Sending()
 
 
 class pickling_for:
-    """For the time of a `with`, this thread pickles for that address, or for a plain interpreter."""
+    """Context manager: this thread pickles for that address, or, if *plain*, for a plain interpreter."""
 
     __slots__ = ("before", "now")
 
@@ -82,7 +80,7 @@ class Channel:
     """A connection to a server, after "accept_connection".
 
     connection: anything with send() and recv(); ours: whether the server is one of ours.
-    tls: where the thread looks for it and its connection, if it does.
+    tls: the thread-local object that refers to the channel, or None.
     """
 
     __slots__ = (
@@ -111,7 +109,7 @@ class Channel:
         self._life = _life
 
     def is_open(self):
-        """Whether it can be used: it is not closed, and was opened by this process."""
+        """Whether the channel can be used: it is not closed, and was opened by this process."""
         return self._life is _life and self.connection is not None
 
     def close(self):
@@ -149,7 +147,7 @@ class Channel:
         return _loads(answer) if fast else answer
 
     def _after_call(self):
-        """What was left for the end of a call.  If the server is gone, it has answered that one still."""
+        """Work deferred to the end of a call.  Errors are logged only: the call itself has been answered."""
         try:
             self._until_shared -= 1
             if self._until_shared == 0:
@@ -160,7 +158,7 @@ class Channel:
             util.debug("after a call of a manager: %s", error)
 
     def _share(self):
-        """Have what is to come go through memory.  OSError or EOFError if that can't be."""
+        """Switch to shared memory, if the server accepts.  OSError or EOFError."""
         request, connection = self.packed((None, SHARE, (), {})), self.connection
         exchange = _exchange.Exchange(connection.connection)
         self.busy = True
@@ -182,7 +180,7 @@ class Channel:
             self.tls.connection = exchange
 
     def tell(self, request):
-        """Send what is not answered."""
+        """Send a request that has no answer."""
         if self.fast:
             request = self.packed(request)
         connection = self._usable()
@@ -199,7 +197,7 @@ class Channel:
             self.busy = False
 
     def drop(self, ident):
-        """Give back a reference; now, or after the call that goes on."""
+        """Give back a reference: now, or after the current call."""
         self._unsent.append(ident)
         if not self.busy:
             self._send_unsent()
@@ -212,8 +210,8 @@ class Channel:
             self.tell((None, DROP, tuple(idents), {}))
 
     def packed(self, request):
-        """The request in bytes."""
-        before, sending.to = sending.to, self._to  # as pickling_for, which takes longer
+        """The pickle of a request."""
+        before, sending.to = sending.to, self._to  # pickling_for, inlined for speed
         try:
             return _dumps(request)
         finally:
@@ -221,15 +219,15 @@ class Channel:
 
 
 def _is_local(address):
-    """Whether it is one of Unix sockets, which is on this host then."""
+    """Whether it is the address of a Unix socket, hence on this host."""
     return isinstance(address, (str, bytes))
 
 
 class Peer:
-    """A server, as this process knows it: how to connect, and where each thread's channel is.
+    """A server, as seen from this process: how to connect to it, and the channels of the threads.
 
-    tls: the threads' channels; idset: the proxies by which this process has references.  Both are in the
-    interpreter's own table by address.
+    tls: the threads' channels; idset: the serials of the proxies that hold references.  Both are those of the
+    interpreter's own table, by address.
     """
 
     __slots__ = ("address", "authkey", "client", "idset", "tls")
@@ -239,7 +237,7 @@ class Peer:
         self.tls, self.idset = where or places(address)
 
     def channel(self):
-        """This thread's channel, opened if need be.  Blocks.  OSError, EOFError or AuthenticationError."""
+        """This thread's channel, opened if necessary.  Blocks.  OSError, EOFError or AuthenticationError."""
         channel = getattr(self.tls, "channel", None)
         if channel is None or not channel.is_open() or channel.authkey != self.authkey:
             former = channel if channel is not None and channel._life is _life else None
@@ -251,7 +249,7 @@ class Peer:
         return channel
 
     def fresh(self):
-        """This thread's channel, unless the server has ended it: another may be there now."""
+        """This thread's channel; opened anew if the server has closed it (another server may run now)."""
         channel = self.channel()
         if channel.fast and not channel.busy and channel.connection.poll(0):
             channel.close()
@@ -276,9 +274,8 @@ class Peer:
         return channel
 
     def open_again(self):
-        """A new channel in the place of one that is closed.  A server that has gone since is an error of a
-        connection, as it is for who still has one: BrokenPipeError.
-        """
+        """A new channel in place of a closed one.  BrokenPipeError if the server is gone, as with an open
+        one."""
         try:
             return self.open()
         except FileNotFoundError as error:
@@ -291,7 +288,7 @@ class Peer:
         return connection
 
     def ask(self, request):
-        """The answer to a call of an object, (kind, result)."""
+        """The answer to a call of an object's method, (kind, result).  Blocks."""
         channel = self.channel()
         if not channel.busy:
             return channel.ask(request)
@@ -302,14 +299,14 @@ class Peer:
             channel.close()
 
     def call(self, function, args=(), kwds={}):  # noqa: B006
-        """The result of one of the server's functions."""
+        """Call one of the server's functions; its result.  Blocks."""
         channel = self.fresh()
         if channel.ours and not channel.busy:
             return self.result(channel.ask((None, function, args, kwds)))
         return self.call_apart(function, args, kwds)
 
     def call_apart(self, function, args=(), kwds={}):  # noqa: B006
-        """The same, by a connection for this one call, as any server knows it."""
+        """call() over a connection for this one call, which works with any server."""
         connection = self.client(self.address, authkey=self.authkey)
         try:
             with pickling_for(None, True):
@@ -318,7 +315,7 @@ class Peer:
             connection.close()
 
     def result(self, answer):
-        """The result of an answer; or the exception it stands for is raised."""
+        """The result in an answer, or raise its exception."""
         kind, result = answer
         if kind == "#RETURN":
             return result
@@ -328,7 +325,7 @@ class Peer:
             del result, answer
 
     def tell(self, function, args):
-        """Send a message that is not answered, if the server is one of ours: whether it is."""
+        """Send a message without an answer, if the server is one of ours; whether it is."""
         channel = self.channel()
         if not channel.ours:
             return False
@@ -351,7 +348,7 @@ class Peer:
             self.call_apart("decref", (ident,))
 
     def leave(self):
-        """Close this thread's channel, after the server has had all that was sent."""
+        """Close this thread's channel once the server has processed all that was sent."""
         channel = getattr(self.tls, "channel", None)
         if channel is None or channel.busy:
             return
@@ -367,7 +364,7 @@ class Peer:
 
 
 def places(address):
-    """Where the channels to a server and the references to its objects are kept: (tls, idset)."""
+    """The interpreter's entry for a server's address: (tls, idset) of Peer."""
     registry = _stdlib.BaseProxy._address_to_local
     with _stdlib.BaseProxy._mutex:
         if address not in registry:

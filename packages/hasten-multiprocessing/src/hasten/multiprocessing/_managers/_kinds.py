@@ -1,4 +1,4 @@
-"""The proxies of what a SyncManager makes, and the objects that are the server's own."""
+"""The proxies of a SyncManager's types, and those of its types that are defined here."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def _also(*names):
-    """The standard library's classes of these names, as far as this version of Python has them."""
+    """The standard library's classes of these names that this version of Python has."""
     return tuple(getattr(_stdlib, name) for name in names if hasattr(_stdlib, name))
 
 
@@ -36,7 +36,7 @@ class Namespace(_stdlib.Namespace):
 
 @published
 class Value(_stdlib.Value):  # type: ignore[name-defined]
-    """A value that can be got and set; typecode and lock are not looked at."""
+    """A value with get() and set(); typecode and lock are ignored."""
 
     def __init__(self, typecode, value, lock=True):
         self._typecode = typecode
@@ -56,7 +56,7 @@ class Value(_stdlib.Value):  # type: ignore[name-defined]
 
 @published
 def Array(typecode, sequence, lock=True):
-    """An array.array; lock is not looked at."""
+    """An array.array; lock is ignored."""
     import array
 
     return array.array(typecode, sequence)
@@ -89,12 +89,12 @@ class IteratorProxy(BaseProxy, _stdlib.IteratorProxy):  # type: ignore[name-defi
 
 @published
 class AcquirerProxy(BaseProxy, _stdlib.AcquirerProxy):  # type: ignore[name-defined]
-    """A proxy of a lock or semaphore.  The thread that holds it is the server's for the calling thread."""
+    """A proxy of a lock or semaphore.  Its holder is the server's thread that serves the calling thread."""
 
     _exposed_: tuple[str, ...] = ("acquire", "release", "locked")
 
     def acquire(self, blocking=True, timeout=None):
-        """Whether it was acquired.  Blocks, for *timeout* seconds at most; None for as long as it takes."""
+        """Acquire; whether that was possible.  Blocks, up to *timeout* seconds (None: no limit)."""
         return self._callmethod("acquire", (blocking,) if timeout is None else (blocking, timeout))
 
     def release(self):
@@ -126,7 +126,8 @@ class ConditionProxy(AcquirerProxy, _stdlib.ConditionProxy):  # type: ignore[nam
         return self._callmethod("notify_all")
 
     def wait_for(self, predicate, timeout=None):
-        """Wait until *predicate*, which is called here, says true; returns what it has said last."""
+        """Block until *predicate*, called in this process, is true, or for *timeout* seconds; its last
+        result."""
         deadline = None if timeout is None else time.monotonic() + timeout
         while True:
             result = predicate()
@@ -158,7 +159,7 @@ class EventProxy(BaseProxy, _stdlib.EventProxy):  # type: ignore[name-defined]
 
 
 def _attribute(name):
-    """A property that is one of the object's."""
+    """A property that reads the object's attribute of this name."""
     return property(lambda self: self._callmethod("__getattribute__", (name,)))
 
 
@@ -184,7 +185,7 @@ class BarrierProxy(BaseProxy, _stdlib.BarrierProxy):  # type: ignore[name-define
 
 @published
 class NamespaceProxy(BaseProxy, _stdlib.NamespaceProxy):  # type: ignore[name-defined]
-    """A proxy of attributes.  Names that begin with an underscore are the proxy's own."""
+    """A proxy of a Namespace.  Names that begin with an underscore are attributes of the proxy itself."""
 
     _exposed_ = ("__getattribute__", "__setattr__", "__delattr__")
 
@@ -224,7 +225,7 @@ class ValueProxy(BaseProxy, _stdlib.ValueProxy):
 
 
 def _in_place(*names):
-    """Methods, by name, that change the object and return the proxy."""
+    """In-place operators by name: they change the object and return the proxy."""
 
     def method(name):
         def change(self, value):
@@ -238,7 +239,7 @@ def _in_place(*names):
 
 
 def _container(name, base, in_place):
-    """The public class of a container: *base*, with operators that keep the proxy."""
+    """The public class of a container's proxy: *base* with in-place operators."""
     members = {**in_place, "__class_getitem__": classmethod(GenericAlias), "__module__": base.__module__}
     for member in in_place.values():
         member.__qualname__, member.__module__ = f"{name}.{member.__name__}", base.__module__
@@ -306,4 +307,4 @@ class PoolProxy(BasePoolProxy, *_also("PoolProxy")):  # type: ignore[misc]
 
 MutableSequence.register(BaseListProxy)
 MutableMapping.register(_BaseDictProxy)
-MutableMapping.register(_BaseSetProxy)  # what the standard library does
+MutableMapping.register(_BaseSetProxy)  # as in the standard library

@@ -1,4 +1,4 @@
-"""Managers: they start a server in a child, or connect to one, and have it make objects."""
+"""BaseManager: starts a server in a child or connects to one, and creates objects in it."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 class BaseManager(_stdlib.BaseManager):
     """BaseManager(address=None, authkey=None, serializer='pickle', ctx=None, *, shutdown_timeout=1.0)
 
-    address: where the server listens, or will: a (host, port) tuple or a path; None for a free one.
-    authkey: bytes that clients have to show; None for that of this process.
-    serializer: 'pickle' or 'xmlrpclib'.  ctx: a context, whose processes are used.
-    shutdown_timeout: seconds that shutdown() gives the server to end, before it is terminated, and again
-    before it is killed.
+    address: the server's address: a (host, port) tuple or a path; None for an unused one.
+    authkey: the key of the handshake, bytes; None for that of this process.
+    serializer: 'pickle' or 'xmlrpclib'.  ctx: the context that starts the server.
+    shutdown_timeout: seconds that shutdown() waits for the server to end before it sends SIGTERM, and again
+    before SIGKILL.
 
-    Thread-safety: any thread may have objects made; one starts it and one shuts it down.
+    Thread-safety: any thread may create objects; start() and shutdown() are for one thread.
     """
 
     _registry: dict[str, Any] = {}
@@ -49,22 +49,22 @@ class BaseManager(_stdlib.BaseManager):
         self._shutdown_timeout = shutdown_timeout
 
     def get_server(self):
-        """A Server to be run in this process, by its serve_forever()."""
+        """A Server for this process; its serve_forever() runs it."""
         if self._state.value != State.INITIAL:
             raise state_error(self._state.value)
         return self._Server(self._registry, self._address, self._authkey, self._serializer)
 
     def connect(self):
-        """Use the server that runs at the address already.  Blocks until it has answered."""
+        """Use a server that already runs at the address.  Blocks until it has answered."""
         peer = self._peer()
-        peer.call_apart("dummy")  # also where this process has a connection, by another manager
+        peer.call_apart("dummy")  # checks the server even if another manager has a connection to it
         util.Finalize(self, _leave, args=(peer,), exitpriority=0)
         self._state.value = State.STARTED
 
     def start(self, initializer=None, initargs=()):
         """Start the server in a child, which calls initializer(*initargs) first.
 
-        Blocks until the server listens.  ProcessError for a second time; EOFError if the child ends before.
+        Blocks until the server listens.  ProcessError if it was started before; EOFError if the child ends.
         """
         if self._state.value != State.INITIAL:
             raise state_error(self._state.value)
@@ -86,11 +86,11 @@ class BaseManager(_stdlib.BaseManager):
                     ),
                 )
                 child.name = f"{type(self).__name__}-{':'.join(map(str, child._identity))}"
-                # Not with an initializer, which may choose another place for folders, or become another user.
+                # Not with an initializer: it may change the temporary directory or the user
                 if initializer is None and self._address is None and self._Listener is connection.Listener:
                     child._config.setdefault("tempdir", temp_dir_for_child())
                 child.start()
-            # Another child of this moment may have the writing end, too: then there is no end of file.
+            # The sentinel too: a child forked meanwhile may hold the writing end, so EOF may not come
             connection.wait([line, child.sentinel])
             if not line.poll():
                 raise EOFError
@@ -121,8 +121,8 @@ class BaseManager(_stdlib.BaseManager):
 
     @classmethod
     def _run_server(cls, registry, address, authkey, serializer, writer, initializer=None, initargs=()):
-        """The child: make a server, tell the address, serve."""
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the program, which shuts the server down
+        """The main function of the child: make a server, send its address, serve."""
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # on Ctrl-C the program shuts the server down
         if initializer is not None:
             initializer(*initargs)
         server = cls._Server(registry, address, authkey, serializer)
@@ -137,25 +137,25 @@ class BaseManager(_stdlib.BaseManager):
         return Peer(self._address, self._Client, self._authkey)
 
     def _create(self, typeid, /, *args, **kwds):
-        """Have an object made: its Token, and the names that are exposed.  The caller has a reference."""
+        """Create an object; (Token, exposed names).  The caller owns a reference."""
         if self._state.value != State.STARTED:
             raise AssertionError("server not yet started")
         ident, exposed = self._peer().call("create", (typeid, *args), kwds)
         return Token(typeid, self._address, ident), exposed
 
     def join(self, timeout=None):
-        """Wait for the end of the server's process, for *timeout* seconds at most."""
+        """Block until the server's process has ended, or for *timeout* seconds (None: no limit)."""
         if self._process is not None:
             self._process.join(timeout)
             if not self._process.is_alive():
                 self._process = None
 
     def _debug_info(self):
-        """What the server holds, as text."""
+        """The server's objects, as text."""
         return self._peer().call("debug_info")
 
     def _number_of_objects(self):
-        """How many objects the server holds for somebody."""
+        """The number of the server's objects that have references."""
         return self._peer().call("number_of_objects")
 
     def __enter__(self):
@@ -167,12 +167,12 @@ class BaseManager(_stdlib.BaseManager):
 
     def __exit__(self, exc_type, exc_val, exc_tb):
         shutdown = getattr(self, "shutdown", None)
-        if shutdown is not None:  # there is none where connect() was called: the server is another's
+        if shutdown is not None:  # missing after connect(): the server is not ours to stop
             shutdown()
 
     @staticmethod
     def _finalize_manager(process, address, authkey, state, _Client, shutdown_timeout):
-        """Shut the server down; called once, by shutdown(), the manager's end or the interpreter's."""
+        """Shut the server down.  Called once: by shutdown(), or at the manager's or interpreter's end."""
         peer = Peer(address, _Client, authkey)
         line = getattr(process, "_line", None)  # a subclass may have its own start()
         if process.is_alive():
@@ -197,7 +197,7 @@ class BaseManager(_stdlib.BaseManager):
 
     @property
     def address(self):
-        """Where the server listens."""
+        """The server's address."""
         return self._address
 
     @classmethod
@@ -210,13 +210,13 @@ class BaseManager(_stdlib.BaseManager):
         method_to_typeid=None,
         create_method=True,
     ):
-        """Let managers of this class make objects of a type, by the method of the name *typeid*.
+        """Register a type: managers of this class get a method *typeid* that creates objects of it.
 
-        callable: makes an object, in the server; it may be None where managers only connect.
+        callable: makes an object, in the server; may be None for managers that only connect.
         proxytype: a subclass of BaseProxy; AutoProxy by default.
-        exposed: the names of the methods that proxies may call; by default those of *proxytype*, or else all
-        that are public.  method_to_typeid: for methods that return proxies, the type, by name.
-        create_method: whether managers get that method.
+        exposed: names of the methods that proxies may call; by default those of *proxytype*, or else all
+        public ones.  method_to_typeid: method name -> typeid, for methods whose result is to be a proxy.
+        create_method: whether to add the method to the class.
         """
         if "_registry" not in cls.__dict__:
             cls._registry = cls._registry.copy()
@@ -233,8 +233,8 @@ class BaseManager(_stdlib.BaseManager):
 
 
 class _Sent(dict):
-    """A registry for a server.  Its pickle is one without the types that only our modules have, where they go
-    by the standard library's names: the context may be one that starts plain interpreters, as loky's does.
+    """A registry to be sent to a server.  If the child may lack this package (loky's context starts plain
+    interpreters), its pickle omits the types that only our modules have.
     """
 
     def __reduce__(self):
@@ -243,28 +243,28 @@ class _Sent(dict):
 
 
 def _is_known(proxytype):
-    """Whether a type of proxies, or a function that makes them, is there for every interpreter."""
+    """Whether a proxy type, or a function that makes proxies, exists in every interpreter."""
     return getattr(proxytype, "__module__", None) != _stdlib.__name__ or hasattr(_stdlib, proxytype.__name__)
 
 
 def _leave(peer):
-    """A manager has ended that was connected to somebody else's server."""
+    """The finalizer of a manager that has used connect()."""
     if not peer.idset:
         peer.leave()
 
 
 def _tell_address(server, writer):
-    """Tell the address to who has started this process, and have the server listen to them, if it can."""
-    take_line = getattr(server, "_take_line", None)  # a server may be one of the standard library's
+    """Send the server's address to the starting process, and let the server accept a request by that pipe."""
+    take_line = getattr(server, "_take_line", None)  # a standard library server has none
     listens = take_line is not None and take_line(writer)
     writer.send((LISTENS, server.address) if listens else server.address)
     writer.close()
 
 
 def _ask_by_the_line(line, process, timeout):
-    """Ask the server to shut down by the pipe from its start: whether that could be done.
+    """Send the shutdown request over the pipe of the start; whether that was possible.
 
-    Blocks until it has answered or ended, for *timeout* seconds at most.
+    Blocks until the server has answered or ended, up to *timeout* seconds.
     """
     try:
         line.send((None, "shutdown", (), {}))
@@ -275,8 +275,9 @@ def _ask_by_the_line(line, process, timeout):
 
 
 def _ask_for_end(peer, timeout):
-    """Ask the server to shut down, without waiting for an answer where there is a channel to it, and else for
-    so many seconds: a server that is stopped, or out of descriptors, does not answer at all.
+    """Send the shutdown request over this thread's channel, without waiting for an answer.  If there is no
+    channel, over a new connection, for up to *timeout* seconds: a server that is stopped, or out of
+    descriptors, does not answer at all.
     """
     try:
         channel = getattr(peer.tls, "channel", None)
@@ -292,7 +293,7 @@ def _ask_for_end(peer, timeout):
     except RuntimeError:  # no more threads
         _ask_by_a_connection(peer)
     else:
-        asking.join(timeout)  # it ends with the server, at the latest
+        asking.join(timeout)  # the thread ends at the latest with the server
 
 
 def _ask_by_a_connection(peer):
@@ -303,7 +304,7 @@ def _ask_by_a_connection(peer):
 
 
 def _creator(typeid, proxytype):
-    """The method of managers that has an object of the type made."""
+    """The method of managers that creates an object of the type."""
 
     def create(self, /, *args, **kwds):
         util.debug("requesting creation of a shared %r object", typeid)

@@ -1,30 +1,30 @@
-"""What a manager's server and its clients say to each other.
+"""The protocol between a manager's server and its clients.
 
-A client opens a connection, both ends show the authkey, and the client sends (None, function, args, kwds),
-where *function* is one of Server.public.  The answer is (kind, result):
+A client opens a connection, both ends authenticate, and the client sends (None, function, args, kwds), where
+*function* is one of Server.public.  The answer is (kind, result):
 
-- "#RETURN": the result; "#ERROR": an exception that the object has raised.
-- "#TRACEBACK", "#UNSERIALIZABLE": the text of a traceback, of what else went wrong in the server.
-- "#PROXY": (exposed, token) of an object that the server has made of the result.
+- "#RETURN": the result; "#ERROR": an exception that the object's method has raised.
+- "#TRACEBACK", "#UNSERIALIZABLE": the text of a traceback, for any other error in the server.
+- "#PROXY": (exposed, token) of an object that the server has made from the result.
 
-Then the connection is over, unless the function was "accept_connection": from then on it takes calls of
-objects, (ident, method, args, kwds), one after the other.  This is the standard library's protocol.
+Then the connection is closed, except after "accept_connection": from then on it takes calls of objects'
+methods, (ident, method, args, kwds), one after the other.  So far the standard library's protocol.
 
-A server of ours answers "accept_connection" with GREETING, where a plain one says None, and a client that
-hears it replies with HELLO.  Between these two a connection takes the server's functions too, with None as
-ident, and three messages more; those that are not answered are marked *:
+A server of ours answers "accept_connection" with GREETING (a plain one with None), and a client of ours
+replies with HELLO.  Between the two the connection also takes the server's functions, with None as ident,
+and the following messages; those marked * have no answer:
 
 - HELLO*: the client is one of ours.
-- DROP* (ident, ...): references that the client gives back.
-- HOLD ((ident, ...), key): references for proxies that are under way, pickled or in a fork;
-  LET_GO* (key): they have arrived.
+- DROP* (ident, ...): the client gives references back.
+- HOLD ((ident, ...), key): count references for proxies under way, in a pickle or a fork;
+  LET_GO* (key): the proxies have arrived, drop those references.
 - PROXY_TYPE (typeid): the class or function that makes proxies of this type.
-- SHARE (): whether the server takes memory for what is to come.  If so, the client sends a descriptor of it
-  beside a byte, and a second answer tells whether the server has got it.  From then on both use the memory:
-  see `_transport._exchange`.
+- SHARE (): whether the server accepts shared memory.  If so, the client sends its descriptor beside a byte,
+  and a second answer tells whether the server has received it.  From then on both use the memory: see
+  `_transport._exchange`.
 
-The pipe by which a started server tells its address stays, where both ends are ours: the server says
-(LISTENS, address) there, and then answers one request, without asking for the authkey.
+If both ends are ours, the pipe over which a started server reports its address stays open: the server sends
+(LISTENS, address) there, and then answers one request without authentication.
 """
 
 from __future__ import annotations
@@ -43,27 +43,27 @@ PROXY_TYPE = "#PROXY_TYPE"
 SHARE = "#SHARE"
 LISTENS = "#LISTENS"
 
-# They travel, so there is one of each in an interpreter, and any interpreter knows them.
+# The interpreter's own classes: they are pickled, so every interpreter has to know them.
 Token = _stdlib.Token
 State = _stdlib.State
 RemoteError = _stdlib.RemoteError
 
 
 def published(obj):
-    """A class or function of the public module: pickles and reprs name that one."""
+    """Decorator: pickles and reprs of the class or function name the public module."""
     obj.__module__ = PUBLIC
     return obj
 
 
 def public_name():
-    """The name that the public module goes by: the standard library's while it stands in for that one."""
+    """The public module's current name: the standard library's while the launcher has replaced that."""
     public = sys.modules.get(PUBLIC)
     return PUBLIC if public is None else public.__name__
 
 
 @published
 def dispatch(c, id, methodname, args=(), kwds={}):  # noqa: B006
-    """Send a request over the connection *c*, and return the result, or raise what went wrong.
+    """Send a request over the connection *c*; the result, or raise the answer's exception.
 
     Blocks until the answer is there.  EOFError or OSError if the server is gone.
     """
@@ -102,7 +102,7 @@ def public_methods(obj):
 
 
 def state_error(value, started="Already started server"):
-    """The ProcessError for a manager that is not in the state that is needed."""
+    """The ProcessError for a manager in the wrong state."""
     from multiprocessing import ProcessError
 
     texts = {State.STARTED: started, State.SHUTDOWN: "Manager has shut down"}

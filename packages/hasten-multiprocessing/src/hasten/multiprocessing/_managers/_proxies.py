@@ -1,14 +1,15 @@
-"""Proxies: objects that call the methods of others, which a manager's server holds.
+"""Proxies: objects that call the methods of objects in a manager's server.
 
-What holds:
+Invariants:
 
-- A proxy has one reference to its object, which its end gives back; whichever process it is in, and whether
-  the proxy was made by a manager, arrived in a pickle, or came into this process by a fork.
-- A proxy that is pickled holds one reference more until it is unpickled, so it may be the only one.
-- In the server itself a proxy, of an object that is kept in another one, has a reference too, without a
+- A proxy owns one reference to its object and gives it back when it is deallocated, in whichever process it
+  is, and whether it was made by a manager, unpickled, or inherited by a fork.
+- The pickle of a proxy owns one more reference until it is unpickled, so the original may be deallocated
+  before.
+- A proxy inside the server itself (held by another of its objects) owns a reference, too, without a
   connection.
-- The authkey goes with a proxy to children, which are started by this process, and nowhere else.  Elsewhere
-  it is that of the proxies and managers which the process has for this server already, or its own.
+- A proxy's authkey is sent to children that this process starts, and nowhere else.  Another process uses the
+  authkey of a proxy or manager that it already has for this server, or its own.
 """
 
 from __future__ import annotations
@@ -46,9 +47,9 @@ if TYPE_CHECKING:
 class BaseProxy(_stdlib.BaseProxy):
     """BaseProxy(token, serializer, manager=None, authkey=None, exposed=None, incref=True, ...)
 
-    A base of proxies.  A subclass has methods that call _callmethod(), and their names in `_exposed_`.
-    Methods block until the server has answered.  They may be called from any thread and process; each
-    thread has a connection of its own.
+    The base of proxies.  A subclass has methods that call _callmethod(), and their names in `_exposed_`.
+    Methods block until the server has answered.  Thread-safe, and usable in any process; each thread has a
+    connection of its own.
     """
 
     def __init__(
@@ -86,8 +87,8 @@ class BaseProxy(_stdlib.BaseProxy):
     def _callmethod(self, methodname, args=(), kwds={}):  # noqa: B006
         """The result of a method of the object: a copy of it, or a proxy.
 
-        Blocks until the server has answered.  Raises what the method raises, or RemoteError for what went
-        wrong besides; EOFError or OSError if the server is gone.
+        Blocks until the server has answered.  Raises the method's exception; RemoteError for any other error
+        in the server; EOFError or OSError if the server is gone.
         """
         try:
             channel = self._tls.channel
@@ -108,8 +109,8 @@ class BaseProxy(_stdlib.BaseProxy):
             del result  # the exception's traceback refers to this frame
 
     def _proxy_of(self, exposed, token):
-        """A proxy of an object that the server has made of a result, with one reference."""
-        token.address = self._token.address  # the server may know itself by another one
+        """The proxy of an object that the server has made from a result; takes over its reference."""
+        token.address = self._token.address  # the server may use another address for itself
         with adopting(token, self._peer):
             proxytype = self._proxy_type(token.typeid)
             proxy = proxytype(
@@ -120,13 +121,13 @@ class BaseProxy(_stdlib.BaseProxy):
         return proxy
 
     def _proxy_type(self, typeid):
-        """What makes proxies of the type, also where this proxy came without its manager."""
+        """The class or function that makes proxies of the type, even without the manager."""
         if self._registry is not None and typeid in self._registry:
             return self._registry[typeid][-1]
         if self._peer.channel().ours:
             try:
                 found = self._peer.call(PROXY_TYPE, (typeid,))
-            except Exception as error:  # a class that can't be found here
+            except Exception as error:  # its class can't be imported here
                 util.debug("no type of proxies for %r: %s", typeid, error)
             else:
                 self._registry = {**(self._registry or {}), typeid: (found,)}
@@ -141,7 +142,7 @@ class BaseProxy(_stdlib.BaseProxy):
         return self._callmethod("#GETVALUE")
 
     def _incref(self):
-        """Have a reference from now on, until this proxy ends."""
+        """Acquire a reference, to be given back when this proxy is deallocated."""
         server = own_server(self._token.address) if self._owned_by_manager else None
         if server is not None:
             server.incref(None, self._id)
@@ -154,7 +155,7 @@ class BaseProxy(_stdlib.BaseProxy):
         self._own()
 
     def _own(self):
-        """This process has the reference: it is given back when the proxy ends, or the interpreter does."""
+        """Record that this process owns the reference, and give it back at the proxy's end or at exit."""
         self._pid = os.getpid()
         self._idset.add(self._serial)
         references[self._serial] = self._peer, self._id
@@ -182,17 +183,17 @@ class BaseProxy(_stdlib.BaseProxy):
         except Exception as error:
             util.debug("... decref failed %s", error)
         if state is None and not idset:
-            peer.leave()  # no manager here that would need it again
+            peer.leave()  # no manager or proxy here needs the channel any more
 
     def _after_fork(self):
-        """In the child: it has a reference of its own, unless it has been unpickled here."""
+        """In a forked child: acquire a reference, unless the proxy was unpickled in the child."""
         self._manager = None
         try:
             if self._pid != os.getpid():
                 self._incref()
-            elif not self._close.still_active():  # unpickled before the new process forgot its finalizers
+            elif not self._close.still_active():  # unpickled before the child cleared its finalizers
                 self._own()
-        except Exception as error:  # of a manager that is shut down, perhaps
+        except Exception as error:  # the manager may be shut down
             util.info("incref failed: %s", error)
 
     def __reduce__(self):
@@ -205,7 +206,7 @@ class BaseProxy(_stdlib.BaseProxy):
             return _reduced_for_stdlib(self, func, kwds)
         key = hold(self, get_spawning_popen())
         if key is not None:
-            kwds["incref"] = key  # true, to an interpreter without this package
+            kwds["incref"] = key  # a true value for an interpreter without this package
         return RebuildProxy, (func, self._token, self._serializer, kwds)
 
     def __deepcopy__(self, memo):
@@ -215,7 +216,7 @@ class BaseProxy(_stdlib.BaseProxy):
         return f"<{type(self).__name__} object, typeid {self._token.typeid!r} at {id(self):#x}>"
 
     def __str__(self):
-        """The object's repr(), or what this proxy is if that fails."""
+        """The object's repr(), or the proxy's with a note if that fails."""
         try:
             return self._callmethod("__repr__")
         except Exception:
@@ -223,7 +224,7 @@ class BaseProxy(_stdlib.BaseProxy):
 
 
 def _next_serial():
-    """A number that no other proxy of this process has; the caller has the mutex."""
+    """A number that is unique among the proxies of this process.  With `_mutex` held."""
     serial = getattr(_stdlib.BaseProxy, "_next_serial", 1)
     _stdlib.BaseProxy._next_serial = serial + 1
     return serial
@@ -234,10 +235,10 @@ def _next_serial():
 
 @published
 def RebuildProxy(func, token, serializer, kwds):
-    """The proxy of a pickle."""
+    """Unpickle a proxy."""
     kwds = dict(kwds)
     incref = kwds.pop("incref", True)
-    key = incref if isinstance(incref, str) else None  # what the pickle holds a reference by
+    key = incref if isinstance(incref, str) else None  # the key of the pickle's reference
     server = own_server(token.address)
     if server is not None:
         kwds["manager_owned"] = True
@@ -249,9 +250,9 @@ def RebuildProxy(func, token, serializer, kwds):
 
 
 def _reduced_for_stdlib(proxy, func, kwds):
-    """A pickle that an interpreter without this package can read."""
+    """The reduction of a proxy for an interpreter without this package."""
     rebuild = _stdlib.RebuildProxy
-    if RebuildProxy.__module__ == _stdlib.__name__:  # this package is in its place, and goes by its name
+    if RebuildProxy.__module__ == _stdlib.__name__:  # under the launcher it has that name
         rebuild = RebuildProxy
     elif func.__module__ == RebuildProxy.__module__:
         found = getattr(_stdlib, func.__name__, None)
@@ -259,7 +260,7 @@ def _reduced_for_stdlib(proxy, func, kwds):
             found, kwds["exposed"] = _stdlib.AutoProxy, proxy._exposed_
         func = found
     server = own_server(proxy._token.address)
-    if server is not None:  # held for good: who reads the pickle can't tell when it has arrived
+    if server is not None:  # kept for good: a plain reader cannot report its arrival
         server.keep(proxy._id)
     return rebuild, (func, proxy._token, proxy._serializer, kwds)
 
@@ -268,7 +269,7 @@ def _reduced_for_stdlib(proxy, func, kwds):
 
 
 def proxy_methods(exposed):
-    """Methods, by name, that call those of the object."""
+    """Functions by name that call the object's methods."""
     made: dict[str, Any] = {}
     for name in exposed:
         exec(
@@ -280,7 +281,7 @@ def proxy_methods(exposed):
 
 
 def proxy_type(name, exposed, *also):
-    """A class of proxies with these methods, that counts as one of the classes *also*."""
+    """A proxy class with these methods; *also*: further base classes."""
     exposed = tuple(exposed)
     members = {**proxy_methods(exposed), "_exposed_": exposed, "__module__": public_name()}
     return type(name, (BaseProxy, *also), members)
@@ -288,7 +289,7 @@ def proxy_type(name, exposed, *also):
 
 @published
 def MakeProxyType(name, exposed, _cache={}):  # noqa: B006
-    """A class of proxies; exposed: the names of the methods.  For the same arguments it is the same."""
+    """A proxy class with the methods named in *exposed*.  Cached by its arguments."""
     key = name, tuple(exposed)
     if key not in _cache:
         _cache[key] = proxy_type(name, key[1])
@@ -297,7 +298,8 @@ def MakeProxyType(name, exposed, _cache={}):  # noqa: B006
 
 @published
 def AutoProxy(token, serializer, manager=None, authkey=None, exposed=None, incref=True, manager_owned=False):
-    """A proxy with the public methods of its object.  Without *exposed*, the server is asked for them."""
+    """A proxy with the public methods of its object.  exposed: their names; None asks the server.  May
+    block."""
     if authkey is None:
         authkey = authkeys.get(token.address) if manager is None else manager._authkey
     if authkey is None:

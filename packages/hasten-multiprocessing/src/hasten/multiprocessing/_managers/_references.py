@@ -1,11 +1,11 @@
-"""References to a server's objects, while they change hands.
+"""References to a server's objects that are not owned by a proxy yet.
 
-What holds:
+Invariants:
 
-- A reference that was counted for a proxy which does not exist yet is adopted by it, or given back.
-- A pickle holds one until it has been unpickled, and a fork one for each proxy that the child will have,
-  until the child has its own.  If the other process dies before, the server forgets them a while after this
-  one's connection is closed.
+- A reference that was counted for a future proxy is taken over by that proxy, or given back.
+- A pickle owns a reference until it is unpickled; a fork owns one for each proxy of the child until the child
+  has its own.  If the other process dies before that, the server drops them HOLD_TIME after this process has
+  closed its connection.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ TYPE_CHECKING = False  # as typing has it, without the cost of importing typing
 if TYPE_CHECKING:
     from typing import Any
 
-authkeys: dict[Any, Any] = {}  # of the servers that this process has to do with, by address
-references: dict[int, Any] = {}  # (peer, ident) by the proxy's serial: those that this process gives back
-adopted: list[Any] = []  # (ident, address) of references that threads have, and the next proxy takes over
+authkeys: dict[Any, Any] = {}  # by the server's address
+references: dict[int, Any] = {}  # proxy's serial -> (peer, ident): the references that this process owns
+adopted: list[Any] = []  # (ident, address) of references that a proxy being made takes over
 os.register_at_fork(after_in_child=adopted.clear)
 
 
@@ -36,9 +36,9 @@ def own_server(address):
 
 
 class adopting:
-    """`with adopting(token, peer)`: a reference that was counted for the proxy which is made inside.
+    """Context manager: a proxy of the object made inside takes over a reference that is already counted.
 
-    If no proxy takes it, it is given back.
+    If none does, the reference is given back.
     """
 
     def __init__(self, token, peer):
@@ -65,14 +65,14 @@ def _take_mark(mark):
 
 
 def hold(proxy, popen=None):
-    """Have the server hold a reference for a pickle; the key of it, or None where that is not needed.
+    """Let the server count a reference for a pickle; its key, or None if that is not needed.
 
-    popen: the child that it is pickled for.  It is unpickled there once, even if it is pickled again because
-    the first way to start the child has failed.
+    popen: the child that the pickle is for.  A second pickle for the same child gets the same key: the child
+    unpickles one of them only (the first attempt to start it has failed).
     """
     address = proxy._token.address
     if sending.to[0] == address:
-        return None  # the caller has the proxy until the server has answered
+        return None  # the caller keeps the proxy until the server has answered
     if popen is not None:
         child, key = proxy.__dict__.get("_held_for", (None, None))
         if child is not None and child() is popen:
@@ -86,7 +86,7 @@ def hold(proxy, popen=None):
             proxy._peer.call(HOLD, ((proxy._id,), key))
         else:
             return None
-    except Exception as error:  # pickling needs no server
+    except Exception as error:  # pickling must work without the server
         util.debug("no reference for a pickled proxy: %s", error)
         return None
     if popen is not None:
@@ -106,7 +106,7 @@ def let_go(peer, key):
 
 
 class _Fork:
-    """A fork that is going on: keys by which servers hold references for the proxies of the child."""
+    """A fork in progress: the keys of the references that servers hold for the child's proxies."""
 
     def __init__(self):
         self.keys = []
@@ -121,13 +121,13 @@ class _Fork:
                 if peer.channel().ours:
                     peer.call(HOLD, (tuple(idents[address]), key))
                     self.keys.append((peer, key))
-            except Exception as error:  # its server is gone, perhaps
+            except Exception as error:  # its server may be gone
                 util.debug("no references for a child: %s", error)
-        if self.keys:  # after the proxies, which have been registered earlier
+        if self.keys:  # runs after the hooks of the proxies, which were registered earlier
             util.register_after_fork(self, _Fork.arrived)
 
     def arrived(self):
-        """In the child, whose proxies have their references."""
+        """In the child, once its proxies own references: release those of the fork."""
         for peer, key in self.keys:
             let_go(peer, key)
 
@@ -136,7 +136,7 @@ _forks: dict[int, _Fork] = {}  # by thread
 
 
 def _before_fork():
-    # A fork that multiprocessing knows nothing of leaves its child without references, so without a need.
+    # Only for forks of multiprocessing: in other children the proxies acquire no references
     if references and sys._getframe(1).f_code.co_name == "_launch":
         _forks[get_ident()] = _Fork()
 

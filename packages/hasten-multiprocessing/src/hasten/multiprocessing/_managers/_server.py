@@ -1,11 +1,11 @@
 """The server of a manager: it holds the objects, and a thread for each connection calls their methods.
 
-What holds:
+Invariants:
 
-- An object lives as long as it has references.  They are counted under `mutex`; objects are made and let go
-  of outside, since that runs their code.
-- Whatever fails in a request is answered, and whatever ends a connection ends its thread alone.
-- The children of the server, after a fork, have none of its connections: a client sees the server's end.
+- An object lives as long as it has references.  They are counted under `mutex`; objects are made and
+  deallocated outside of it, since that runs their code.
+- Every error of a request is answered; the end of a connection ends its thread only.
+- Forked children of the server close its connections: clients notice the server's end.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ TYPE_CHECKING = False  # as typing has it, without the cost of importing typing
 if TYPE_CHECKING:
     from typing import Any
 
-HOLD_TIME = 600.0  # seconds that a reference is held for a pickle whose sender is gone
+HOLD_TIME = 600.0  # seconds for which a pickle's reference is kept after its sender is gone
 
-# Listener and client by the name of a serializer; what is registered with the standard library counts, too.
+# Serializer -> (listener, client), including those registered with the standard library's module.
 listener_client = ChainMap(
     {
         "pickle": (connection.Listener, connection.Client),
@@ -56,7 +56,7 @@ listener_client = ChainMap(
 class Server(_stdlib.Server):
     """Server(registry, address, authkey, serializer)
 
-    Listens at the address from the beginning, and serves after serve_forever().
+    Listens at the address at once, and answers clients once serve_forever() is called.
     """
 
     public = [
@@ -77,31 +77,31 @@ class Server(_stdlib.Server):
         self.registry = registry
         self.authkey = process.AuthenticationString(authkey)
         Listener = listener_client[serializer][0]
-        # A listener of ours shakes hands with many at a time, unless somebody has another way of doing it.
+        # Our listener does the handshake, concurrently for many clients, unless a subclass overrides it
         self._asks_first = issubclass(Listener, connection.Listener) and not self._is_overridden()
         options = {"authkey": self.authkey} if self._asks_first else {}
         self.listener = Listener(address=address, backlog=128, **options)
         self.address = self.listener.address
         self.id_to_obj: dict[str, Any] = {"0": (None, ())}
         self.id_to_refcount = {}
-        self.id_to_local_proxy_obj = {}  # what plain clients may still ask for by a pickle
+        self.id_to_local_proxy_obj = {}  # kept for good for pickles sent to plain clients
         self.mutex = threading.RLock()
         self.stop_event = threading.Event()
         self._serves = False
-        self._line = None  # the descriptor of the line to who has started this server
+        self._line = None  # the descriptor of the pipe to the process that has started this server
         self._asked_by_line = False
         self._connections = set()
         self._ours = set()  # connections to clients of ours
-        self._exchanges = {}  # by connection: what has taken its place
-        self._dropped: deque[Any] = deque()  # references to give back, from proxies in here
-        self._held = {}  # key: [idents, the connection that has asked for it, when that was closed]
+        self._exchanges = {}  # connection -> the Exchange that replaces it
+        self._dropped: deque[Any] = deque()  # references to be given back by proxies in this process
+        self._held = {}  # key -> [idents, the requesting connection, the time it was closed]
         util.register_after_fork(self, Server._after_fork)
 
     def _take_line(self, end):
-        """Answer one request by this end of a pipe, once serve_forever() runs, and without asking for the
-        authkey: whether that will be done.
+        """Arrange to answer one request over this end of a pipe, without authentication, once serve_forever()
+        runs; False if that is not possible.
         """
-        names = ("accepter", "serve_forever", "shutdown")  # it keeps the accepter waiting
+        names = ("accepter", "serve_forever", "shutdown")  # the accepter itself answers that request
         overridden = any(getattr(type(self), name) is not getattr(Server, name) for name in names)
         if overridden or not self._asks_first or type(self.listener) is not connection.Listener:
             return False
@@ -115,7 +115,7 @@ class Server(_stdlib.Server):
 
     def _after_fork(self):
         if not self._serves:
-            return  # the child may be the one that is to serve
+            return  # this child may be the one that will serve
         for each in [*self._connections, self.listener]:
             try:
                 each.close()
@@ -127,7 +127,7 @@ class Server(_stdlib.Server):
     # ---- threads ----
 
     def serve_forever(self):
-        """Serve until a client asks for shutdown(), or KeyboardInterrupt; then SystemExit is raised."""
+        """Serve until a client requests shutdown(), or KeyboardInterrupt; then raise SystemExit.  Blocks."""
         self.stop_event.clear()
         self._serves = True
         process.current_process()._manager_server = self
@@ -147,9 +147,8 @@ class Server(_stdlib.Server):
             sys.exit(0)
 
     def _close_listener(self):
-        """Close it, in the thread that ends the process: in another one it might not come to remove the path.
-
-        Left open it would be told as an unclosed socket, as the accepter ends before the process does.
+        """Close the listener, in the thread that ends the process: another one might not get to removing the
+        path.  Not closing it would give a ResourceWarning.
         """
         try:
             self.listener.close()
@@ -165,11 +164,11 @@ class Server(_stdlib.Server):
                 continue
             except OSError as error:
                 util.info("a client was not accepted: %s", error)
-                self.stop_event.wait(0.01)  # out of descriptors, perhaps
+                self.stop_event.wait(0.01)  # the process may be out of descriptors
                 continue
             if client.fileno() == self._line:
                 self._line, self._asked_by_line = None, True
-                self.handle_request(client)  # who has started the server asks for nothing that takes time
+                self.handle_request(client)  # its only request is shutdown, which is quick
                 continue
             try:
                 threading.Thread(target=self.handle_request, args=(client,), daemon=True).start()
@@ -178,7 +177,7 @@ class Server(_stdlib.Server):
                 client.close()
 
     def handle_request(self, conn):
-        """Serve a new connection to its end."""
+        """Serve a new connection until it ends."""
         self._connections.add(conn)
         try:
             self._handle_request(conn)
@@ -192,7 +191,7 @@ class Server(_stdlib.Server):
             self._connections.discard(conn)
 
     def _handle_request(self, c):
-        """Answer the first request of a connection: it asks for a function of the server."""
+        """Answer the first request of a connection, which names a function of the server."""
         request = None
         try:
             if not self._asks_first:
@@ -204,7 +203,7 @@ class Server(_stdlib.Server):
                 raise AssertionError(f"{function!r} unrecognized")
             answer = "#RETURN", getattr(self, function)(c, *args, **kwds)
             if function == "shutdown":
-                return  # it has answered itself, and this process is about to end
+                return  # shutdown() has answered, and this process is about to end
         except Exception:
             answer = "#TRACEBACK", format_exc()
         self._tidy()
@@ -220,7 +219,7 @@ class Server(_stdlib.Server):
             util.info(" ... exception was %r", error)
 
     def serve_client(self, conn):
-        """Answer the requests of a connection, of one thread of a client, until it is closed."""
+        """Answer the requests of a connection (of one client thread) until it is closed."""
         util.debug("starting server thread to service %r", threading.current_thread().name)
         fast = type(conn) is connection.Connection
         line = _line.Line(conn) if fast else conn
@@ -252,7 +251,7 @@ class Server(_stdlib.Server):
                 self._tidy()
 
     def _send(self, conn, line, answer, fast):
-        """Send an answer, or why that can't be done; line: what has taken the place of the connection."""
+        """Send an answer, or #UNSERIALIZABLE; line: the Line or Exchange that replaces the connection."""
         try:
             if not fast:
                 line.send(answer)
@@ -268,7 +267,7 @@ class Server(_stdlib.Server):
             line.send_bytes(message)
 
     def _answer(self, conn, request, fast):
-        """The answer to a request, in a tuple; None if there is to be none."""
+        """The answer to a request, (kind, result); None for a request without an answer."""
         obj = methodname = None
         try:
             ident, methodname, args, kwds = _pickler.loads(request) if fast else request
@@ -291,7 +290,7 @@ class Server(_stdlib.Server):
             result = method(*args, **kwds)
         except Exception as error:
             return "#ERROR", _tracebacks.kept(error) if fast else error
-        except BaseException:  # SystemExit is not the client's
+        except BaseException:  # SystemExit must not end the client
             return "#TRACEBACK", format_exc()
         typeid = gettypeid and gettypeid.get(methodname)
         if not typeid:
@@ -303,7 +302,7 @@ class Server(_stdlib.Server):
         return "#PROXY", (exposed, Token(typeid, self.address, new))
 
     def _fallback(self, conn, methodname, request, fast, obj, error):
-        """The answer to what the object has no method for, by the AttributeError *error*."""
+        """The answer if the object lacks the method: by fallback_mapping, else the AttributeError *error*."""
         try:
             if methodname not in self.fallback_mapping:
                 raise error
@@ -313,7 +312,7 @@ class Server(_stdlib.Server):
             return "#TRACEBACK", format_exc()
 
     def _function(self, conn, name, args, kwds):
-        """What clients of ours ask of the server itself; the same as _answer()."""
+        """The answer to a request of a client of ours to the server itself; None for no answer."""
         if name == DROP:
             for ident in args:
                 try:
@@ -335,10 +334,10 @@ class Server(_stdlib.Server):
         if name not in self.public or name == "accept_connection":
             raise ValueError(f"{name!r} unrecognized")
         result = getattr(self, name)(self._exchanges.get(conn, conn), *args, **kwds)
-        return None if name == "shutdown" else ("#RETURN", result)  # that one has answered itself
+        return None if name == "shutdown" else ("#RETURN", result)  # shutdown() has answered
 
     def _share(self, conn):
-        """Take the memory that a client offers; the answers are sent here."""
+        """Accept a client's shared memory.  Sends both answers itself."""
         conn.send(("#RETURN", True))
         memory = _exchange.receive_descriptor(conn)
         exchange = None
@@ -353,7 +352,7 @@ class Server(_stdlib.Server):
         if exchange is not None:
             self._exchanges[conn] = exchange
 
-    # ---- what objects need not have a method for ----
+    # ---- methods that an object may lack ----
 
     def fallback_getvalue(self, conn, ident, obj):
         return obj
@@ -370,13 +369,13 @@ class Server(_stdlib.Server):
         "#GETVALUE": fallback_getvalue,
     }
 
-    # ---- functions for clients; c is the connection, or None where this process calls ----
+    # ---- functions for clients; c: the connection, or None for a call within this process ----
 
     def dummy(self, c):
-        """Nothing: whether the server is there."""
+        """Does nothing; the answer shows that the server runs."""
 
     def debug_info(self, c):
-        """The objects and their counts of references, as text."""
+        """The objects and their reference counts, as text."""
         self._tidy()
         with self.mutex:
             counts = sorted(self.id_to_refcount.items())
@@ -386,7 +385,7 @@ class Server(_stdlib.Server):
         )
 
     def number_of_objects(self, c):
-        """How many objects have references."""
+        """The number of objects that have references."""
         self._tidy()
         return len(self.id_to_refcount)
 
@@ -401,7 +400,7 @@ class Server(_stdlib.Server):
             self.stop_event.set()
 
     def create(self, c, typeid, /, *args, **kwds):
-        """Make an object, with one reference: (ident, exposed)."""
+        """Create an object with one reference; (ident, exposed)."""
         callable_, exposed, method_to_typeid, _ = self.registry[typeid]
         if callable_ is not None:
             obj = callable_(*args, **kwds)
@@ -425,18 +424,18 @@ class Server(_stdlib.Server):
         return ident, tuple(exposed)
 
     def get_methods(self, c, token):
-        """The names of the methods that the token's object has for clients."""
+        """The names of the methods that clients may call on the token's object."""
         return tuple(self.id_to_obj[token.id][1])
 
     def accept_connection(self, c, name):
-        """Serve the connection, in this thread, from now on."""
+        """Serve the connection in this thread until it is closed."""
         threading.current_thread().name = name
         c.send(("#RETURN", GREETING))
         self.serve_client(c)
-        sys.exit(0)  # there is nobody to answer
+        sys.exit(0)  # ends the thread: the connection is closed
 
     def incref(self, c, ident):
-        """Count one reference more.  KeyError if there is no such object."""
+        """Add a reference.  KeyError if there is no such object."""
         with self.mutex:
             if ident not in self.id_to_refcount:
                 self.id_to_obj[ident] = self.id_to_local_proxy_obj[ident]
@@ -444,7 +443,7 @@ class Server(_stdlib.Server):
             self.id_to_refcount[ident] += 1
 
     def decref(self, c, ident):
-        """Count one reference less; after the last one, the object is let go of."""
+        """Remove a reference; the last one deallocates the object."""
         with self.mutex:
             if ident not in self.id_to_refcount and ident in self.id_to_local_proxy_obj:
                 return
@@ -458,12 +457,12 @@ class Server(_stdlib.Server):
             del self.id_to_refcount[ident]
             gone = self.id_to_obj.pop(ident)
         util.debug("disposing of obj with id %r", ident)
-        del gone  # out of the mutex: it may hold proxies
+        del gone  # outside the mutex: its deallocation may drop proxies
 
     # ---- references of proxies in the server, and of pickles ----
 
     def drop_later(self, ident):
-        """Give back a reference soon.  For destructors, which may run anywhere: takes no lock."""
+        """Give back a reference later.  Takes no lock: for destructors, which may run anywhere."""
         self._dropped.append(ident)
 
     def _tidy(self):
@@ -474,13 +473,13 @@ class Server(_stdlib.Server):
                 util.debug("... decref failed %s", error)
 
     def keep(self, ident):
-        """Keep an object that a plain client gets a proxy of, in a pickle, for good."""
+        """Keep an object for good, since a pickle of its proxy was sent to a plain client."""
         with self.mutex:
             if ident in self.id_to_obj:
                 self.id_to_local_proxy_obj[ident] = self.id_to_obj[ident]
 
     def hold(self, c, idents, key):
-        """Count references for proxies that are under way."""
+        """Add references for proxies under way, under *key*."""
         for ident in idents:
             self.incref(c, ident)
         with self.mutex:
@@ -488,7 +487,7 @@ class Server(_stdlib.Server):
         self._forget_lost()
 
     def let_go(self, c, key):
-        """Give them back; a pickle that is unpickled a second time has none."""
+        """Remove the references of *key*; nothing if a pickle is unpickled a second time."""
         with self.mutex:
             idents = self._held.pop(key, ((),))[0]
         for ident in idents:

@@ -24,7 +24,7 @@ class _SharedMemoryTracker(_stdlib._SharedMemoryTracker):  # type: ignore[name-d
         self.segment_names = [] if segment_names is None else segment_names
 
     def register_segment(self, segment_name):
-        """Remove the block in the end."""
+        """Record a block that is to be removed at the end."""
         util.debug("Register segment %r in pid %d", segment_name, os.getpid())
         self.segment_names.append(segment_name)
 
@@ -37,7 +37,7 @@ class _SharedMemoryTracker(_stdlib._SharedMemoryTracker):  # type: ignore[name-d
         segment.unlink()
 
     def unlink(self):
-        """Remove all blocks; what is gone already is no error."""
+        """Remove all blocks; missing ones are ignored."""
         for segment_name in self.segment_names[:]:
             try:
                 self.destroy_segment(segment_name)
@@ -66,7 +66,7 @@ class SharedMemoryServer(Server, _stdlib.SharedMemoryServer):
         self.shared_memory_context = _SharedMemoryTracker(f"shm_{address}_{os.getpid()}")
 
     def create(self, c, typeid, /, *args, **kwargs):
-        """Make an object; types that ask for it by `_shared_memory_proxy` get the tracker."""
+        """Create an object; types whose proxy has `_shared_memory_proxy` get the tracker."""
         if hasattr(self.registry[typeid][-1], "_shared_memory_proxy"):
             kwargs["shared_memory_context"] = self.shared_memory_context
         return Server.create(self, c, typeid, *args, **kwargs)
@@ -79,7 +79,7 @@ class SharedMemoryServer(Server, _stdlib.SharedMemoryServer):
             Server.shutdown(self, c)
 
     def track_segment(self, c, segment_name):
-        """Remove the block in the end."""
+        """Record a block that is to be removed at the end."""
         self.shared_memory_context.register_segment(segment_name)
 
     def release_segment(self, c, segment_name):
@@ -105,7 +105,7 @@ class SharedMemoryManager(BaseManager, _stdlib.SharedMemoryManager):
         util.debug("%s.__del__ by pid %d", type(self).__name__, os.getpid())
 
     def get_server(self):
-        """A SharedMemoryServer to be run in this process, by its serve_forever()."""
+        """A SharedMemoryServer for this process; its serve_forever() runs it."""
         if self._state.value != State.INITIAL:
             raise state_error(self._state.value, "Already started SharedMemoryServer")
         return self._Server(self._registry, self._address, self._authkey, self._serializer)
@@ -117,7 +117,7 @@ class SharedMemoryManager(BaseManager, _stdlib.SharedMemoryManager):
         return block
 
     def ShareableList(self, sequence):
-        """A new list in shared memory, of the values of *sequence*."""
+        """A new ShareableList with the values of *sequence*."""
         made = shared_memory.ShareableList(sequence)
         self._track(made.shm)
         return made

@@ -1,4 +1,4 @@
-"""SyncManager: the types that every manager of the context has."""
+"""SyncManager and its types."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from hasten.multiprocessing._managers._protocol import _stdlib, published
 
 
 def Lock():
-    """A lock.  Its class has no name that a pickle for a spawned server could give."""
+    """A lock; a function, since threading.Lock cannot be pickled by name for a spawned server."""
     return threading.Lock()
 
 
 def Pool(*args, **kwds):
-    """A pool of the server's children; the module is not loaded before somebody wants one."""
+    """A pool of children of the server; imports its module on demand."""
     from hasten.multiprocessing import pool
 
     return pool.Pool(*args, **kwds)
@@ -22,7 +22,7 @@ def Pool(*args, **kwds):
 
 @published
 class SyncManager(BaseManager, _stdlib.SyncManager):
-    """A manager of what threads share: locks, queues and the like, containers, values, namespaces, pools."""
+    """A manager of locks, queues, containers, values, namespaces and pools that processes share."""
 
 
 for _typeid, _callable, _proxytype in [
@@ -45,6 +45,6 @@ for _typeid, _callable, _proxytype in [
 ]:
     SyncManager.register(_typeid, _callable, _proxytype)
 
-# What methods of proxies return.
+# Results of proxies' methods.
 SyncManager.register("Iterator", proxytype=kinds.IteratorProxy, create_method=False)
 SyncManager.register("AsyncResult", create_method=False)

@@ -1,16 +1,16 @@
-"""The server's traceback goes with an exception, as its cause: in the form that any interpreter reads."""
+"""Sends the server's traceback with an exception, as its cause, in the standard library's format."""
 
 from __future__ import annotations
 
 import queue
 from traceback import format_exception
 
-# Answers rather than errors: programs ask for them in loops, and where they come from says nothing.
+# Expected results rather than errors, often raised in loops: sent without a traceback.
 ANSWERS = queue.Empty, queue.Full, StopIteration
 
 
 class Kept:
-    """Is pickled in the place of an exception, and unpickled as the exception."""
+    """Wraps an exception with a text; it is unpickled as the exception."""
 
     def __init__(self, error, text):
         self.error, self.text = error, text
@@ -22,9 +22,9 @@ class Kept:
 
 
 def kept(error):
-    """What to send for an exception that a method has raised.
+    """The object to send for an exception that a method has raised.
 
-    Where no function of Python has raised it there is no traceback to speak of.
+    If it was raised by C code only, it has no traceback to send.
     """
     raised_in = error.__traceback__ and error.__traceback__.tb_next
     if raised_in is None or isinstance(error, ANSWERS):

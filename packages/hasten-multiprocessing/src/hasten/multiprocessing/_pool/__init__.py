@@ -1,13 +1,14 @@
-"""The pool engine: calls that are run in worker processes, and what becomes of them when a worker dies.
+"""The pool engine: runs calls in worker processes, and handles workers that die.
 
-`Pool` is one face of it.  What an owner of an engine uses, see _engine.py:
+`Pool` and `ProcessPoolExecutor` use it.  The interface of an engine, see _engine.py:
 
-- Engine(pool, tasks, results, start): the list of workers, the two rings, and how a worker is started;
-- supervise(): begin to watch the workers and to take results;
-- submit(sink, index, func, args, kwds): have a call run; its outcome goes to sink._set(index, (ok, value));
-- feed(source): have the calls of an iterator run, as fast as the workers take them;
-- pump(): take the results that are there;
-- close(): let the workers go when everything is done; terminate(): end them now; join().
+- Engine(pool, tasks, results, start): from the list of workers, the two rings, and a function that starts
+  workers;
+- supervise(): start watching the workers and taking results;
+- submit(sink, index, func, args, kwds): run a call; its outcome goes to sink._set(index, (ok, value));
+- feed(source): run the calls of an iterator, as fast as the workers take them;
+- pump(): take the available results;
+- close(): end the workers when everything is done; terminate(): end them now; join().
 """
 
 try:

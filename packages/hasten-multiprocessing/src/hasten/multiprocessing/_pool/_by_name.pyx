@@ -1,14 +1,16 @@
 # cython: freethreading_compatible=True
-"""Calls that go as two pickles, of the function and of its arguments; what a function's name means is kept.
+"""Calls sent as two pickles, of the function and of its arguments, with a cache for functions pickled by
+name.
 
-Such a call goes as the length of the function's pickle in 4 bytes, that pickle, and that of (args, kwds).
-A function that is pickled as a name of a module is pickled, and looked for, once.
+The record of such a call is the length of the function's pickle in 4 bytes, that pickle, and the pickle of
+(args, kwds).  A function that is pickled as a name in a module is pickled, and looked up, once.
 
-What holds:
+Invariants:
 
-- What is kept of a function counts as long as its module still has it under its name, which is looked up for
-  every call: a program may put another one there, in the parent or in a worker.  Else the pickler decides.
-- Where a program has a ForkingPickler of its own, that one pickles and reads every part of every call.
+- A cache entry is valid only while the module has the same function under that name.  That is checked for
+  every call, since a program may replace it, in the parent or in a worker; otherwise the function is pickled
+  anew.
+- If a program has a ForkingPickler of its own, that pickles and unpickles every part of every call.
 """
 
 import sys
@@ -24,18 +26,18 @@ from hasten.multiprocessing._transport._pickler cimport loads, uses_own_dumps, u
 cdef enum:
     HEAD = 4         # bytes of a length
     WORD = 8         # of the number that a record begins with
-    OPENING = 11     # of a pickle: its protocol, and a frame with its size
+    OPENING = 11     # bytes before the first opcode of a pickle: protocol and frame
     MOST_KNOWN = 512
 
 
 cdef class Name:
-    """A function that is known by its name."""
+    """A cache entry: a function that is pickled by name."""
 
     cdef object function, module, name
     cdef bytes head  # the length of the pickle, and the pickle
 
     cdef bint holds(self) except -1:
-        """Whether the pickler would come to the same."""
+        """Whether the entry is still valid: the module has this function under this name."""
         function = self.function
         if function.__module__ is not self.module or function.__qualname__ is not self.name:
             return False
@@ -49,7 +51,7 @@ cdef inline bint is_function(value):
 
 
 cdef Name name_of(function, bytes pickled):
-    """None if that is not the pickle of a function by a name of its module."""
+    """The cache entry of a function; None if *pickled* is not just its module and name."""
     cdef Name found
     cdef bytes module, name
     cdef uint32_t size = <uint32_t>len(pickled)
@@ -71,7 +73,7 @@ cdef Name name_of(function, bytes pickled):
 
 
 cdef bytes head_of(bytes pickled):
-    """What the record of a call begins with."""
+    """The first part of a call's record: the length of the function's pickle, and the pickle."""
     return len(pickled).to_bytes(HEAD, "little") + pickled
 
 
@@ -83,7 +85,7 @@ cdef int keep(dict known, key, Name name) except -1:
 
 
 cdef class Sender:
-    """The parent's: makes pieces of calls, for Reader.
+    """In the parent: turns calls into pieces, for Reader.
 
     pickled(function) makes a pickle; packed((args, kwds), offset) makes pieces, for unpack() of _packing.pyx.
     """
@@ -95,7 +97,7 @@ cdef class Sender:
         self.pickled, self.packed, self.known = pickled, packed, {}
 
     def pieces(self, function, args, kwds):
-        """The pieces of a call; raises what its pickling raises."""
+        """The pieces of a call; raises the errors of pickling."""
         cdef bytes pickled
         cdef Name name = self.known_as(function)
         if name is not None:
@@ -105,7 +107,7 @@ cdef class Sender:
         return self.record(head_of(pickled), args, kwds)
 
     def pieces_if_named(self, function, args, kwds):
-        """The same; None if the function does not go by its name."""
+        """The pieces of a call; None if the function is not pickled by name."""
         cdef Name name = self.known_as(function)
         if name is None:
             if not is_function(function) or uses_own_dumps() or "." in function.__qualname__:
@@ -121,7 +123,7 @@ cdef class Sender:
         return rest
 
     cdef Name known_as(self, function):
-        """The name that the function has gone by, if it still does."""
+        """The function's valid cache entry, or None."""
         cdef Name name
         if not is_function(function) or uses_own_dumps():
             return None
@@ -132,7 +134,7 @@ cdef class Sender:
         return None
 
     cdef Name learn(self, function, bytes pickled):
-        """The name that is the function's pickle, which is kept; None if it is more than that."""
+        """Cache a function that is pickled by name; the entry, or None if it is not."""
         cdef Name name = name_of(function, pickled)
         if name is not None:
             keep(self.known, function, name)
@@ -140,7 +142,7 @@ cdef class Sender:
 
 
 cdef class Reader:
-    """A worker's: makes calls of pieces."""
+    """In a worker: turns records into calls."""
 
     cdef dict known  # pickle -> Name
 
@@ -148,7 +150,7 @@ cdef class Reader:
         self.known = {}
 
     def call(self, data):
-        """(function, args, kwds); raises what unpickling raises."""
+        """(function, args, kwds); raises the errors of unpickling."""
         cdef Py_ssize_t end
         cdef uint32_t size
         cdef object rest

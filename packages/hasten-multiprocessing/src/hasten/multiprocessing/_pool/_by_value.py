@@ -1,8 +1,7 @@
-"""Pickles by cloudpickle: functions and classes that have no name to be imported by go by value.
+"""Pickles by cloudpickle, which sends functions and classes that cannot be imported by value.
 
-Its pickles are loaded as any others, by a process that has cloudpickle.  Objects that multiprocessing has
-reducers for (locks, connections, shared memory) go by these, and as they do there, between related
-processes only.
+Any process that has cloudpickle unpickles them as usual.  multiprocessing's reducers (for locks, connections,
+shared memory) apply here too, and as there between related processes only.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ cloudpickle: Any = importlib.import_module("cloudpickle")  # an extra of hasten-
 
 
 class _Pickler(cloudpickle.Pickler):
-    """cloudpickle's, with multiprocessing's reducers in front."""
+    """cloudpickle's, with multiprocessing's reducers taking precedence."""
 
     def __init__(self, file: Any) -> None:
         super().__init__(file)
@@ -26,19 +25,19 @@ class _Pickler(cloudpickle.Pickler):
 
 
 def dumps(value: Any) -> bytes:
-    """The pickle of *value*; raises what its pickling raises."""
+    """The pickle of *value*; raises the errors of pickling."""
     file = io.BytesIO()
     _Pickler(file).dump(value)
     return file.getvalue()
 
 
 def pack(value: Any, offset: int) -> list[bytes]:
-    """The same as a list of one piece, for unpack() of _transport/_packing.pyx."""
+    """dumps() as a list of one piece, for unpack() of _transport/_packing.pyx; offset is not used."""
     return [dumps(value)]
 
 
 class ByValue:
-    """Stands for a value in what is sent to a new process by its start method; there it is the value."""
+    """Wraps a value for a new process: it is pickled by cloudpickle, and unpickled as the value itself."""
 
     def __init__(self, value: Any) -> None:
         self.value = value
@@ -47,5 +46,5 @@ class ByValue:
         return cloudpickle.loads, (dumps(self.value),)
 
     def __call__(self) -> Any:
-        """Call it: in a process that was forked, and so was sent nothing."""
+        """Call the value: a forked child gets the wrapper itself, unpickled."""
         return self.value()

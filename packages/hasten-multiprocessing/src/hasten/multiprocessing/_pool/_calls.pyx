@@ -1,17 +1,17 @@
 # cython: freethreading_compatible=True
-"""What a result of a call is made of, and the loop of a thread that runs calls.
+"""The state of ApplyResult, and the loop of a thread that runs calls.
 
-A Call is the base of ApplyResult: its state, without a dictionary.  In a pool of threads it also carries what
-is to be called, so that it is itself what goes through the queue.
+A Call is the base of ApplyResult.  In a pool of threads it also holds the function and its arguments, so that
+it is itself the item of the queue.
 
-What holds:
+Invariants:
 
-- `done` is stored last, after the outcome and after the call has left the pool's cache; whoever has read it
-  as true may read the outcome.
-- Whoever waits makes the event first and then looks at `done`; whoever finishes stores `done` first and then
-  looks for the event, both under the object's critical section: so one of them sees the other.
-- Fields that are changed while others may look are read and written in the object's critical section, which
-  is the GIL where there is one.
+- `done` is stored last, after the outcome, and after the call was removed from the pool's cache: a thread
+  that reads it as true may read the outcome.
+- A waiter makes the event, then reads `done`; the finisher stores `done`, then reads the event.  Both hold
+  the object's critical section, so no wake-up is lost.
+- Fields that change while other threads may read them are accessed in the object's critical section only
+  (with a GIL, that is the GIL).
 """
 
 cimport cython
@@ -22,17 +22,17 @@ from clock cimport hs_now
 from compat cimport HS_FREE_THREADED, hs_load, hs_store
 
 cdef enum:
-    LOOK_EVERY = 500000  # ns between two looks whether another thread has asked for the GIL
+    LOOK_EVERY = 500000  # ns between two checks for a thread that requests the GIL
 
 
 cdef class Call:
-    cdef object func, args, kwds  # what a thread is to call; None elsewhere, and once it was taken
+    cdef object func, args, kwds  # for a pool of threads, until a thread has taken the call; else None
     cdef object callback, error_callback, pool, cache, job, outcome, event
     cdef bint success
     cdef int done
 
     cdef int enter(self, pool, callback, error_callback) except -1:
-        """Have the pool know it."""
+        """Register the call in the pool's cache, under a new job number."""
         self.callback = callback
         self.error_callback = error_callback
         self.pool = pool
@@ -42,7 +42,7 @@ cdef class Call:
         return 0
 
     cdef int finish(self) except -1:
-        """Call back, and let those go who wait."""
+        """Call the callback, then wake the waiters."""
         callback = self.callback if self.success else self.error_callback
         try:
             if callback is not None:
@@ -60,7 +60,7 @@ cdef class Call:
         with cython.critical_section(self):
             hs_store(&self.done, 1)
             event = self.event
-            _pool, self.pool = self.pool, None  # freed when the lock is
+            _pool, self.pool = self.pool, None  # deallocated after the critical section
             _callback, self.callback = self.callback, None
             _error_callback, self.error_callback = self.error_callback, None
         if event is not None:
@@ -68,7 +68,7 @@ cdef class Call:
         return 0
 
     def __copy__(self):
-        """As a copy of any object: it is told nothing that the original is told."""
+        """A copy of the current state, which later outcomes of the original do not change."""
         cdef Call copy = type(self).__new__(type(self))
         with cython.critical_section(self):
             copy.callback, copy.error_callback, copy.pool = self.callback, self.error_callback, self.pool
@@ -82,7 +82,7 @@ cdef class Call:
         self.enter(pool, callback, error_callback)
 
     cdef bint take_outcome(self, bint success, value) except -1:
-        """False if there was one."""
+        """Store the outcome; False if there is one already."""
         if hs_load(&self.done):
             return False
         with cython.critical_section(self):
@@ -164,7 +164,7 @@ cdef class Call:
 
     @property
     def _event(self):
-        """What those wait for who have come before the result; made at its first use."""
+        """The event of waiters; made at first use."""
         made = None
         if self.event is None:
             made = new_event()
@@ -185,31 +185,32 @@ cdef object result_kind = None, result_of = None, failure_of = None
 
 
 def use_results(counter, event, cls):
-    """Say where numbers of jobs come from, what makes an event, and which class new_call() makes."""
+    """Set the source of job numbers, the function that makes an event, and the class of new_call()."""
     global job_counter, new_event, plain
     job_counter, new_event, plain = counter, event, cls
 
 
 def use_threads(state, call, turns):
-    """Say in which state an engine needs no look at its end; and two functions of Python's.
+    """Set the state of a running engine, and two functions written in Python.
 
-    call(func, args, kwds): makes a call whose arguments are not a tuple and a dictionary, for the words of
-    its errors.  turns(): takes no time, and lets the interpreter do what it does between two instructions.
+    call(func, args, kwds): calls with arguments that are not a tuple and a dict, for the interpreter's error
+    messages.  turns(): an empty function: its call lets the interpreter release the GIL to a waiting thread.
     """
     global running, call_any, take_turns
     running, call_any, take_turns = state, call, turns
 
 
 def use_outcomes(kind, result, failure):
-    """Say what deliver() is to know: the kind of a result, result(data), and failure(data): an outcome."""
+    """Set the decoders of deliver(): result(data) for records of *kind*, failure(data) for all others."""
     global result_kind, result_of, failure_of
     result_kind, result_of, failure_of = kind, result, failure
 
 
 def deliver(arrived, tell):
-    """Tell sinks what has arrived: ((sink, index), kind, data), with kind None for an exception.
+    """Pass arrived outcomes to their sinks.
 
-    tell(sink, index, outcome) tells all but a call without callbacks, and does not raise.
+    arrived: a deque of ((sink, index), kind, data); for kind None, data is an exception.
+    tell(sink, index, outcome): used for all sinks but calls without callbacks; must not raise.
     """
     cdef Call call
     cdef object success, value
@@ -235,12 +236,12 @@ def deliver(arrived, tell):
 
 
 cdef bint may_tell(Call call) noexcept:
-    """Whether no code of a program's runs when that call has its outcome."""
+    """Whether storing the outcome of that call runs no code of the program."""
     return call.callback is None and call.error_callback is None and type(call.cache) is dict
 
 
 def new_call(pool, func, args, kwds, callback, error_callback):
-    """An ApplyResult, which for run_calls() carries what is to be called."""
+    """An ApplyResult, with the function and its arguments for run_calls()."""
     cdef Call call = plain.__new__(plain)
     call.func, call.args, call.kwds = func, args, kwds
     call.enter(pool, callback, error_callback)
@@ -248,15 +249,15 @@ def new_call(pool, func, args, kwds, callback, error_callback):
 
 
 def run_calls(engine, get):
-    """Run calls from the queue whose get() this is until it gives None.
+    """Run the calls that get() returns, until it returns None.
 
-    A call is what new_call() has made, or a tuple (sink, index, func, args, kwds).
+    A call is a result of new_call(), or a tuple (sink, index, func, args, kwds).
     """
     cdef Call call
     cdef bint success
     cdef int64_t next_look = hs_now() + LOOK_EVERY
     while True:
-        if not HS_FREE_THREADED and hs_now() > next_look:  # calls of compiled functions never give way
+        if not HS_FREE_THREADED and hs_now() > next_look:  # compiled code never releases the GIL
             take_turns()
             next_look = hs_now() + LOOK_EVERY
         item = get()
@@ -280,7 +281,7 @@ def run_calls(engine, get):
         except BaseException as error:
             value = error
             success = False
-        func = args = kwds = None  # nothing is kept while the thread waits for the next
+        func = args = kwds = None  # hold no references while waiting for the next call
         if call is not None and call.callback is None and call.error_callback is None:
             if call.take_outcome(success, value):
                 call.leave()

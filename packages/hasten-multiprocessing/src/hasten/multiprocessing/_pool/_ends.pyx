@@ -2,7 +2,7 @@
 """The two rings of an engine, of tasks and of results, and the slots of the workers.
 
 A task is a number and a pickle of (func, args, kwds); a result is that number, a kind, and a pickle.
-Between open() and a worker's take() a task can be called off: then no worker ever sees it.
+Between open() and a worker's take() a task can be cancelled by call_off(): then no worker runs it.
 """
 
 import os
@@ -40,7 +40,7 @@ cdef extern from "_take.h" nogil:
         int64_t since
         uint32_t ready
         uint32_t stay
-    ctypedef struct hs_desk:
+    ctypedef struct hs_workers:
         hs_slot *slots
         uint8_t *marks
     enum:
@@ -49,23 +49,23 @@ cdef extern from "_take.h" nogil:
         HS_BEGUN
         HS_CALLED_OFF
         HS_STAY
-        HS_MAY_GO
-        HS_GOES
+        HS_MAY_LEAVE
+        HS_LEAVES
         HS_RESULT_OK
         HS_RESULT_ERROR
         HS_RESULT_BAD_START
         HS_RESULT_WAKE
         HS_RESULT_UNREADABLE
-    void hs_mark_open(const hs_desk *d, uint64_t number) noexcept
-    int hs_mark_get(const hs_desk *d, uint64_t number) noexcept
-    bint hs_mark_claim(const hs_desk *d, uint64_t number, uint8_t mark) noexcept
+    void hs_mark_open(const hs_workers *d, uint64_t number) noexcept
+    int hs_mark_get(const hs_workers *d, uint64_t number) noexcept
+    bint hs_mark_claim(const hs_workers *d, uint64_t number, uint8_t mark) noexcept
     void HS_SLOT_SET(uint64_t word, uint64_t value) noexcept
     uint64_t HS_SLOT_GET(uint64_t word) noexcept
     void HS_SLOT_SET32 "HS_SLOT_SET" (uint32_t word, uint32_t value) noexcept
     uint32_t HS_SLOT_GET32 "HS_SLOT_GET" (uint32_t word) noexcept
     bint hs_stay_step(hs_slot *slot, uint32_t before, uint32_t now) noexcept
     int hs_take(
-        hs_ring *r, const hs_desk *d, uint32_t me, hs_record *got, void *to, uint64_t size, bint wait
+        hs_ring *r, const hs_workers *d, uint32_t me, hs_record *got, void *to, uint64_t size, bint wait
     ) noexcept
     int64_t hs_taken_by(hs_ring *r, hs_slot *slots, uint32_t who) noexcept
 
@@ -74,42 +74,42 @@ cdef enum:
     SLOTS = 4096
     ROOM = 4096
     WORD = 8
-    LOOK_FOR_PARENT = 300000000  # ns of waiting for a task between two looks whether the parent is there
-    SPARSE = 256                 # calls between two looks when tasks come without a wait
+    LOOK_FOR_PARENT = 300000000  # ns of waiting between two checks that the parent is alive
+    SPARSE = 256                 # tasks between two checks when there is no waiting
     OK_KIND = 0
     BY_NAME_KIND = 1
 
 OK, ERROR, BAD_START = HS_RESULT_OK, HS_RESULT_ERROR, HS_RESULT_BAD_START
 WAKE, UNREADABLE = HS_RESULT_WAKE, HS_RESULT_UNREADABLE
 
-# What a worker's slot says of it: it has begun; its initializer has returned; it ends as it should.
+# hs_slot.ready of a worker: started; its initializer has returned; it ends regularly.
 STARTING, READY, LEAVING = 0, 1, 2
 
-cdef uint64_t DESK_SIZE = SLOTS * sizeof(hs_slot) + HS_MARKS
+cdef uint64_t WORKERS_SIZE = SLOTS * sizeof(hs_slot) + HS_MARKS
 
 
 cdef class Slots:
-    """What each worker says of itself, and the marks of tasks.  Slot 0 is nobody's."""
+    """The shared memory with the slots of workers and the marks of tasks.  No worker has slot 0."""
 
     cdef readonly int fd
     cdef hs_slot *slots
-    cdef hs_desk desk
+    cdef hs_workers workers
 
     def __cinit__(self, int fd=-1):
         cdef void *memory
-        self.fd = -1  # 0, if there is none to be had, would close the program's standard input
+        self.fd = -1  # if memfd_create() raises, __dealloc__ must not close 0
         self.fd = fd if fd >= 0 else os.memfd_create("hasten.pool", os.MFD_CLOEXEC)
         if fd < 0:
-            os.ftruncate(self.fd, DESK_SIZE)
-        memory = mmap(NULL, DESK_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, self.fd, 0)
+            os.ftruncate(self.fd, WORKERS_SIZE)
+        memory = mmap(NULL, WORKERS_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, self.fd, 0)
         if memory == MAP_FAILED:
             PyErr_SetFromErrno(OSError)
-        self.slots = self.desk.slots = <hs_slot *>memory
-        self.desk.marks = <uint8_t *>memory + SLOTS * sizeof(hs_slot)
+        self.slots = self.workers.slots = <hs_slot *>memory
+        self.workers.marks = <uint8_t *>memory + SLOTS * sizeof(hs_slot)
 
     def __dealloc__(self):
         if self.slots != NULL:
-            munmap(self.slots, DESK_SIZE)
+            munmap(self.slots, WORKERS_SIZE)
         if self.fd >= 0:
             close(self.fd)
 
@@ -121,50 +121,50 @@ cdef class Slots:
 
 
 cdef class Tasks:
-    """The ring of tasks: the owner's side (index 0), or that of the worker with slot *index*."""
+    """The ring of tasks: the parent's side (index 0), or that of the worker with slot *index*."""
 
     cdef readonly Ring ring
     cdef readonly Slots slots
     cdef readonly uint32_t index
-    cdef public object is_orphan  # called while a worker waits: whether it should give up
+    cdef public object is_orphan  # a function that tells a waiting worker whether its parent is dead
     cdef uint32_t calls
     cdef uint64_t newest  # the highest number that was opened
-    cdef readonly bint by_name  # whether the task that was taken last was put so
+    cdef readonly bint by_name  # whether the last task taken was put with by_name
 
     def __init__(self, Ring ring, Slots slots, uint32_t index=0):
         if index >= SLOTS:
             raise ValueError(f"no slot {index}")
         self.ring, self.slots, self.index = ring, slots, index
 
-    # ---- the owner's side ----
+    # ---- the parent's side ----
 
     def open(self, uint64_t number):
-        """A task of this number, higher than all before, is about to be put.  It can be called off now."""
-        hs_mark_open(&self.slots.desk, number)
+        """Allow call_off() of a task that is about to be put.  number: higher than all before."""
+        hs_mark_open(&self.slots.workers, number)
         if number > self.newest:
             self.newest = number
 
     def call_off(self, uint64_t number):
-        """Let no worker have that task; False if one has it, or had."""
-        if self.newest - number >= HS_MARKS // 2:  # its mark is another's, or soon will be
+        """Cancel a task before a worker takes it; False if it is too late for that."""
+        if self.newest - number >= HS_MARKS // 2:  # its mark is reused by another task, or soon will be
             return False
-        return hs_mark_claim(&self.slots.desk, number, HS_CALLED_OFF)
+        return hs_mark_claim(&self.slots.workers, number, HS_CALLED_OFF)
 
     def has_begun(self, uint64_t number):
-        """Whether a worker has, or had, that task."""
-        return self.newest - number >= HS_MARKS // 2 or hs_mark_get(&self.slots.desk, number) == HS_BEGUN
+        """Whether a worker has taken that task."""
+        return self.newest - number >= HS_MARKS // 2 or hs_mark_get(&self.slots.workers, number) == HS_BEGUN
 
     def put(self, uint64_t number, list pieces, uint64_t limit, bint block, bint by_name=False):
         """Put a task; False if there are *limit* tasks already and *block* is false, None after shut().
 
-        by_name: the pieces are of a call whose function goes by its name (see _by_name.pyx).
+        by_name: whether the pieces are those of _by_name.pyx.
         """
         cdef int kind = BY_NAME_KIND if by_name else OK_KIND
         cdef int status = put_pieces(self.ring, kind, number, pieces, limit, block)
         return None if status == HS_RING_SHUT else status == HS_RING_DONE
 
     def side_of(self, uint32_t index):
-        """The same for a new worker."""
+        """The side of a new worker with slot *index*, which is reset."""
         cdef Tasks side = Tasks(self.ring, self.slots, index)
         self.slots.slots[index].taken = 0
         self.slots.slots[index].ready = 0
@@ -172,7 +172,7 @@ cdef class Tasks:
         return side
 
     def taken_by(self, uint32_t index):
-        """The number of the task that a worker which has ended still held, or 0."""
+        """The number of the task that a dead worker held, or 0.  Blocks for the ring's lock."""
         cdef int64_t found = -1
         self.ring.enter()
         try:
@@ -184,11 +184,11 @@ cdef class Tasks:
             self.ring.leave()
 
     def holding(self, uint32_t index):
-        """(the number of the task that a worker holds now, or 0; for how many seconds that is so)"""
+        """(number of the task that a worker holds, or 0; seconds for which this has been so)"""
         cdef hs_slot *slot = &self.slots.slots[index]
         cdef uint64_t taken = HS_SLOT_GET(slot.taken), again
         cdef int64_t since
-        while True:  # both of one moment
+        while True:  # until both values belong together
             since = <int64_t>HS_SLOT_GET(slot.since)
             again = HS_SLOT_GET(slot.taken)
             if again == taken:
@@ -200,29 +200,29 @@ cdef class Tasks:
         return self.slots.slots[index].ready != STARTING
 
     def has_left(self, uint32_t index):
-        """Whether that worker has said that it ends."""
+        """Whether that worker ends regularly."""
         cdef hs_slot *slot = &self.slots.slots[index]
-        return slot.ready == LEAVING or HS_SLOT_GET32(slot.stay) == HS_GOES
+        return slot.ready == LEAVING or HS_SLOT_GET32(slot.stay) == HS_LEAVES
 
     def let_go(self, uint32_t index):
-        """Let that worker end when it finds no task."""
-        if hs_stay_step(&self.slots.slots[index], HS_STAY, HS_MAY_GO):
+        """Let that worker leave as soon as it finds no task.  keep() revokes it."""
+        if hs_stay_step(&self.slots.slots[index], HS_STAY, HS_MAY_LEAVE):
             self.ring.wake_all()
 
     def keep(self, uint32_t index):
-        """Take let_go() back; False if it is too late."""
-        return hs_stay_step(&self.slots.slots[index], HS_MAY_GO, HS_STAY)
+        """Revoke let_go(); False if the worker has already left."""
+        return hs_stay_step(&self.slots.slots[index], HS_MAY_LEAVE, HS_STAY)
 
     def count(self):
-        """How many tasks no worker has taken yet."""
+        """The number of tasks that no worker has taken yet."""
         return self.ring.count()
 
     def shut(self, bint immediate):
-        """Let workers go when no task is left, or at once."""
+        """Let the workers leave when no task is left; immediate: drop all tasks."""
         self.ring.shut(immediate)
 
     def close(self):
-        """Give up descriptors and memory."""
+        """Close the descriptors and unmap the ring."""
         self.ring.close()
         self.slots.close()
 
@@ -233,12 +233,12 @@ cdef class Tasks:
     # ---- the worker's side ----
 
     def ready(self):
-        """The initializer has returned."""
+        """Record that the initializer has returned."""
         self.slots.slots[self.index].since = hs_now()
         self.slots.slots[self.index].ready = READY
 
     def leave(self):
-        """This worker ends as it should: it takes no task any more."""
+        """Record that this worker ends regularly: it takes no more tasks."""
         self.slots.slots[self.index].ready = LEAVING
 
     @property
@@ -247,9 +247,9 @@ cdef class Tasks:
         return HS_SLOT_GET(self.slots.slots[self.index].taken)
 
     def take(self):
-        """Wait for a task and return its pickle; None when there will be none.
+        """Block until there is a task; its pickle, or None if the worker should end.
 
-        Signal handlers run.  What they raise ends the call; held tells then whether a task was taken.
+        Signal handlers run.  If one raises, so does this; `held` tells whether a task was taken.
         """
         cdef char small[ROOM]
         cdef hs_record got
@@ -267,7 +267,7 @@ cdef class Tasks:
                     status = self.take_large(&got, large)
                 else:
                     with nogil:
-                        status = hs_take(r, &self.slots.desk, self.index, &got, small, ROOM, True)
+                        status = hs_take(r, &self.slots.workers, self.index, &got, small, ROOM, True)
                 if status == HS_RING_DONE:
                     self.by_name = got.kind == BY_NAME_KIND
                     if large is None:
@@ -299,11 +299,11 @@ cdef class Tasks:
         cdef char *to = PyByteArray_AS_STRING(room)
         cdef uint64_t size = PyByteArray_GET_SIZE(room)
         with nogil:
-            status = hs_take(&self.ring.ring, &self.slots.desk, self.index, got, to, size, True)
+            status = hs_take(&self.ring.ring, &self.slots.workers, self.index, got, to, size, True)
         return status
 
     def answer(self, Results results, int kind, list pieces):
-        """Put the result of the task that this worker holds, which is then no longer held."""
+        """Put the result of the task that this worker holds; then the task is no longer held."""
         cdef hs_slot *slot = &self.slots.slots[self.index]
         put_pieces(results.ring, kind, HS_SLOT_GET(slot.taken), pieces, 0, True)
         HS_SLOT_SET(slot.since, hs_now())
@@ -319,15 +319,15 @@ cdef class Results:
         self.ring = ring
 
     def put(self, int kind, uint64_t number, list pieces):
-        """Put something that is no answer to a task."""
+        """Put a record that is not the answer to a held task."""
         put_pieces(self.ring, kind, number, pieces, 0, True)
 
     def wait(self, timeout=None):
-        """Wait until there is a result; whether there may be one.  A shutdown counts."""
+        """Block until there is a result, shut(), or *timeout* seconds; False in the last case."""
         return self.ring.poll(timeout)
 
     def get(self):
-        """The next (number, kind, data) or None; does not wait.  data: bytes-like."""
+        """The next (number, kind, data), or None.  Does not block.  data: bytes-like."""
         cdef Record record
         cdef object large
         if self.ring.get(False, 0, &record) != HS_RING_DONE:
@@ -343,7 +343,7 @@ cdef class Results:
         )
 
     def shut(self):
-        """Whoever waits need not wait any more."""
+        """Wake all waiters for good."""
         self.ring.shut(True)
 
     def is_shut(self):
@@ -363,7 +363,7 @@ def reduction():
 
 
 def packed_for_child(end, Ring ring):
-    """The ring of an end, for a process that is being started."""
+    """The state of an end's ring, for a process that is being started."""
     import multiprocessing.context
 
     multiprocessing.context.assert_spawning(end)

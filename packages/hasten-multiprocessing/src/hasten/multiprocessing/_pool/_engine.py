@@ -1,17 +1,16 @@
-"""The engine of a pool of worker processes: who has which task, what comes back, what happens when a worker
-ends.
+"""The engine of a pool of worker processes: pending tasks, results, and what happens when a worker ends.
 
-What holds:
+Invariants:
 
-- A task is in `pending` from before it is in the ring until its result, or its loss, is taken note of.
-  Whoever removes it there is the only one to tell its sink.
-- Results are taken from the ring, and their tasks from `pending`, under `pumping`, in one step: so when the
-  ring is found empty under that lock, no result of a worker that has ended is on its way.
+- A task is in `pending` from before it is put into the ring until its result or its loss is known.  The
+  thread that removes it from `pending` is the only one that passes the outcome to its sink.
+- Taking results from the ring and their tasks from `pending` is one step under the lock `pumping`.  So once
+  the ring is found empty under that lock, no result of an ended worker can be under way.
 - Sinks are told, and callbacks called, by the result thread only, in the order of arrival.
 - A worker that has ended held the task that its slot names, or none (see _take.h).
 
-Threads: `supervisor` waits for the ends of workers, `receiver` for results, `feeder` for sources.  None of
-them keeps the owner of the engine alive.
+Threads: `supervisor` waits for workers to end, `receiver` for results, `feeder` for sources.  None of them
+keeps the owner of the engine alive.
 """
 
 from __future__ import annotations
@@ -38,20 +37,20 @@ from hasten.multiprocessing._transport._ring import Ring
 from hasten.multiprocessing.connection import wait
 
 RUN, CLOSE, TERMINATE = "RUN", "CLOSE", "TERMINATE"
-MOST_TASKS = 4096  # in the ring; the others wait as Python objects
-MOST_BYTES = 1 << 22  # the same in bytes, roughly
-BAD_STARTS = 2  # initializers in a row that raise, before the pool is broken
-DEAD_STARTS = 6  # workers in a row that end before they are ready, without a word
+MOST_TASKS = 4096  # in the ring; further tasks wait in their sources
+MOST_BYTES = 1 << 22  # of all tasks in the ring, approximately
+BAD_STARTS = 2  # consecutive initializers that raise, until the pool is broken
+DEAD_STARTS = 6  # consecutive workers that end before they are ready, until the pool is broken
 
 
 def new_rings() -> tuple[Tasks, Results]:
-    """The two ends of an engine; OSError or AttributeError on a system that has no such memory."""
+    """The two rings of an engine; OSError or AttributeError on a system without memfds."""
     return Tasks(Ring(), Slots()), Results(Ring())
 
 
 class Engine:
-    """pool: the list of workers, which is kept up to date.  start(): bring it to its size; called whenever
-    one has ended, and may raise.  It lends each worker a side of the tasks by lend().
+    """pool: the list of workers; ended ones are removed from it.  start(): starts the missing workers, each
+    with a side of the tasks from lend(); called whenever a worker has ended; may raise.
     """
 
     def __init__(
@@ -68,13 +67,13 @@ class Engine:
         self.sources, self.taskqueue = self.feeder.sources, self.feeder.queue
         self.free = list(range(_ends.MOST_WORKERS, 0, -1))
         self.pumping = threading.Lock()
-        self.starting = threading.RLock()  # while workers are started or buried
+        self.starting = threading.RLock()  # held while workers are started or reaped
         self.dead_starts = 0
         self.pumper = Pump(results.ring, self.pending, self.arrived, self.pumping)
-        self.over = False  # nothing is left to be ended
+        self.over = False  # the supervisor has finished: all workers have ended
         self.last_workers: deque[Any] = deque(maxlen=0)  # that ended after close(); in `pool` after the end
-        self.end: Any = None  # makes the exception of whoever comes too late
-        # Raw files: whatever interrupts a close(), it is done once.
+        self.end: Any = None  # after the end: a function that makes the exception for late tasks
+        # Raw files: close() closes the descriptor once, even if a signal handler raises in it
         self.wake_reader, self.wake_writer = map(open, os.pipe(), ("rb", "wb"), (0, 0))
         os.set_blocking(self.wake_reader.fileno(), False)
         os.set_blocking(self.wake_writer.fileno(), False)
@@ -85,10 +84,10 @@ class Engine:
     # ---- tasks ----
 
     def submit(self, sink: Any, index: int, func: Any, args: Any, kwds: Any, block: bool = False) -> Any:
-        """Have a call run.  True if it is on its way, or has failed already; False if there is no room;
+        """Put a call into the ring.  True if that is done, or the call has failed; False if there is no room;
         None after the end.
 
-        What cannot be pickled fails at once, by sink._set().
+        A call that cannot be pickled fails at once, by sink._set().  Blocks for room if *block* is true.
         """
         try:
             pieces = self.by_name(func, args, kwds)
@@ -116,7 +115,7 @@ class Engine:
         return done
 
     def begin(self, pool: Any, func: Any, args: Any, kwds: Any, callback: Any, error_callback: Any) -> Any:
-        """Have one call run, and return its result; None after the end, and in another process."""
+        """Run one call; its ApplyResult, or None after the end and in a forked child.  Does not block."""
         if self.end is not None or self.life != fork_count():
             return None
         result = _calls.new_call(pool, None, None, None, callback, error_callback)
@@ -125,27 +124,27 @@ class Engine:
         return result
 
     def feed(self, source: Any) -> None:
-        """Have the calls of a source submitted, in the background."""
+        """Let the feeder thread submit the calls of a source.  Does not block."""
         self.feeder.feed(source)
 
     def fed(self) -> None:
-        """The feeder is done with a source."""
+        """Called by the feeder when it is done with a source."""
         if self.state is not RUN:
             self._wake()
 
     def busy(self) -> bool:
-        """Whether sources wait for the feeder: then a call that comes after them goes by one, too."""
+        """Whether sources wait for the feeder; later calls have to queue behind them."""
         return bool(self.sources)
 
     # ---- results ----
 
     def pump(self) -> int:
-        """Take what results there are, and leave them to the result thread; how many."""
+        """Move available results to `arrived`, for the result thread; how many."""
         with self.pumping:
             return int(self.pumper.take_locked())
 
     def notify(self) -> None:
-        """Have the result thread look up: there is something in `arrived`."""
+        """Wake the result thread: there is something in `arrived`."""
         if self.pumper.recall() or not (self.pumper.at_ring or self.pumper.caller):
             return
         try:
@@ -157,7 +156,7 @@ class Engine:
     def _receive(self) -> None:
         try:
             self._tell_results()
-        except BaseException as error:  # nothing that is known of: but nobody shall wait for ever
+        except BaseException as error:  # unexpected: fail all tasks, so that no waiter hangs
             try:
                 self._break(error)
             finally:
@@ -179,7 +178,7 @@ class Engine:
             self._told()
 
     def _told(self) -> None:
-        """The result thread has told what there was."""
+        """Hook: the result thread has delivered all arrived outcomes."""
 
     def _deliver(self) -> None:
         _calls.deliver(self.arrived, self._tell)
@@ -191,18 +190,18 @@ class Engine:
             report()
 
     def _fail(self, number: int, error: BaseException) -> None:
-        """A task will never be answered.  With `pumping`."""
+        """Fail a task that will never be answered.  With `pumping` held."""
         whose = self.pending.pop(number, None)
         if whose is not None:
             self.arrived.append((whose, None, error))
 
     def _fail_all(self, why: Any) -> None:
-        """No task will be answered any more; why() makes the exception of each.  With `pumping`."""
+        """Fail all pending tasks; why() makes the exception of each.  With `pumping` held."""
         for number in list(self.pending):
             self._fail(number, why())
 
     def fail_late(self) -> None:
-        """Fail what was submitted while the engine ended."""
+        """Fail tasks that were submitted while the engine ended."""
         with self.pumping:
             self._fail_all(self.why_ended)
         self._deliver()
@@ -210,7 +209,7 @@ class Engine:
     # ---- workers ----
 
     def lend(self) -> Tasks:
-        """The tasks' side for a new worker."""
+        """The side of the tasks for a new worker.  ValueError if there are too many workers."""
         if not self.free:
             raise ValueError(f"a pool has {_ends.MOST_WORKERS} workers at most")
         return self.tasks.side_of(self.free.pop())
@@ -219,7 +218,7 @@ class Engine:
         self.free.append(side.index)
 
     def supervise(self) -> None:
-        """Begin to watch the workers and to take results."""
+        """Start watching the workers and taking results."""
         for thread in (self.supervisor, self.receiver):
             thread.start()
             self.threads.append(thread)
@@ -233,16 +232,16 @@ class Engine:
     def _supervise(self) -> None:
         try:
             self._watch()
-        except BaseException as error:  # nothing that is known of: but nobody shall wait for ever
+        except BaseException as error:  # unexpected: fail all tasks, so that no waiter hangs
             self._break(error)
         self._finish()
 
     def _watch(self) -> None:
         nap: float | None = None
         while True:
-            self._wait_for_news(nap)
+            self._wait_for_event(nap)
             with self.starting:
-                self._bury()
+                self._reap()
                 if self.end is not None:
                     self._end(self.end)
                     break
@@ -254,10 +253,10 @@ class Engine:
                     continue
                 nap = self._replace()
 
-    def _wait_for_news(self, nap: float | None) -> None:
+    def _wait_for_event(self, nap: float | None) -> None:
         try:
             wait([self.wake_reader, *[w.sentinel for w in list(self.pool) if hasattr(w, "sentinel")]], nap)
-        except (OSError, ValueError):  # a process object that somebody has closed
+        except (OSError, ValueError):  # the program has closed a process object
             time.sleep(0.02)
         try:
             while self.wake_reader.read(4096):
@@ -265,8 +264,8 @@ class Engine:
         except (OSError, ValueError):  # closed
             pass
 
-    def _bury(self) -> None:
-        """Take the workers that have ended from the list, and fail what they held."""
+    def _reap(self) -> None:
+        """Remove the workers that have ended from the list, and handle the tasks that they held."""
         for worker in list(self.pool):
             if not has_ended(worker):
                 continue
@@ -283,7 +282,7 @@ class Engine:
             with self.pumping:
                 while self.pumper.take_locked():
                     pass
-                self._one_ended(worker, side, held)
+                self._handle_end(worker, side, held)
             if self.tasks.is_ready(side.index):
                 self.pumper.bad_starts = self.dead_starts = 0
             else:
@@ -291,8 +290,8 @@ class Engine:
             self.take_back(side)
             self.notify()
 
-    def _one_ended(self, worker: Any, side: Tasks, held: int) -> None:
-        """What the end of a worker means for the task *held* that it had, 0 for none.  With `pumping`."""
+    def _handle_end(self, worker: Any, side: Tasks, held: int) -> None:
+        """Handle the end of a worker that held the task *held* (0: none).  With `pumping` held."""
         if held:
             self._fail(held, _errors.lost(worker._hasten_pid, worker._hasten_exitcode))
 
@@ -301,7 +300,7 @@ class Engine:
         return side is not None and bool(self.tasks.is_ready(side.index))
 
     def _replace(self) -> float | None:
-        """Start new workers, or break the pool; seconds until that is to be tried again."""
+        """Start new workers, or break the pool; seconds until the next attempt, or None."""
         if self.dead_starts >= DEAD_STARTS and any(map(self._is_ready, self.pool)):
             self.dead_starts = 0
         if self.pumper.bad_starts >= BAD_STARTS or self.dead_starts >= DEAD_STARTS:
@@ -327,7 +326,7 @@ class Engine:
         self._end(why)
 
     def _end(self, why: Any) -> None:
-        """Nothing is taken on any more; what is pending fails."""
+        """Accept no more tasks, and fail the pending ones with why()."""
         if self.end is None:
             self.end = why
         self.state = TERMINATE
@@ -335,35 +334,35 @@ class Engine:
         with self.pumping:
             while self.pumper.take_locked():
                 pass
-            if _nobody_is_waited_for():
+            if _only_daemons_wait():
                 self.pending.clear()
             self._fail_all(why)
         self.notify()
         self._wake()
 
     def why_ended(self) -> BaseException:
-        """The exception for a task that comes too late."""
+        """The exception for a task submitted after the end."""
         error = self.end() if self.end is not None else ValueError("Pool not running")
         return error
 
     def close(self) -> None:
-        """Let workers go when everything is done.  Does not block."""
+        """End the workers when all tasks are done.  Does not block."""
         if self.state is RUN:
             self.state = CLOSE
         self._wake()
 
     def terminate(self) -> None:
-        """End the workers now: by SIGTERM, and those that are still there 0.8 s later by SIGKILL.
+        """End the workers now: by SIGTERM, and those still alive after 0.8 seconds by SIGKILL.  Blocks.
 
-        The supervisor does it, and this waits for it: so a signal handler may call this, too, whatever it has
-        interrupted, and after a Ctrl-C it can be called again.
+        The supervisor does the work and this call waits for it, so it may be called in a signal handler,
+        whatever that has interrupted, and again after a KeyboardInterrupt.
         """
         if os.getpid() != self.pid:
             return
         if self.end is None:
             self.end = _terminated
         self.state = TERMINATE
-        if self.supervisor.ident is None:  # it could not be started
+        if self.supervisor.ident is None:  # the thread could not be started
             with self.starting:
                 self._end(self.end)
                 stop(self.pool)
@@ -372,15 +371,15 @@ class Engine:
             self.join()
 
     def _finish(self) -> None:
-        """The last thing the supervisor does: no worker is left, or none that matters."""
+        """The supervisor's last step: end the remaining workers and the other threads."""
         with self.starting:
             if self.end is None:
                 self.end = lambda: ValueError("Pool not running")
             self.state = TERMINATE
             if self.pool:
                 stop(self.pool)
-                self._bury()
-            if self.last_workers:  # a Pool's, whose list it is
+                self._reap()
+            if self.last_workers:  # a Pool shows them in its list
                 for worker in self.last_workers:
                     release(worker)
                 self.pool += sorted(self.last_workers, key=lambda worker: getattr(worker, "_identity", ()))
@@ -392,7 +391,7 @@ class Engine:
         self.pumper.recall()
 
     def join(self, timeout: float | None = None) -> None:
-        """Wait for the engine's end.  Blocks."""
+        """Block until the engine's threads have ended; *timeout* seconds for each."""
         me = threading.current_thread()
         for thread in list(self.threads):
             if thread is not me:
@@ -414,7 +413,7 @@ class Engine:
             file.close()
 
     def __del__(self) -> None:
-        if hasattr(self, "wake_writer"):  # its making may have failed
+        if hasattr(self, "wake_writer"):  # __init__() may have failed
             self._close_pipe()
 
 
@@ -422,10 +421,10 @@ def _terminated() -> BaseException:
     return _errors.PoolTerminatedError("the pool was terminated before the task was finished")
 
 
-def _nobody_is_waited_for() -> bool:
-    """Whether this process is about to exit, and only daemon threads are left, which end with it.
+def _only_daemons_wait() -> bool:
+    """Whether the interpreter is exiting and only daemon threads are left.
 
-    Those that wait for a result are not woken, nor are callbacks called: they would only print tracebacks.
+    Then waiters are not woken and callbacks not called: they would only print tracebacks.
     """
     if not util.is_exiting():
         return False

@@ -1,4 +1,4 @@
-"""What a pool raises for a task that nobody will finish."""
+"""The exceptions of tasks that a pool cannot finish."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import signal
 
 
 class WorkerLostError(RuntimeError):
-    """The worker process that had a task ended in the middle of it: killed, or by os._exit().
+    """The worker process that was running a task ended: it was killed, or called os._exit().
 
     The task may have done a part of its work.
 
-    pid: its process ID; exitcode: what the process ended with, -N for signal N.
+    pid: the worker's process ID; exitcode: its exit code, -N for signal N.
     """
 
     def __init__(self, message: str, pid: int | None = None, exitcode: int | None = None) -> None:
@@ -23,7 +23,7 @@ class WorkerLostError(RuntimeError):
 
 
 class BrokenPoolError(WorkerLostError):
-    """Workers ended before they were ready, one after the other: the pool does not go on.  See __cause__."""
+    """Several workers in a row ended before they were ready: the pool gives up.  See __cause__."""
 
 
 class PoolTerminatedError(WorkerLostError):

@@ -1,4 +1,4 @@
-"""The thread of an engine that goes through sources of calls, one after the other."""
+"""The thread of an engine that submits the calls of sources, one source after the other."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from hasten.multiprocessing._pool._sources import given
 
 
 class TaskQueue(SimpleQueue):
-    """The feeder's queue; its size counts the tasks in the ring, too.
+    """The feeder's queue of sources; its size counts the tasks in the ring, too.
 
-    cache: the pool's results, by which tasks are known that a program puts here; None for no pool.
+    cache: the pool's results by job number, for tasks that a program puts here; None if there is no pool.
     """
 
     tasks: Any = None
@@ -22,7 +22,7 @@ class TaskQueue(SimpleQueue):
     cache: dict[int, Any] | None = None
 
     def put(self, item: Any, block: bool = True, timeout: Any = None) -> None:
-        """Put a source; or tasks of a program, in the standard library's form.  Does not block."""
+        """Put a source, or a program's tasks in the standard library's form.  Does not block."""
         source = None if self.cache is None else given(item, self.cache)
         if source is not None:
             self.engine.feed(source)
@@ -30,7 +30,7 @@ class TaskQueue(SimpleQueue):
             super().put(item)
 
     def qsize(self) -> int:
-        """How many tasks, or sequences of tasks, wait."""
+        """The number of waiting sources and of tasks in the ring."""
         try:
             return super().qsize() + int(self.tasks.count())
         except OSError:  # closed
@@ -38,10 +38,10 @@ class TaskQueue(SimpleQueue):
 
 
 class Feeder:
-    """engine: whose sources these are.  tasks: its ring.
+    """engine: the engine that runs the calls.  tasks: its ring.
 
-    sources: one entry for each source that the thread has to do with.  The thread starts with the first one,
-    and ends when it finds None in the queue.
+    sources: one entry for each source that is waiting or being submitted.  The thread starts with the first
+    source, and ends when it gets None from the queue.
     """
 
     def __init__(self, engine: Any, tasks: Any) -> None:
@@ -51,10 +51,10 @@ class Feeder:
         self.queue.tasks, self.queue.engine = tasks, engine
         self.thread = threading.Thread(target=self._run, name="hasten-pool-tasks", daemon=True)
         self.guard = threading.RLock()
-        self.starting = False  # by who has the guard
+        self.starting = False  # the holder of the guard is starting the thread
 
     def feed(self, source: Any) -> None:
-        """Have the calls of a source submitted.  Does not block."""
+        """Submit the calls of a source in the background.  Does not block."""
         engine = self.engine
         if engine.end is None and self.thread.ident is None:
             self._start()
@@ -64,13 +64,11 @@ class Feeder:
         except BaseException:
             self._done_with(source)
             raise
-        if engine.end is not None:  # the thread may be gone, or about to go
+        if engine.end is not None:  # the thread may have ended, or be about to
             self._drop_sources()
 
     def _start(self) -> None:
-        """Start the thread.  A signal handler that interrupts this comes here again, and leaves it to who was
-        interrupted.
-        """
+        """Start the thread.  A nested call, from a signal handler, leaves it to the outer one."""
         with self.guard:
             if self.thread.ident is not None or self.starting:
                 return
@@ -84,18 +82,18 @@ class Feeder:
     def _done_with(self, source: Any) -> None:
         try:
             self.sources.remove(source)
-        except ValueError:  # Ctrl-C in feed()
+        except ValueError:  # feed() was interrupted before it had added the source
             pass
 
     def _drop_sources(self) -> None:
-        """After the end: fail what nobody will submit."""
+        """After the end: fail the sources that will not be submitted."""
         while True:
             try:
                 source = self.queue.get_nowait()
             except Empty:
                 return
             if source is None:
-                self.queue.put(None)  # the thread's
+                self.queue.put(None)  # it is for the thread
                 return
             source.abandon(self.engine.why_ended())
 
@@ -116,6 +114,6 @@ class Feeder:
 
 
 def report() -> None:
-    """Print the exception that is being handled: of a program's code, which nobody catches."""
+    """Pass the exception being handled, raised by code of the program, to threading.excepthook()."""
     kind, error, trace = sys.exc_info()
     threading.excepthook(threading.ExceptHookArgs((kind, error, trace, threading.current_thread())))

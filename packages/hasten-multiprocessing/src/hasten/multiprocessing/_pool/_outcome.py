@@ -1,9 +1,9 @@
-"""Outcomes of calls between processes: what a worker sends, and what its parent makes of it.
+"""Encoding and decoding the outcomes of calls between a worker and its parent.
 
-A result goes as its pickle.  A failure goes as a pickle of texts with the pickle of the exception in it: so
-the texts arrive whatever becomes of the exception.
+A result is sent as its pickle.  A failure is sent as a pickle of texts that contains the exception's pickle,
+so the texts arrive even if the exception cannot be unpickled.
 
-Each worker loads this module: what only failures need is imported by them.
+Every worker loads this module, so modules that only failures need are imported in functions.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import sys
 from hasten.multiprocessing._transport import _pickler
 from hasten.multiprocessing._transport._packing import pack, unpack
 
-WORD = 8  # bytes of the number that each record begins with
+WORD = 8  # bytes of the number at the beginning of each record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def encode_result(value: Any) -> list[Any]:
-    """The pieces of a result; raises what its pickling raises."""
+    """The pieces of a result; raises the errors of pickling."""
     return pack(value, WORD)
 
 
@@ -38,9 +38,9 @@ def encode_failure(error: BaseException, with_traceback: bool = True) -> list[An
 
 
 def encode_failure_as_is(error: BaseException, dumps: Any = _pickler.dumps) -> list[Any]:
-    """The same, but an exception that cannot be pickled is replaced by the one that says so.
+    """As encode_failure(), but an exception that cannot be pickled is replaced by the pickler's error.
 
-    The text tells of both.
+    The text has both tracebacks.
     """
     text = traceback_of(error)
     try:
@@ -55,7 +55,7 @@ def encode_failure_as_is(error: BaseException, dumps: Any = _pickler.dumps) -> l
 
 
 def decode(data: Any) -> Any:
-    """The object of a record that is packed whole: a task of a Pool, or a result."""
+    """The object of a record that is one pickle: a task of a Pool, or a result."""
     return unpack(data, WORD)
 
 
@@ -72,12 +72,12 @@ def standard(name: str) -> Any:
 
 
 def not_sent(reason: BaseException, value: Any) -> Any:
-    """The error of something that could not be pickled."""
+    """A MaybeEncodingError for a value that could not be pickled."""
     return standard("MaybeEncodingError")(_Words(_repr(reason)), _Words(_repr(value)))
 
 
 def decode_failure(data: Any) -> tuple[bool, BaseException]:
-    """(False, the exception), or a MaybeEncodingError for one that cannot be made here."""
+    """(False, the exception); a MaybeEncodingError if that cannot be unpickled here."""
     text, words, pickled = texts_of_failure(data)
     try:
         error = unpickled_exception(pickled)
@@ -94,7 +94,7 @@ def texts_of_failure(data: Any) -> tuple[Any, str, bytes]:
 
 
 def unpickled_exception(pickled: bytes) -> BaseException:
-    """The exception; raises what its unpickling raises, TypeError for what is none."""
+    """The exception; raises the errors of unpickling, and TypeError if it is not an exception."""
     error = _pickler.loads(pickled)
     if not isinstance(error, BaseException):
         raise TypeError(f"the exception was unpickled as a {type(error).__name__}")
@@ -102,12 +102,12 @@ def unpickled_exception(pickled: bytes) -> BaseException:
 
 
 def quoted(text: str) -> str:
-    """The text of a traceback of another process, as it is printed as a cause."""
+    """A remote traceback's text in the form in which it is printed as a cause."""
     return f'\n"""\n{text}"""'
 
 
 class _Words:
-    """Has a given repr()."""
+    """An object with a given repr()."""
 
     def __init__(self, words: str) -> None:
         self.words = words

@@ -1,9 +1,8 @@
-"""map(progress=...) and imap(progress=...): a sink that counts the items that are done before it passes them
-on, and tells a function or a bar.
+"""map(progress=...) and imap(progress=...): a sink that counts finished items, reports, and passes them on.
 
-So when map() returns, or the loop over imap() is over, the last call has returned and the bar is closed.
-Calls are made one at a time: by the result thread, as those of callbacks are, or by the thread that finds
-that a task can't be pickled.
+Each report precedes its result.  So when map() returns, or the loop over imap() ends, the last report was
+made and the bar is closed.  Reports are made one at a time, by the result thread like callbacks, or by the
+thread that finds that a task can't be pickled.
 """
 
 from __future__ import annotations
@@ -15,9 +14,9 @@ from typing import Any
 
 
 def counting(progress: Any, items: Any, chunksize: int) -> Any:
-    """A function that makes of a sink one that counts; where *progress* asks for none, one that leaves it.
+    """A function that wraps a sink in a CountingSink, or returns it unchanged if *progress* is None or False.
 
-    *items* is what map() was given.  ImportError or TypeError where *progress* can't be told.
+    items: the argument of map().  ImportError without hasten-futures; TypeError for a bad *progress*.
     """
     if progress is None or progress is False:
         return _unchanged
@@ -37,7 +36,7 @@ def _unchanged(sink: Any) -> Any:
 
 
 class CountingSink:
-    """report(done, total): called for each task that has ended; *total* is None while it is not known.
+    """report(done, total): called for each task that has ended; total is None while unknown.
 
     close(report): called once, when all tasks have ended.
     """
@@ -47,10 +46,10 @@ class CountingSink:
         self.close: Any = close
         self.done = 0
         self.tasks = 0  # that have ended
-        self.length: int | None = None if total is None else -(-total // chunksize)  # all of them
-        self.guard = threading.RLock()  # a signal handler may tell, too
-        self._callback = report  # a pool of threads tells of results with callbacks in one thread
-        self._close_at_the_end()  # of no items
+        self.length: int | None = None if total is None else -(-total // chunksize)  # the number of tasks
+        self.guard = threading.RLock()  # recursive: a signal handler may report, too
+        self._callback = report  # makes a ThreadEngine call _set() in its result thread
+        self._close_at_the_end()  # if there are no items
 
     def _set(self, index: int, outcome: tuple[bool, Any]) -> None:
         with self.guard:

@@ -1,24 +1,24 @@
 # cython: freethreading_compatible=True
-"""Taking results from the ring: for the result thread, the supervisor, and whoever waits for a result.
+"""Taking results from the ring: by the result thread, the supervisor, or a caller that waits for a result.
 
-Whoever waits for the result of a call may take it from the ring itself, which saves two switches of threads
-for a call.  Who waits at the ring:
+A caller in result() may take its result from the ring itself, which saves two thread switches per call.  The
+states of the result thread:
 
-- AT THE RING: the result thread.  So it is at first, and whenever anything but one call is on its way.
-- STANDING BY: it has just told a result to a thread that slept for it, nothing else is pending, and so the
-  next call is likely to be waited for as well.  It leaves the ring to that thread, and looks up every LULL.
-- From there a caller may wait at the ring, one at a time (`caller`), by take_for().
-- It goes back to the ring when it is recalled (a second call, a callback, whoever asks without waiting,
-  results that are not the caller's, a worker's death, the end), or when no caller came for a whole LULL.
+- at_ring: it waits for results.  The initial state, and the one for anything but a single pending call.
+- standing_by: it has just delivered a result to a thread that slept for it, and nothing else is pending; so
+  the next call is likely to be waited for, too.  It leaves the ring to callers and checks every LULL.
+- In that state one caller at a time (`caller`) may wait for results, by take_for().
+- It returns to the ring on recall() (a second call, a callback, a query that does not wait, results of other
+  calls, a worker's death, the end), or after a LULL without a caller.
 
-What holds:
+Invariants:
 
-- A result is told to its future in any case: by the result thread, at most LULL after nobody else was at
-  the ring.  A recall that is missed costs that time, and nothing else.
-- A caller leaves the ring however its wait ends, and before signal handlers run.  What it has taken and is
-  not its own is in `arrived`, and the result thread is notified.
-- A caller sleeps for SLICE_OF_CALLER at most, then it looks whether its future was settled by somebody else.
-- In a process that was forked nobody takes anything.
+- Every result is delivered: by the result thread at the latest LULL after the last caller has left the ring.
+  A missed recall() costs that time, nothing else.
+- A caller leaves the ring however its wait ends, and before signal handlers run.  Results of other calls
+  that it has taken are in `arrived`, and the result thread is notified.
+- A caller sleeps for SLICE_OF_CALLER at most, then checks whether its future was settled otherwise.
+- A forked child takes no results.
 """
 
 import threading
@@ -49,79 +49,79 @@ cdef enum:
     SLICE_OF_CALLER = 20000000
 
 
-LULL = 0.01  # seconds
+LULL = 0.01  # seconds without a caller after which the result thread returns to the ring
 
 
 cdef class Pump:
-    """Between the ring of results and the sinks.
+    """Moves results from the ring to `arrived`.
 
-    pending: the number of each task that was begun and has not ended, and whose it is.  arrived: what the
-    result thread has to tell.  pumping: a lock, held while results are taken from the ring and tasks
-    from `pending`.
+    pending: task number -> (sink, index) of each unfinished task.  arrived: a deque of the outcomes that the
+    result thread has to deliver.  pumping: a lock, held while results are taken from the ring and tasks from
+    `pending`.
     """
 
     cdef Ring ring
     cdef dict pending
     cdef object arrived, pumping
-    cdef readonly bint at_ring  # the result thread waits there
-    cdef readonly bint standing_by  # it does not
-    cdef readonly bint caller   # somebody who waits for a result does
-    cdef bint used              # one has since the result thread last looked
-    cdef bint anew              # the result thread looks for all that it has to do before it waits
-    cdef object bell            # a lock that is taken while the result thread stands by
+    cdef readonly bint at_ring  # the result thread waits at the ring
+    cdef readonly bint standing_by  # the result thread leaves the ring to callers
+    cdef readonly bint caller   # a caller waits at the ring
+    cdef bint used              # a caller has waited there since the result thread's last check
+    cdef bint check_first       # the result thread has to check all its work before it waits
+    cdef object recall_lock     # held while the result thread stands by; its release recalls it
     cdef int pid
     cdef public int bad_starts
     cdef public object start_error
 
     def __init__(self, Ring ring, dict pending, arrived, pumping):
         self.ring, self.pending, self.arrived, self.pumping = ring, pending, arrived, pumping
-        self.bell = threading.Lock()
+        self.recall_lock = threading.Lock()
         self.pid = getpid()
 
     def wait(self):
-        """The result thread's: wait until there is something to take or to tell."""
+        """For the result thread: block until there is a result, or something in `arrived`."""
         self.ring.enter()
         self.at_ring = True
         try:
             while not (
-                self.anew or self.arrived
+                self.check_first or self.arrived
                 or hs_ring_count(&self.ring.ring) or hs_ring_is_shut(&self.ring.ring)
             ):
                 with nogil:
                     hs_ring_wait_data(&self.ring.ring, hs_now() + SLICE)
-            self.anew = False
+            self.check_first = False
         finally:
             self.at_ring = False
             self.ring.leave()
 
     def stand_by(self):
-        """The result thread's: leave the ring to callers, as long as they come."""
-        self.bell.acquire(False)
+        """For the result thread: leave the ring to callers until recall(), or a LULL without a caller."""
+        self.recall_lock.acquire(False)
         self.used = False
         self.standing_by = True
         try:
-            while not self.bell.acquire(True, LULL) and (self.used or self.caller):
+            while not self.recall_lock.acquire(True, LULL) and (self.used or self.caller):
                 self.used = False
         finally:
             self.standing_by = False
-            self.anew = True
+            self.check_first = True
 
     def recall(self):
-        """Have the result thread back at the ring; False if it did not stand by."""
+        """Send the result thread back to the ring; False if it did not stand by."""
         if not self.standing_by:
             return False
         self.standing_by = False
         try:
-            self.bell.release()
-        except RuntimeError:  # it is coming
+            self.recall_lock.release()
+        except RuntimeError:  # already recalled
             pass
         return True
 
     def take_for(self, whose, uint64_t number, int64_t deadline):
-        """A caller's: wait for the result of its call; that as it arrived, for the caller to settle.
+        """For a caller: block until the result of its call arrives; ((sink, index), kind, data), to be
+        settled by the caller.
 
-        None if it is to look at its future and come again, False if it cannot wait here.  deadline: ns on the
-        clock of clock.h.
+        None: check the future and call again.  False: the caller cannot wait here.  deadline: ns of clock.h.
         """
         cdef hs_ring *r = &self.ring.ring
         cdef int64_t until
@@ -147,8 +147,8 @@ cdef class Pump:
             self.ring.leave()
 
     cdef object own_arrival(self, whose):
-        """What arrived for a caller, if that is all.  Anything else is the result thread's, which the caller
-        is to notify."""
+        """The caller's outcome, if nothing else has arrived; else None, and the caller has to notify the
+        result thread."""
         found = None
         if len(self.arrived) == 1 and self.arrived[0][0] is whose:
             found = self.arrived.popleft()
@@ -157,11 +157,11 @@ cdef class Pump:
         return found
 
     def wake_all(self):
-        """Whoever waits at the ring looks again."""
+        """Wake all waiters at the ring."""
         self.ring.wake_all()
 
     cpdef int take_locked(self) except -1:
-        """Take up to BATCH results to `arrived`; how many records there were.  With `pumping`."""
+        """Move up to BATCH results to `arrived`; the number of records taken.  With `pumping` held."""
         cdef Record record
         cdef int taken = 0
         cdef uint64_t number

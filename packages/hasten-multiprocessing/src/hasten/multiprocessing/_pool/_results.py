@@ -1,8 +1,7 @@
-"""What the methods of a pool return before there is a result: AsyncResult, MapResult, the iterators of
-imap().
+"""The sinks of a Pool: AsyncResult, MapResult, and the iterators of imap().
 
-They are told by _set(index, (ok, value)), once for each call, and by _abandon(made, error) when of the
-calls only the first *made* were begun and there will be no more.
+They get each outcome by _set(index, (ok, value)), and _abandon(made, error) if only the first *made* calls
+were begun and no more will be.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ _job_counter = _stdlib.job_counter
 
 
 class ApplyResult(_calls.Call, _stdlib.ApplyResult):  # type: ignore[name-defined]
-    """The result of a call that a pool runs.  Methods may be called from any thread."""
+    """The result of a call that a pool runs.  Thread-safe."""
 
     def __init__(self, pool: Any, callback: Any, error_callback: Any) -> None:
         self._enter(pool, callback, error_callback)
@@ -38,18 +37,18 @@ class ApplyResult(_calls.Call, _stdlib.ApplyResult):  # type: ignore[name-define
         return self._success
 
     def wait(self, timeout: float | None = None) -> None:
-        """Wait until the call has ended, *timeout* seconds at most; None for as long as it takes."""
+        """Block until the call has ended, or for *timeout* seconds (None: no limit)."""
         if self._ready:
             return
         event = self._event
-        if self._ready:  # who was told before the event was there has not set it
+        if self._ready:  # it may have finished before the event was made
             event.set()
         event.wait(timeout)
 
     def get(self, timeout: float | None = None) -> Any:
-        """Wait for the result and return it, or raise the exception of the call.
+        """Block until the call has ended; its result, or raise its exception.
 
-        multiprocessing.TimeoutError after *timeout* seconds; None for as long as it takes.
+        multiprocessing.TimeoutError after *timeout* seconds (None: no limit).
         """
         if not self._ready:
             self.wait(timeout)
@@ -80,7 +79,7 @@ class MapResult(ApplyResult, _stdlib.MapResult):  # type: ignore[name-defined]
         self._chunksize = chunksize
         self._guard = Lock()
         self._number_left = -(-length // chunksize) if chunksize > 0 else 0
-        self._told = bytearray(self._number_left)  # 1 for each chunk that is done with
+        self._told = bytearray(self._number_left)  # 1 for each chunk that has ended or was abandoned
         if self._number_left == 0:
             self._ready = True
             del self._cache[self._job]
@@ -114,7 +113,7 @@ class MapResult(ApplyResult, _stdlib.MapResult):  # type: ignore[name-defined]
 class IMapIterator(_stdlib.IMapIterator):  # type: ignore[name-defined]
     """The results of imap(), in the order of the input."""
 
-    _source: Any = None  # that is to be told of each item taken
+    _source: Any = None  # the source, if it has to know of each item taken
 
     def __init__(self, pool: Any) -> None:
         self._pool = pool
@@ -131,13 +130,14 @@ class IMapIterator(_stdlib.IMapIterator):  # type: ignore[name-defined]
         return self
 
     def next(self, timeout: float | None = None) -> Any:
-        """Wait for the next result and return it, or raise the exception of its call.
+        """Block until there is a next result; the result, or raise the exception of its call.
 
-        StopIteration after the last.  multiprocessing.TimeoutError after *timeout* seconds.
+        StopIteration after the last.  multiprocessing.TimeoutError after *timeout* seconds (None: no limit).
+        Thread-safe.
         """
         while True:
             try:
-                success, value = self._items.popleft()  # each goes to one thread, without a lock
+                success, value = self._items.popleft()  # atomic: each item goes to one thread
                 break
             except IndexError:
                 pass
@@ -198,7 +198,7 @@ class IMapIterator(_stdlib.IMapIterator):  # type: ignore[name-defined]
 
 
 class IMapUnorderedIterator(IMapIterator, _stdlib.IMapUnorderedIterator):  # type: ignore[name-defined]
-    """The results of imap_unordered(), as they come."""
+    """The results of imap_unordered(), in the order of arrival."""
 
     def _set(self, i: int, obj: tuple[bool, Any]) -> None:
         with self._cond:

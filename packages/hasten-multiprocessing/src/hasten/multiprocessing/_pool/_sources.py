@@ -1,6 +1,6 @@
-"""Sources: iterators of calls, which an engine's feeder thread goes through as fast as workers take them.
+"""Sources: iterators of calls that an engine's feeder thread submits as fast as workers take them.
 
-A source has run(engine), and abandon(error) for when nobody will run it.
+A source has run(engine), and abandon(error), which is called if it will not be run.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ class Source:
 
     sink: whose _set(index, outcome) is called for each.  calls: an iterator of (index, func, args, kwds).
     length: if not None, called with the number of calls when there are no more.
-    most: how many calls may be on their way or waiting to be taken from the sink; None for any number.
+    most: the largest number of calls that are unfinished, or whose outcome is still in the sink; None: no
+    limit.
     """
 
     def __init__(self, sink: Any, calls: Iterator[Any], length: Any = None, most: int | None = None) -> None:
@@ -29,7 +30,7 @@ class Source:
         self.guard = threading.Lock()
 
     def may_go_on(self) -> bool:
-        """Whether another call may be made now; if not, used_one() tells when."""
+        """Whether another call may be made now; if not, the source pauses until used_one()."""
         if self.most is None:
             return True
         with self.guard:
@@ -37,14 +38,15 @@ class Source:
             return not self.parked
 
     def used_one(self) -> bool:
-        """An outcome was taken from the sink; whether the source is to be fed again."""
+        """Count an outcome taken from the sink; whether the source has paused and has to be fed again."""
         with self.guard:
             self.used += 1
             again, self.parked = self.parked, False
             return again
 
     def run(self, engine: Any) -> None:
-        """Submit calls until there are no more, or no more may be made, or the engine has ended."""
+        """Submit calls until there are none left, the source has to pause, or the engine has ended.
+        Blocks."""
         while self.may_go_on():
             try:
                 index, func, args, kwds = next(self.calls)
@@ -61,15 +63,15 @@ class Source:
             self.made += 1
 
     def abandon(self, error: BaseException) -> None:
-        """Fail what was not submitted."""
+        """Fail the calls that were not submitted."""
         self.sink._abandon(self.made, error)
 
 
 class GivenTasks:
-    """What a program has put into a pool's `_taskqueue` by itself, as recipes for an istarmap() do.
+    """Tasks that a program has put into a pool's `_taskqueue`, as recipes for istarmap() do.
 
     tasks: an iterable of (job, index, func, args, kwds).  length: if not None, called with their number.
-    cache: the results of the pool, by their jobs.
+    cache: the pool's results by job number.
     """
 
     def __init__(self, tasks: Any, length: Any, cache: dict[int, Any]) -> None:
@@ -78,7 +80,7 @@ class GivenTasks:
         self.cache = cache
 
     def run(self, engine: Any) -> None:
-        """Submit them all, or as long as the engine takes them."""
+        """Submit the tasks until there are none left, or the engine has ended.  Blocks."""
         sink, index = None, -1
         try:
             for job, index, func, args, kwds in self.tasks:
@@ -95,17 +97,18 @@ class GivenTasks:
                 self.length(index + 1)
 
     def abandon(self, error: BaseException) -> None:
-        """Fail what was not submitted."""
+        """Fail the tasks that were not submitted."""
         try:
             for job, index, *_ in self.tasks:
                 sink = self.cache.get(job)
                 if sink is not None:
                     sink._abandon(index, error)
                     return
-        except Exception:  # of the program's iterable: whose tasks these are is not known
+        except Exception:  # raised by the program's iterable: the result to fail is unknown
             return
 
 
 def given(item: Any, cache: dict[int, Any]) -> GivenTasks | None:
-    """The source for what is put into a `_taskqueue` as (tasks, length), the stdlib's form; or None."""
+    """The source for (tasks, length), the form in which the stdlib fills `_taskqueue`; None for other
+    items."""
     return GivenTasks(*item, cache) if type(item) is tuple and len(item) == 2 else None

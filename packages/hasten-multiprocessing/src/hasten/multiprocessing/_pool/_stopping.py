@@ -1,4 +1,4 @@
-"""The end of workers: who has ended, and how the others are made to."""
+"""Reaping and stopping workers."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from hasten.multiprocessing.connection import wait
 
 GRACE = 0.8  # seconds between SIGTERM and SIGKILL
 
-# What a process object raises that a program has closed.  The last two: one of the standard library's, while
+# Raised by a process object that the program has closed; the last two by one of the standard library's while
 # another thread is in its close().
 CLOSED = (ValueError, AttributeError, AssertionError)
 
 
 def has_ended(worker: Any) -> bool:
-    """Whether a worker has ended; then it is reaped, and its `_hasten_exitcode` is known.
+    """Whether a worker has ended; if so, reap it and set its `_hasten_exitcode`.
 
-    That is None if a program has closed the process object, which is possible after the end only.
+    The exit code is None if the program has closed the process object (only possible once it has ended).
     """
     code = None
     try:
@@ -32,7 +32,7 @@ def has_ended(worker: Any) -> bool:
 
 
 def release(worker: Any) -> None:
-    """Close the descriptors of a worker that has ended; a `sentinel` is made when somebody asks for it."""
+    """Close the descriptors of a worker that has ended; its `sentinel` is made again at the next access."""
     popen: Any = getattr(worker, "_popen", None)
     if hasattr(popen, "new_sentinel"):
         vars(worker).pop("_sentinel", None)
@@ -40,7 +40,7 @@ def release(worker: Any) -> None:
 
 
 def stop(workers: Any) -> None:
-    """End workers by SIGTERM, those that are still there after GRACE by SIGKILL, and wait for them."""
+    """End workers by SIGTERM, those still alive after GRACE by SIGKILL, and reap them.  Blocks."""
     for worker in workers:
         _signal(worker, "terminate")
     try:
@@ -48,14 +48,14 @@ def stop(workers: Any) -> None:
         deadline = time.monotonic() + GRACE
         while left and time.monotonic() < deadline:
             left.difference_update(wait(list(left), deadline - time.monotonic()))
-    except (OSError, ValueError):  # a process object that somebody has closed
+    except (OSError, ValueError):  # the program has closed a process object
         time.sleep(GRACE)
     for worker in workers:
         _signal(worker, "kill")
     for worker in workers:
         try:
             worker.join()
-        except CLOSED:  # so it has ended
+        except CLOSED:  # closed, hence ended
             pass
 
 

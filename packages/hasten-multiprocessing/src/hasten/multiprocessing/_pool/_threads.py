@@ -1,7 +1,7 @@
-"""The engine of a ThreadPool: the same face as _engine.Engine's, with threads that take calls from a queue.
+"""The engine of a ThreadPool: the interface of _engine.Engine, with threads that take calls from a queue.
 
-Calls are queued without bound, as they are.  The outcome of a call without a callback is told by the thread
-that has run it; callbacks are called by the result thread only.
+The queue is unbounded and holds the calls unpickled.  The thread that has run a call without callbacks stores
+its outcome; callbacks are called by the result thread only.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ RUN, CLOSE, TERMINATE = _engine.RUN, _engine.CLOSE, _engine.TERMINATE
 
 
 class TaskQueue:
-    """The queue of calls, for programs that look at it, or put tasks there in the standard library's form.
+    """`_taskqueue`: the queue of calls, to which a program may add tasks in the standard library's form.
 
-    cache: the pool's results, by which these tasks are known.
+    cache: the pool's results by job number.
     """
 
     def __init__(self, engine: ThreadEngine, cache: dict[int, Any]) -> None:
         self._engine, self._cache = engine, cache
 
     def put(self, item: Any, block: bool = True, timeout: Any = None) -> None:
-        """Have tasks run, (job, index, func, args, kwds) each.  Does not block."""
+        """Run tasks, each (job, index, func, args, kwds).  Does not block."""
         source = given(item, self._cache)
         if source is not None:
             self._engine.feed(source)
@@ -43,7 +43,7 @@ class TaskQueue:
 
 
 class ThreadEngine:
-    """start(target): start a thread of the pool, which runs *target*."""
+    """start(target): starts a thread of the pool that runs *target*."""
 
     def __init__(self, pool: list[Any], start: Callable[[Any], Any], initializer: Any, initargs: Any) -> None:
         self.pool, self.start_thread = pool, start
@@ -54,9 +54,9 @@ class ThreadEngine:
         self.calls: Any = SimpleQueue()
         self.taskqueue = self.calls
         self.told: Any = SimpleQueue()
-        self.sources: set[threading.Thread] = set()  # threads that go through one
-        self.gone = False  # the threads have been told to go: after close(), when there were no sources
-        self.unfinished: dict[Any, Any] = {}  # sinks of calls, while any of them is on its way
+        self.sources: set[threading.Thread] = set()  # the thread of each unfinished source
+        self.gone = False  # after close(), once no source was left: the threads have been told to end
+        self.unfinished: dict[Any, Any] = {}  # sinks of unfinished calls
         self.bad_starts = 0
         self.guard = threading.RLock()
         self.threads: list[Any] = []
@@ -65,7 +65,7 @@ class ThreadEngine:
     # ---- calls ----
 
     def submit(self, sink: Any, index: int, func: Any, args: Any, kwds: Any, block: bool = False) -> bool:
-        """Have a call run; False after the end."""
+        """Queue a call; False after the end.  Does not block."""
         if self.end is not None or self.gone:
             return False
         self.calls.put((sink, index, func, args, kwds))
@@ -74,7 +74,7 @@ class ThreadEngine:
         return True
 
     def begin(self, pool: Any, func: Any, args: Any, kwds: Any, callback: Any, error_callback: Any) -> Any:
-        """Have one call run, and return its result; None after the end, and in another process."""
+        """Run one call; its ApplyResult, or None after the end and in a forked child.  Does not block."""
         if self.gone or self.end is not None or self.life != fork_count():
             return None
         after_others = bool(self.sources)
@@ -89,14 +89,14 @@ class ThreadEngine:
         return call
 
     def feed(self, source: Any) -> None:
-        """Have the calls of a source run: by a thread of its own, as getting the next one may take long."""
+        """Queue the calls of a source by a thread of its own, since its iterator may block."""
         thread = threading.Thread(target=self._feed, args=(source,), name="hasten-pool-tasks", daemon=True)
         try:
             with self.guard:
                 gone = self.gone or self.end is not None
                 if not gone:
                     self.sources.add(thread)
-            if gone:  # a source that waited for its consumer, who comes too late
+            if gone:  # a paused source whose consumer has continued after the end
                 source.abandon(self.why_ended())
             else:
                 thread.start()
@@ -112,7 +112,7 @@ class ThreadEngine:
             self._fed(threading.current_thread())
 
     def _fed(self, thread: threading.Thread) -> None:
-        """That thread goes through a source no more."""
+        """The thread of a source has finished."""
         self.sources.discard(thread)
         self._look_for_end()
 
@@ -122,10 +122,10 @@ class ThreadEngine:
     # ---- threads ----
 
     def supervise(self) -> None:
-        """Begin to call callbacks."""
+        """Nothing to do: threads are not watched, and the result thread starts with the first callback."""
 
     def run(self) -> None:
-        """What a thread of the pool does."""
+        """The body of a thread of the pool."""
         try:
             if self.initializer is not None:
                 self.initializer(*self.initargs)
@@ -134,7 +134,7 @@ class ThreadEngine:
             return
         self.bad_starts = 0
         _calls.run_calls(self, self.calls.get)
-        self.calls.put(None)  # for the others
+        self.calls.put(None)  # for the next thread
 
     def _bad_start(self, error: BaseException) -> None:
         with self.guard:
@@ -172,7 +172,7 @@ class ThreadEngine:
     # ---- the end ----
 
     def close(self) -> None:
-        """Let the threads go when everything is done."""
+        """End the threads when all calls are done.  Does not block."""
         if self.state is RUN:
             self.state = CLOSE
         self._look_for_end()
@@ -206,7 +206,7 @@ class ThreadEngine:
         return error
 
     def terminate(self) -> None:
-        """Begin no call any more.  Those that run go on."""
+        """Fail the calls that no thread has begun.  Running calls continue.  Does not block."""
         with self.guard:
             self._end(
                 lambda: _errors.PoolTerminatedError("the pool was terminated before the task was begun")
@@ -214,7 +214,7 @@ class ThreadEngine:
         self.told.put(None)
 
     def join(self, timeout: float | None = None) -> None:
-        """Wait for the threads."""
+        """Block until the threads have ended; *timeout* seconds for each."""
         me = threading.current_thread()
         for thread in list(self.pool):
             if thread is not me:
@@ -235,7 +235,7 @@ def _call_any(func: Any, args: Any, kwds: Any) -> Any:
 
 
 def _take_turns() -> None:
-    """Another thread that waits for the GIL gets it here."""
+    """Nothing: at its call the interpreter hands the GIL to a waiting thread."""
 
 
 _calls.use_threads(RUN, _call_any, _take_turns)

@@ -1,4 +1,5 @@
-"""What a worker process does: take a task, run it, answer; until there is none, or it has done its share."""
+"""The loop of a worker process: take a task, run it, answer; until the pool ends or the worker's limit is
+reached."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from hasten.multiprocessing._pool._ends import BAD_START, ERROR, OK, UNREADABLE,
 from hasten.multiprocessing._transport import _pickler
 from hasten.multiprocessing._transport._packing import pack
 
-TYPE_CHECKING = False  # typing takes a worker longer to load than all of this
+TYPE_CHECKING = False  # importing typing takes longer than all of this module
 if TYPE_CHECKING:
     from typing import Any
 
@@ -19,9 +20,9 @@ if TYPE_CHECKING:
 def serve(
     tasks: Tasks, results: Results, initializer: Any, initargs: Any, most: int | None, with_traceback: bool
 ) -> None:
-    """Run in the worker of a Pool.
+    """The main function of a Pool's worker.
 
-    Returns when the pool is closed, its process is gone, or *most* tasks are done.
+    Returns when the pool is closed, the parent process is dead, or *most* tasks are done.
     """
     try:
         if initializer is not None:
@@ -46,12 +47,12 @@ def serve_executor(
     max_worker_memory: int | None = None,
     serializer: str = "pickle",
 ) -> None:
-    """The same for a worker of a ProcessPoolExecutor.
+    """The main function of a ProcessPoolExecutor's worker.
 
-    Returns, too, when it has more than *max_worker_memory* bytes of resident memory after a call.  Its tasks
-    are in two pickles, of the function and of (args, kwargs); what it sends is pickled by *serializer*,
-    "pickle" or "cloudpickle".  What goes wrong with pickling is told as it is.  An initializer that raises
-    is logged, in the words of the standard library.
+    Returns as serve(), and after a call with which its resident memory exceeds *max_worker_memory* bytes.  A
+    task is two pickles, of the function and of (args, kwargs); results are pickled by *serializer*, "pickle"
+    or "cloudpickle".  Errors of pickling are sent unwrapped.  An initializer's exception is logged with the
+    standard library's message.
     """
     try:
         answers = _ExecutorAnswers(*serializer_named(serializer))
@@ -91,7 +92,7 @@ def _serve(
             args = kwds = None
             if not tasks.held:
                 if isinstance(error, KeyboardInterrupt):
-                    continue  # Ctrl-C is the parent's to deal with
+                    continue  # Ctrl-C without a task is ignored: the parent decides
                 raise
             kind = ERROR if func is not None else answers.unreadable
             _answer(tasks, results, kind, answers.failure(error))
@@ -106,7 +107,7 @@ def _serve(
 
 
 def serializer_named(name: str) -> tuple[Any, Any]:
-    """dumps() and pack(), which pickle what an executor and its workers send."""
+    """The functions dumps() and pack() of a serializer, for an executor and its workers."""
     if name == "cloudpickle":
         from hasten.multiprocessing._pool import _by_value
 
@@ -115,17 +116,17 @@ def serializer_named(name: str) -> tuple[Any, Any]:
 
 
 def mapstar(args: Any) -> list[Any]:
-    """The results of args[0] for each item of args[1].  Here, so that workers load no more than they need."""
+    """The results of args[0] for each item of args[1].  Defined here to spare workers another import."""
     return list(map(*args))
 
 
 def starmapstar(args: Any) -> list[Any]:
-    """The same with the items as the arguments."""
+    """As mapstar(), with each item as a tuple of arguments."""
     return _outcome.run_chunk(*args)
 
 
 class _PoolAnswers:
-    """What a Pool's worker answers: the pieces of a failure; the kind and the pieces of a result."""
+    """A Pool's encoders: failure() gives the pieces, result() the kind and the pieces."""
 
     unreadable = ERROR
 
@@ -143,7 +144,7 @@ class _PoolAnswers:
 
 
 class _ExecutorAnswers:
-    """The same of an executor's worker: what cannot be sent is answered by the error that says why."""
+    """An executor's encoders: a result that cannot be pickled is replaced by the pickler's error."""
 
     unreadable = UNREADABLE
 
@@ -161,8 +162,8 @@ class _ExecutorAnswers:
 
 
 def _answer(tasks: Tasks, results: Results, kind: int, pieces: list[Any]) -> None:
-    """Send a result, whatever signals come meanwhile; instead of one that cannot be sent, the error that says
-    why.  If not even that can be sent the error is raised, which ends the worker, and so the task fails."""
+    """Send a result, in spite of KeyboardInterrupt; if that fails, send the error instead.  If that fails
+    too, raise it: the worker ends, and the task fails with it."""
     is_the_reason = False
     while tasks.held:
         try:
@@ -176,7 +177,7 @@ def _answer(tasks: Tasks, results: Results, kind: int, pieces: list[Any]) -> Non
 
 
 def _resident_memory() -> int:
-    """Bytes of physical memory that this process has; where that is not known, the most that it had."""
+    """The resident memory of this process in bytes; where that is unknown, its maximum so far."""
     try:
         with open("/proc/self/statm", "rb", 0) as file:
             return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")

@@ -30,11 +30,11 @@ from hasten.multiprocessing._sync._words cimport (
     HS_MOST_PARTIES,
     HS_PASSED,
     HS_RAISED,
-    hs_b_come,
+    hs_b_arrived,
     hs_b_status,
     hs_barrier,
     hs_barrier_clear,
-    hs_barrier_come,
+    hs_barrier_arrive,
     hs_barrier_disclaim,
     hs_barrier_end,
     hs_barrier_sleep,
@@ -69,24 +69,24 @@ cdef class BarrierState:
     cdef Py_ssize_t wait(self, Py_ssize_t parties, action, timeout) except -1:
         cdef uint64_t word
         cdef int raised = 0, outcome
-        hs_deadline_of(timeout)  # what is no timeout is told before anybody counts on this one
-        word = hs_barrier_come(self.head, self.words, self.process, parties, action is not None, &raised)
+        hs_deadline_of(timeout)  # raise for a bad timeout before this arrival is counted
+        word = hs_barrier_arrive(self.head, self.words, self.process, parties, action is not None, &raised)
         if raised < 0:
             raise_current()
         if hs_b_status(word) == HS_BROKEN:
             raise BrokenBarrierError("the barrier is broken; reset() makes it a new one")
         if hs_b_status(word) == HS_ACTING:
             self.act(word, action)
-        elif hs_b_come(word) < parties:
+        elif hs_b_arrived(word) < parties:
             outcome = hs_barrier_sleep(self.head, self.words, self.process, word, hs_deadline_of(timeout))
             if outcome == HS_RAISED:
                 raise_current()
             if outcome != HS_PASSED:
                 raise BrokenBarrierError("the barrier was broken or reset before all had come")
-        return hs_b_come(word) - 1
+        return hs_b_arrived(word) - 1
 
     cdef int act(self, uint64_t word, action) except -1:
-        """Run the action, then let the others go."""
+        """Run the action, then release the waiters."""
         cdef bint passed
         try:
             action()
@@ -132,13 +132,13 @@ cdef int begin(barrier, parties, action, timeout, Slot slot, bint fork) except -
 
 @published
 class Barrier(synchronize.Barrier):
-    """A meeting point of *parties* processes or threads: each waits until all have come, and then all go on.
+    """A barrier for *parties* processes or threads: each waits until all have arrived.
 
-    parties: a whole number, at least 1 (ValueError).  action: a callable without arguments that the last
-    one to come runs before the others go on.  timeout: seconds, any real number; what wait() takes if it is
-    given none.  ctx: the context that it belongs to.
-    A process that is killed while it waits has come all the same; one that is killed while it runs the action
-    breaks the barrier.
+    parties: int, at least 1 (ValueError).  action: a callable without arguments that the last party runs
+    before the others are released.  timeout: seconds, any real number; the default of wait().  ctx: the
+    context that the barrier belongs to.
+    A process that is killed while it waits counts as arrived; one that is killed while it runs the action
+    breaks the barrier.  Thread-safe.
     """
 
     def __init__(self, parties, action=None, timeout=None, *, ctx):
@@ -161,53 +161,55 @@ class Barrier(synchronize.Barrier):
         return f"<{cls.__module__}.{cls.__qualname__} at {id(self):#x}: {state}>"
 
     def wait(self, timeout=None):
-        """Wait until all have come; an index from 0 to parties - 1, another one for each.
+        """Block until all parties have arrived; an index from 0 to parties - 1, unique for each.
 
-        timeout: seconds to wait for the others at most, any real number; None is the barrier's own
-        timeout, which may be None too: for ever.  While an action runs the time stands still.
-        BrokenBarrierError if the barrier is broken, or is broken or reset during the wait; a wait that
-        takes too long breaks it.  So does an action that fails, and its error is raised here.  A signal
-        handler that raises ends this wait only.  ValueError for NaN.
+        timeout: seconds, any real number; None stands for the barrier's own timeout, and if that is None
+        too, waits without limit.  The timeout does not apply while the action runs.
+        BrokenBarrierError if the barrier is broken, or is broken or reset during the wait.  A timeout breaks
+        the barrier; so does an action that raises, and its error is raised here.  A signal handler that
+        raises ends this wait only.  ValueError for NaN.
         """
         limit = self._timeout if timeout is None else timeout
         return state_of(self).wait(self._parties, self._action if self._action else None, limit)
 
     def reset(self):
-        """Make it a new barrier.  Who waits, or runs the action, gets a BrokenBarrierError."""
+        """Return the barrier to its initial state.  Waiters, and the one that runs the action, get a
+        BrokenBarrierError.  Does not block."""
         cdef BarrierState state = state_of(self)
         hs_barrier_clear(state.head, state.words, HS_FILLING)
 
     def abort(self):
-        """Break it: who waits, runs the action or comes later gets a BrokenBarrierError, until reset()."""
+        """Break the barrier: until reset(), waiters, the one that runs the action, and all later calls of
+        wait() get a BrokenBarrierError.  Does not block."""
         cdef BarrierState state = state_of(self)
         hs_barrier_clear(state.head, state.words, HS_BROKEN)
 
     @property
     def parties(self):
-        """How many it takes."""
+        """The number of parties."""
         return self._parties
 
     @property
     def n_waiting(self):
-        """How many have come and wait for the others."""
+        """The number of parties that have arrived and wait."""
         return self._count
 
     @property
     def broken(self):
-        """Whether it is broken."""
+        """Whether the barrier is broken."""
         return self._state == -2
 
     @property
     def _state(self):
-        """0, or -2 if it is broken."""
+        """0, or -2 if the barrier is broken."""
         return -2 if hs_b_status(hs_load64(&state_of(self).words.word)) == HS_BROKEN else 0
 
     @property
     def _count(self):
-        """How many have come and not gone."""
-        return hs_b_come(hs_load64(&state_of(self).words.word))
+        """The number of parties that have arrived in this generation."""
+        return hs_b_arrived(hs_load64(&state_of(self).words.word))
 
     @property
     def _cond(self):
-        # The base's would make this a barrier of one process.  Debuggers ask for all that dir() names.
+        # Not the base's property: that makes a new condition, and debuggers read every name of dir()
         raise AttributeError("a barrier between processes has no condition")

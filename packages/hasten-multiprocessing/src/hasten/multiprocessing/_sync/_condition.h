@@ -1,16 +1,16 @@
 /* _condition.h: a condition in a slot.
  *
- * *state* counts those who wait and were not notified (high half) and the notifications that nobody has taken yet (low half,
- * on which they sleep).  notify() moves as many as it may from one to the other in one instruction, so that it counts
- * sleepers, whether they are awake or killed or just late.
+ * *state* counts the waiters that were not notified (high half) and the notifications that were not consumed yet (low
+ * half, the futex).  notify() moves a number from the high to the low half in one instruction.  So it counts waiters
+ * correctly whether they are asleep, awake, late or killed.
  *
- * A notification is for those who waited when it was made, and not for those who came later and are faster.
- * So waits and notifications have a number, the *round*: notify() ends a round, and a waiter takes a notification only
- * if its round has ended.  As long as there are untaken ones and later waiters too, notify() gives the former time;
- * they need no lock for it.  If a killed waiter has left one, it takes HS_GRACE at most, once; then both may take either.
- * What is older than HS_STALE is taken away, and who still waits of that time goes on, in case it was his.
+ * Invariant: a notification is for those who waited when it was made, not for later, faster waiters.  Waits and
+ * notifications carry a *round*: notify() ends a round, and a waiter consumes a notification only if its round has ended.
+ * While unconsumed notifications and later waiters exist, notify() first waits for the former to be consumed (that
+ * needs no lock).  If a killed waiter has left one, this takes HS_GRACE at most, once; then waiters of either round may
+ * consume it.  Notifications older than HS_STALE are dropped, and waiters of that time return as if notified.
  *
- * Registration and notification are done by whoever holds the condition's lock; nothing here relies on it but fairness.
+ * Registration and notification are done by the holder of the condition's lock; only fairness relies on that.
  */
 #ifndef HASTEN_CONDITION_H
 #define HASTEN_CONDITION_H
@@ -23,13 +23,13 @@
 
 typedef struct {
     uint64_t state;
-    uint32_t round;    /* in which waits begin now */
+    uint32_t round;    /* waits that begin now belong to round + 1 */
     uint32_t ended;    /* the last round that was notified; rounds begin with 1 */
     uint32_t newest;   /* the round of the latest wait */
-    uint32_t dropped;  /* the last round of which notifications were taken away */
-    int64_t notified;  /* when */
-    uint32_t asleep;   /* how many sleep, and those who were killed asleep: as long as there is nobody, waking is spared */
-    uint32_t stuck;    /* how many of the notifications nobody has taken although HS_GRACE was waited for them */
+    uint32_t dropped;  /* the last round whose notifications were dropped */
+    int64_t notified;  /* time of the last notify(), ns */
+    uint32_t asleep;   /* sleepers, including those killed asleep; 0: no wake-up system call is needed */
+    uint32_t stuck;    /* notifications that were still not consumed after HS_GRACE */
     hs_spin spin;
 } hs_condition;
 
@@ -38,7 +38,7 @@ _Static_assert(sizeof(hs_condition) <= 64, "it has to be in a slot");
 #define hs_counts(sleepers, notes) ((uint64_t)(sleepers) << 32 | (uint32_t)(notes))
 #define hs_sleepers(state) ((uint32_t)((state) >> 32))
 #define hs_notes(state) ((uint32_t)(state))
-#define hs_has_come(now, round) ((int32_t)((now) - (round)) >= 0)
+#define hs_round_has_ended(now, round) ((int32_t)((now) - (round)) >= 0)
 
 static inline uint32_t hs_condition_enter(hs_condition *c) {
     uint32_t round = hs_word_load(&c->round) + 1;
@@ -47,16 +47,16 @@ static inline uint32_t hs_condition_enter(hs_condition *c) {
     return round;
 }
 
-/* Take a notification, if there is one for a wait of that round. */
+/* Consume a notification for a wait of that round; whether there was one. */
 static inline int hs_condition_take(hs_condition *c, uint32_t round) {
     uint64_t state = hs_word_load(&c->state);
-    if (!hs_has_come(hs_word_load(&c->ended), round)) return 0;
+    if (!hs_round_has_ended(hs_word_load(&c->ended), round)) return 0;
     while (hs_notes(state))
         if (hs_word_cas(&c->state, &state, state - 1)) return 1;
     return 0;
 }
 
-/* Wait no longer: not to be counted any more.  Who finds that all were notified takes what was meant for him. */
+/* Deregister a waiter.  If all waiters were notified, it consumes its notification. */
 static inline void hs_condition_leave(hs_condition *c) {
     uint64_t state = hs_word_load(&c->state), less;
     do {
@@ -65,8 +65,8 @@ static inline void hs_condition_leave(hs_condition *c) {
     } while (!hs_word_cas(&c->state, &state, less));
 }
 
-/* Spin until there are other notifications than these, and then until the lock is free: it is what is waited for next.
- * Whether there are.  Not while a thread of this process has the lock. */
+/* Spin until the number of notifications is not *notes*, and then until the lock is free, which the caller takes next.
+ * Whether the number has changed.  Stops while a thread of this process holds the lock. */
 static inline int hs_condition_spin(hs_condition *c, hs_lock *lock, uint64_t me, uint32_t notes, int64_t deadline) {
     int64_t until = hs_spin_begin(&c->spin, deadline);
     uint64_t holder = 0;
@@ -86,7 +86,7 @@ static inline int hs_condition_spin(hs_condition *c, hs_lock *lock, uint64_t me,
 
 /* 1 if notified, 0 if the deadline has passed, -1 with what a signal handler has raised.
  *
- * lock: what will be taken then, or NULL; me: this process. */
+ * lock: the one that the caller takes afterwards, or NULL; me: this process. */
 static inline int hs_condition_sleep(hs_head *head, hs_condition *c, hs_lock *lock, uint64_t me, uint32_t round,
                                      int64_t deadline) {
     hs_naps naps = {0, 0, &c->asleep};
@@ -96,18 +96,18 @@ static inline int hs_condition_sleep(hs_head *head, hs_condition *c, hs_lock *lo
         int64_t start = 0;
         int late;
         if (hs_condition_take(c, round)) return 1;
-        if (hs_word_load(&c->dropped) != 0 && hs_has_come(hs_word_load(&c->dropped), round)) {
+        if (hs_word_load(&c->dropped) != 0 && hs_round_has_ended(hs_word_load(&c->dropped), round)) {
             hs_condition_leave(c);
             return 1;
         }
-        if (hs_notes(state) && hs_has_come(hs_word_load(&c->ended), round)) continue;
+        if (hs_notes(state) && hs_round_has_ended(hs_word_load(&c->ended), round)) continue;
         if (!spun && deadline != 0) {
             spun = 1;
             if (hs_condition_spin(c, lock, me, hs_notes(state), deadline)) continue;
         }
         if (naps.length == 0) start = hs_now();
         if (hs_notes(state) && naps.length && !naps.overslept)
-            hs_word_wake(head, hs_word_low(&c->state), 1);  /* woken in the place of another */
+            hs_word_wake(head, hs_word_low(&c->state), 1);  /* this wake-up was for another waiter */
         late = hs_nap(head, hs_word_low(&c->state), hs_notes(state), deadline, &naps);
         if (start != 0 && !naps.overslept) hs_spin_slept(&c->spin, hs_now() - start);
         if (late) {
@@ -118,12 +118,12 @@ static inline int hs_condition_sleep(hs_head *head, hs_condition *c, hs_lock *lo
     }
 }
 
-/* Wake those who were notified.  Who does not sleep yet sees the notification, or is not let sleep by the kernel. */
+/* Wake notified waiters.  One that is not asleep yet sees the notification, or its futex wait fails. */
 static inline void hs_condition_wake(hs_head *head, hs_condition *c, int most) {
     if (hs_word_load(&c->asleep) != 0) hs_word_wake(head, hs_word_low(&c->state), most);
 }
 
-/* Let those who were notified earlier take what is theirs, before there is more.  Needs an attached thread state. */
+/* Wait until earlier notifications are consumed, up to HS_GRACE; drop stale ones.  Needs an attached thread state. */
 static inline void hs_condition_settle(hs_head *head, hs_condition *c) {
     int64_t until = hs_now() + HS_GRACE;
     uint64_t state = hs_word_load(&c->state);
@@ -136,7 +136,7 @@ static inline void hs_condition_settle(hs_head *head, hs_condition *c) {
         return;
     }
     if (hs_notes(state) <= c->stuck) return;
-    hs_word_wake(head, hs_word_low(&c->state), HS_WAKE_ALL);  /* the wake-up may be due yet: see _condition.pyx */
+    hs_word_wake(head, hs_word_low(&c->state), HS_WAKE_ALL);  /* the wake-up may have been deferred: see _condition.pyx */
     Py_BEGIN_ALLOW_THREADS
     struct timespec pause = {0, 50000};
     while ((notes = hs_notes(hs_word_load(&c->state))) > c->stuck && hs_now() < until) nanosleep(&pause, NULL);
@@ -144,13 +144,13 @@ static inline void hs_condition_settle(hs_head *head, hs_condition *c) {
     c->stuck = notes;
 }
 
-/* Notify up to *most* of those who wait: how many.  They are still to be woken, on the low half of the state. */
+/* Notify up to *most* waiters; how many.  The caller has to wake them: hs_condition_wake(). */
 static inline uint32_t hs_condition_notify(hs_head *head, hs_condition *c, uint64_t most) {
     uint64_t state = hs_word_load(&c->state), now;
     uint32_t count;
     if (hs_sleepers(state) == 0 || most == 0) return 0;
     if (c->stuck > hs_notes(state)) c->stuck = hs_notes(state);
-    if (hs_notes(state) && !hs_has_come(c->ended, c->newest)) {
+    if (hs_notes(state) && !hs_round_has_ended(c->ended, c->newest)) {
         hs_condition_settle(head, c);
         state = hs_word_load(&c->state);
     }

@@ -1,8 +1,8 @@
 # cython: freethreading_compatible=True
 """Condition: its state is in a slot of the arena (see _condition.h), its lock is an object of its own.
 
-With a lock of ours, notify() leaves waking to the lock's release: who is woken finds the lock free.  With
-any other lock, or a semaphore, release() and acquire() of that are called, as often as it counts.
+With a lock of ours, notify() defers the wake-ups to the lock's release, so that woken waiters find it free.
+With any other lock, or a semaphore, wait() calls its release() and acquire() as often as it is held.
 """
 
 cimport cython
@@ -65,7 +65,7 @@ cdef class ConditionState:
         raise TypeError("cannot pickle 'ConditionState' object: pickle the condition it belongs to")
 
     cdef bint sleep(self, SemLock lock, uint32_t round, int64_t deadline) except -1:
-        """lock: the one to be taken afterwards, or None."""
+        """Sleep until notified; whether it was.  lock: the one that is taken afterwards, or None."""
         cdef hs_lock *word = NULL if lock is None else <hs_lock *>lock.address
         return hs_condition_sleep(
             self.head, self.words, word, hs_process_id(self.process), round, deadline
@@ -84,7 +84,7 @@ cdef class ConditionState:
         return notified
 
     cdef bint wait_by(self, lock, int64_t deadline) except -1:
-        """The same with a lock of which only the methods are known."""
+        """As wait(), by the public methods of a foreign lock."""
         cdef int given = 0, depth = lock._semlock._count()
         cdef uint32_t round = hs_condition_enter(self.words)
         cdef bint entered = True
@@ -134,7 +134,7 @@ cdef int begin(condition, lock, Slot slot) except -1:
 
 
 cdef object owned(lock, words):
-    """The lock's `_semlock`, if this thread has it; else AssertionError with these words."""
+    """The lock's `_semlock` if this thread holds it, else AssertionError(words)."""
     semlock = lock._semlock
     mine = (<SemLock>semlock).is_mine() if type(semlock) is SemLock else semlock._is_mine()
     if not mine:
@@ -143,13 +143,13 @@ cdef object owned(lock, words):
 
 
 class Count:
-    """What a condition has in place of one of the standard library's semaphores: a number to be looked at."""
+    """Stands for one of the three semaphores of the standard library's Condition; read-only."""
 
     def __init__(self, count):
         self._count = count
 
     def get_value(self):
-        """The number now."""
+        """The current value."""
         return self._count()
 
     def __repr__(self):
@@ -158,10 +158,10 @@ class Count:
 
 @published
 class Condition(synchronize.Condition):
-    """A condition that processes share.  A process that is killed while it waits keeps nobody else from
-    going on.
+    """A condition variable between processes.  A process that is killed while it waits does not block others.
 
     lock: a Lock or an RLock of the same context; None makes an RLock.  ctx: the context that it belongs to.
+    Thread-safe.
     """
 
     def __init__(self, lock=None, *, ctx):
@@ -189,13 +189,11 @@ class Condition(synchronize.Condition):
         return f"<{type(self).__name__}({self._lock}, {self._sleeping_count.get_value()})>"
 
     def wait(self, timeout=None):
-        """Give the lock back, wait to be notified, and take the lock again; whether it was notified.
+        """Release the lock, block until notified, acquire the lock again; whether it was notified.
 
-        timeout: seconds to wait at most, any real number; None waits for ever.  There are no spurious
-        wake-ups.
-        AssertionError if this thread does not have the lock; ValueError for NaN.  A signal handler that
-        raises ends
-        the wait, when the lock has been taken again.
+        timeout: seconds, any real number; None waits without limit.  There are no spurious wake-ups.
+        AssertionError if this thread does not hold the lock; ValueError for NaN.  A signal handler that
+        raises ends the wait; the exception is raised once the lock is held again.
         """
         cdef ConditionState state = state_of(self)
         cdef int64_t deadline = hs_deadline_of(timeout)
@@ -206,7 +204,7 @@ class Condition(synchronize.Condition):
         return state.wait_by(lock, deadline)
 
     def wait_for(self, predicate, timeout=None):
-        """Wait until the predicate is true, and return what it has returned last.
+        """Block until the predicate is true or the timeout has passed; the predicate's last result.
 
         predicate: a callable without arguments, called with the lock held.  timeout: as for wait().
         """
@@ -218,14 +216,15 @@ class Condition(synchronize.Condition):
         return result
 
     def notify(self, n=1):
-        """Let up to *n* of those who wait go on.  Does not block.  AssertionError if this thread does not
-        have the lock."""
+        """Wake up to *n* waiters.  AssertionError if this thread does not hold the lock.
+
+        May block for up to 20 ms, until waiters that were notified earlier have woken up."""
         semlock = owned(self._lock, "lock is not owned")
         if n > 0:
             state_of(self).notify(semlock, min(n, UINT64_MAX))
 
     def notify_all(self):
-        """Let all who wait go on.  A subclass that overrides notify() is asked for it."""
+        """Wake all waiters, by notify() if a subclass overrides that.  Errors and blocking as notify()."""
         if type(self).notify is not Condition.notify:
             self.notify(sys.maxsize)
             return
@@ -233,17 +232,17 @@ class Condition(synchronize.Condition):
 
     @property
     def _sleeping_count(self):
-        """How many wait and were not notified."""
+        """The number of waiters that were not notified."""
         cdef ConditionState state = state_of(self)
         return Count(lambda: hs_sleepers(hs_load64(&state.words.state)))
 
     @property
     def _woken_count(self):
-        """Who has been notified is not counted among those who wait any more."""
+        """Always 0: a notified waiter is subtracted from `_sleeping_count` at once."""
         return Count(int)
 
     @property
     def _wait_semaphore(self):
-        """How many were notified and have not noticed yet."""
+        """The number of notifications that waiters have not consumed yet."""
         cdef ConditionState state = state_of(self)
         return Count(lambda: hs_notes(hs_load64(&state.words.state)))

@@ -1,12 +1,12 @@
 /* _event.h: a flag in a slot.
  *
  *     31       2    1      0
- *     how often    somebody is set
- *     it was set   sleeps
+ *     number of    waiters  is set
+ *     set() calls
  *
- * One instruction sets the flag, counts, and takes away the mark of those who sleep: there is no lock that a signal
- * handler could find taken, and none that a killed process could keep.  Who sleeps goes on if the flag is set or was
- * set meanwhile, even if it is not any more.
+ * One instruction sets the flag, increments the count and clears the waiters bit.  So there is no lock that a signal handler
+ * could find held or a killed process could keep.  A waiter returns if the flag is set, or if the count has changed:
+ * the flag was set meanwhile, even if it has been cleared again.
  */
 #ifndef HASTEN_EVENT_H
 #define HASTEN_EVENT_H

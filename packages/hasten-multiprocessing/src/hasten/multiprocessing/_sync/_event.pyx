@@ -60,7 +60,7 @@ cdef int begin(event, Slot slot, bint fork) except -1:
 
 
 class Flag:
-    """What an event has in place of the standard library's semaphore: 1 if it is set."""
+    """Stands for the semaphore `_flag` of the standard library's Event: 1 if the event is set."""
 
     def __init__(self, event):
         self._event = event
@@ -69,7 +69,7 @@ class Flag:
         """1 if the event is set, else 0."""
         return int(self._event.is_set())
 
-    _get_value = get_value  # the name that it has in `_semlock`
+    _get_value = get_value  # its name in a `_semlock`
 
     @property
     def _semlock(self):
@@ -88,7 +88,8 @@ class Flag:
 
 @published
 class Event(synchronize.Event):
-    """A flag that processes share.  set() and clear() take no lock: signal handlers may call them.
+    """A flag between processes.  Thread-safe; set() and clear() take no lock, so signal handlers may call
+    them.
 
     ctx: the context that it belongs to.
     """
@@ -112,19 +113,19 @@ class Event(synchronize.Event):
         return hs_event_is_set(state_of(self).word)
 
     def set(self):
-        """Set it: whoever waits goes on.  Does not block, whatever has become of those who wait."""
+        """Set the flag and wake all waiters.  Does not block, even if waiters were killed."""
         cdef EventState state = state_of(self)
         hs_event_set(state.head, state.word)
 
     def clear(self):
-        """Have it not be set any more."""
+        """Clear the flag.  Does not block."""
         hs_event_clear(state_of(self).word)
 
     def wait(self, timeout=None):
-        """Wait until it is set; False if it was not during *timeout* seconds.
+        """Block until the flag is set; False if it was not within *timeout* seconds.
 
-        timeout: any real number; None waits for ever; ValueError for NaN.  True also if it was set and
-        cleared again meanwhile.  A signal handler that raises ends the wait.
+        timeout: any real number; None waits without limit; ValueError for NaN.  True also if the flag was
+        set and cleared again during the wait.  A signal handler that raises ends the wait.
         """
         cdef EventState state = state_of(self)
         return <bint>hs_event_wait(state.head, state.word, hs_deadline_of(timeout))

@@ -1,13 +1,13 @@
 /* _lock.h: a lock in a slot.  The word is 0, or names the process that holds it (see _process.h).
  *
- * One instruction takes the lock and says for whom, one gives it back: there is no moment at which it is held by nobody.
- * So a holder that was killed is always known, and who waits takes the lock over as soon as he looks.
+ * One compare-and-swap takes the lock and names the holder, one store releases it: at no moment is it held anonymously.
+ * So a killed holder is always recognised, and a waiter takes the lock over at its next check.
  *
- * HS_WAITED says that somebody may sleep on the low half.  Who has slept sets it when he takes the lock: he does not know
- * whether he was the only one.
+ * HS_WAITED: a waiter may be asleep on the low half.  A waiter that has slept sets it when it takes the lock, since it
+ * cannot know whether there are others.
  *
- * Within the process *thread* and *depth* are the holder's; they are written and read by the one who holds the lock,
- * and by others only to see that it is not theirs.
+ * *thread* and *depth* belong to the holder: only the holding thread writes them; other threads of its process read them
+ * only to see that they are not the holder.
  */
 #ifndef HASTEN_LOCK_H
 #define HASTEN_LOCK_H
@@ -15,7 +15,7 @@
 #include "../_arena/_words.h"
 #include "_spin.h"
 
-#define HS_CHECK_HOLDER_EVERY 10000000  /* ns; for those who do not wait but ask again and again */
+#define HS_CHECK_HOLDER_EVERY 10000000  /* ns; limits the check for callers that poll with acquire(False) */
 
 typedef struct {
     uint64_t word;
@@ -28,9 +28,9 @@ _Static_assert(sizeof(hs_lock) <= 64, "it has to be in a slot");
 
 enum { HS_LATE = 0, HS_TAKEN = 1, HS_INHERITED = 2 };
 
-/* What no other thread of the process has that runs now.  The address of the thread's own memory is that, and is in a
- * register, where PyThread_get_thread_ident() takes two calls to say the same. */
-static inline uint64_t hs_thread_here(void) {
+/* A number that is unique among the running threads of the process: the thread pointer, which is in a register.
+ * PyThread_get_thread_ident() gives the same by two calls. */
+static inline uint64_t hs_thread_pointer(void) {
 #if defined(__linux__) && defined(__x86_64__) && defined(__LP64__) && defined(__GNUC__)
     uint64_t here;
     __asm__("mov %%fs:0, %0" : "=r"(here));
@@ -46,11 +46,11 @@ static inline uint64_t hs_thread_here(void) {
 
 static inline int hs_lock_is_mine(hs_lock *lock, uint64_t me) {
     return hs_holder(__atomic_load_n(&lock->word, __ATOMIC_RELAXED)) == me &&
-           __atomic_load_n(&lock->thread, __ATOMIC_RELAXED) == hs_thread_here();
+           __atomic_load_n(&lock->thread, __ATOMIC_RELAXED) == hs_thread_pointer();
 }
 
 static inline void hs_lock_claim(hs_lock *lock) {
-    __atomic_store_n(&lock->thread, hs_thread_here(), __ATOMIC_RELAXED);
+    __atomic_store_n(&lock->thread, hs_thread_pointer(), __ATOMIC_RELAXED);
     lock->depth = 1;
 }
 
@@ -69,14 +69,14 @@ static inline int hs_lock_inherit(hs_lock *lock, uint64_t seen, uint64_t me) {
     return 1;
 }
 
-/* Whoever was woken and does not take the lock wakes another in his place. */
+/* For a waiter that was woken and leaves without the lock: wake another one. */
 static inline void hs_lock_pass_on(hs_head *head, hs_lock *lock) {
     if (hs_word_load(&lock->word) == 0) hs_word_wake(head, hs_word_low(&lock->word), 1);
 }
 
-/* Spin until another process gives the lock back, and take it; whether it was taken.  Only where waiting for a condition has
- * spun (see _condition.h), whose next step this is.  Otherwise whoever has a lock that many want is best left alone: he will
- * have taken it again before another CPU has seen it free. */
+/* Spin until another process releases the lock, and take it; whether it was taken.  Only for a lock that follows a condition
+ * wait that has spun (_condition.h).  For other contended locks spinning does not pay: the holder usually takes the lock again
+ * before another CPU has seen it free. */
 static inline int hs_lock_spin(hs_lock *lock, uint64_t me, int64_t deadline) {
     int64_t until;
     uint64_t word;
@@ -94,8 +94,7 @@ static inline int hs_lock_spin(hs_lock *lock, uint64_t me, int64_t deadline) {
     return taken;
 }
 
-/* Wait for the lock, which somebody else had a moment ago.  HS_TAKEN, HS_INHERITED, HS_LATE; -1 with what a signal handler has
- * raised. */
+/* Wait for the lock.  HS_TAKEN; HS_INHERITED (from a dead holder); HS_LATE; -1 if a signal handler has raised. */
 static inline int hs_lock_wait(hs_head *head, hs_lock *lock, hs_process *process, int64_t deadline) {
     hs_naps naps = {0, 0, NULL};
     int spun = 0;
@@ -109,7 +108,7 @@ static inline int hs_lock_wait(hs_head *head, hs_lock *lock, hs_process *process
             hs_lock_claim(lock);
             return HS_TAKEN;
         }
-        if (!spun && naps.length == 0 && hs_holder(word) != me) {  /* who has slept has to set HS_WAITED */
+        if (!spun && naps.length == 0 && hs_holder(word) != me) {  /* a waiter that has slept has to set HS_WAITED */
             spun = 1;
             if (hs_lock_spin(lock, me, deadline)) return HS_TAKEN;
             continue;
@@ -127,10 +126,10 @@ static inline int hs_lock_wait(hs_head *head, hs_lock *lock, hs_process *process
     }
 }
 
-/* Give the lock back, whoever holds it.  0 if nobody does. */
+/* Release the lock, whoever holds it.  0 if it is not held. */
 static inline int hs_lock_give(hs_head *head, hs_lock *lock) {
     uint64_t word;
-    /* Or, without a GIL, the next holder's process would show the last thread between its two stores. */
+    /* First: without a GIL another thread could take the word next, and be seen with this thread's number. */
     __atomic_store_n(&lock->thread, 0, __ATOMIC_RELAXED);
     word = hs_word_swap(&lock->word, 0);
     if (word & HS_WAITED) hs_word_wake(head, hs_word_low(&lock->word), 1);

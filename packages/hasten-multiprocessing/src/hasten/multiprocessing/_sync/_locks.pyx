@@ -37,7 +37,7 @@ cdef bint is_fork(ctx) except -1:
 
 
 cdef int refuse_foreign(thing) except -1:
-    """What comes from a fork context is not for other ones."""
+    """RuntimeError for an object of a fork context: only inherited, it cannot be sent to other children."""
     if thing._is_fork_ctx:
         raise RuntimeError(
             "A SemLock created in a fork context is being shared with a process in a spawn context. This is "
@@ -48,7 +48,7 @@ cdef int refuse_foreign(thing) except -1:
 
 
 def check_sendable(thing):
-    """Raise RuntimeError unless a child is being started that may have it."""
+    """RuntimeError unless a child is being started that may receive *thing*."""
     context.assert_spawning(thing)
     refuse_foreign(thing)
 
@@ -77,7 +77,7 @@ cdef object thread_of_process():
 
 
 cdef object owner(State semlock):
-    """Who has a lock, and how often as far as that is known here."""
+    """For repr(): the holder of a lock, and its recursion depth if that is known in this process."""
     if semlock.is_mine():
         return thread_of_process(), semlock.depth()
     if not semlock._is_zero():
@@ -87,10 +87,9 @@ cdef object owner(State semlock):
 
 @published
 class SemLock(synchronize.SemLock):
-    """What locks and semaphores have in common.
+    """The base of locks and semaphores.
 
-    A lock whose holder has ended, however, is taken over by the next acquire(); `owner_died` tells that,
-    once.
+    The next acquire() of a lock whose holder has died takes it over; `owner_died` is then true, once.
     """
 
     def __init__(self, kind, value, maxvalue, *, ctx):
@@ -109,12 +108,12 @@ class SemLock(synchronize.SemLock):
         state_of(self).give()
 
     def locked(self):
-        """Whether somebody has it, or no unit is left."""
+        """Whether the lock is held, or no unit of the semaphore is left.  Does not block."""
         return self._semlock._is_zero()
 
     @property
     def owner_died(self):
-        """Whether it was taken here from a process that had ended without giving it back.  Told once."""
+        """Whether this object has taken the lock over from a dead holder.  Reading it resets it."""
         return state_of(self).owner_died
 
     def __getstate__(self):
@@ -129,9 +128,9 @@ class SemLock(synchronize.SemLock):
 
 @published
 class Lock(SemLock, synchronize.Lock):
-    """A lock that processes share.  Any process and thread may release() it.
+    """A lock between processes.  Thread-safe; any process and thread may release() it.
 
-    If the process that took it has ended, the next acquire() takes it over, and `owner_died` is true once.
+    If the holder has died, the next acquire() takes the lock over, and `owner_died` is true once.
     ctx: the context that it belongs to; None is the default one.
     """
 
@@ -144,9 +143,9 @@ class Lock(SemLock, synchronize.Lock):
 
 @published
 class RLock(SemLock, synchronize.RLock):
-    """A lock that processes share, and that its thread may take again.  Only that thread may release() it.
+    """A recursive lock between processes.  Only the thread that holds it may release() it.
 
-    If the process that took it has ended, the next acquire() takes it over, and `owner_died` is true once.
+    If the holder has died, the next acquire() takes the lock over, and `owner_died` is true once.
     ctx: the context that it belongs to; None is the default one.
     """
 
@@ -160,9 +159,10 @@ class RLock(SemLock, synchronize.RLock):
 
 @published
 class Semaphore(SemLock, synchronize.Semaphore):
-    """A counter that processes share: acquire() takes a unit, release() adds one, also in signal handlers.
+    """A counter between processes: acquire() takes a unit, release() adds one.
 
-    value: how many there are at first.  What a process has taken when it is killed is lost.
+    value: the initial number of units.  Units held by a process that is killed are lost.  Thread-safe;
+    release() may be called in signal handlers.
     ctx: the context that it belongs to; None is the default one.
     """
 
@@ -170,7 +170,7 @@ class Semaphore(SemLock, synchronize.Semaphore):
         begin(self, new_semlock(COUNTED, units(value), MOST), ctx)
 
     def get_value(self):
-        """The number of units now."""
+        """The current number of units."""
         return self._semlock._get_value()
 
     def __repr__(self):
@@ -179,7 +179,7 @@ class Semaphore(SemLock, synchronize.Semaphore):
 
 @published
 class BoundedSemaphore(Semaphore, synchronize.BoundedSemaphore):
-    """A Semaphore that never has more units than at first: a release() too many is a ValueError."""
+    """A Semaphore that never exceeds its initial value: a release() beyond it is a ValueError."""
 
     def __init__(self, value=1, *, ctx):
         begin(self, new_semlock(COUNTED, units(value), units(value)), ctx)

@@ -1,7 +1,7 @@
 # cython: freethreading_compatible=True
-"""The public classes are made in private modules, and say that they are the public one's.
+"""Gives classes defined in private modules the `__module__` of the public one.
 
-Compiled functions also say that they are functions of Python: see function.h.
+It also makes their compiled methods look like Python functions: see function.h.
 """
 
 from function cimport publish_methods
@@ -10,7 +10,7 @@ PUBLIC = "hasten.multiprocessing.synchronize"
 
 
 def published(cls):
-    """Let the class, its methods and the functions of its properties name the public module as theirs."""
+    """Class decorator: set `__module__` of the class, its methods and properties to the public module."""
     cls.__module__ = PUBLIC
     publish_methods(cls, PUBLIC, compiled)
     return cls

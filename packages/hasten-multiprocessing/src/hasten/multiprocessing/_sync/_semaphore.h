@@ -1,8 +1,8 @@
-/* _semaphore.h: a counter in a slot.  Bit 31 says that somebody may sleep on it.
+/* _semaphore.h: a counter in a slot.  Bit 31 (HS_WAITED): a waiter may be asleep on it.
  *
- * Who has slept sets the bit when he takes a unit: he does not know whether he was the only one.  Who finds that there was
- * nobody to wake takes it away.  A unit belongs to nobody: what a killed process held is lost, and what it was woken for
- * is found by another within half a second.
+ * A waiter that has slept sets the bit when it takes a unit, since it cannot know whether there are others; a release that
+ * finds nobody to wake clears it.  A unit has no owner: those held by a killed process are lost.  A wake-up that a killed
+ * waiter was given is made good by another one's check, within half a second.
  */
 #ifndef HASTEN_SEMAPHORE_H
 #define HASTEN_SEMAPHORE_H
@@ -37,7 +37,7 @@ static inline int hs_semaphore_wait(hs_head *head, uint32_t *word, int64_t deadl
     return 1;
 }
 
-/* Add a unit.  0 if there are as many as there may be. */
+/* Add a unit.  0 if there are *most* already. */
 static inline int hs_semaphore_give(hs_head *head, uint32_t *word, uint32_t most) {
     uint32_t seen = __atomic_load_n(word, __ATOMIC_RELAXED), now;
     do {

@@ -10,16 +10,16 @@ cdef class SemLock:
     cdef hs_head *head
     cdef hs_process *process
     cdef Slot slot
-    cdef Slot due            # a condition that was notified: its sleepers are woken when the lock is free
+    cdef Slot due            # a notified condition whose waiters release() has to wake
     cdef int due_count
     cdef readonly int kind
     cdef int mode
     cdef readonly unsigned int maxvalue
-    cdef int held            # semaphores: units taken by this process and not given back
-    cdef unsigned int forks  # ... since this fork
-    cdef uint64_t thread     # ... by whom at last
+    cdef int held            # semaphores: units that this process holds,
+    cdef unsigned int forks  # ... counted since the fork of this number,
+    cdef uint64_t thread     # ... last taken by this thread
     cdef bint inherited
-    cdef uint64_t seen       # the holder that was looked at last by acquire(False), and when
+    cdef uint64_t seen       # the holder that acquire(False) has checked last, and when
     cdef int64_t seen_at
 
     cdef bint take_now(self) noexcept

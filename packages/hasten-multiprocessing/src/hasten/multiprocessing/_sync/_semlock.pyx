@@ -1,8 +1,7 @@
 # cython: freethreading_compatible=True
-"""What a lock or semaphore has as `_semlock`: the word in the arena, with the methods of
-_multiprocessing.SemLock.
+"""`_semlock` of a lock or semaphore: its word in the arena, with the methods of _multiprocessing.SemLock.
 
-acquire() and release() of a lock are these methods, bound, as they are in the standard library.
+acquire() and release() of a lock are bound methods of its `_semlock`, as in the standard library.
 """
 
 cimport cython
@@ -33,7 +32,7 @@ from hasten.multiprocessing._sync._words cimport (
     hs_semaphore_give,
     hs_semaphore_take,
     hs_semaphore_wait,
-    hs_thread_here,
+    hs_thread_pointer,
 )
 
 cdef extern from "Python.h":
@@ -45,9 +44,9 @@ cdef extern from "method_entry.h":
 
 
 cdef inline bint is_taken(SemLock self) noexcept:
-    """Take it if it is free or, recursive, this thread's; whether it was.
+    """Take it without waiting if it is free, or recursive and held by this thread; whether it was taken.
 
-    A function for the compiler to put where it is called.
+    A function rather than a method, so that the compiler inlines it.
     """
     cdef hs_lock *lock = <hs_lock *>self.address
     cdef uint64_t me
@@ -92,8 +91,10 @@ cdef class SemLock:
         return taken != HS_LATE
 
     cdef bint inherit_now(self) noexcept:
-        """Take it from a dead holder.  Finding out whether one is takes longer than all the rest: not each
-        time."""
+        """Take it over from a dead holder, without waiting; whether it was taken.
+
+        Checking whether a holder is alive is slow, so the same one is checked every 10 ms at most.
+        """
         cdef hs_lock *lock = <hs_lock *>self.address
         cdef uint64_t word = hs_load64(&lock.word)
         cdef int64_t now = hs_now()
@@ -107,13 +108,13 @@ cdef class SemLock:
         return True
 
     cdef bint note(self, int change) noexcept:
-        """Count a unit of a semaphore.  What was counted before a fork is the parent's."""
+        """Count the semaphore units held by this process.  Restarts at 0 in a forked child."""
         if self.forks != self.process.forks:
             self.forks = self.process.forks
             self.held = 0
         self.held += change
         if change > 0:
-            self.thread = hs_thread_here()
+            self.thread = hs_thread_pointer()
         return True
 
     cdef int give(self) except -1:
@@ -136,7 +137,8 @@ cdef class SemLock:
         return 0
 
     cdef void give_and_wake(self) noexcept:
-        """Give it back, then wake those who sleep on a condition: they find the lock free."""
+        """Release the lock, then make the deferred wake-ups of a condition: its waiters find the lock
+        free."""
         cdef Slot due
         cdef int count
         with cython.critical_section(self):
@@ -148,8 +150,7 @@ cdef class SemLock:
             hs_condition_wake(due.arena.head, <hs_condition *>due.address, count)
 
     cdef void wake_later(self, Slot slot, int count) noexcept:
-        """For a condition that was notified by the holder: its sleepers are woken when that gives the lock
-        back."""
+        """Defer the wake-ups of a notified condition to the release of this lock, which the caller holds."""
         cdef Slot before
         with cython.critical_section(self):
             before = self.due
@@ -163,7 +164,7 @@ cdef class SemLock:
 
     cdef bint is_mine(self) noexcept:
         if self.mode == COUNTED:
-            return self.depth() > 0 and self.thread == hs_thread_here()
+            return self.depth() > 0 and self.thread == hs_thread_pointer()
         return hs_lock_is_mine(<hs_lock *>self.address, hs_process_id(self.process))
 
     cdef int depth(self) noexcept:
@@ -173,7 +174,7 @@ cdef class SemLock:
         return lock.depth if hs_holder(hs_load64(&lock.word)) == hs_process_id(self.process) else 0
 
     cdef int give_all(self) noexcept:
-        """For a condition, by the holder of a lock: give it back however often it was taken.  How often."""
+        """For Condition.wait() of the holder: release the lock completely; the depth for take_back()."""
         cdef hs_lock *lock = <hs_lock *>self.address
         cdef int depth = lock.depth
         if self.due is not None:
@@ -183,11 +184,10 @@ cdef class SemLock:
         return depth
 
     cdef int take_back(self, int depth, bint raised) except -1:
-        """Take it as often as before.  One exception of a signal handler waits until that is done, a
-        second one
-        does not.
+        """Acquire the lock with its former depth.
 
-        raised: whether there is one already.
+        A signal handler's exception is raised once the lock is held; a second one is raised at once, without
+        the lock.  raised: whether there has been a first one already.
         """
         cdef hs_lock *lock = <hs_lock *>self.address
         cdef object kept = None
@@ -209,9 +209,9 @@ cdef class SemLock:
 
     @cython.binding(False)
     def acquire(self, block=True, timeout=None):
-        """Take it, waiting until that is possible; whether it was taken.
+        """Acquire it, blocking until that is possible; whether it was acquired.
 
-        block: if false, do not wait.  timeout: seconds to wait at most, any real number; None waits for ever.
+        block: if false, do not wait.  timeout: seconds, any real number; None waits without limit.
         A signal handler that raises ends the wait.  ValueError for NaN.
         """
         cdef int64_t deadline = HS_NEVER
@@ -224,8 +224,8 @@ cdef class SemLock:
     @cython.binding(False)
     @cython.always_allow_keywords(False)
     def release(self):
-        """Give it back.  ValueError if it is not taken; AssertionError for a recursive one of another
-        thread."""
+        """Release it.  Does not block.  ValueError if it is not held; AssertionError if it is a recursive
+        lock held by another thread."""
         self.give()
 
     @cython.binding(False)
@@ -238,11 +238,11 @@ cdef class SemLock:
         self.give()
 
     def _count(self):
-        """How often this process has taken it and not given it back."""
+        """The recursion depth of a lock, or the units of a semaphore, that this process holds."""
         return self.depth()
 
     def _is_mine(self):
-        """Whether this thread has it."""
+        """Whether this thread holds it."""
         return self.is_mine()
 
     def _get_value(self):
@@ -252,23 +252,23 @@ cdef class SemLock:
         return 0 if hs_load64(<uint64_t *>self.address) else 1
 
     def _is_zero(self):
-        """Whether nothing is left to be taken."""
+        """Whether no unit is left."""
         return self._get_value() == 0
 
     def _after_fork(self):
-        """Nothing: what the parent has taken is the parent's."""
+        """Does nothing: locks name their process, and note() notices the fork."""
 
     @classmethod
     def _rebuild(cls, Slot slot not None, int mode, unsigned int maxvalue):
         return semlock_in(slot, mode, maxvalue)
 
     def _state(self):
-        """What _rebuild() takes in another process."""
+        """The arguments of _rebuild() in another process."""
         return self.slot, self.mode, self.maxvalue
 
     @property
     def owner_died(self):
-        """Whether it was taken from a process that had ended without giving it back.  Told once."""
+        """Whether the lock was taken over from a dead holder.  Reading it resets it."""
         told, self.inherited = self.inherited, False
         return told
 
@@ -307,7 +307,7 @@ cdef SemLock new_semlock(int mode, unsigned int value, unsigned int maxvalue):
 cdef PyObject *acquire_usual(
     PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *names
 ) noexcept:
-    """Most calls have no arguments and find it free; all others are acquire()'s own."""
+    """acquire() without arguments of a free lock, the usual case; all other calls go to acquire() itself."""
     if nargs == 0 and names == NULL and is_taken(<SemLock>self):
         Py_INCREF(<object>Py_True)
         return Py_True

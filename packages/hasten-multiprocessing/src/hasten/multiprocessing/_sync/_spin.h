@@ -1,12 +1,12 @@
-/* _spin.h: looking again and again for some microseconds, before a sleep that would take longer than that.
+/* _spin.h: polling for some microseconds before a sleep, where the expected wait is shorter than a sleep and a wake-up.
  *
- * It is worth it only if the process that is waited for runs at that moment, on another CPU.  So each object keeps on which
- * CPUs those who wait were seen (a bit for each, modulo 64): nobody spins as long as that is his own.  Where spinning
- * has met nothing, the others are forgotten until they show up again.
+ * Spinning pays only if the process waited for runs at that moment on another CPU.  So each object records on which CPUs
+ * its waiters were seen (one bit each, modulo 64): a waiter does not spin while its own CPU is the only one.  After an
+ * unsuccessful spin the record is cleared.
  *
- * How long is learned: nothing at first, more when a sleep was so short that spinning would have done, twice as long
- * after what it has met and half as long after what it has not.  One at a time spins on an object; if he is killed, his
- * time passes.
+ * The duration adapts: 0 at first, raised when a sleep was so short that spinning would have covered it, doubled after a
+ * successful spin, halved after an unsuccessful one.  One process at a time spins on an object; *until* bounds the
+ * claim of one that is killed.
  */
 #ifndef HASTEN_SPIN_H
 #define HASTEN_SPIN_H
@@ -19,8 +19,8 @@
 #define HS_SPIN_MOST 50000
 
 typedef struct {
-    int64_t until;   /* somebody spins until then */
-    uint64_t seen;   /* the CPUs */
+    int64_t until;   /* end of the current spin, ns; one spins at a time */
+    uint64_t seen;   /* CPUs on which waiters were seen */
     int32_t budget;  /* ns */
 } hs_spin;
 
@@ -36,11 +36,11 @@ static inline uint64_t hs_spin_here(void) {
 #if defined(__linux__)
     return (uint64_t)1 << ((unsigned)sched_getcpu() % 64);
 #else
-    return 1;  /* which CPU is not known: nobody spins */
+    return 1;  /* CPU unknown: never spin */
 #endif
 }
 
-/* Until when to spin; 0: not at all. */
+/* When to stop spinning, ns; 0: do not spin. */
 static inline int64_t hs_spin_begin(hs_spin *s, int64_t deadline) {
     uint64_t here = hs_spin_here(), seen = __atomic_load_n(&s->seen, __ATOMIC_RELAXED);
     int64_t now, until, other, budget = __atomic_load_n(&s->budget, __ATOMIC_RELAXED);
@@ -61,13 +61,13 @@ static inline void hs_spin_end(hs_spin *s, int met) {
     __atomic_store_n(&s->budget, budget, __ATOMIC_RELAXED);
 }
 
-/* Who spins on *other* is going to wait for *s*, and those for whom he waits, too. */
+/* The waiters of *other* wait for *s* next: copy the CPUs they were seen on. */
 static inline void hs_spin_share(hs_spin *s, hs_spin *other) {
     uint64_t seen = __atomic_load_n(&other->seen, __ATOMIC_RELAXED);
     if (seen & ~__atomic_load_n(&s->seen, __ATOMIC_RELAXED)) __atomic_or_fetch(&s->seen, seen, __ATOMIC_RELAXED);
 }
 
-/* A sleep that was ended by others has taken so long. */
+/* Record how long a sleep took that ended with a wake-up. */
 static inline void hs_spin_slept(hs_spin *s, int64_t ns) {
     int32_t budget = __atomic_load_n(&s->budget, __ATOMIC_RELAXED);
     if (ns < HS_SPIN_MOST && budget < HS_SPIN_MOST / 2)

@@ -12,7 +12,7 @@ cdef extern from "_lock.h":
         HS_TAKEN
         HS_INHERITED
     uint64_t hs_holder(uint64_t word) noexcept nogil
-    uint64_t hs_thread_here() noexcept nogil
+    uint64_t hs_thread_pointer() noexcept nogil
     bint hs_lock_is_mine(hs_lock *lock, uint64_t me) noexcept nogil
     bint hs_lock_try(hs_lock *lock, uint64_t me) noexcept nogil
     bint hs_lock_inherit(hs_lock *lock, uint64_t seen, uint64_t me) noexcept nogil
@@ -60,12 +60,13 @@ cdef extern from "_barrier.h":
         HS_RAISED
         HS_MOST_PARTIES
     int hs_b_status(uint64_t word) noexcept nogil
-    uint32_t hs_b_come(uint64_t word) noexcept nogil
+    uint32_t hs_b_arrived(uint64_t word) noexcept nogil
     uint32_t hs_b_generation(uint64_t word) noexcept nogil
     bint hs_barrier_end(hs_head *head, hs_barrier *b, uint64_t word, bint broken, int status) noexcept nogil
     void hs_barrier_disclaim(hs_barrier *b, uint64_t me) noexcept nogil
     void hs_barrier_clear(hs_head *head, hs_barrier *b, int status) noexcept nogil
-    uint64_t hs_barrier_come(
+    uint64_t hs_barrier_arrive(
         hs_head *head, hs_barrier *b, hs_process *process, uint32_t parties, bint acts, int *raised
     )
-    int hs_barrier_sleep(hs_head *head, hs_barrier *b, hs_process *process, uint64_t come, int64_t deadline)
+    int hs_barrier_sleep(hs_head *head, hs_barrier *b, hs_process *process, uint64_t arrived, int64_t
+    deadline)

@@ -1,7 +1,7 @@
-"""Addresses of listeners: families, free ones, and paths that are too long for a socket.
+"""Addresses of listeners: families, unused addresses, and paths that are too long for a socket.
 
-The kernel takes paths of about a hundred bytes.  A longer one is reached through the directory's descriptor:
-/proc/self/fd/N/name.
+The kernel limits socket paths to about 100 bytes.  A longer path is used through a descriptor of its
+directory: /proc/self/fd/N/name.
 """
 
 import itertools
@@ -12,18 +12,18 @@ from contextlib import contextmanager
 from multiprocessing import process, util
 
 LONGEST_PATH = 107 if os.path.exists("/proc/self/fd") else 103  # bytes, less the null at the end
-LONGEST_NAMES = 60  # bytes of a directory's name and a listener's in it, more than there are
+LONGEST_NAMES = 60  # bytes; an upper bound for "/pymp-.../listener-..."
 
 families = ["AF_INET", "AF_UNIX"]
 default_family = "AF_UNIX"
 
 _numbers = itertools.count()
-_short_directory = None  # (pid, path) of one that is made where the usual one is too deep
-_childrens_directory = None, ""  # type: tuple[object, str]  # what the place depends on, path
+_short_directory = None  # (pid, path) of the directory that is used where the usual path is too long
+_childrens_directory = None, ""  # type: tuple[object, str]  # key (what its location depends on), path
 
 
 def is_abstract(address):
-    """Whether it is a name in Linux's abstract namespace, which is no file.  TypeError for other types."""
+    """Whether an address is a name in Linux's abstract namespace.  TypeError unless str or bytes."""
     if not address:
         return False
     if isinstance(address, bytes):
@@ -34,7 +34,8 @@ def is_abstract(address):
 
 
 def address_type(address):
-    """'AF_INET' for a tuple, 'AF_UNIX' for a path or an abstract name, 'AF_PIPE' for one of Windows."""
+    """'AF_INET' for a tuple, 'AF_UNIX' for a path or an abstract name, 'AF_PIPE' for a Windows pipe.
+    ValueError for anything else."""
     if type(address) is tuple:
         return "AF_INET"
     if type(address) is str and address.startswith("\\\\"):
@@ -51,7 +52,7 @@ def check_family(family):
 
 
 def arbitrary_address(family):
-    """A free address: ('localhost', 0), or a path in a directory that is private to the user."""
+    """An unused address: ('localhost', 0), or a path in a directory that is private to the user."""
     if family == "AF_INET":
         return "localhost", 0
     if family != "AF_UNIX":
@@ -67,11 +68,11 @@ def _temp_dir_for(name):
 
 
 def temp_dir_for_child():
-    """A directory that a child may have for its own, made once in this process and removed at its end.
+    """A temporary directory to pass to a child, which saves it finding and making one; or None.
 
-    The child need not look for a place and make one.  This process's own is used if it has one, as every
-    child does; else it gets none by this, nor does `tempfile` settle on a place.  None if there is no place
-    for one, or a path there is too long.
+    It is this process's own if that exists.  Otherwise one is made once for all children and removed at
+    exit, without becoming this process's own and without setting `tempfile.tempdir`.  None if none can be
+    made, or paths in it would be too long.
     """
     usual = process.current_process()._config.get("tempdir")
     if usual is not None:
@@ -86,19 +87,20 @@ def temp_dir_for_child():
                 return None
             path = tempfile.mkdtemp(prefix="pymp-", dir=place)
         except OSError:
-            return None  # the child finds out itself, and says so
+            return None  # the child will fail by itself, with the error
         util.Finalize(None, _remove, args=(path,), exitpriority=-100)
         _childrens_directory = key, path
     return path
 
 
 def shorten_temp_dir():
-    """Have a directory for the process in which the standard library's own listeners find room (to 3.13)."""
+    """Set the process's temporary directory to one short enough for the standard library's listeners.
+    Needed up to 3.13."""
     process.current_process()._config["tempdir"] = _temp_dir_for("listener-12345678")
 
 
 def _short_temp_dir():
-    """One a peer can reach that knows nothing but the path: any interpreter's."""
+    """A directory in /tmp: its paths work for any peer, without the detour of reachable()."""
     global _short_directory
     if _short_directory is None or _short_directory[0] != os.getpid():
         path = tempfile.mkdtemp(prefix="pymp-", dir="/tmp")
@@ -115,7 +117,7 @@ def _remove(path):
 
 @contextmanager
 def reachable(address, family):
-    """The address, or what to give bind() or connect() in its place."""
+    """Context manager: the address for bind() or connect(), shortened if the path is too long."""
     if family != "AF_UNIX" or is_abstract(address) or len(os.fsencode(address)) <= LONGEST_PATH:
         yield address
         return

@@ -1,14 +1,14 @@
 # cython: freethreading_compatible=True
-"""numpy arrays to records of a ring and back, without a pickler: for small ones that takes longer than the
-copying.
+"""numpy arrays to records of a ring and back without a pickler, which takes longer than copying a small
+array.
 
-Only exact ndarrays of the plain number types, contiguous and writable, for which no reducer is registered.
-All others go through the pickler, their buffers out of band.
+Only exact ndarrays of plain number types, contiguous and writable, without a registered reducer.  All other
+arrays are pickled, with their buffers out of band.
 
-What a record holds: a Shape, the dimensions, and at the next multiple of ALIGNMENT the numbers.  What comes
-out is a view of the bytearray that the record was copied to, aligned and writable.
+A record holds a Shape, the dimensions, and, at the next multiple of ALIGNMENT, the numbers.  The result is
+an aligned, writable view of the bytearray that the record was copied to.
 
-numpy is never imported by put(): who puts an array has it.
+put() never imports numpy: a process that puts an array has already imported it.
 """
 
 import copyreg
@@ -29,7 +29,7 @@ from hasten.multiprocessing._transport._ring cimport ARRAY, Ring
 
 cdef enum:
     ALIGNMENT = 16
-    DIMENSIONS = 64  # that numpy allows, at most
+    DIMENSIONS = 64  # the most that numpy allows
     LETTERS = 8
 
 ctypedef struct Shape:
@@ -37,8 +37,8 @@ ctypedef struct Shape:
     int ndim
     int fortran             # whether the first dimension runs fastest
 
-cdef object ndarray = None       # numpy's class, once there was one
-cdef dict dtypes = {}            # from the format to the dtype that stands for it
+cdef object ndarray = None       # numpy.ndarray, once numpy was seen
+cdef dict dtypes = {}            # from the buffer format to the dtype
 cdef dict own_reducers = ForkingPickler._extra_reducers
 cdef dict all_reducers = copyreg.dispatch_table
 cdef char padding[ALIGNMENT]
@@ -66,7 +66,7 @@ cdef bint find_numpy(type kind) except -1:
 
 
 cdef int put_array(Ring ring, object array, uint64_t limit, bint block, int64_t deadline) except -2:
-    """As Ring.put(); -1 if this array is one for the pickler."""
+    """As Ring.put(); -1 if this array has to be pickled."""
     cdef Py_buffer view
     cdef Shape shape
     cdef hs_piece pieces[4]
@@ -96,7 +96,7 @@ cdef int put_array(Ring ring, object array, uint64_t limit, bint block, int64_t 
 
 
 cdef object array_of(bytearray whole):
-    """The array in *whole*, which nobody else has."""
+    """The array in *whole*, which the caller must not use otherwise."""
     cdef Shape *shape = <Shape *>PyByteArray_AS_STRING(whole)
     cdef Py_ssize_t *sizes = <Py_ssize_t *>(shape + 1)
     cdef uint64_t start = sizeof(Shape) + shape.ndim * sizeof(Py_ssize_t)

@@ -1,12 +1,12 @@
-"""The handshake by which both ends of a connection show that they know the authkey.
+"""The handshake by which both ends of a connection prove that they know the authkey.
 
-Each end challenges the other: it sends random bytes, and gets an HMAC of them.  What the two say is written
-here without the connection: a conversation is a generator that yields Say(message, reply=...) and is sent
-the replies.  So one function serves a connection that blocks, and a listener many clients at once.
+Each end challenges the other: it sends random bytes and receives an HMAC of them.  The protocol is written
+without a connection: a conversation is a generator that yields Say(message, reply=...) and is sent the
+replies.  So a blocking connection and a listener with many concurrent clients use the same functions.
 
-Interpreters up to 3.11 know MD5 alone, and show it by lengths: their challenge has 20 bytes, their answer
-16, and neither names a digest.  Later ones write `{sha256}` before both.  The HMAC is of the challenge with
-that name, so a man in the middle can't have a weaker digest chosen.
+Interpreters up to 3.11 use MD5 without naming it; they are recognised by the lengths of their messages, 20
+bytes for a challenge and 16 for an answer.  Later ones put the digest's name before both, `{sha256}`.  The
+HMAC covers the challenge with that name, so a man in the middle cannot force a weaker digest.
 """
 
 import os
@@ -32,7 +32,7 @@ def check_authkey(authkey):
 
 
 def split_digest(message):
-    """The name of the digest, a str that is empty for one of the old form, and the bytes after it."""
+    """The digest's name, "" for the form without one, and the bytes after it.  AuthenticationError."""
     if len(message) in (OLD_CHALLENGE, OLD_ANSWER):
         return "", message
     name, brace, rest = message[1:].partition(b"}")
@@ -44,25 +44,25 @@ def split_digest(message):
 
 
 def hmac_of(authkey, message, digest):
-    """Raises ValueError where the interpreter's OpenSSL does not do this digest."""
+    """The HMAC; ValueError if the interpreter's OpenSSL lacks this digest."""
     import hmac
 
     return hmac.new(authkey, message, digest).digest()
 
 
 def answer_to(authkey, challenge):
-    """What shows the sender of these random bytes that the authkey is known."""
+    """The answer to a challenge: an HMAC, with the digest's name if the challenge has one."""
     digest = split_digest(challenge)[0]
     if not digest:
         try:
             return hmac_of(authkey, challenge, "md5")
-        except ValueError:  # no MD5 in this build: the other end may know more than it says
+        except ValueError:  # no MD5 in this build: the other end may accept a later digest
             digest = "sha256"
     return b"{%s}%s" % (digest.encode("ascii"), hmac_of(authkey, challenge, digest))
 
 
 def check_answer(authkey, challenge, answer):
-    """AuthenticationError unless the answer is right.  Comparing takes as long wherever they differ."""
+    """AuthenticationError unless the answer is right.  Compares in constant time."""
     import hmac
 
     digest, code = split_digest(answer)
@@ -103,7 +103,7 @@ def answering(authkey):
 
 
 def of_listener(authkey):
-    """What the listener says and hears."""
+    """The conversation of the listener's end."""
     yield from challenging(authkey)
     yield from answering(authkey)
 

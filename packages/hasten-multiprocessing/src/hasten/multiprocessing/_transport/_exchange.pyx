@@ -1,16 +1,16 @@
 # cython: freethreading_compatible=True
 """A connection between two processes of one host whose messages go through memory that both have mapped.
 
-What holds:
+Invariants:
 
-- There is a connection of sockets first, and it stays the lifeline: when the other end is gone, the kernel
-  tells whoever sleeps, at once.  Who has nothing to take sleeps in it, and is woken by a byte (_mailbox.h).
-- Who was last seen on another CPU is waited for without a sleep, as long as that is worth it.
-- A message that is too long for the mailbox goes over the socket, in its place.
-- An exchange is used by one thread at a time, and by the process that has made it alone.
-- No descriptor is kept but the socket's.
+- The socket of the original connection stays open: a receiver with nothing to take sleeps on it, a sender
+  wakes it by a byte (_mailbox.h), and the kernel reports at once when the other end is gone.
+- If the sender was last seen on another CPU, the receiver spins before it sleeps, while that pays.
+- A message that is too long for the mailbox goes over the socket; the mailbox holds a word in its place.
+- An exchange is used by one thread at a time, and only by the process that made it.
+- The socket's is the only descriptor that stays open.
 
-A wait of the thread that gets signals ends after 5 ms, and later after twice as long, for a look at them.
+In the thread that runs signal handlers a sleep is limited to 5 ms, doubled each time, so that they run soon.
 """
 
 from errno import EPIPE
@@ -31,7 +31,7 @@ cdef extern from "_mailbox.h" nogil:
     enum:
         HS_BOX_ELSEWHERE
         HS_BOX_LONGEST
-        HS_BOX_BELL
+        HS_BOX_WAKE
         HS_SPIN_FIRST
     ctypedef struct hs_box:
         uint32_t asleep
@@ -40,7 +40,7 @@ cdef extern from "_mailbox.h" nogil:
     int hs_boxes_make() noexcept
     hs_boxes *hs_boxes_map(int fd) noexcept
     bint hs_box_put(
-        hs_box *box, uint32_t *tail, uint32_t *head, const void *data, uint32_t length, bint *bell
+        hs_box *box, uint32_t *tail, uint32_t *head, const void *data, uint32_t length, bint *wake
     ) noexcept
     uint32_t hs_box_taken(const hs_box *box) noexcept
     bint hs_box_has(const hs_box *box, uint32_t head) noexcept
@@ -50,7 +50,7 @@ cdef extern from "_mailbox.h" nogil:
     void hs_spin_slept(int32_t *budget, int64_t ns) noexcept
     int hs_send_fd(int socket, int fd) noexcept
     int hs_receive_fd(int socket, int *fd) noexcept
-    int hs_ring_bell(int socket) noexcept
+    int hs_send_wake(int socket) noexcept
 
 cdef extern from "_wire.h" nogil:
     ssize_t hs_wire_read_some(int fd, char *into, size_t size, int64_t most) noexcept
@@ -90,9 +90,9 @@ cdef enum:
 
 
 def receive_descriptor(connection):
-    """The descriptor that Exchange.offer() sends at the other end, or None if there was no room for it.
+    """Receive the descriptor that the other end sends by Exchange.offer().
 
-    Blocks.  OSError if the other end is gone.
+    None if this process has no free descriptor.  Blocks.  OSError if the other end is gone.
     """
     cdef int found, error, fd = connection.fileno()
     with nogil:
@@ -103,11 +103,11 @@ def receive_descriptor(connection):
 
 
 cdef class Exchange(Line):
-    """What takes the place of a connection.
+    """Replaces a Connection.
 
-    connection: a Connection of a Unix socket, which belongs to the exchange from now on.
-    memory: a descriptor of the memory that the other end has made, the caller's; -1 to make it here.
-    OSError where there is none, or none of the right kind.
+    connection: a Connection over a Unix socket; the exchange owns it from now on.
+    memory: a descriptor of the memory that the other end has made, still owned by the caller; -1 to make it
+    here.  OSError if there is no memory, or it is not a mailbox.
     """
 
     cdef hs_boxes *memory
@@ -116,7 +116,7 @@ cdef class Exchange(Line):
     cdef uint32_t put_up_to, seen_taken, taken_up_to
     cdef int32_t spin
     cdef int offered        # the memory's descriptor until it is sent, or -1
-    cdef bint sleeps        # it has said so, and not yet found out whether a byte was sent
+    cdef bint sleeps        # `asleep` was set, and it is not known yet whether a byte was sent
 
     def __cinit__(self, connection, int memory=-1):
         cdef bint maker = memory < 0
@@ -136,7 +136,7 @@ cdef class Exchange(Line):
             close_fd(self.offered)
 
     def offer(self):
-        """Send the memory to the other end, once.  OSError if that is gone."""
+        """Send the memory's descriptor to the other end, once.  OSError if that is gone."""
         cdef int error, fd = self.descriptor(), memory = self.offered
         with nogil:
             error = hs_send_fd(fd, memory)
@@ -151,7 +151,7 @@ cdef class Exchange(Line):
         """Send a bytes-like object; the other end gets it from recv_bytes().
 
         Blocks while there is no room; signal handlers run meanwhile.  OSError if the exchange is closed or
-        the other end is gone, which may only show in the next recv_bytes().
+        the other end is gone; the latter may be noticed only by the next recv_bytes().
         """
         cdef Py_buffer view
         if type(data) is bytes and PyBytes_GET_SIZE(data) <= HS_BOX_LONGEST:
@@ -168,21 +168,21 @@ cdef class Exchange(Line):
         self.connection.send_bytes(data)
 
     cdef int put(self, const void *data, uint32_t length) except -1:
-        """Put a message, or with NULL that it comes by the socket; wake who waits for it."""
-        cdef bint bell = False
+        """Put a message, or, if *data* is NULL, the word for one on the socket; wake a sleeping receiver."""
+        cdef bint wake = False
         cdef int error, fd = self.descriptor()
-        while not hs_box_put(self.out, &self.put_up_to, &self.seen_taken, data, length, &bell):
+        while not hs_box_put(self.out, &self.put_up_to, &self.seen_taken, data, length, &wake):
             self.wait_for_room()
-        if bell:
+        if wake:
             fd = self.descriptor()
             with nogil:
-                error = hs_ring_bell(fd)
-            if error:  # the other end is gone, or the one byte is lost: neither can go on
+                error = hs_send_wake(fd)
+            if error:  # the other end is gone, or would never be woken
                 failed(error)
         return 0
 
     cdef int wait_for_room(self) except -1:
-        """Messages without an answer have filled the mailbox: the other end is about to take them."""
+        """Sleep until the other end has taken a message; polls, since a full mailbox is rare."""
         cdef int64_t nap = FIRST_NAP
         cdef uint32_t head = self.seen_taken
         cdef int fd
@@ -234,7 +234,7 @@ cdef class Exchange(Line):
         """Whether there is a message before the deadline; EOFError if the other end is gone."""
         cdef bint found
         if self.sleeps:
-            self.rise()
+            self.withdraw_sleep()
         if hs_box_has(self.into, self.taken_up_to):
             return True
         if deadline == 0:
@@ -254,7 +254,7 @@ cdef class Exchange(Line):
         cdef ssize_t got
         cdef int fd, error
         cdef char byte = 0
-        self.lie_down()
+        self.announce_sleep()
         while not hs_box_has(self.into, self.taken_up_to):
             fd = self.descriptor()
             longest = look if deadline == HS_NEVER else min(look, max(deadline - hs_now(), <int64_t>0))
@@ -263,14 +263,14 @@ cdef class Exchange(Line):
                 error = errno
             if got == 1:
                 self.sleeps = False
-                self.heard(byte)
+                self.check_wake_byte(byte)
                 if hs_box_has(self.into, self.taken_up_to):
                     hs_spin_slept(&self.spin, hs_now() - start)
                     return 0
-                self.lie_down()
+                self.announce_sleep()
                 continue
             if got == 0 or (error != EINTR and error != EAGAIN):  # the other end is gone
-                if hs_box_has(self.into, self.taken_up_to):  # its last word
+                if hs_box_has(self.into, self.taken_up_to):  # it has sent a message before
                     return 0
                 if got < 0:
                     failed(error)
@@ -280,14 +280,14 @@ cdef class Exchange(Line):
                 break
             if look >= 0 and look < LAST_LOOK:
                 look *= 2
-        return self.rise()
+        return self.withdraw_sleep()
 
-    cdef void lie_down(self) noexcept:
+    cdef void announce_sleep(self) noexcept:
         self.sleeps = True
         hs_store(&self.into.asleep, 1)
 
-    cdef int rise(self) except -1:
-        """Sleep no longer: the byte is read if it was sent.  May be interrupted, and called again."""
+    cdef int withdraw_sleep(self) except -1:
+        """Withdraw `asleep`; if a wake-up byte was sent, read it.  After an exception, call it again."""
         cdef ssize_t got = -1
         cdef int fd, error
         cdef char byte = 0
@@ -301,11 +301,11 @@ cdef class Exchange(Line):
                     failed(error)
                 PyErr_CheckSignals()
             if got == 1:
-                self.heard(byte)
+                self.check_wake_byte(byte)
         self.sleeps = False
         return 0
 
-    cdef int heard(self, char byte) except -1:
-        if byte != HS_BOX_BELL:
+    cdef int check_wake_byte(self, char byte) except -1:
+        if byte != HS_BOX_WAKE:
             raise OSError("the other end does not use the memory of the exchange")
         return 0

@@ -1,4 +1,4 @@
-/* _in_use.h: how many are inside something that may be closed, so that the last to leave closes it. */
+/* _in_use.h: a count of the threads that use an object, so that after close() the last user frees it. */
 #ifndef HASTEN_IN_USE_H
 #define HASTEN_IN_USE_H
 
@@ -7,28 +7,28 @@
 #define HS_CLOSING ((uint32_t)1 << 31)
 #define HS_CLOSED ((uint32_t)3 << 30)
 
-/* Whether one may go in. */
+/* Begin a use; 0 if the object is closed. */
 static inline int hs_use(uint32_t *users) {
     if (!(__atomic_fetch_add(users, 1, __ATOMIC_ACQUIRE) & HS_CLOSING)) return 1;
     __atomic_fetch_sub(users, 1, __ATOMIC_RELEASE);
     return 0;
 }
 
-/* Whether the one who goes out has to close it. */
+/* End a use; 1 if the caller has to free the object. */
 static inline int hs_unuse(uint32_t *users) {
     uint32_t last = HS_CLOSING;
     if (__atomic_sub_fetch(users, 1, __ATOMIC_ACQ_REL) != HS_CLOSING) return 0;
     return __atomic_compare_exchange_n(users, &last, HS_CLOSED, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
 }
 
-/* Nobody goes in from now on; whether it has to be closed at once. */
+/* Close: no use can begin any more; 1 if the caller has to free the object, since it is not in use. */
 static inline int hs_use_no_more(uint32_t *users) {
     uint32_t last = HS_CLOSING;
     if (__atomic_fetch_or(users, HS_CLOSING, __ATOMIC_ACQ_REL) != 0) return 0;
     return __atomic_compare_exchange_n(users, &last, HS_CLOSED, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
 }
 
-/* Change a word if it is what it is thought to be; whether it was. */
+/* Compare and swap; whether the word was *old*. */
 static inline int hs_swap(uint32_t *word, uint32_t old, uint32_t now) {
     return __atomic_compare_exchange_n(word, &old, now, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
 }

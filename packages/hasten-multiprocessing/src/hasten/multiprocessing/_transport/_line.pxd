@@ -1,15 +1,15 @@
 from libc.stdint cimport int64_t, uint64_t
 
 cdef enum:
-    AHEAD = 1024            # bytes that are read without knowing whose they are
+    AHEAD = 1024            # bytes of the read-ahead buffer
     FIRST_LOOK = 5000000    # ns
     LAST_LOOK = 500000000
 
 cdef class Line:
     cdef readonly object connection
-    cdef object successor   # what the connection goes on in, or None
+    cdef object successor   # the Exchange that replaces this line, or None
     cdef int fd             # the connection's, -1 when closed
-    cdef size_t begin, end  # of what is left in `ahead`
+    cdef size_t begin, end  # of the unread bytes in `ahead`
     cdef char ahead[1024]
 
     cdef int descriptor(self) except -1

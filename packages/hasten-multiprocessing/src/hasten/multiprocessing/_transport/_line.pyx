@@ -1,14 +1,14 @@
 # cython: freethreading_compatible=True
-"""A connection of a protocol of requests and answers: a small message is read by one system call.
+"""A connection for requests and answers that reads a small message by one system call, reading ahead.
 
-What holds:
+Invariants:
 
-- Nobody else reads from the socket while a message is on its way, since the line reads what follows it, too.
-  When all messages that were sent have been received, nothing is left in the line.
-- A wait of the thread that gets signals ends after 5 ms, and later after twice as long, for a look at them.
+- No other code reads from the socket while a message is under way, since the line may have read its bytes.
+  Once all messages that were sent have been received, the read-ahead buffer is empty.
+- In the thread that runs signal handlers a sleep is limited to 5 ms, doubled each time.
 - A line is used by one thread at a time.
 
-Memory is taken as the bytes of a message arrive, once it is longer than ROOM: a header may say anything.
+For a message longer than ROOM memory grows as its bytes arrive: the length in the header is not trusted.
 """
 
 from libc.errno cimport EAGAIN, EINTR, errno
@@ -36,11 +36,11 @@ cdef extern from "Python.h":
     const Py_ssize_t PY_SSIZE_T_MAX
 
 cdef enum:
-    ROOM = 1 << 24  # bytes that are taken for a message before any of it has arrived
+    ROOM = 1 << 24  # bytes; the most that is allocated before anything has arrived
 
 
 cdef class Line:
-    """What takes the place of a Connection of a socket, which belongs to the line from now on."""
+    """Replaces a Connection over a socket, and owns it from now on."""
 
     def __cinit__(self, connection, *args):
         self.fd = -1
@@ -49,7 +49,7 @@ cdef class Line:
     # ---- state ----
 
     cdef int descriptor(self) except -1:
-        """The descriptor, or OSError.  Looked at anew after Python code has run, which may have closed it."""
+        """The descriptor; OSError if closed.  To be called again after Python code, which may close it."""
         if self.fd < 0:
             raise OSError("handle is closed")
         return self.fd
@@ -78,17 +78,18 @@ cdef class Line:
         self.close()
 
     def go_on_in(self, successor):
-        """Let *successor* have all messages from now on, those of who has kept this line, too."""
+        """Forward all later messages to *successor*, also for callers that still refer to this line."""
         self.successor = successor
 
     # ---- messages ----
 
     def send(self, obj):
-        """Send an object, pickled.  Blocks and raises as send_bytes(); what pickling raises, before."""
+        """Pickle and send an object.  Blocks and raises as send_bytes(); pickling errors before that."""
         self.send_bytes(dumps(obj))
 
     def recv(self):
-        """Receive an object.  Blocks and raises as recv_bytes(); what unpickling raises, after."""
+        """Receive and unpickle an object.  Blocks and raises as recv_bytes(); unpickling errors after
+        that."""
         return loads(self.recv_bytes())
 
     def send_bytes(self, data):
@@ -140,7 +141,7 @@ cdef class Line:
         return self.begin < self.end or self.connection.poll(timeout)
 
     cdef size_t read(self, char *into, size_t size, bint within) except 0:
-        """Read at least one byte; within: a message that has begun."""
+        """Read at least one byte; EOFError at the end, or OSError if *within* a message."""
         cdef int64_t look = FIRST_LOOK if gets_signals() else -1
         cdef ssize_t got
         cdef int fd, error
@@ -162,7 +163,7 @@ cdef class Line:
                 look *= 2
 
     cdef int fill(self, size_t least, bint within) except -1:
-        """Have so many bytes in `ahead`."""
+        """Read until there are *least* bytes in `ahead`."""
         if self.begin == self.end:
             self.begin = self.end = 0
         elif self.end - self.begin < least and self.begin:
@@ -173,7 +174,7 @@ cdef class Line:
         return 0
 
     cdef object body(self, uint64_t size):
-        """A message of which a part is in `ahead`, as a bytes object."""
+        """A message of *size* bytes, of which a part is in `ahead`, as a bytes object."""
         cdef size_t got = self.end - self.begin, room = min(size, <uint64_t>ROOM)
         cdef PyObject *buffer = new_bytes(NULL, room)
         memcpy(text_of(buffer), self.ahead + self.begin, got)

@@ -1,16 +1,16 @@
-"""Accepting clients: who has shown the authkey first is the one that is returned.
+"""Accepting clients: accept() returns the first client that completes the handshake.
 
-What holds:
+Invariants:
 
-- Clients shake hands at the same time, without threads: whoever calls accept() goes on with all of them, as
-  their bytes come.  A client that says nothing keeps nobody out, and is dropped after HANDSHAKE_TIMEOUT.
-- A handshake belongs to one call of accept() at a time.  A call that ends, for whatever reason, leaves the
-  unfinished ones to the other calls, which it wakes, or to the next.
-- Nothing blocks but the one wait for everything: not the listening socket, since another process that has
-  it too after a fork may take the client first, and not the clients.
-- close() wakes all who wait, by a byte in a pipe that is never read again. (Closing its end would not do: a
-  child of a fork may have that too.)
-- After a fork the handshakes are the parent's; the child closes what it has of them.
+- Handshakes proceed concurrently, without threads: a call of accept() advances all of them as bytes arrive.
+  A silent client does not delay others, and is dropped after HANDSHAKE_TIMEOUT.
+- A handshake belongs to one call of accept() at a time.  A call that ends, for whatever reason, returns its
+  unfinished handshakes to the list and wakes the other calls.
+- The only blocking step is one wait for all descriptors.  The listening socket does not block, since
+  another process that shares it after a fork may accept the client first; nor do the clients.
+- close() wakes all waiting calls by a byte in a pipe that is never read again.  (Closing the pipe's end
+  would not wake them if a forked child has it too.)
+- Handshakes stay with the parent after a fork; the child closes its descriptors of them.
 """
 
 import os
@@ -49,9 +49,9 @@ class Handshake:
         self.client.close()
 
     def go_on(self):
-        """Go on as far as that goes without blocking: whether the client has shown the authkey.
+        """Advance without blocking; whether the handshake is complete.
 
-        Raises AuthenticationError if it has shown another, and EOFError or OSError if it is gone.
+        AuthenticationError if the client's key is wrong; EOFError or OSError if the client is gone.
         """
         while self._said is not None:
             reply = None
@@ -69,12 +69,12 @@ class Handshake:
             return None
         if said.message is not None:
             data = len(said.message).to_bytes(4, "big") + said.message
-            if self.client.send(data) != len(data):  # there is always room for so little
+            if self.client.send(data) != len(data):  # a few bytes always fit the socket's buffer
                 raise ConnectionAbortedError("a client takes no bytes during the handshake")
         return said
 
     def _message(self):
-        """The next message; None if it has not arrived.  Not a byte after it is read."""
+        """The next message; None if it has not arrived completely.  Never reads beyond it."""
         if len(self._received) < 4 and not self._read(4):
             return None
         size = int.from_bytes(self._received[:4], "big", signed=True)
@@ -86,7 +86,7 @@ class Handshake:
         return message
 
     def _read(self, size):
-        """Whether so many bytes of the message have been received."""
+        """Read without blocking; whether *size* bytes of the message have been received."""
         while len(self._received) < size:
             try:
                 data = self.client.recv(size - len(self._received))
@@ -99,7 +99,7 @@ class Handshake:
 
 
 class Admitted:
-    """A client that need not show the authkey: it is accepted once it has said something, or is gone."""
+    """A client without a handshake: it is accepted once it has sent something, or is gone."""
 
     deadline = float("inf")
 
@@ -117,9 +117,9 @@ class Admitted:
 
 
 class Acceptor:
-    """Accepts the clients of a listening socket; for any number of threads, and processes after a fork.
+    """Accepts the clients of a listening socket.  Thread-safe; usable in forked children too.
 
-    authkey: bytes that clients have to show, or None.
+    authkey: the key for the handshake, bytes; None for no handshake.
     """
 
     def __init__(self, listening, authkey):
@@ -128,11 +128,11 @@ class Acceptor:
 
     def _begin(self):
         self._pid = os.getpid()
-        self._lock = RLock()  # guards what follows; a signal handler may close the listener under it
-        self._handshakes = []  # those that no call has
-        self._admitted = []  # who has said nothing yet, whether a call has them or not
+        self._lock = RLock()  # guards the following; recursive: a signal handler may call close()
+        self._handshakes = []  # those that belong to no call
+        self._admitted = []  # Admitted clients that have sent nothing yet, in a call or not
         self._calls = 0
-        self._wakeup: Any = None  # two connections: the ends of a pipe, while somebody calls
+        self._wakeup: Any = None  # the ends of a pipe, as connections, while accept() is called
         self._closed = False
 
     def _check_process(self):
@@ -154,11 +154,11 @@ class Acceptor:
             handshake.close()
 
     def accept(self):
-        """The socket of a client, and its address.
+        """The socket of a client that has completed the handshake, and its address.
 
-        Blocks until there is one that has shown the authkey; signal handlers run meanwhile.  Raises
-        AuthenticationError for a client that has shown another key, EOFError or OSError for one that is gone;
-        socket.timeout if the listening socket has a timeout and that is over; OSError once it is closed.
+        Blocks; signal handlers run meanwhile.  AuthenticationError for a client with a wrong key; EOFError
+        or OSError for one that is gone; socket.timeout after the listening socket's timeout; OSError once the
+        listener is closed.
         """
         timeout = self._listening.gettimeout()
         deadline = None if timeout is None else time.monotonic() + timeout
@@ -182,9 +182,9 @@ class Acceptor:
             self._leave(mine)
 
     def admit(self, client):
-        """Have accept() return this connected socket, too, once there is something to read.
+        """Let accept() return this connected socket, too, once there is something to read from it.
 
-        It is closed if it cannot be: OSError if the listener is closed.
+        OSError, and the socket is closed, if the listener is closed.  Does not block.
         """
         self._check_process()
         with self._lock:
@@ -229,7 +229,7 @@ class Acceptor:
         try:
             self._wakeup[1].send_bytes(b"")
         except BlockingIOError:
-            pass  # there is more than enough in the pipe
+            pass  # the pipe is full of wake-ups
 
     def _take_over(self, mine):
         with self._lock:
@@ -246,7 +246,8 @@ class Acceptor:
     # ---- clients ----
 
     def _wait(self, mine, deadline):
-        """What is ready; without unfinished handshakes whose time is up."""
+        """Wait; the ready objects.  Closes the handshakes whose time is over.  socket.timeout at
+        *deadline*."""
         sources = [self._wakeup[0], *mine]
         if len(mine) < MOST_HANDSHAKES:
             sources.append(self._listening)
@@ -290,7 +291,7 @@ class Acceptor:
         try:
             client, address = self._listening.accept()
         except (BlockingIOError, ConnectionAbortedError):
-            return None  # somebody else was faster, or the client is gone
+            return None  # another process has accepted it, or the client is gone
         if self._authkey is None:
             return client, address
         try:

@@ -1,18 +1,18 @@
-/* _mailbox.h: messages between two threads of two processes, in a page that both have mapped.
+/* _mailbox.h: messages between two threads of two processes, in memory that both have mapped.
  *
- * What holds:
+ * Invariants:
  *
- * - A mailbox goes one way: one thread puts, another takes.  `tail` counts the bytes put and `head` those taken,
- *   and only its own side stores either.  A message is there from the store of tail on, whole.
- * - Neither side trusts what the other one has stored further than that it reads inside of the mailbox.
- * - The taker says in `asleep` that it sleeps at a socket, before it looks for the last time.  Whoever sets
- *   `asleep` back to 0 knows whether there is a byte on the socket: the putter, which then sends one, or the
- *   taker, which then has not been sent one.  So each such byte is read exactly once.  It may come late, from a putter
- *   whose message has been taken: who is woken looks, and lies down again.
+ * - A mailbox has one direction: one thread puts, another takes.  `tail` counts the bytes put and `head` the bytes taken;
+ *   only the putter stores tail, only the taker stores head.  The store of tail commits a whole message.
+ * - Neither side trusts the values of the other: whatever they are, all accesses stay inside the mailbox.
+ * - Before the taker sleeps on the socket it sets `asleep`, then checks once more for a message.  Whichever side changes
+ *   `asleep` back to 0 knows whether a wake-up byte is on the socket: if it was the putter, it sends one; if it was the
+ *   taker, none was sent.  So each wake-up byte is read exactly once.  It may arrive after its message was taken; the
+ *   taker then finds nothing and sleeps again.
  *
- * A message is a word, its length or HS_BOX_ELSEWHERE, and its bytes; it begins at a multiple of 8.
+ * A message is a word (its length, or HS_BOX_ELSEWHERE) and its bytes, and begins at a multiple of 8.
  *
- * The memory is a sealed memfd: nobody can make it shorter under the other side.  No Python API.
+ * The memory is a sealed memfd, so that neither side can shrink it under the other.  No Python API.
  */
 #ifndef HASTEN_MAILBOX_H
 #define HASTEN_MAILBOX_H
@@ -27,20 +27,20 @@
 
 #define HS_BOX_ROOM 16384u          /* bytes, a power of two */
 #define HS_BOX_LONGEST (HS_BOX_ROOM / 2)
-#define HS_BOX_ELSEWHERE 0xffffffffu /* the message comes by the socket */
+#define HS_BOX_ELSEWHERE 0xffffffffu /* the message itself is on the socket */
 #define HS_BOX_SEALS (F_SEAL_SHRINK | F_SEAL_GROW)
-#define HS_BOX_BELL 0x2a            /* the byte that wakes */
+#define HS_BOX_WAKE 0x2a            /* the wake-up byte */
 
 typedef struct {
     _Alignas(64) uint32_t tail;
     uint32_t asleep;
-    int32_t cpu; /* of the putter, when it put the last message */
+    int32_t cpu; /* CPU of the putter at the last message */
     _Alignas(64) uint32_t head;
     _Alignas(64) char bytes[HS_BOX_ROOM];
 } hs_box;
 
 typedef struct {
-    hs_box ways[2]; /* from who has made the memory, and to it */
+    hs_box ways[2]; /* [0]: from the process that made the memory; [1]: to it */
 } hs_boxes;
 
 /* ---- the memory ---- */
@@ -58,7 +58,7 @@ static inline int hs_boxes_make(void) {
     return -1;
 }
 
-/* The memory behind a descriptor, which is needed no longer; NULL with errno. */
+/* Map the memory of a descriptor, which may be closed afterwards; NULL with errno. */
 static inline hs_boxes *hs_boxes_map(int fd) {
     struct stat about;
     int seals = fcntl(fd, F_GET_SEALS);
@@ -83,9 +83,9 @@ static inline void hs_box_copy_in(hs_box *box, uint32_t at, const char *from, ui
     if (first < size) memcpy(box->bytes, from + first, size - first);
 }
 
-/* Put a message, or with data NULL the word that it is elsewhere.  *tail*, *head*: of this side, the last as it was
- * seen last.  Whether there was room, and then, in *bell*, whether the taker is to be woken. */
-static inline int hs_box_put(hs_box *box, uint32_t *tail, uint32_t *head, const void *data, uint32_t length, int *bell) {
+/* Put a message, or, if data is NULL, HS_BOX_ELSEWHERE.  *tail*, *head*: the putter's position, and the taker's as last
+ * seen.  0 if there is no room; *wake*: whether a wake-up byte has to be sent. */
+static inline int hs_box_put(hs_box *box, uint32_t *tail, uint32_t *head, const void *data, uint32_t length, int *wake) {
     uint32_t word = data == NULL ? HS_BOX_ELSEWHERE : length, size = hs_box_size(data == NULL ? 0 : length);
     if (HS_BOX_ROOM - (*tail - *head) < size) {
         *head = __atomic_load_n(&box->head, __ATOMIC_ACQUIRE);
@@ -96,7 +96,7 @@ static inline int hs_box_put(hs_box *box, uint32_t *tail, uint32_t *head, const 
     box->cpu = sched_getcpu();
     *tail += size;
     __atomic_store_n(&box->tail, *tail, __ATOMIC_SEQ_CST);
-    *bell = __atomic_load_n(&box->asleep, __ATOMIC_SEQ_CST) && __atomic_exchange_n(&box->asleep, 0, __ATOMIC_SEQ_CST);
+    *wake = __atomic_load_n(&box->asleep, __ATOMIC_SEQ_CST) && __atomic_exchange_n(&box->asleep, 0, __ATOMIC_SEQ_CST);
     return 1;
 }
 
@@ -108,7 +108,7 @@ static inline int hs_box_has(const hs_box *box, uint32_t head) {
     return __atomic_load_n(&box->tail, __ATOMIC_SEQ_CST) != head;
 }
 
-/* The word of the message that is there; 0 if the memory makes no sense. */
+/* Read the word of the next message; 0 if the memory is inconsistent. */
 static inline int hs_box_look(const hs_box *box, uint32_t head, uint32_t *word) {
     uint32_t there = __atomic_load_n(&box->tail, __ATOMIC_ACQUIRE) - head;
     memcpy(word, box->bytes + (head & (HS_BOX_ROOM - 1)), sizeof *word);
@@ -116,7 +116,7 @@ static inline int hs_box_look(const hs_box *box, uint32_t head, uint32_t *word) 
     return *word <= HS_BOX_LONGEST && hs_box_size(*word) <= there && there <= HS_BOX_ROOM;
 }
 
-/* Take it: *length* bytes, none if it is elsewhere. */
+/* Take the next message: *length* bytes, 0 for HS_BOX_ELSEWHERE. */
 static inline void hs_box_take(hs_box *box, uint32_t *head, char *to, uint32_t length) {
     uint32_t offset = (*head + (uint32_t)sizeof(uint32_t)) & (HS_BOX_ROOM - 1), first = HS_BOX_ROOM - offset;
     if (first > length) first = length;
@@ -145,7 +145,7 @@ static inline int hs_box_spin(const hs_box *box, uint32_t head, int32_t *budget)
 
 /* Send a descriptor beside one byte; 0, or an errno. */
 static inline int hs_send_fd(int socket, int fd) {
-    char byte = HS_BOX_BELL;
+    char byte = HS_BOX_WAKE;
     struct iovec piece = {&byte, 1};
     union {
         struct cmsghdr head;
@@ -166,7 +166,7 @@ static inline int hs_send_fd(int socket, int fd) {
     return 0;
 }
 
-/* The same at the other end; *fd*: -1 if none has come, which a process without room for it can't tell otherwise. */
+/* Receive a descriptor; 0, or an errno.  *fd* is -1 if none has arrived: this process has no free descriptor. */
 static inline int hs_receive_fd(int socket, int *fd) {
     char byte;
     struct iovec piece = {&byte, 1};
@@ -180,7 +180,7 @@ static inline int hs_receive_fd(int socket, int *fd) {
     message.msg_iov = &piece;
     message.msg_iovlen = 1;
     message.msg_control = &beside;
-    message.msg_controllen = CMSG_LEN(sizeof(int)); /* in the room beyond a second descriptor would arrive */
+    message.msg_controllen = CMSG_LEN(sizeof(int)); /* not sizeof room: the padding has room for a second descriptor */
     while ((got = recvmsg(socket, &message, MSG_CMSG_CLOEXEC)) < 0)
         if (errno != EINTR) return errno;
     struct cmsghdr *found = CMSG_FIRSTHDR(&message);
@@ -190,9 +190,9 @@ static inline int hs_receive_fd(int socket, int *fd) {
     return got == 1 ? 0 : ECONNRESET;
 }
 
-/* Send the byte that wakes; 0, or an errno. */
-static inline int hs_ring_bell(int socket) {
-    char byte = HS_BOX_BELL;
+/* Send a wake-up byte; 0, or an errno. */
+static inline int hs_send_wake(int socket) {
+    char byte = HS_BOX_WAKE;
     return send(socket, &byte, 1, MSG_NOSIGNAL) == 1 ? 0 : errno;
 }
 

@@ -3,7 +3,7 @@ from libc.stdint cimport int64_t, uint64_t
 from shm_ring cimport hs_piece
 from hasten.multiprocessing._transport._ring cimport Ring
 
-# What each does is told in _packing.pyx.
+# Described in _packing.pyx.
 cpdef list pack(object obj, Py_ssize_t offset)
 cpdef object unpack(data, Py_ssize_t offset)
 cdef list with_buffers(list pieces, list buffers, Py_ssize_t offset)

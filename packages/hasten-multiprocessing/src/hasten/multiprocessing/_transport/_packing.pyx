@@ -1,12 +1,12 @@
 # cython: freethreading_compatible=True
-"""Objects as lists of bytes-like pieces, and back: a pickle, or one of protocol 5 beside its large buffers.
+"""Objects as lists of bytes-like pieces, and back: a pickle, or a pickle of protocol 5 and its large buffers.
 
-A packed object with buffers begins with words of 8 bytes: their number times 256, the length of the pickle,
-the length of each.  So its first byte is 0, which no pickle begins with.  The pickle follows, and then the
-buffers, each at a multiple of ALIGNMENT from the beginning of the record that all of it stands in.
+A packed object with buffers begins with words of 8 bytes: the number of buffers times 256, the length of
+the pickle, and the length of each buffer.  So its first byte is 0, as that of no pickle is.  The pickle
+follows, then the buffers, each aligned to ALIGNMENT from the beginning of the record.
 
-The pieces are the object's own memory, not copied.  What comes out of unpack() are views of what it was
-given: they can be written to if that can.
+The pieces refer to the object's own memory; nothing is copied.  The buffers of an unpacked object are views
+of the argument of unpack(), and writable if that is.
 """
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
@@ -21,16 +21,16 @@ from hasten.multiprocessing._transport._pickler cimport (
 from hasten.multiprocessing._transport._ring cimport Ring
 
 cdef enum:
-    LEAST = 1 << 14      # bytes from which on a buffer is not part of the pickle
+    LEAST = 1 << 14      # bytes; smaller buffers stay in the pickle
     ALIGNMENT = 16
     WORD = 8
-    FEW = 16             # pieces that need no memory of their own
+    FEW = 16             # pieces for which the stack has room
 
 cdef bytes PADDING = bytes(ALIGNMENT)
 
 
 cpdef list pack(object obj, Py_ssize_t offset):
-    """The pieces of an object.  offset: where in its record they will begin, in bytes."""
+    """The pieces of an object.  offset: the byte of its record at which they will begin."""
     cdef list buffers = []
     cdef list pieces = dump_pieces_out_of_band(obj, buffers, LEAST)
     if pieces is None:
@@ -66,7 +66,7 @@ cpdef object unpack(data, Py_ssize_t offset):
 
 
 cdef object unpack_buffers(data, Py_ssize_t offset):
-    """The same for one that has buffers."""
+    """unpack() of an object with buffers."""
     cdef object view = memoryview(data)
     cdef Py_ssize_t n = int.from_bytes(view[:WORD], "little") >> 8
     cdef Py_ssize_t at = (2 + n) * WORD, size, i
@@ -84,7 +84,7 @@ cdef object unpack_buffers(data, Py_ssize_t offset):
 cdef int put_pieces(
     Ring ring, int kind, hs_piece *first, list data, uint64_t limit, bint block, int64_t deadline
 ) except -1:
-    """Put a record of bytes-like objects; a status of Ring.put().  first: what comes before them, or NULL."""
+    """Put a record of bytes-like objects; a status of Ring.put().  first: a piece before them, or NULL."""
     cdef Py_ssize_t n = len(data), held = 0, i
     cdef uint64_t length = 0
     cdef hs_piece few[FEW + 1]

@@ -1,7 +1,8 @@
-"""What a queue on a ring shows of the standard library's parts: locks, semaphore, buffer, condition.
+"""The private attributes of the standard library's queue, for a queue on a ring: locks, semaphore, buffer,
+condition.
 
-They are made when somebody looks for them.  Locks exclude each other in all processes, but not get() and
-put(), which have their own; a lock whose holder has died is free.
+They are made at first access.  The locks exclude each other between processes, but not get() and put(), which
+use the ring's own; a lock whose holder has died is free.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-LONGEST_NAP = 0.02  # seconds between two looks at a gate that is taken
+LONGEST_NAP = 0.02  # seconds between two attempts to take a lock that is held
 
 
 class lazily:
@@ -30,7 +31,7 @@ class lazily:
         return instance.__dict__.setdefault(self.name, self.make(instance))
 
 
-class Gate:
+class PidLock:
     """`_rlock` or `_wlock`: a lock between processes, kept in the memory of the ring."""
 
     def __init__(self, ring: Any, which: int) -> None:
@@ -38,7 +39,7 @@ class Gate:
         self._which = which
 
     def acquire(self, block: bool = True, timeout: float | None = None) -> bool:
-        """Take it; whether that was possible in time."""
+        """Take the lock; whether that was possible within *timeout* seconds (None: no limit).  Polls."""
         deadline = None if timeout is None else time.monotonic() + timeout
         nap = 0.0005
         while not self._try():
@@ -50,23 +51,23 @@ class Gate:
 
     def _try(self) -> bool:
         me = os.getpid()
-        if self._ring.gate(self._which, 0, me):
+        if self._ring.swap_lock_holder(self._which, 0, me):
             return True
-        keeper = self._ring.gatekeeper(self._which)
-        if keeper in (0, me):
+        holder = self._ring.lock_holder(self._which)
+        if holder in (0, me):
             return False
         try:
-            os.kill(keeper, 0)
+            os.kill(holder, 0)
         except ProcessLookupError:
-            return bool(self._ring.gate(self._which, keeper, me))
+            return bool(self._ring.swap_lock_holder(self._which, holder, me))
         except PermissionError:
             pass
         return False
 
     def release(self) -> None:
-        """Give it back, whoever has taken it."""
-        keeper = self._ring.gatekeeper(self._which)
-        if not keeper or not self._ring.gate(self._which, keeper, 0):
+        """Release the lock, whoever holds it.  ValueError if it is not held."""
+        holder = self._ring.lock_holder(self._which)
+        if not holder or not self._ring.swap_lock_holder(self._which, holder, 0):
             raise ValueError("semaphore or lock released too many times")
 
     def __enter__(self) -> bool:
@@ -77,9 +78,7 @@ class Gate:
 
 
 class Places:
-    """`_sem` (and its `_semlock`): how many places a queue has free, as a semaphore that counts them would
-    tell.
-    """
+    """`_sem` (and its `_semlock`): a semaphore whose value is the number of free places of the queue."""
 
     def __init__(self, queue: Any) -> None:
         self._ring = queue._ring

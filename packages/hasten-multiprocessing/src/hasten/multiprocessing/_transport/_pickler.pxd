@@ -1,4 +1,4 @@
-# What each does is told in _pickler.pyx.
+# Described in _pickler.pyx.
 cpdef object dumps(object obj)
 cpdef list dump_pieces(object obj)
 cpdef object dumps_out_of_band(object obj, list buffers, Py_ssize_t least=*)

@@ -1,35 +1,32 @@
 # cython: freethreading_compatible=True
 """Objects to bytes and back, as `multiprocessing.reduction.ForkingPickler` does it, by a pickler per thread.
 
-What the standard library pays for with every object is a new pickler, a copy of its table of reducers, and
-a file to write to.  Here a thread keeps a `_pickle.Pickler`; what that forgets between two objects is its
-memo.  Small objects of the plain types alone need none (_plain_pickles.h).  The bytes are the same: any
-interpreter reads them.
+For each object the standard library makes a pickler, a copy of the table of reducers and a file.  Here each
+thread keeps a `_pickle.Pickler`, whose memo is cleared after each object.  Small objects of plain types need
+no pickler (_plain_pickles.h).  The bytes are the same: any interpreter reads them.
 
 For other modules of this package, to be cimported or called from Python:
 
-- dumps(obj): bytes, or another bytes-like object where the program has put something in place of a part.
-- dump_pieces(obj): the same in a list of bytes-like objects, to be written one after the other; large bytes
-  objects are in it themselves, not copied.
+- dumps(obj): bytes, or another bytes-like object where the program has replaced ForkingPickler.
+- dump_pieces(obj): the pickle as a list of bytes-like objects; large bytes objects are in it uncopied.
 - dumps_out_of_band(obj, buffers, least): protocol 5; buffers of at least *least* bytes are appended to the
-  list *buffers*, as pickle.PickleBuffer objects, and are not in the result.  None where the program has put
-  something in place of a part: then dumps() has to do.
-- dump_pieces_out_of_band(obj, buffers, least): the same in a list, as dump_pieces() gives it.
+  list *buffers*, as pickle.PickleBuffer objects, and are not in the result.  None where the program has
+  replaced ForkingPickler: the caller has to use dumps().
+- dump_pieces_out_of_band(obj, buffers, least): the same as a list of pieces.
 - loads(data, buffers=None): the object.
-- uses_own_pickles(), uses_own_dumps(): whether loads(), dumps() is a program's own.
+- uses_own_pickles(), uses_own_dumps(): whether the program has replaced loads(), dumps().
 
-What holds:
+Invariants:
 
-- Reducers registered at any time, by ForkingPickler.register() or copyreg.pickle(), count from then on: the
-  pickler's dispatch_table is a view of both registries.
-- A program may replace ForkingPickler in multiprocessing.reduction (or in ours), a method of it, or the
-  `reducer` of the contexts.  Then its ForkingPickler.dumps() and loads() are called.  It is looked up for
-  every object.
-- Reducers may pickle objects themselves, and so may a signal handler, or a destructor that runs as the memo
-  is cleared: a pickler in use is left alone, and another one is made.
-- An array of numpy's that can't be written to arrives writable where the interpreter's pickles would bring
-  it so: programs change what they have got.
-- An exception, of whatever kind, costs the pickler, and so does a large object, whose memo would be kept.
+- Reducers registered by ForkingPickler.register() or copyreg.pickle() apply at once: the pickler's
+  dispatch_table is a view of both registries.
+- If a program replaces ForkingPickler in multiprocessing.reduction (or in ours), a method of it, or the
+  `reducer` of the contexts, its ForkingPickler.dumps() and loads() are called.  Checked for every object.
+- A pickler in use is not reused by a nested call (from a reducer, a signal handler, or a destructor that
+  runs as the memo is cleared): that call makes another.
+- A read-only numpy array arrives writable if it would with the interpreter's default protocol, since programs
+  modify received arrays.
+- After an exception the pickler is dropped, and after a large object too, since it would keep a large memo.
 
 Thread-safety: all functions, from any thread.  They do not block.
 """
@@ -57,10 +54,10 @@ cdef extern from "_reducers.h":
 cdef int PROTOCOL = DEFAULT_PROTOCOL
 
 cdef enum:
-    LARGE = 1 << 16  # bytes of an object after which the pickler is not kept
+    LARGE = 1 << 16  # bytes; after a larger pickle the pickler is dropped
 
 
-# ---- whether the program has put something in place of a part ----
+# ---- whether the program has replaced ForkingPickler ----
 
 cdef object original = standard_reduction.AbstractReducer.__dict__["ForkingPickler"]
 cdef dict standard = standard_reduction.__dict__
@@ -70,7 +67,7 @@ cdef dict of_queues = {}  # or the namespace of hasten.multiprocessing.queues, o
 cdef object our_reduction = standard_reduction
 cdef object reducers = None  # the view of the registries
 cdef object reducers_of_5 = None  # the same for protocol 5
-cdef unsigned int seen_tag = 0  # of the class when it was looked at; 0 if it has to be looked at anew
+cdef unsigned int seen_tag = 0  # ForkingPickler's version tag at the last check; 0: check again
 cdef bint usual_dumps = False, usual_loads = False
 cdef str CLASS = "ForkingPickler", CLASS_OF_QUEUES = "_ForkingPickler", REDUCTION = "reduction"
 
@@ -88,7 +85,7 @@ def follow_queues(dict namespace not None):
 
 
 cdef int look_at_class() except -1:
-    """Whether ForkingPickler is as it was made, and which dictionaries are its registries."""
+    """Check whether ForkingPickler's methods are the original ones, and find its registries."""
     global reducers, reducers_of_5, usual_dumps, usual_loads, seen_tag
     cdef unsigned int tag = hs_type_tag(<PyTypeObject *>original)
     cdef dict own = dict(original.__dict__)
@@ -108,10 +105,9 @@ cdef int look_at_class() except -1:
 
 
 def reduce_array(array):
-    """What a numpy array is pickled as.
+    """The reducer of numpy arrays where the default protocol is below 5.
 
-    It arrives writable, as by the protocols before 5, which are those of the standard library here.  By
-    protocol 5 one that can't be written to arrives as it is.
+    The array arrives writable, as with those protocols; by protocol 5 a read-only one would arrive read-only.
     """
     return (array if array.flags.writeable else array.copy("K")).__reduce_ex__(5)
 
@@ -121,7 +117,7 @@ cdef bint is_of_module(function) except -1:
 
 
 cdef object replacement():
-    """The ForkingPickler that the program uses, or None if that is the usual one in all that counts here."""
+    """The program's own ForkingPickler, or None if the original one is in place."""
     cdef PyObject *found = dict_get(contexts, REDUCTION)
     if found != <PyObject *>standard_reduction and found != <PyObject *>our_reduction and found != NULL:
         cls = (<object>found).ForkingPickler
@@ -143,18 +139,18 @@ cdef object replacement():
 # ---- one pickler of one thread ----
 
 cdef class Sink:
-    """What a pickler writes to."""
+    """The file of a pickler."""
 
     cdef list pieces      # what was written
     cdef list buffers     # where buffers of at least `least` bytes go
     cdef Py_ssize_t least
 
     def write(self, data):
-        """Called by the pickler.  Bytes are kept as they are; what may change is copied."""
+        """Called by the pickler.  Keeps bytes objects; copies mutable buffers."""
         self.pieces.append(data if type(data) is bytes else bytes(data))
 
     def is_small(self, buffer):
-        """Called by the pickler, with a PickleBuffer: whether it is to be part of the pickle."""
+        """Called by the pickler with a PickleBuffer; true: it becomes part of the pickle."""
         if memoryview(buffer).nbytes < self.least:
             return True
         self.buffers.append(buffer)
@@ -162,7 +158,7 @@ cdef class Sink:
 
 
 cdef class Encoder:
-    """A pickler and its sink.  (One object for both would be a cycle, and stay until the next collection.)"""
+    """A pickler and its sink: two objects, since one would be a reference cycle."""
 
     cdef object dump, clear_memo, table
     cdef Sink sink
@@ -175,7 +171,7 @@ cdef class Encoder:
         self.sink, self.dump, self.clear_memo = sink, pickler.dump, pickler.clear_memo
 
     cdef list encode(self, object obj, list buffers, Py_ssize_t least):
-        """The pickle, in pieces.  After an exception this encoder is of no use any more."""
+        """The pickle, in pieces.  After an exception the encoder must not be used again."""
         cdef Sink sink = self.sink
         cdef list pieces = []
         sink.pieces, sink.buffers, sink.least = pieces, buffers, least
@@ -190,7 +186,7 @@ cdef str OUT_OF_BAND = "hasten.multiprocessing: pickler of protocol 5"
 
 
 cdef list encode(object obj, str key, list buffers, Py_ssize_t least):
-    """The pickle of an object, in pieces, by the pickler of the thread or by one that is made for it."""
+    """The pickle of an object, in pieces, by the thread's pickler, or a new one if that is in use."""
     cdef PyObject *thread = PyThreadState_GetDict()
     cdef PyObject *found = dict_get(<object>thread, key) if thread != NULL else NULL
     cdef Encoder encoder
@@ -201,7 +197,7 @@ cdef list encode(object obj, str key, list buffers, Py_ssize_t least):
     else:
         encoder, found = Encoder(key is OUT_OF_BAND), NULL
     encoder.busy = True
-    pieces = encoder.encode(obj, buffers, least)  # an exception leaves it busy: the next object gets another
+    pieces = encoder.encode(obj, buffers, least)  # after an exception it stays busy, so it is replaced
     if len(pieces) == 1 and len(<bytes>pieces[0]) <= LARGE:
         encoder.busy = False
         if found == NULL and thread != NULL:
@@ -210,7 +206,7 @@ cdef list encode(object obj, str key, list buffers, Py_ssize_t least):
 
 
 cdef object taken(PyObject *new):
-    """What a function of C has returned, whose reference is ours."""
+    """The object of a new reference that a C function has returned."""
     found = <object>new
     Py_DECREF(found)
     return found
@@ -228,7 +224,7 @@ cpdef object dumps(object obj):
 
 
 cpdef list dump_pieces(object obj):
-    """The same in bytes-like objects to be written one after the other; large bytes are in it themselves."""
+    """The pickle of *obj* as consecutive bytes-like objects; large bytes objects are in it uncopied."""
     cdef PyObject *plain
     cls = replacement()
     if cls is None:
@@ -242,7 +238,7 @@ cpdef list dump_pieces(object obj):
 cpdef list dump_pieces_out_of_band(object obj, list buffers, Py_ssize_t least=0):
     """The pieces of the pickle without its buffers of *least* bytes or more, which are appended to *buffers*.
 
-    Protocol 5.  None where a program has its own ForkingPickler: dump_pieces() has to do then.
+    Protocol 5.  None where a program has its own ForkingPickler: use dump_pieces() then.
     """
     cdef PyObject *plain
     if replacement() is not None or not usual_dumps:
@@ -252,23 +248,23 @@ cpdef list dump_pieces_out_of_band(object obj, list buffers, Py_ssize_t least=0)
 
 
 cpdef object dumps_out_of_band(object obj, list buffers, Py_ssize_t least=0):
-    """The same in one bytes object."""
+    """dump_pieces_out_of_band() joined into one bytes object, or None."""
     cdef list pieces = dump_pieces_out_of_band(obj, buffers, least)
     return None if pieces is None else joined(pieces)
 
 
 cpdef bint uses_own_pickles() except -1:
-    """Whether a program has put something of its own in the place of ForkingPickler.loads()."""
+    """Whether a program has replaced ForkingPickler.loads()."""
     return replacement() is not None or not usual_loads
 
 
 cpdef bint uses_own_dumps() except -1:
-    """The same of ForkingPickler.dumps(), and of what a pickler asks."""
+    """Whether a program has replaced ForkingPickler.dumps(), or a hook of its pickler."""
     return replacement() is not None or not usual_dumps
 
 
 cpdef object loads(object data, object buffers=None):
-    """The object of a pickle in a bytes-like object; *buffers*: those that were left out of it, in order."""
+    """Unpickle a bytes-like object; *buffers*: its out-of-band buffers, in order."""
     cdef PyObject *plain
     if buffers is not None:
         return unpickle(data, buffers=buffers)

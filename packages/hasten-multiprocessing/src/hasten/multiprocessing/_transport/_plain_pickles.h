@@ -1,15 +1,14 @@
 /* _plain_pickles.h: pickles of small objects of the plain types, made and read without a pickler.
  *
- * What holds:
+ * Invariants:
  *
- * - The bytes are those of the interpreter's own pickler, which asks no reducer for these types: None, bool, int of 32
- *   bits, float, str, bytes, tuple, list, dict, and no subclass of any.  An object that is met again is a reference to
- *   the first time, as there.
- * - Whatever is too large, too deep or of another type is left to the pickler: nothing has happened then.  The same for
- *   what a pickle may contain besides; that it makes no sense, the unpickler tells.
- * - No code of anybody else's runs in between.
+ * - The bytes are those that the interpreter's pickler writes for exact instances of None, bool, int of 32 bits, float,
+ *   str, bytes, tuple, list and dict, for which it calls no reducer.  A repeated object is a memo reference, as there.
+ * - Anything else (too large, too deep, another type, an unknown opcode, a malformed pickle) is left to the interpreter's
+ *   pickler or unpickler, without a side effect before.
+ * - No foreign code runs meanwhile.
  *
- * Where there is no GIL, lists and dictionaries that are not empty are left to the pickler, which locks them.
+ * Without a GIL, lists and dictionaries that are not empty are left to the pickler, which locks them.
  */
 #ifndef HASTEN_PLAIN_PICKLES_H
 #define HASTEN_PLAIN_PICKLES_H
@@ -19,7 +18,7 @@
 #include <string.h>
 
 #define HS_PLAIN_MOST 1024   /* bytes of a pickle */
-#define HS_PLAIN_OBJECTS 32  /* that may be referred to again, and items on the stack */
+#define HS_PLAIN_OBJECTS 32  /* entries of the memo, and of the stack */
 #define HS_PLAIN_DEPTH 6
 
 /* ---- making ---- */
@@ -65,7 +64,7 @@ static inline int hs_plain_float(hs_plain_out *out, PyObject *obj) {
     return hs_plain_put(out, bytes, sizeof bytes);
 }
 
-/* Bytes or text, whose length takes one byte in the pickle. */
+/* Bytes or text of up to 255 bytes. */
 static inline int hs_plain_text(hs_plain_out *out, PyObject *obj, unsigned char code, const char *text, Py_ssize_t size) {
     unsigned char head[2] = {code, (unsigned char)size};
     if (size > 255) return -1;
@@ -81,7 +80,7 @@ static inline int hs_plain_tuple(hs_plain_out *out, PyObject *obj, int depth) {
     for (Py_ssize_t i = 0; i < size; i++)
         if (hs_plain_save(out, PyTuple_GET_ITEM(obj, i), depth) < 0) return -1;
     for (int i = 0; i < out->count; i++)
-        if (out->met[i] == obj) return -1; /* it is in an item of its own, and exists before it is made */
+        if (out->met[i] == obj) return -1; /* the tuple contains itself: needs the pickler */
     if (hs_plain_code(out, size > 3 ? 't' : (unsigned char)(0x84 + size)) < 0) return -1;
     return hs_plain_meet(out, obj);
 }
@@ -142,7 +141,7 @@ static int hs_plain_save(hs_plain_out *out, PyObject *obj, int depth) {
     return -1;
 }
 
-/* The pickle of an object; NULL without an exception if that is left to the pickler. */
+/* The pickle of an object, a new reference; NULL without an exception if the pickler has to make it. */
 static inline PyObject *hs_plain_dumps(PyObject *obj, int protocol) {
     enum { HEAD = 2, FRAME = 9, LEAST_FRAME = 4 };
     unsigned char room[HS_PLAIN_MOST], *start = room + HEAD + FRAME;
@@ -187,7 +186,7 @@ static inline uint64_t hs_plain_number(hs_plain_in *in, int width) {
     return number;
 }
 
-/* A tuple of what lies on the stack from *from* on. */
+/* Replace the stack from *from* on by a tuple of it. */
 static inline int hs_plain_make_tuple(hs_plain_in *in, int from) {
     if (from < 0 || (in->marked && from < in->marks[in->marked - 1])) return -1;
     PyObject *made = PyTuple_New(in->height - from);
@@ -197,7 +196,7 @@ static inline int hs_plain_make_tuple(hs_plain_in *in, int from) {
     return hs_plain_push(in, made);
 }
 
-/* Put what lies on the stack from *from* on into the dictionary or list below. */
+/* Move the stack from *from* on into the dictionary or list below it. */
 static inline int hs_plain_fill(hs_plain_in *in, int from, int pairs) {
     int failed = 0, least = in->marked ? in->marks[in->marked - 1] : 0;
     if (from - 1 < least || (pairs && (in->height - from) % 2)) return -1;
@@ -216,7 +215,7 @@ static inline int hs_plain_mark(hs_plain_in *in, int *from) {
     return 0;
 }
 
-/* One step: 1 at the end, -1 if this is left to the unpickler. */
+/* One opcode: 0, 1 at the end, -1 if the unpickler has to do it. */
 static inline int hs_plain_step(hs_plain_in *in) {
     int from;
     size_t size;
@@ -277,7 +276,7 @@ static inline int hs_plain_step(hs_plain_in *in) {
     }
 }
 
-/* The object of a pickle; NULL without an exception if that is left to the unpickler. */
+/* The object of a pickle, a new reference; NULL without an exception if the unpickler has to make it. */
 static inline PyObject *hs_plain_loads(const char *data, Py_ssize_t length) {
     hs_plain_in in = {.at = (const unsigned char *)data, .end = (const unsigned char *)data + length};
     PyObject *found = NULL;

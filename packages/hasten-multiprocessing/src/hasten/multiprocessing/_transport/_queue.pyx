@@ -1,8 +1,8 @@
 # cython: freethreading_compatible=True
 """put() and get() of the queues, on a ring.
 
-A queue without a ring goes the standard library's way: each method calls that of the standard library's
-class, on a pipe and with a feeder thread.  See queues.py for when.
+A queue without a ring works as the standard library's: each method calls the one of the standard library's
+class, with a pipe and a feeder thread.  See queues.py for when.
 """
 
 from queue import Empty, Full
@@ -22,7 +22,7 @@ from hasten.multiprocessing._transport._records cimport NotPicklable, object_of,
 from hasten.multiprocessing._transport._ring cimport Record, Ring
 
 cdef enum:
-    NO_LIMIT = 0x7fffffff  # `maxsize` that means none: SEM_VALUE_MAX, which the standard library puts there
+    NO_LIMIT = 0x7fffffff  # SEM_VALUE_MAX: the standard library's `_maxsize` for a queue without a limit
 
 
 cdef int64_t deadline_of(block, timeout) except -1:
@@ -32,8 +32,8 @@ cdef int64_t deadline_of(block, timeout) except -1:
 
 
 cdef object standard_class_of(queue):
-    """The class for a queue that has neither a ring nor a class yet: a subclass has put the pipe and the
-    locks there by itself, with a __setstate__ or an __init__ of its own.
+    """The standard library's class for a queue without a ring whose subclass has set up the pipe and the
+    locks itself, in its own __setstate__() or __init__().  RuntimeError if it has not.
     """
     if "_reader" not in vars(queue) and "_writer" not in vars(queue):
         raise RuntimeError(f"{type(queue).__name__}.__init__() was not called")
@@ -41,7 +41,7 @@ cdef object standard_class_of(queue):
 
 
 cdef object take(Ring ring, bint block, int64_t deadline):
-    """The next object; Empty or ShutDown."""
+    """Remove and return the next object; raises Empty or ShutDown."""
     cdef Record record
     cdef int status = ring.get(block, deadline, &record)
     if status == HS_RING_DONE:
@@ -50,10 +50,10 @@ cdef object take(Ring ring, bint block, int64_t deadline):
 
 
 cdef class RingQueue:
-    """What Queue and JoinableQueue share."""
+    """The base of Queue and JoinableQueue."""
 
-    cdef readonly Ring _ring          # None: the standard library's way
-    cdef object standard              # its class
+    cdef readonly Ring _ring          # None: works as the standard library's
+    cdef object standard              # the standard library's class, if so
     cdef uint64_t limit               # records; 0: none
     cdef object maxsize
     cdef readonly bint _strict
@@ -62,11 +62,11 @@ cdef class RingQueue:
     cdef public object _opid
 
     def _use_ring(self, Ring ring, maxsize, bint strict):
-        """Begin, or go on in another process."""
+        """Initialise with a ring: a new one, or a received one."""
         self._ring, self._maxsize, self._strict = ring, maxsize, strict
 
     def _use_standard(self, cls):
-        """Go the standard library's way."""
+        """Initialise without a ring: *cls* is the standard library's class."""
         self.standard = cls
 
     @property
@@ -78,7 +78,7 @@ cdef class RingQueue:
         self.maxsize = value
         self.limit = value if 0 < value < NO_LIMIT else 0
 
-    cdef int look(self) except -1:
+    cdef int check_open(self) except -1:
         if self._closed:
             raise ValueError(f"Queue {self!r} is closed")
         return 0
@@ -86,14 +86,15 @@ cdef class RingQueue:
     # ---- put ----
 
     def put(self, obj, block=True, timeout=None):
-        """Put an object, as it is now: later changes of it are not seen by who gets it.
+        """Put an object.  It is pickled before put() returns, so later changes of it have no effect.
 
-        If the queue has a maxsize and is full, waits for a free place: for ever, or *timeout* seconds, or,
-        if *block* is false, not at all; then Full is raised.  Without a maxsize it does not wait for anybody.
+        If the queue has a maxsize and is full, blocks until a place is free: without limit, or up to
+        *timeout* seconds, or, if *block* is false, not at all; then raises Full.  Without a maxsize it does
+        not block.
 
         An object that can't be pickled is reported by _on_queue_feeder_error(), and put() returns; a
-        queue that is `strict` raises what the pickler did.  ShutDown is raised after shutdown(), ValueError
-        after close(), OSError where no memory is left.  Thread-safe, in signal handlers too.
+        `strict` queue raises the pickler's error.  ShutDown after shutdown(), ValueError after close(),
+        OSError if memory is lacking.  Thread-safe; may be called in signal handlers.
         """
         if self._ring is None:
             return self.standard_class().put(self, obj, block, timeout)
@@ -101,7 +102,7 @@ cdef class RingQueue:
 
     cdef int put_until(self, obj, bint block, int64_t deadline) except -1:
         cdef int status
-        self.look()
+        self.check_open()
         if self._ring.writer_closed:
             raise OSError("handle is closed")
         if self.limit and not block and self._ring.count() >= self.limit:
@@ -129,14 +130,14 @@ cdef class RingQueue:
         return 0
 
     def put_nowait(self, obj):
-        """The same as put(obj, False)."""
+        """put(obj, False)."""
         return self.put(obj, False)
 
     def put_many(self, items, block=True, timeout=None):
-        """Put all *items*, an iterable, in order, and return how many they were.
+        """Put all *items*, an iterable, in order; their number.
 
-        Like one put() after the other; other processes may put between.  *timeout* holds for the whole call.
-        If this raises, the items that were not put are in the attribute `remaining` of the exception, a list.
+        As one put() after the other: items of other processes may come between.  *timeout*, in seconds, is
+        for the whole call.  If this raises, the exception's attribute `remaining` lists the items not put.
         """
         cdef list todo = list(items)
         cdef Py_ssize_t done = 0
@@ -158,20 +159,19 @@ cdef class RingQueue:
     def get(self, block=True, timeout=None):
         """Remove an object and return it.
 
-        If there is none, waits for it: for ever, or *timeout* seconds, or, if *block* is false, not at all;
-        then Empty is raised.  Waiting takes no CPU time.  ShutDown is raised after shutdown(), once the
-        queue is empty; ValueError after close(); what unpickling the object raises.  Thread-safe, in signal
-        handlers too.
+        If there is none, blocks: without limit, or up to *timeout* seconds, or, if *block* is false, not at
+        all; then raises Empty.  ShutDown after shutdown(), once the queue is empty; ValueError after close();
+        the errors of unpickling.  Thread-safe; may be called in signal handlers.
         """
         if self._ring is None:
             return self.standard_class().get(self, block, timeout)
-        self.look()
+        self.check_open()
         if self._ring.reader_closed:
             raise OSError("handle is closed")
         return take(self._ring, block, deadline_of(block, timeout))
 
     def get_nowait(self):
-        """The same as get(False)."""
+        """get(False)."""
         return self.get(False)
 
     def get_many(self, max, block=True, timeout=None):
@@ -197,13 +197,13 @@ cdef class RingQueue:
     # ---- looking ----
 
     def qsize(self):
-        """How many objects there are at this moment."""
+        """The current number of objects."""
         return self.standard_class().qsize(self) if self._ring is None else self._ring.count()
 
     def empty(self):
-        """Whether there is none at this moment.  Right after put() it is False.
+        """Whether there is no object.  Exact: False as soon as a put() has returned.
 
-        After close(), OSError in a process that has put something: it gets nothing from the queue any more.
+        OSError after close() in a process that has put something, as in the standard library.
         """
         if self._ring is None:
             return self.standard_class().empty(self)
@@ -212,7 +212,7 @@ cdef class RingQueue:
         return self._ring.count() == 0
 
     def full(self):
-        """Whether there are `maxsize` objects at this moment."""
+        """Whether there are `maxsize` objects."""
         if self._ring is None:
             return self.standard_class().full(self)
         return self._ring.count() >= self.limit > 0
@@ -220,10 +220,10 @@ cdef class RingQueue:
     # ---- the end ----
 
     def shutdown(self, immediate=False):
-        """Make put() raise ShutDown from now on, in all processes, and get() as soon as the queue is empty.
+        """Make put() raise ShutDown from now on, in all processes, and get() once the queue is empty.
 
-        With *immediate* the queue is emptied first, and its objects count as done.  All who are blocked in
-        put(), get() or join() look again.
+        immediate: empty the queue first; its objects count as done.  Wakes all calls that are blocked in
+        put(), get() or join().
         """
         if self._ring is None:
             raise NotImplementedError(f"{type(self).__name__} goes the standard library's way: no shutdown()")
@@ -236,21 +236,19 @@ cdef class RingQueue:
 
 
 cdef class JoinableRingQueue(RingQueue):
-    """What JoinableQueue adds."""
+    """The base of JoinableQueue."""
 
     def task_done(self):
-        """Tell that an object which was got has been dealt with; ValueError if all that were put have
-        been.
-        """
+        """Count an object as done.  ValueError if all objects that were put are done already."""
         if self._ring is None:
             self.standard_class().task_done(self)
         elif not self._ring.task_done():
             raise ValueError("task_done() called too many times")
 
     def join(self, timeout=None):
-        """Wait until task_done() was called for every object that was put.
+        """Block until task_done() was called for every object that was put.
 
-        Returns True; or False if that did not happen within *timeout* seconds.
+        True, or False if that did not happen within *timeout* seconds (None: no limit).
         """
         if self._ring is not None:
             return self._ring.join(timeout)
@@ -261,21 +259,21 @@ cdef class JoinableRingQueue(RingQueue):
 
 
 cdef class SimpleRingQueue:
-    """What SimpleQueue is on a ring."""
+    """The base of SimpleQueue."""
 
     cdef readonly Ring _ring
     cdef object standard
 
     def _use_ring(self, Ring ring):
-        """Begin, or go on in another process."""
+        """Initialise with a ring: a new one, or a received one."""
         self._ring = ring
 
     def _use_standard(self, cls):
-        """Go the standard library's way."""
+        """Initialise without a ring: *cls* is the standard library's class."""
         self.standard = cls
 
     def put(self, obj):
-        """Put an object, as it is now; raises what its pickling raises.  Does not wait.  Thread-safe."""
+        """Pickle and put an object; raises the errors of pickling.  Does not block.  Thread-safe."""
         cdef int status
         if self._ring is None:
             return self.standard_class().put(self, obj)
@@ -292,7 +290,7 @@ cdef class SimpleRingQueue:
         raise error
 
     def get(self):
-        """Remove an object and return it; waits for it if there is none.  Thread-safe."""
+        """Remove an object and return it; blocks while there is none.  Thread-safe."""
         if self._ring is None:
             return self.standard_class().get(self)
         if self._ring.reader_closed:
@@ -300,11 +298,11 @@ cdef class SimpleRingQueue:
         return take(self._ring, True, HS_NEVER)
 
     def empty(self):
-        """Whether there is no object at this moment."""
+        """Whether there is no object."""
         return self.standard_class().empty(self) if self._ring is None else self._ring.count() == 0
 
     def close(self):
-        """Let this process have no part in the queue any more; every use is an OSError from now on."""
+        """Close the queue in this process: every later use of it is an OSError."""
         if self._ring is None:
             self.standard_class().close(self)
         else:
@@ -321,6 +319,6 @@ _compiled = type(RingQueue.put)
 for _kind in (RingQueue, JoinableRingQueue, SimpleRingQueue):
     for _method in vars(_kind).values():
         if hasattr(_method, "__code__"):
-            _method.__qualname__ = _method.__qualname__.replace("RingQueue", "Queue")  # where it is found
+            _method.__qualname__ = _method.__qualname__.replace("RingQueue", "Queue")  # the public class
     publish_methods(_kind, "hasten.multiprocessing.queues", _compiled)
 del _compiled, _kind, _method

@@ -1,13 +1,13 @@
 # cython: freethreading_compatible=True
-"""`_reader` and `_writer` of a queue: the two ends of a pipe for those who look for them.
+"""`_reader` and `_writer` of a queue: the two ends of a pipe, for programs that use them.
 
-They do what a Connection does: poll(), recv(), recv_bytes(), send(), send_bytes(), fileno() for select(),
-poll() and connection.wait(), and close().  The descriptor of the reader is readable exactly while there is
-something to get; this costs a system call whenever the queue becomes empty or is no longer so, and
-therefore begins with the first call of fileno().  That of the writer is always ready.
+They have the methods of a Connection: poll(), recv(), recv_bytes(), send(), send_bytes(), close(), and
+fileno() for select(), poll() and connection.wait().  The reader's descriptor is readable exactly while there
+is something to get.  Keeping it so takes a system call whenever the queue becomes empty or non-empty, so it
+starts with the first call of fileno().  The writer's descriptor is always ready.
 
-Closing an end concerns this process only.  There is no end of file when all writers are gone; recv() raises
-EOFError when the queue was shut down.
+close() affects this process only.  There is no end of file when all writers are gone; recv() raises EOFError
+once the queue is shut down.
 """
 
 from clock cimport HS_NEVER
@@ -30,17 +30,17 @@ cdef class End:
 
     @property
     def __class__(self):
-        """isinstance() takes an end for a Connection, as which it serves."""
+        """Connection, so that isinstance() accepts an end as one."""
         from hasten.multiprocessing.connection import Connection
 
         return Connection
 
     @property
     def closed(self):
-        """Whether this end was closed by hand, or the queue was."""
+        """Whether this end, or the queue, was closed."""
         return not self.ring.open or (self.ring.reader_closed if self.readable else self.ring.writer_closed)
 
-    cdef int look(self) except -1:
+    cdef int check_open(self) except -1:
         if self.closed:
             raise OSError("handle is closed")
         return 0
@@ -65,35 +65,37 @@ cdef class End:
 
 
 cdef class Reader(End):
-    """Where get() takes objects from.  Thread-safe."""
+    """The receiving end.  Thread-safe."""
 
     def __cinit__(self):
         self.readable = True
 
     def fileno(self):
-        """A descriptor that is readable while there is something to get.  It is not to be read from."""
-        self.look()
+        """A descriptor that is readable while there is something to get.  For waiting only, never to be
+        read."""
+        self.check_open()
         return self.ring.arm()
 
     def poll(self, timeout=0.0):
-        """Whether there is something to get; waits for it up to *timeout* seconds (None: for ever)."""
-        self.look()
+        """Whether there is something to get; waits for it up to *timeout* seconds (None: no limit)."""
+        self.check_open()
         return self.ring.poll(timeout)
 
     cdef int take(self, Record *record) except -1:
-        self.look()
+        self.check_open()
         if self.ring.get(True, HS_NEVER, record) != HS_RING_DONE:
             raise EOFError
         return 0
 
     def recv(self):
-        """Wait for an object and return it."""
+        """Get an object; blocks while there is none.  EOFError once the queue is shut down."""
         cdef Record record
         self.take(&record)
         return object_of(&record)
 
     def recv_bytes(self, maxlength=None):
-        """Wait for an object and return its pickle; OSError if that is longer than *maxlength* bytes."""
+        """Get an object as its pickle; blocks while there is none.  EOFError once the queue is shut down;
+        OSError if the pickle is longer than *maxlength* bytes."""
         cdef Record record
         if maxlength is not None and maxlength < 0:
             raise ValueError("negative maxlength")
@@ -105,19 +107,19 @@ cdef class Reader(End):
 
 
 cdef class Writer(End):
-    """Where put() leaves objects.  Thread-safe."""
+    """The sending end.  Thread-safe."""
 
     def __cinit__(self):
         self.writable = True
 
     def fileno(self):
-        """A descriptor that is always ready to be written to.  It is not to be written to."""
-        self.look()
+        """A descriptor that is always writable.  For waiting only, never to be written to."""
+        self.check_open()
         return self.ring.descriptors()[1]
 
     def send(self, obj):
-        """Put an object; raises what its pickling raises."""
-        self.look()
+        """Put an object; raises the errors of pickling, and BrokenPipeError once the queue is shut down."""
+        self.check_open()
         try:
             return self.done(put_object(self.ring, obj, 0, True, HS_NEVER))
         except NotPicklable as error:
@@ -125,8 +127,8 @@ cdef class Writer(End):
         raise cause
 
     def send_bytes(self, buf, offset=0, size=None):
-        """Put an object whose pickle *buf* is, or a part of it."""
-        self.look()
+        """Put an object whose pickle is *size* bytes of *buf* from *offset* on."""
+        self.check_open()
         view = memoryview(buf).cast("B")
         if offset < 0:
             raise ValueError("offset is negative")

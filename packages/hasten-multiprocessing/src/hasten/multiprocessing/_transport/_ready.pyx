@@ -1,8 +1,8 @@
 # cython: freethreading_compatible=True
 """Waiting until descriptors are ready: wait(), and wait_for() for one descriptor.
 
-A descriptor counts as ready when a read would not block: bytes, the end, a listener's client, an error, or
-that it is none at all.  Signal handlers run during a wait, which goes on afterwards unless one raises.
+A descriptor is ready when a read would not block: there are bytes, the end, a listener's client or an error,
+or it is not open.  Signal handlers run during a wait, which then continues unless one raises.
 """
 
 from libc.errno cimport EINTR, errno
@@ -56,7 +56,7 @@ cdef extern from "Python.h":
     int PyObject_AsFileDescriptor(object o) except -1
 
 cdef enum:
-    FEW = 16  # descriptors that need no memory of their own
+    FEW = 16  # descriptors for which the stack has room
 
 
 cdef bint gets_signals() noexcept nogil:
@@ -71,12 +71,12 @@ cdef int failed(int error) except -1:
 
 
 cdef int poll_until(pollfd *fds, nfds_t count, int64_t deadline) except -1:
-    """How many of them are ready; 0 if the deadline came first.  One that has passed only looks."""
+    """How many descriptors are ready; 0 if the deadline came first.  A past deadline means not to block."""
     cdef hs_alert alert
     cdef int ready, error
     cdef bint late
     memset(&alert, 0, sizeof(alert))
-    ready = hs_poll(fds, count, 0, &alert)  # a look, for which the GIL is not worth to be released
+    ready = hs_poll(fds, count, 0, &alert)  # does not block, so the GIL is kept
     if ready > 0 or (ready == 0 and deadline == 0):
         return ready
     while True:
@@ -100,9 +100,9 @@ cdef bint wait_for(int fd, int what, int64_t deadline) except -1:
 
 
 cdef int sleep_unless_nonblocking(int fd) except -1:
-    """Return when a read() would not block, or of a descriptor that never does.
+    """Wait until a read() would not block; returns at once for a non-blocking descriptor.
 
-    A signal that comes just before a read() sleeps would be slept over.
+    Reason: a signal that arrives just before a blocking read() would not interrupt it.
     """
     cdef pollfd one
     one.fd, one.events, one.revents = fd, POLLIN, 0
@@ -122,15 +122,15 @@ cdef int descriptor_of(obj) except -1:
 
 
 def wait(object_list, timeout=None):
-    """Wait until an object is ready to be read from, and return a list of those that are, in the order given.
+    """Block until an object is ready to be read from; the list of the ready ones, in the order given.
 
     object_list: an iterable of connections, sockets, `Process.sentinel`s, integer descriptors, and other
     objects with a fileno().  One that is at its end, or has failed, is ready.
-    timeout: seconds, any real number; None for as long as it takes; 0 or less does not block.  The list is
-    empty if nothing was ready in time.
+    timeout: seconds, any real number; None waits without limit; 0 or less does not block.  The list is empty
+    if nothing was ready in time.
 
-    Blocks, without the GIL.  May be called from any thread.  Raises ValueError for an object without a
-    descriptor and for a timeout that is NaN, and KeyError for a descriptor that is in it twice.
+    Releases the GIL while it blocks.  Thread-safe.  ValueError for an object without a descriptor and for a
+    NaN timeout; KeyError for a repeated descriptor.
     """
     cdef list objects = list(object_list)
     cdef int64_t deadline = hs_deadline_of(timeout)

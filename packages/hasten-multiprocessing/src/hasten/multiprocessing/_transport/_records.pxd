@@ -7,6 +7,6 @@ cdef int put_pickle(Ring ring, object data, uint64_t limit, bint block, int64_t 
 cdef object object_of(Record *record)
 cdef object pickle_of(Record *record)
 
-# What put_object() raises for an object that can't be pickled: the cause, in an exception of its own.
+# Raised by put_object() for an object that can't be pickled; `error` is the pickler's exception.
 cdef class NotPicklable(Exception):
     cdef readonly object error

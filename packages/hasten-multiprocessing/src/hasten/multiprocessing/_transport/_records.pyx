@@ -1,17 +1,17 @@
 # cython: freethreading_compatible=True
 """Python objects to records of a ring, and back.
 
-What a record holds, by its kind:
+The content of a record, by its kind:
 
-- NONE, TRUE, FALSE: nothing.  INTEGER: 8 bytes.  FLOAT: a double.  BYTES: they themselves.  TEXT: UTF-8.
+- NONE, TRUE, FALSE: nothing.  INTEGER: 8 bytes.  FLOAT: a double.  BYTES: the bytes.  TEXT: UTF-8.
 - BYTEARRAY: its bytes.  ARRAY: a numpy array, see _arrays.pyx.
 - PICKLE: a pickle, as ForkingPickler makes it.
-- OUT_OF_BAND: a pickle of protocol 5 without its large buffers, and these, as _packing.pyx has it.  They are
-  copied twice, into the ring and out of it; the objects that come out are views of what was copied.
+- OUT_OF_BAND: a pickle of protocol 5 and its large buffers, packed as in _packing.pyx.  The buffers are
+  copied into the ring and out of it; the resulting objects are views of the second copy.
 
-Kinds other than PICKLE and OUT_OF_BAND need no pickler.  They are of exact types only, and but for ARRAY of
-types for which picklers ask no reducer.
-Nobody but the processes of one program reads a record, so the format may change with every version.
+Kinds other than PICKLE and OUT_OF_BAND need no pickler.  They are for exact types only, for which (except
+ARRAY) picklers call no reducer.
+Only processes of one program read a record, so the format may change with every version.
 """
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
@@ -37,11 +37,11 @@ cdef extern from "Python.h":
     char *PyByteArray_AS_STRING(PyObject *object) noexcept
 
 cdef enum:
-    LEAST = 1 << 14      # bytes from which on a buffer is not part of the pickle
+    LEAST = 1 << 14      # bytes; smaller buffers stay in the pickle
 
 
 cdef class NotPicklable(Exception):
-    """Carries what a pickler raised: an error of the object, not of the queue."""
+    """Carries an exception of the pickler, to tell it from errors of the queue."""
 
     def __cinit__(self, error):
         self.error = error
@@ -50,7 +50,7 @@ cdef class NotPicklable(Exception):
 # ---- to a record ----
 
 cdef int put_object(Ring ring, object obj, uint64_t limit, bint block, int64_t deadline) except -1:
-    """HS_RING_DONE, _FULL or _SHUT; NotPicklable if that is what the object is."""
+    """Put an object: HS_RING_DONE, _FULL or _SHUT.  NotPicklable with the pickler's exception."""
     cdef hs_piece piece
     cdef int64_t number
     cdef double real
@@ -90,7 +90,7 @@ cdef int put_object(Ring ring, object obj, uint64_t limit, bint block, int64_t d
 cdef int put_bytearray(Ring ring, bytearray obj, uint64_t limit, bint block, int64_t deadline) except -1:
     cdef hs_piece piece
     cdef Py_buffer view
-    PyObject_GetBuffer(obj, &view, PyBUF_SIMPLE)  # nobody resizes it meanwhile
+    PyObject_GetBuffer(obj, &view, PyBUF_SIMPLE)  # exported, so that it cannot be resized meanwhile
     try:
         piece.data, piece.size = view.buf, view.len
         return ring.put(BYTEARRAY, &piece, 1, piece.size, limit, block, deadline)
@@ -115,7 +115,7 @@ cdef int put_pickled(Ring ring, object obj, uint64_t limit, bint block, int64_t 
 
 
 cdef int put_pickle(Ring ring, object data, uint64_t limit, bint block, int64_t deadline) except -1:
-    """Put an object whose pickle is given."""
+    """Put an object by its pickle, a bytes-like object."""
     cdef hs_piece piece
     cdef Py_buffer view
     if type(data) is bytes:
@@ -132,7 +132,7 @@ cdef int put_pickle(Ring ring, object data, uint64_t limit, bint block, int64_t 
 # ---- and back ----
 
 cdef object object_of(Record *record):
-    """The object of a record; what the record holds is given up."""
+    """The object of a record; consumes the record."""
     cdef object large = None
     cdef const char *data = record.small
     if record.large != NULL:
@@ -160,7 +160,7 @@ cdef object object_of(Record *record):
 
 
 cdef object pickle_of(Record *record):
-    """The same as a pickle that any interpreter reads."""
+    """The object of a record as a pickle that any interpreter reads; consumes the record."""
     if record.kind == PICKLE:
         if record.large == NULL:
             return PyBytes_FromStringAndSize(record.small, record.length)

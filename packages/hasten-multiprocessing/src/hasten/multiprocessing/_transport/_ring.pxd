@@ -3,7 +3,7 @@ from libc.stdint cimport int64_t, uint32_t, uint64_t
 from shm_ring cimport hs_piece, hs_ring
 
 cdef enum:
-    PICKLE = 0      # the kinds of records; what they hold is in _records.pyx
+    PICKLE = 0      # the kinds of records, described in _records.pyx
     NONE
     TRUE
     FALSE
@@ -11,17 +11,17 @@ cdef enum:
     FLOAT
     BYTES
     TEXT
-    BYTEARRAY       # from here on what is taken out is written to
+    BYTEARRAY       # from here on the bytes are returned in a bytearray, which is written to
     ARRAY
     OUT_OF_BAND
 
 cdef enum:
-    LARGE = 1 << 16  # bytes from which on the GIL is given up for the copying
+    LARGE = 1 << 16  # bytes; larger records are copied without the GIL
 
 cdef enum:
-    FIRST_SLICE = 5000000   # ns; doubled each time, so that a signal that came before the sleep is soon seen
+    FIRST_SLICE = 5000000   # ns; doubled each time: a signal just before the first sleep is handled soon
 
-# The deadline, or the end of a slice, which is longer each time.
+# The deadline or the end of the next slice, whichever is sooner; doubles the slice.
 cdef int64_t sooner(int64_t deadline, int64_t *slice_) noexcept nogil
 
 cdef class Ring:
@@ -45,8 +45,8 @@ cdef class Ring:
 cdef enum:
     SMALL = 4096
 
-# What get() has taken: its bytes are in `small`, or in `large` if that is not NULL (bytes, or a bytearray
-# for the kinds whose buffers are to be written to; a new reference).
+# A record that get() has taken.  Its bytes are in `small`, or, if that is not NULL, in `large`: a new
+# reference to a bytes object, or to a bytearray for the kinds from BYTEARRAY on.
 ctypedef struct Record:
     int kind
     uint64_t length

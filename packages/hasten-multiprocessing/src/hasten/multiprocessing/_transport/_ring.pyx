@@ -1,11 +1,10 @@
 # cython: freethreading_compatible=True
-"""The ring of shm_ring.h for threads of Python: waiting, signals, the GIL, and memory for what comes out.
+"""The ring of shm_ring.h for Python threads: waiting, signals, the GIL, and memory for received records.
 
-The locks of the ring are held in C only: no signal handler and no destructor runs meanwhile, so any of
-these may use the same queue.  A small record is copied with the GIL, where the locks are free; otherwise
-without it.
+The ring's locks are held in C only: no signal handler or destructor runs meanwhile, so these may use the
+same queue.  A small record is copied with the GIL if the locks are free, otherwise without it.
 
-A ring that is closed while other threads are inside is unmapped by the last one to leave.
+A ring that is closed while other threads use it is unmapped by the last of them.
 """
 
 import os
@@ -41,7 +40,7 @@ cdef enum:
 cdef class Ring:
     """A queue of records between processes.
 
-    Ring() makes one, Ring(fd, event) maps one that another process has made, and takes the descriptors over.
+    Ring() makes one; Ring(fd, event) maps one that another process has made, and owns the descriptors.
     """
 
     def __cinit__(self, int fd=-1, int event=-1):
@@ -67,7 +66,7 @@ cdef class Ring:
             self.ring.page = NULL
 
     def close(self):
-        """Unmap the ring, as soon as no other thread is inside; every use from now on is an OSError."""
+        """Unmap the ring once no other thread uses it; every later use is an OSError.  Does not block."""
         self.open = False
         if hs_use_no_more(&self.users):
             hs_ring_close(&self.ring)
@@ -152,8 +151,8 @@ cdef class Ring:
             PyErr_CheckSignals()
 
     cdef int get_large(self, Record *record, uint64_t length, int kind) except -1:
-        """Take a record into an object that is made for it; if somebody else has taken it, what comes next
-        fits or not.
+        """Take a record into a new object of *length* bytes.  If another consumer was faster, the next
+        record is taken if it fits; else HS_RING_SMALL.
         """
         cdef hs_record got
         cdef int status
@@ -179,14 +178,14 @@ cdef class Ring:
     # ---- the rest ----
 
     def count(self):
-        """How many records there are."""
+        """The current number of records."""
         self.enter()
         cdef uint64_t found = hs_ring_count(&self.ring)
         self.leave()
         return found
 
     def poll(self, timeout):
-        """Whether there is a record, or the ring is shut down; waits for it until the timeout."""
+        """Whether there is a record, or the ring is shut down; waits up to *timeout* seconds for that."""
         cdef int64_t deadline = hs_deadline_of(timeout), slice_ = FIRST_SLICE
         self.enter()
         try:
@@ -201,7 +200,7 @@ cdef class Ring:
             self.leave()
 
     def shut(self, bint immediate):
-        """Allow no put from now on, and no get either once the ring is empty or, if *immediate*, at once."""
+        """Shut the ring down: no put from now on, and no get once it is empty; immediate: empty it."""
         cdef int status = HS_RING_BUSY
         self.enter()
         try:
@@ -219,21 +218,21 @@ cdef class Ring:
         return shut
 
     def unfinished(self):
-        """How many records were put for which task_done() was not called."""
+        """The number of records put minus the number of task_done() calls."""
         self.enter()
         cdef uint64_t found = hs_ring_unfinished(&self.ring)
         self.leave()
         return found
 
     def task_done(self):
-        """Whether there was a record left to be called done."""
+        """Count a record as done; False if all are done already."""
         self.enter()
         cdef bint done = hs_ring_task_done(&self.ring)
         self.leave()
         return done
 
     def join(self, timeout):
-        """Whether all records have been called done before the timeout."""
+        """Block until all records are done, or *timeout* seconds; whether they are."""
         cdef int64_t deadline = hs_deadline_of(timeout), slice_ = FIRST_SLICE
         self.enter()
         try:
@@ -247,22 +246,22 @@ cdef class Ring:
         finally:
             self.leave()
 
-    def gate(self, int which, uint32_t old, uint32_t now):
-        """Change the pid in one of two words from *old* to *now*; whether it was *old*."""
+    def swap_lock_holder(self, int which, uint32_t old, uint32_t now):
+        """Compare and swap the pid in one of the two lock words; whether it was *old*."""
         self.enter()
-        cdef bint changed = hs_swap(&self.ring.page.gates[which != 0], old, now)
+        cdef bint changed = hs_swap(&self.ring.page.lock_holders[which != 0], old, now)
         self.leave()
         return changed
 
-    def gatekeeper(self, int which):
-        """The pid in one of the two words."""
+    def lock_holder(self, int which):
+        """The pid in one of the two lock words; 0: the lock is free."""
         self.enter()
-        cdef uint32_t pid = self.ring.page.gates[which != 0]
+        cdef uint32_t pid = self.ring.page.lock_holders[which != 0]
         self.leave()
         return pid
 
     def wake_all(self):
-        """Whoever waits for a record or for space looks again."""
+        """Wake all waiters for a record or for space."""
         self.enter()
         hs_ring_wake_all(&self.ring)
         self.leave()
@@ -270,14 +269,14 @@ cdef class Ring:
     # ---- descriptors ----
 
     def arm(self):
-        """An eventfd that is readable while there is something to get; from now on it is kept so."""
+        """The eventfd, which from now on is readable exactly while there is something to get."""
         self.enter()
         cdef int event = hs_ring_arm(&self.ring)
         self.leave()
         return event
 
     def descriptors(self):
-        """Of the memory and of the eventfd, for another process."""
+        """The descriptors of the memory and of the eventfd; still owned by the ring."""
         self.enter()
         cdef tuple found = (self.ring.units.fd, self.ring.event)
         self.leave()
@@ -289,7 +288,7 @@ cdef int no_memory(int error, uint64_t length) except -1:
 
 
 cdef int64_t sooner(int64_t deadline, int64_t *slice_) noexcept nogil:
-    """The deadline, or the end of a slice, which is longer each time."""
+    """The deadline or the end of the next slice, whichever is sooner; doubles the slice."""
     cdef int64_t until = hs_now() + slice_[0]
     if slice_[0] < LAST_SLICE:
         slice_[0] *= 2
@@ -297,9 +296,8 @@ cdef int64_t sooner(int64_t deadline, int64_t *slice_) noexcept nogil:
 
 
 def attach(fd, event):
-    """The ring behind descriptors that a process has been given: its own from now on, closed where it fails,
-    and not passed on by accident.
-    """
+    """The ring behind received descriptors.  Owns them, closes them on failure, makes them
+    non-inheritable."""
     try:
         os.set_inheritable(fd, False)
         os.set_inheritable(event, False)
@@ -311,7 +309,7 @@ def attach(fd, event):
 
 
 def packed(ring):
-    """What is pickled of a ring for another process; None for None."""
+    """The state of a ring for unpacked() in another process; None for None."""
     if ring is None:
         return None
     from multiprocessing.reduction import DupFd
@@ -321,7 +319,7 @@ def packed(ring):
 
 
 def unpacked(pickled):
-    """The ring that packed() has packed."""
+    """The ring of a state made by packed()."""
     if pickled is None:
         return None
     memory, event = pickled
@@ -329,7 +327,7 @@ def unpacked(pickled):
 
 
 def mapped_again(ring):
-    """The same ring as another object, which can be closed on its own; None for None."""
+    """A second Ring of the same memory that can be closed independently; None for None."""
     if ring is None:
         return None
     memory, event = ring.descriptors()
@@ -337,7 +335,7 @@ def mapped_again(ring):
 
 
 cdef object attach_both(take_memory, take_event):
-    """attach() to the descriptors that two functions give, of which the second may fail."""
+    """attach() to the descriptors that two functions return; closes the first if the second raises."""
     fd = take_memory()
     try:
         event = take_event()

@@ -1,20 +1,22 @@
 # cython: freethreading_compatible=True
-"""The ends of a pipe whose messages lie in memory that both sides have mapped: Pipe(shm=True).
+"""The ends of a pipe whose messages are in memory that both sides have mapped: Pipe(shm=True).
 
-What holds:
+Invariants:
 
-- Each direction is a ring (shm_ring.h), so a message is there whole or not at all, whoever is killed when.
-- The sockets of a pair are the lifeline: nothing is ever sent, and each end keeps one of them open.  When all
-  processes that had an end have closed it or are gone, the kernel tells the other end.  Who waits looks
-  there whenever he finds nothing, and he looks every half second at least.
-- An end that is closed wakes those who wait at the other one.
-- fileno() is a descriptor of epoll on the eventfd of the ring and on the lifeline: readable while there is a
-  message, or the end.  It is made when it is asked for.
-- A sender that is more than AHEAD before its reader waits.  So memory does not grow without a bound, as a
-  pipe's does not, and a message may be of any size.
+- Each direction is a ring (shm_ring.h), so a message arrives whole or not at all, whichever process is
+  killed.
+- Each end keeps one socket of a pair open, the lifeline; nothing is sent over it.  When all processes with
+  one end have closed it or died, the kernel reports that on the other socket.  A waiter checks it whenever
+  the ring is empty, and at least every half second.
+- close() of an end wakes the waiters of the other one.
+- fileno() is an epoll descriptor of the ring's eventfd and the lifeline: readable while there is a message,
+  or at the end.  It is made by the first call.
+- A sender blocks while its reader is more than AHEAD behind, so memory is bounded; one message may be of any
+  size.
 
-What a record holds is told in _records.pyx.  send_bytes() sends as if the bytes were a pickle: so recv()
-unpickles what send_bytes() has sent, and recv_bytes() has the pickle of what send() has, as ever.
+The content of a record is described in _records.pyx.  send_bytes() sends its bytes as a pickle: recv()
+unpickles bytes of send_bytes(), and recv_bytes() returns the pickle of an object of send(), as with any
+Connection.
 """
 
 import select
@@ -53,18 +55,18 @@ cdef enum:
 
 
 cdef class RingConnection:
-    """What `hasten.multiprocessing.connection.RingConnection` is compiled from."""
+    """The base of `hasten.multiprocessing.connection.RingConnection`."""
 
-    cdef readonly Ring _incoming, _outgoing  # None: not that way
-    cdef int line       # the end of the lifeline, -1 when closed
-    cdef object poller  # of epoll, or None
+    cdef readonly Ring _incoming, _outgoing  # None: not this direction
+    cdef int line       # the lifeline's descriptor, -1 when closed
+    cdef object poller  # the epoll object of fileno(), or None
     cdef bint unreadable
 
     def __cinit__(self):
         self.line = -1
 
     def __init__(self, lifeline, incoming, outgoing):
-        """*lifeline*: a descriptor, which belongs to the connection from now on; the rings may be None."""
+        """lifeline: a descriptor, owned by the connection from now on; one of the rings may be None."""
         if incoming is None and outgoing is None:
             raise ValueError("at least one of `readable` and `writable` must be True")
         self._incoming, self._outgoing = incoming, outgoing
@@ -75,14 +77,14 @@ cdef class RingConnection:
 
     # ---- state ----
 
-    cdef int to_be_read(self) except -1:
+    cdef int require_readable(self) except -1:
         if self.line < 0:
             raise OSError("handle is closed")
         if self._incoming is None or self.unreadable:
             raise OSError("connection is write-only")
         return 0
 
-    cdef int to_be_written(self) except -1:
+    cdef int require_writable(self) except -1:
         if self.line < 0:
             raise OSError("handle is closed")
         if self._outgoing is None:
@@ -90,7 +92,7 @@ cdef class RingConnection:
         return 0
 
     cdef bint is_cut(self) except -1:
-        """Whether nobody has the other end any more.  OSError if this one was closed meanwhile."""
+        """Whether no process has the other end open.  OSError if this one was closed meanwhile."""
         cdef char byte
         cdef ssize_t got
         if self.line < 0:
@@ -131,8 +133,8 @@ cdef class RingConnection:
     def close(self):
         """Close the connection.  May be called again.
 
-        A thread that waits in it gets an OSError; who waits at the other end, if nobody else has this one, an
-        EOFError or a BrokenPipeError.
+        A thread that waits in this connection gets an OSError.  If no other process has this end open,
+        waiters at the other end get an EOFError or a BrokenPipeError.
         """
         close_now(self)
 
@@ -147,11 +149,11 @@ cdef class RingConnection:
     def send(self, obj):
         """Send an object; the other end gets it from recv().
 
-        Blocks while the other end is more than some 4 MiB behind; signal handlers run meanwhile.
-        BrokenPipeError if nobody has the other end any more; OSError if the connection is closed, read-only,
-        or where memory is lacking; what pickling raises.  Thread-safe.
+        Blocks while the other end is more than about 4 MiB behind; signal handlers run meanwhile.
+        BrokenPipeError if no process has the other end open; OSError if the connection is closed or
+        read-only, or memory is lacking; the errors of pickling.  Thread-safe.
         """
-        self.to_be_written()
+        self.require_writable()
         self.wait_for_room()
         try:
             put_object(self._outgoing, obj, 0, True, HS_NEVER)
@@ -169,7 +171,7 @@ cdef class RingConnection:
         """
         cdef hs_piece piece
         cdef Py_buffer view
-        self.to_be_written()
+        self.require_writable()
         if type(buf) is not bytes or offset != 0 or size is not None:
             buf = part_of(buf, offset, size)
         self.wait_for_room()
@@ -202,8 +204,8 @@ cdef class RingConnection:
     def recv(self):
         """Receive an object that the other end has sent by send().
 
-        Blocks until there is one; signal handlers run meanwhile.  EOFError if nobody has the other end any
-        more and nothing is left; OSError if the connection is closed or write-only; what unpickling raises.
+        Blocks until there is one; signal handlers run meanwhile.  EOFError if no process has the other end
+        open and nothing is left; OSError if the connection is closed or write-only; the errors of unpickling.
         Thread-safe.
         """
         cdef Record record
@@ -249,13 +251,13 @@ cdef class RingConnection:
         timeout: seconds to wait for it, any real number; None for as long as it takes.  Signal handlers run
         meanwhile.  OSError if the connection is closed or write-only; ValueError if the timeout is NaN.
         """
-        self.to_be_read()
+        self.require_readable()
         return self.wait_for_message(hs_deadline_of(timeout)) or self.is_cut()
 
     cdef int take(self, Record *record) except -1:
-        self.to_be_read()
+        self.require_readable()
         while self._incoming.get(False, 0, record) != HS_RING_DONE:
-            # A message that was put before the other end was closed is seen by the second look.
+            # count() again: a message may have been put just before the other end was closed
             if not self.wait_for_message(HS_NEVER) and not self._incoming.count():
                 raise EOFError
         return 0
@@ -280,7 +282,7 @@ cdef class RingConnection:
 
 
 cdef int close_now(RingConnection self) except -1:
-    """Close the lifeline; then those who wait look, and the rings are unmapped when they have."""
+    """Close the lifeline and wake all waiters; the rings are unmapped once those have left."""
     cdef int line = hs_take_fd(&self.line)
     if line < 0:
         return 0
@@ -295,7 +297,7 @@ cdef int close_now(RingConnection self) except -1:
 
 
 cdef object new_poller(RingConnection self):
-    """What is readable when there is a message, or the lifeline is at its end."""
+    """An epoll object that is readable while there is a message, or at the lifeline's end."""
     poller = select.epoll()
     try:
         poller.register(self.line, select.EPOLLIN | select.EPOLLRDHUP)

@@ -1,10 +1,9 @@
-"""Which subclasses of a queue go the standard library's way: those that work on its pipe, its locks or its
-feeder thread; and what these get.
+"""Which subclasses of a queue work as the standard library's, with its pipe, locks and feeder thread.
 
-A subclass does if it defines one of HOOKS, or if the code of one of its methods names one of PARTS.  That is
-looked up once for each class.  What such a subclass finds then is what the standard library's class makes,
-with connections of ours: pickle looks for reducers by the exact class, and a program under the launcher
-registers its own (loky does) for the one that is `multiprocessing.connection.Connection` there.
+A subclass does if it defines one of HOOKS, or if the code of one of its methods names one of PARTS; the
+answer is cached for each class.  Such a queue has the attributes of the standard library's class, but with
+our connections.  Reason: pickle looks reducers up by the exact class, and a program under the launcher
+(loky) registers its own for `multiprocessing.connection.Connection`, which is ours there.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ _known: weakref.WeakKeyDictionary[type, bool] = weakref.WeakKeyDictionary()
 
 
 def goes_standard_way(cls: type, ours: tuple[type, ...]) -> bool:
-    """Whether *cls* has, above the classes *ours*, something that the ring does not have."""
+    """Whether *cls*, or a base of it other than *ours* and their bases, needs a part that a ring lacks."""
     if cls in ours:
         return False
     if cls not in _known:
@@ -58,7 +57,8 @@ def _code_names_parts(code: CodeType) -> bool:
 
 
 def overrides(cls: type, ours: tuple[type, ...], names: frozenset[str]) -> bool:
-    """Whether a class above those of *ours* defines one of *names*; True for one that has none of ours."""
+    """Whether *cls*, or a base before the first of *ours* in its MRO, defines one of *names*; True if none of
+    *ours* is in its MRO."""
     for base in cls.__mro__:
         if base in ours:
             return False
@@ -68,7 +68,7 @@ def overrides(cls: type, ours: tuple[type, ...], names: frozenset[str]) -> bool:
 
 
 def own_pipe(queue: Any) -> None:
-    """Put connections of ours in the place of the standard library's that a queue has just made."""
+    """Replace the standard library's connections of a new queue by ours."""
     from hasten.multiprocessing.connection import Connection
 
     made = vars(queue)

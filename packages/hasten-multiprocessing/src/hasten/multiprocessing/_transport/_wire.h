@@ -1,11 +1,10 @@
 /* _wire.h: the bytes of messages on a descriptor.
  *
- * A message is its length, in 4 bytes, and then so many bytes; where 31 bits do not do for the length, 4
- * bytes that are all ones come first, and it has 8.  All lengths are big-endian.
+ * A message is a header and its bytes.  The header is the length in 4 bytes, or, if that does not fit 31 bits, 4 bytes
+ * 0xff and the length in 8 bytes; both big-endian.
  *
- * The functions stop at any error, EINTR and EAGAIN included, and go on from there when they are called
- * again: the caller has signals to look after.  No Python API; to be called without the GIL, for they may
- * block.
+ * The functions return at any error, EINTR and EAGAIN included, so that the caller can run signal handlers; called
+ * again, they continue.  They may block: call them without the GIL.  No Python API.
  */
 #ifndef HASTEN_WIRE_H
 #define HASTEN_WIRE_H
@@ -23,13 +22,13 @@
 #define HS_LONG_HEADER 12
 #define HS_LONGEST_SHORT 0x7fffffff
 #define HS_END_OF_FILE (-1)
-#define HS_READ_MOST 0x7ffff000 /* what Linux reads or writes at a time; other systems refuse more */
+#define HS_READ_MOST 0x7ffff000 /* the most that Linux reads at a time; other systems fail for more */
 
 #ifndef IOV_MAX
 #  define IOV_MAX 16
 #endif
 
-/* What is left of a message to be written: *next* and those after it are consumed as they go. */
+/* The unwritten rest of a message: *count* pieces from *next* on, which are changed as they are written. */
 typedef struct {
     struct iovec *next;
     int count;
@@ -54,7 +53,7 @@ static inline uint64_t hs_wire_number(const unsigned char *bytes, int width) {
     return number;
 }
 
-/* Forget what has been written. */
+/* Skip the bytes that have been written. */
 static inline void hs_wire_consume(hs_outgoing *out, size_t written) {
     out->sent += written;
     while (out->count > 0 && written >= out->next->iov_len) {
@@ -68,7 +67,7 @@ static inline void hs_wire_consume(hs_outgoing *out, size_t written) {
     }
 }
 
-/* Put a message of a few hundred bytes into one piece: a write() of it takes less than a writev(). */
+/* Copy a small message into one piece: write() is faster than writev(). */
 static inline void hs_wire_gather(hs_outgoing *out, struct iovec *one, char *room) {
     size_t size = 0;
     for (int i = 0; i < out->count; i++) {
@@ -81,8 +80,8 @@ static inline void hs_wire_gather(hs_outgoing *out, struct iovec *one, char *roo
     out->count = 1;
 }
 
-/* Write it all. 0, or an errno.  A signal that ends a sleep with some bytes written is no error to the
- * kernel: for the thread that gets signals, EINTR stands for any short write.  */
+/* Write the rest: 0, or an errno.  alert: return EINTR after any short write, since the kernel reports a signal that has
+ * interrupted a partial write as a short write only. */
 static inline int hs_wire_write(int fd, hs_outgoing *out, int alert) {
     while (out->count > 0) {
         ssize_t written = out->count == 1 ? write(fd, out->next->iov_base, out->next->iov_len)
@@ -94,8 +93,8 @@ static inline int hs_wire_write(int fd, hs_outgoing *out, int alert) {
     return 0;
 }
 
-/* Read until *got* is *size*, and not a byte more: others may read from the descriptor, or poll it.  0,
- * HS_END_OF_FILE, or an errno; EINTR for any short read, as above. */
+/* Read until *got* is *size*, never beyond: other code may read from the descriptor, or poll it.  0,
+ * HS_END_OF_FILE, or an errno; alert: EINTR after any short read, as above. */
 static inline int hs_wire_read(int fd, char *into, size_t size, size_t *got, int alert) {
     while (*got < size) {
         size_t left = size - *got;
@@ -108,7 +107,7 @@ static inline int hs_wire_read(int fd, char *into, size_t size, size_t *got, int
     return 0;
 }
 
-/* What is there of it, without waiting; the same results, and ENOTSOCK for what is no socket. */
+/* The same without blocking, for a socket: EAGAIN if nothing is there, ENOTSOCK for another descriptor. */
 static inline int hs_wire_read_now(int fd, char *into, size_t size, size_t *got) {
     ssize_t count = recv(fd, into, size, MSG_DONTWAIT);
     if (count < 0) return errno;
@@ -117,8 +116,8 @@ static inline int hs_wire_read_now(int fd, char *into, size_t size, size_t *got)
     return *got < size ? EINTR : 0;
 }
 
-/* Read something, at least a byte, in *most* ns; EINTR if there was nothing.  With *most* < 0 it waits for ever.
- * The caller has signals to look after, and may sleep over one that comes just before: hence the *most*. */
+/* Read at least a byte from a socket, waiting up to *most* ns (< 0: without limit); EINTR if nothing has arrived.
+ * The limit is for a caller that has to run signal handlers: a signal just before the sleep does not interrupt it. */
 static inline ssize_t hs_wire_read_some(int fd, char *into, size_t size, int64_t most) {
     if (size > HS_READ_MOST) size = HS_READ_MOST;
     if (most < 0) return recv(fd, into, size, 0);
@@ -129,7 +128,7 @@ static inline ssize_t hs_wire_read_some(int fd, char *into, size_t size, int64_t
     return -1;
 }
 
-/* Take a descriptor out of where it is kept, once. */
+/* Replace a stored descriptor by -1 and return it; of several callers only one gets it. */
 static inline int hs_take_fd(int *fd) { return __atomic_exchange_n(fd, -1, __ATOMIC_ACQ_REL); }
 
 #endif

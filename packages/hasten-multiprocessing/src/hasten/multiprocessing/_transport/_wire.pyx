@@ -1,22 +1,21 @@
 # cython: freethreading_compatible=True
 """Connection: messages on a descriptor.
 
-What holds:
+Invariants:
 
-- A message goes out as one writev(), header, pickle and large bytes objects alike, where the kernel takes
-  it whole.
-- No byte is read that does not belong to the message: poll(), select() and others who read from the
-  descriptor see what is there.
-- The bytes of a message are read to where they stay.  Memory is taken as they arrive, once a message is
-  longer than ROOM: a header may say anything.
-- A signal is not slept over: the thread that gets signals looks before it reads, and sleeps in poll().
-- A signal handler runs in the middle of a message, which goes on afterwards; when one raises there, what
-  was read of the message is lost, as it is in the standard library.
-- On a non-blocking descriptor BlockingIOError means that nothing was sent or received; a message that has
-  begun is waited for.
+- Header, pickle and large bytes objects of a message are written by one writev(), if the kernel accepts it
+  whole.
+- No byte beyond the message is read: poll(), select() and other readers of the descriptor see the rest.
+- A message is read directly into its bytes object.  For one longer than ROOM memory grows as bytes arrive:
+  the length in the header is not trusted.
+- A signal just before a read is not missed: the thread that runs signal handlers waits in poll() first.
+- A signal handler may run in the middle of a message, which then continues.  If it raises, the part that
+  was read is lost, as in the standard library.
+- On a non-blocking descriptor BlockingIOError means that nothing was sent or received; the rest of a message
+  that has begun is waited for.
 
-A class that overrides a step (HOOKS) has all its messages go through the steps as methods of Python; where
-none is overridden they are not called.  A class is looked at again when it or a base has changed.
+If a subclass overrides a step (HOOKS), all its messages go through the steps as Python methods; otherwise
+these are not called.  The check is repeated when the class or a base has changed.
 """
 
 import io
@@ -73,9 +72,9 @@ cdef extern from "Python.h":
     const Py_ssize_t PY_SSIZE_T_MAX
 
 cdef enum:
-    SMALL = 512    # bytes of a message that is written from a copy
-    FEW = 8        # pieces of a message that need no memory of their own
-    ROOM = 1 << 24  # bytes that are taken for a message before any of it has arrived
+    SMALL = 512    # bytes; up to this size a message is copied into one piece
+    FEW = 8        # pieces for which the stack has room
+    ROOM = 1 << 24  # bytes; the most that is allocated before anything has arrived
 
 HOOKS = ("_send", "_recv", "_send_bytes", "_recv_bytes", "_poll", "_close",
          "_check_closed", "_check_readable", "_check_writable", "_bad_message_length",
@@ -132,7 +131,7 @@ cdef int write_all(Connection self, hs_outgoing *out) except -1:
 
 
 cdef int read_all(Connection self, char *into, size_t size, size_t before) except -1:
-    """Read so many bytes, *before* of the message having been read already (of the same part of it)."""
+    """Read *size* bytes.  before: how many bytes of the same part of the message have been read before."""
     cdef int error, fd
     cdef size_t got = 0
     cdef bint begun, alert = gets_signals(), look = alert and not self.in_message
@@ -145,7 +144,7 @@ cdef int read_all(Connection self, char *into, size_t size, size_t before) excep
             look = False
             sleep_unless_nonblocking(fd)
             continue
-        else:  # what is there is had without a look
+        else:  # bytes that are there are read without a poll()
             error = hs_wire_read_now(fd, into, size, &got)
             if error == EAGAIN or error == ENOTSOCK:
                 self.no_socket = error == ENOTSOCK
@@ -169,7 +168,7 @@ cdef int read_all(Connection self, char *into, size_t size, size_t before) excep
 
 
 cdef uint64_t read_size(Connection self) except? 1:
-    """The length that a message begins with, whatever it is."""
+    """Read a header; the message's length, which is not checked against memory."""
     cdef char header[8]
     cdef uint64_t size
     read_all(self, header, HS_SHORT_HEADER, 0)
@@ -187,7 +186,7 @@ cdef uint64_t read_size(Connection self) except? 1:
 
 
 cdef object read_body(Connection self, uint64_t size):
-    """So many bytes, as a bytes object."""
+    """Read *size* bytes into a bytes object."""
     cdef PyObject *buffer
     cdef size_t got = 0, room = min(size, <uint64_t>ROOM)
     if size > PY_SSIZE_T_MAX - 64:
@@ -209,22 +208,22 @@ cdef object read_body(Connection self, uint64_t size):
 # ---- the class ----
 
 cdef class Connection:
-    """What `multiprocessing.connection.Connection` is compiled from."""
+    """The base of `hasten.multiprocessing.connection.Connection`."""
 
     cdef int fd            # -1 when closed
     cdef bint can_read, can_write
-    cdef bint no_socket    # recv() does not do for it
-    cdef bint in_message   # its header, or a part of that, has been read
-    cdef unsigned int plain_tag, own_tag  # of the class when it was seen to have no steps of its own, or some
+    cdef bint no_socket    # not a socket: recv(2) fails
+    cdef bint in_message   # a header, or a part of one, has been read
+    cdef unsigned int plain_tag, own_tag  # version tags of the class: overrides no step; overrides one
 
     def __cinit__(self):
         self.fd = -1
 
     def __init__(self, handle, readable=True, writable=True):
-        """Messages over the descriptor *handle*, an int, which belongs to the connection from now on.
+        """handle: a descriptor, int, owned by the connection from now on.
 
-        *readable* and *writable* tell which ways it may be used.  ValueError if it is negative, or neither
-        way.
+        readable, writable: the directions it may be used in.  ValueError if handle is negative, or both are
+        false.
         """
         cdef int fd = operator.index(handle)
         if fd < 0:
@@ -240,21 +239,21 @@ cdef class Connection:
     # ---- state ----
 
     cdef int descriptor(self) except -1:
-        """The descriptor, or OSError.  Looked at anew after Python code has run, which may have closed it."""
+        """The descriptor; OSError if closed.  To be called again after Python code, which may close it."""
         if self.fd < 0:
             raise OSError("handle is closed")
         return self.fd
 
-    cdef int to_be_read(self) except -1:
-        insist(self.fd >= 0, "handle is closed")
-        return insist(self.can_read, "connection is write-only")
+    cdef int require_readable(self) except -1:
+        require(self.fd >= 0, "handle is closed")
+        return require(self.can_read, "connection is write-only")
 
-    cdef int to_be_written(self) except -1:
-        insist(self.fd >= 0, "handle is closed")
-        return insist(self.can_write, "connection is read-only")
+    cdef int require_writable(self) except -1:
+        require(self.fd >= 0, "handle is closed")
+        return require(self.can_write, "connection is read-only")
 
     cdef int bad_length(self, str what) except -1:
-        """A header that can't be: nothing after it has a meaning."""
+        """Raise OSError for an invalid header, and allow no more reads: message boundaries are lost."""
         if is_plain(self):
             if self.can_write:
                 self.can_read = False
@@ -332,9 +331,10 @@ cdef class Connection:
     def send(self, obj):
         """Send an object, pickled; the other end gets it from recv().
 
-        Blocks while the other end has no room; signal handlers run meanwhile.  OSError if the connection is
-        closed, read-only, or broken (BrokenPipeError: nobody reads at the other end).  What pickling raises
-        comes before anything is sent.  Two threads that send large messages at a time mix them up.
+        Blocks while the descriptor's buffer is full; signal handlers run meanwhile.  OSError if the
+        connection is closed, read-only, or broken (BrokenPipeError: the other end is closed).  Errors of
+        pickling are raised before anything is sent.  Not thread-safe: large messages of two threads may be
+        mixed up.
         """
         cdef list pieces
         if not is_plain(self):
@@ -343,7 +343,7 @@ cdef class Connection:
             pieces = pickled(obj)
             self._send_bytes(memoryview(pieces[0] if len(pieces) == 1 else b"".join(pieces)))
             return
-        self.to_be_written()
+        self.require_writable()
         pieces = pickled(obj)
         send_message(self, pieces, size_of(pieces))
 
@@ -355,7 +355,7 @@ cdef class Connection:
         """
         cdef bint plain = is_plain(self)
         if plain:
-            self.to_be_written()
+            self.require_writable()
         else:
             self._check_closed()
             self._check_writable()
@@ -370,14 +370,14 @@ cdef class Connection:
         """Receive an object that the other end has sent by send().
 
         Blocks until there is one; signal handlers run meanwhile.  EOFError if the other end was closed and
-        nothing is left; OSError if the connection is closed, write-only, or broken.  Unpickling calls what
-        the sender says: only for a sender that is trusted.
+        nothing is left; OSError if the connection is closed, write-only, or broken.  Unpickling may run code
+        that the sender chooses: receive from trusted senders only.
         """
         if not is_plain(self):
             self._check_closed()
             self._check_readable()
             return loads(self._recv_bytes().getbuffer())
-        self.to_be_read()
+        self.require_readable()
         return unpickled(read_body(self, read_size(self)))
 
     def recv_bytes(self, maxlength=None):
@@ -389,7 +389,7 @@ cdef class Connection:
         cdef uint64_t size
         cdef bint plain = is_plain(self)
         if plain:
-            self.to_be_read()
+            self.require_readable()
         else:
             self._check_closed()
             self._check_readable()
@@ -416,7 +416,7 @@ cdef class Connection:
         cdef size_t room
         cdef bint plain = is_plain(self)
         if plain:
-            self.to_be_read()
+            self.require_readable()
         else:
             self._check_closed()
             self._check_readable()
@@ -444,28 +444,28 @@ cdef class Connection:
             self._check_closed()
             self._check_readable()
             return self._poll(timeout)
-        self.to_be_read()
+        self.require_readable()
         return wait_for(self.fd, READABLE, hs_deadline_of(timeout))
 
     # ---- the steps, for classes that override one ----
 
     def _check_closed(self):
-        insist(self._handle is not None, "handle is closed")
+        require(self._handle is not None, "handle is closed")
 
     def _check_readable(self):
-        insist(self._readable, "connection is write-only")
+        require(self._readable, "connection is write-only")
 
     def _check_writable(self):
-        insist(self._writable, "connection is read-only")
+        require(self._writable, "connection is read-only")
 
     def _bad_message_length(self):
         if not self._writable:
             self.close()
         self._readable = False
-        insist(False, "bad message length")
+        require(False, "bad message length")
 
     def _detach(self):
-        """Let go of the descriptor without closing it."""
+        """Give up the descriptor without closing it."""
         self._handle = None
 
     def _close(self, _close=os_close):
@@ -484,7 +484,7 @@ cdef class Connection:
                 rest = rest[write(self._handle, rest):]
 
     def _recv(self, size, read=None):
-        """So many bytes in an io.BytesIO, by *read* (as os.read()) if that is given."""
+        """Read *size* bytes into an io.BytesIO, by *read* (as os.read()) if that is given."""
         received = io.BytesIO()
         if read is None:
             received.write(read_body(self, size))
@@ -517,7 +517,7 @@ cdef class Connection:
         return self._recv(size)
 
 
-cdef inline int insist(bint condition, str otherwise) except -1:
+cdef inline int require(bint condition, str otherwise) except -1:
     if not condition:
         raise OSError(otherwise)
     return 0
@@ -539,7 +539,7 @@ cdef int write_view(Connection self, view) except -1:
 
 
 cdef object copied(received, view, Py_ssize_t offset, Py_ssize_t room):
-    """Put what a class of its own has received, an io.BytesIO, where it belongs."""
+    """Copy an io.BytesIO that an overridden step has returned into *view*; its length."""
     data = received.getvalue()
     if len(data) > room:
         raise BufferTooShort(data)
@@ -549,7 +549,7 @@ cdef object copied(received, view, Py_ssize_t offset, Py_ssize_t room):
 
 
 cpdef object view_to_fill(buf, offset):
-    """A memoryview of the object that recv_bytes_into() is to write to, if it can from that offset on."""
+    """The buffer of recv_bytes_into() as a memoryview; ValueError or TypeError if it can't be used."""
     view = memoryview(buf)
     if not 0 <= offset <= view.nbytes:
         raise ValueError("negative offset" if offset < 0 else "offset too large")
@@ -560,7 +560,7 @@ cpdef object view_to_fill(buf, offset):
 
 
 cpdef object part_of(buf, offset, size):
-    """The bytes of *buf* that are meant, as a contiguous memoryview."""
+    """*size* bytes of *buf* from *offset* on, contiguous: a memoryview, or bytes."""
     view = memoryview(buf)
     if view.itemsize > 1 or view.ndim != 1:
         view = view.cast("B")
@@ -586,7 +586,7 @@ cdef object usual_pickler = ForkingPickler
 
 
 def look_in(namespace):
-    """Which namespace a program may have put another `_ForkingPickler` in."""
+    """Look for a replaced `_ForkingPickler` in *namespace*."""
     global public
     public = namespace
 
@@ -612,13 +612,14 @@ cdef Py_ssize_t size_of(list pieces) except -1:
     return size
 
 
-# ---- whether a class has steps of its own ----
+# ---- whether a class overrides steps ----
 
 cdef dict steps = {name: Connection.__dict__[name] for name in HOOKS}
 
 
 cdef inline bint is_plain(Connection self) except -1:
-    """Whether all the steps are ours.  A tag is of one class, and changes with it and its bases."""
+    """Whether no step is overridden.  A version tag identifies a class in its current state, bases
+    included."""
     cdef unsigned int tag = hs_type_tag(type_of(self))
     if tag == 0 or tag != self.plain_tag:
         return tag != 0 and tag != self.own_tag and look_at_class(self, tag)
@@ -626,7 +627,7 @@ cdef inline bint is_plain(Connection self) except -1:
 
 
 cdef bint look_at_class(Connection self, unsigned int tag) except -1:
-    # No name of the module is looked up: they are gone when a connection dies with the interpreter.
+    # Uses no module globals: at the interpreter's end, when connections are deallocated, they are gone
     cdef type cls = type(self)
     for name, step in steps.items():
         if found_in(cls, name) is not step:

@@ -16,6 +16,7 @@ PACKAGES = [
     "hasten._thread",
     "hasten.dummy_threading",
     "hasten.futures",
+    "hasten.patch",
     "hasten.queue",
     "hasten.sched",
     "hasten.shared_memory",

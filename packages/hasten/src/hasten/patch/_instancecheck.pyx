@@ -24,6 +24,7 @@ from _frozen_importlib import _gcd_import
 
 cdef extern from "Python.h":
     PyTypeObject *type_of "Py_TYPE"(object value)
+    unsigned long HEAP_TYPE "Py_TPFLAGS_HEAPTYPE"
 
 # As types has them, which a start need not import.
 cdef object ModuleType = type(sys), FunctionType = type(_gcd_import), BuiltinFunctionType = type(len)
@@ -152,12 +153,21 @@ cdef int name_static(list changes, kind, rename, theirs) except -1:
 
 cdef bint belongs(value, str home) except -1:
     """Whether *value* is a class or function that was defined in *home* or below it."""
-    if not isinstance(value, (type, FunctionType, BuiltinFunctionType)) and not is_compiled(value):
+    if not is_definition(value):
         return False
     where = getattr(value, "__module__", None)
     if not isinstance(where, str) or not (<str>where).startswith(home):
         return False
     return len(<str>where) == len(home) or (<str>where)[len(home)] == "."
+
+
+cdef bint is_definition(value) except -1:
+    """Whether it is a class or a function, or says so: isinstance() asks for `__class__`, as proxies have it."""
+    if isinstance(value, type) or type(value) is FunctionType or is_compiled(value):
+        return True
+    if not type_of(value).tp_flags & HEAP_TYPE:  # a type of C: it is what it is, and that is quickly told
+        return type(value) is BuiltinFunctionType
+    return isinstance(value, (type, FunctionType, BuiltinFunctionType))
 
 
 cdef bint is_compiled(value) noexcept:

@@ -28,12 +28,14 @@ cdef bint _is_definition(value):
     return isinstance(value, (type, FunctionType, BuiltinFunctionType)) and value.__module__ != "builtins"
 
 
-class Patch:
+cdef class Patch:
     """The globals that were bound anew when *name* was replaced."""
 
+    cdef readonly list changes  # (namespace, key, the object before, the object after)
+    cdef readonly list modules  # names of the modules that were changed
+
     def __init__(self, name):
-        self.changes = []  # (namespace, key, the object before, the object after)
-        self.modules = []  # names of the modules that were changed
+        self.changes, self.modules = [], []
         wanted = _parts(name)
         holders = list(_holders(name, wanted))
         # The hasten module is loaded only if somebody holds what it replaces.
@@ -43,11 +45,12 @@ class Patch:
                 if id(old) in new:
                     self._bind(holder, namespace, key, old, new[id(old)])
 
-    def _bind(self, holder, namespace, key, old, new):
+    cdef int _bind(self, holder, namespace, key, old, new) except -1:
         namespace[key] = new
         self.changes.append((namespace, key, old, new))
         if holder not in self.modules:
             self.modules.append(holder)
+        return 0
 
     def undo(self):
         for namespace, key, old, new in self.changes:

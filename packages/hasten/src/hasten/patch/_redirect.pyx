@@ -54,7 +54,7 @@ _INTERPRETERS = (BuiltinImporter, FrozenImporter, PathFinder)
 _BUNDLE_FINDER = "BundleFinder"  # each package of hasten's has one, for its compiled modules (bundle.h)
 
 
-class Finder:
+cdef class Finder:
     """Finds hasten's modules under the names of the standard library.
 
     It stands directly before the interpreter's own finders: import hooks, whether they were there before the
@@ -79,7 +79,7 @@ class Finder:
         return _hooked(fullname, _others(fullname, path)) if fullname in _after_import else None
 
 
-class PartsFinder:
+cdef class PartsFinder:
     """Finds what a replaced module is made of: hasten's, and the standard library's for who loads that one.
 
     While that is loaded this finder stands before all others.
@@ -350,12 +350,14 @@ def _identify(name):
         _identities().assume(owner, active[owner], module, original, _spec_of(name))
 
 
-class _StdlibWorld:
+cdef class _StdlibWorld:
     """For a while *owner* and its submodules are the standard library's in sys.modules.
 
     So is the package that *owner* is a part of, for multiprocessing.shared_memory imports its siblings.
     Loads of submodules nest, and may overlap with those of other threads: the last one out swaps back.
     """
+
+    cdef list owners
 
     def __init__(self, owner):
         package = _table.owner(owner.rpartition(".")[0])

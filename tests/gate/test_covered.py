@@ -12,7 +12,7 @@ from pathlib import Path
 import gate
 import psutil
 import pytest
-from covered import building, figures, measuring
+from covered import building, cli, figures, measuring
 from covered.figures import Lines
 from distributions import ROOT
 
@@ -31,7 +31,8 @@ def tests_in(tmp_path, monkeypatch):
     script = tmp_path / "coverage.py"
     script.write_text(STAND_IN)
     monkeypatch.setattr(measuring, "COVERAGE", (sys.executable, str(script)))
-    monkeypatch.setattr(measuring, "RUNS", tmp_path / "runs")
+    for module in (measuring, cli):
+        monkeypatch.setattr(module, "RUNS", tmp_path / "runs")
     monkeypatch.setattr(measuring, "TIMES", tmp_path / "times.json")
     monkeypatch.setattr(measuring, "ROOT", tmp_path)
 
@@ -95,6 +96,38 @@ def test_under_coverage_a_test_that_fails_is_not_run_again(suite, tmp_path):
     result = suite.run(gate.MEASURED, str(marker))
     assert result.closing == "1 failed" and suite.calls() == 1
     assert marker.read_text() == "1"  # it came to its end all the same
+
+
+def test_more_runs_what_the_last_run_of_the_same_sources_did_not_come_to(tests_in):
+    files = [tests_in(name, PASSES) for name in ("one", "two")]
+    assert cli.of_this_run(files, "sources", more=True) == files
+    measuring.measure(files[0])
+    measuring.data_of(files[0]).touch()
+    assert cli.of_this_run(files, "sources", more=True) == files[1:]
+    assert cli.of_this_run(files, "other sources", more=True) == files
+    assert not measuring.data_of(files[0]).exists()  # lines of other sources do not count
+
+
+def test_an_interrupt_leaves_what_has_run(tests_in, monkeypatch, capsys):
+    files = [tests_in(name, PASSES) for name in ("one", "two", "three")]
+
+    def measure_all(files, workers):
+        yield measuring.measure(files[0])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(measuring, "measure_all", measure_all)
+    assert [one.file for one in cli.measured(files, 1)] == files[:1]
+    assert "the other 2 files" in capsys.readouterr().out
+
+
+def test_an_interrupt_stops_what_runs_and_forgets_it(tests_in):
+    files = [tests_in("long", "import time; time.sleep(60)"), tests_in("short", PASSES)]
+    runs = measuring.measure_all(files, 2)
+    assert next(runs).file == files[1]
+    with pytest.raises(KeyboardInterrupt):
+        runs.throw(KeyboardInterrupt)
+    assert not measuring.running
+    assert not measuring.folder_of(files[0]).exists() and measuring.folder_of(files[1]).exists()
 
 
 def test_how_long_it_will_take():

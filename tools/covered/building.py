@@ -57,6 +57,12 @@ def copy_sources() -> dict[Path, str]:
     return modules
 
 
+def digest_of_tree() -> str:
+    """Of the sources that have been copied, whose lines are counted."""
+    sources = sorted(path for path in TREE.rglob("*") if path.suffix in (".py", ".pyx", ".pxd", ".pxi", ".h"))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
+
+
 def texts(folder: Path) -> Iterator[str]:
     for path in sorted(folder.rglob("*")):
         if path.suffix in COMPILED and path.is_file():

@@ -17,8 +17,8 @@ import sys
 import sysconfig
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed, wait
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,6 +49,7 @@ exclude_also =
     ^\\s*cdef class
 """
 CLOSING = re.compile(r"^=* ?((?:\d+ \w+(?:, )?)+) in [\d.]+s", re.MULTILINE)
+running: set[subprocess.Popen[bytes]] = set()  # the leader of each session that has a file of tests
 COVERAGE = (sys.executable, "-m", "coverage")
 
 
@@ -70,6 +71,10 @@ def name_of(file: Path) -> str:
 
 def folder_of(file: Path) -> Path:
     return RUNS / name_of(file).replace("/", ".")
+
+
+def data_of(file: Path) -> Path:
+    return folder_of(file) / "data"
 
 
 def environment(folder: Path) -> dict[str, str]:
@@ -100,22 +105,23 @@ def measure(file: Path, patience: float = PATIENCE) -> Measured:
             command, env=environment(folder), cwd=ROOT, stdout=output, stderr=output, start_new_session=True
         )
         finished = ended(child, patience)
-    combine(folder / "data", [folder])
+    combine(data_of(file), [folder])
     closing = CLOSING.findall(log.read_text(errors="replace"))
     outcome = closing[-1] if closing else f"exit status {child.returncode}"
     return Measured(file, time.monotonic() - since, outcome, finished and marker.exists())
 
 
 def ended(child: subprocess.Popen[bytes], patience: float) -> bool:
+    running.add(child)
     try:
         child.wait(patience)
         return True
-    except BaseException as error:
+    except subprocess.TimeoutExpired:
         os.killpg(child.pid, signal.SIGKILL)
         child.wait()
-        if isinstance(error, subprocess.TimeoutExpired):
-            return False
-        raise
+        return False
+    finally:
+        running.discard(child)
 
 
 def combine(data: Path, parts: list[Path], *options: str) -> None:
@@ -137,7 +143,10 @@ def left(waiting: list[str], times: dict[str, float], workers: int) -> float:
 
 
 def measure_all(files: list[Path], workers: int) -> Iterator[Measured]:
-    """A line for each file when it has ended."""
+    """A line for each file when it has ended.
+
+    After an interrupt those that run are stopped, and nothing of them is left.
+    """
     times, began = known_times(), time.monotonic()
     files = sorted(files, key=lambda file: -times.get(name_of(file), PATIENCE))
     waiting = [name_of(file) for file in files]
@@ -155,6 +164,19 @@ def measure_all(files: list[Path], workers: int) -> Iterator[Measured]:
                 told = f"{number:3} of {len(files)} ({passed:.1f} min, about {more:.1f} left)"
                 print(f"covered: {told}: {text}", flush=True)
                 yield one
-        finally:
-            for run in runs:
-                run.cancel()
+        except BaseException:
+            stop(runs)
+            for file in files:
+                if name_of(file) in waiting:
+                    shutil.rmtree(folder_of(file), ignore_errors=True)
+            raise
+
+
+def stop(runs: list[Future[Measured]]) -> None:
+    """Start none of the files that wait, and end those that run."""
+    for run in runs:
+        run.cancel()
+    for child in list(running):
+        with suppress(ProcessLookupError):  # it has just ended
+            os.killpg(child.pid, signal.SIGKILL)
+    wait(runs)

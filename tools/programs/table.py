@@ -64,6 +64,10 @@ PROGRAMS = (
     job("pebble", "pebble", "pebble_pools"),
     job("mpire", "mpire", "mpire_pool"),
     job("loky", "loky", "loky_executor"),
+    job("aiomultiprocess", "aiomultiprocess", "aiomultiprocess_pool"),
+    job("dill", "dill", "dill_objects"),
+    job("huey", "huey", "huey_consumer"),
+    job("viztracer", "viztracer", "viztracer_children"),
     job("SQLAlchemy", "SQLAlchemy", "sqlalchemy_pool"),
     Program(
         "tornado's tests",

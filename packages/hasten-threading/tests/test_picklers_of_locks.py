@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
+needs_state = pytest.mark.skipif(sys.version_info < (3, 11), reason="classes have no __getstate__()")
 LOCKS = {"lock": threading.Lock, "RLock": threading.RLock}
 
 
@@ -65,6 +66,7 @@ def notifies_a_waiter(condition, other) -> bool:
     return woken == [True]
 
 
+@needs_state
 @pytest.mark.parametrize("kind", ["Lock", "RLock"])
 def test_condition(impl, kind, through_a_pickle):
     condition = impl.Condition(getattr(impl, kind)())
@@ -77,6 +79,7 @@ def test_condition(impl, kind, through_a_pickle):
     assert not got._is_owned()
 
 
+@needs_state
 def test_condition_that_was_used(impl, through_a_pickle):
     condition = impl.Condition()
     assert condition.acquire() and condition.release() is None
@@ -91,6 +94,7 @@ def test_condition_that_was_used(impl, through_a_pickle):
         got.release()
 
 
+@needs_state
 def test_event(impl, through_a_pickle):
     event = impl.Event()
     event.set()
@@ -102,6 +106,7 @@ def test_event(impl, through_a_pickle):
     assert got.wait(20)
 
 
+@needs_state
 def test_semaphore(impl, through_a_pickle):
     semaphore = impl.Semaphore(2)
     semaphore.acquire()
@@ -111,6 +116,7 @@ def test_semaphore(impl, through_a_pickle):
     assert got.acquire(timeout=20)
 
 
+@needs_state
 def test_barrier(impl, through_a_pickle):
     got = through_a_pickle(impl.Barrier(2, timeout=20))
     thread = threading.Thread(target=got.wait)

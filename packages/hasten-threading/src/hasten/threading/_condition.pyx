@@ -234,6 +234,19 @@ cdef class SharedWaiters:
         return deque, ()
 
 
+def state_for_picklers(self):
+    """`__getstate__()`: what the standard library's instances have, for picklers that know locks (dill's).
+
+    It may come to a Python without this class, which finds in the instance how to give up and take an RLock.
+    """
+    cdef SharedWaiters waiters = SharedWaiters.__new__(SharedWaiters)
+    waiters.state = state_of(self)
+    lock = waiters.state.lock
+    of_lock = {name: getattr(lock, name) for name in _OF_LOCK if hasattr(lock, name)}
+    own = {name: own_fields(self)[name] for name in own_fields(self).keys() - {"_condition_state", "locked"}}
+    return {"_lock": lock, **of_lock, "_waiters": waiters, **own}
+
+
 @published
 class Condition(stdlib):
     """A condition variable: threads wait() until another one calls notify() or notify_all().
@@ -242,6 +255,9 @@ class Condition(stdlib):
     a new RLock.  wait() and notify() need it held (RuntimeError); `with` acquires and releases it.
     Thread-safety: all methods may be called from any thread.
     """
+
+    if sys.version_info >= (3, 11):
+        __getstate__ = state_for_picklers  # before, as everywhere here, what lies in C is the state
 
     def __init__(self, lock=None):
         cdef ConditionState state = ConditionState.__new__(ConditionState)
@@ -264,18 +280,6 @@ class Condition(stdlib):
             self.release = lock.release
         if hasattr(lock, "locked"):
             self.locked = lock.locked
-
-    def __getstate__(self):
-        """What the standard library's instances have, for picklers that know locks, as dill does.
-
-        It may come to a Python without this class, which finds in the instance how an RLock is given up and taken.
-        """
-        cdef SharedWaiters waiters = SharedWaiters.__new__(SharedWaiters)
-        waiters.state = state_of(self)
-        lock = waiters.state.lock
-        of_lock = {name: getattr(lock, name) for name in _OF_LOCK if hasattr(lock, name)}
-        own = {name: own_fields(self)[name] for name in own_fields(self).keys() - {"_condition_state", "locked"}}
-        return {"_lock": lock, **of_lock, "_waiters": waiters, **own}
 
     def _at_fork_reinit(self):
         """Reset the lock and the list of waiters.  For the child of a fork() only."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import py_compile
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -122,3 +124,99 @@ def test_the_finder_stands_behind_those_of_the_interpreter_and_before_that_of_fo
     assert len(ours) == len(set(ours))
     last = finders.index("PathFinder")
     assert finders[last - len(ours) : last] == ours
+
+
+# ---- parts that are written in Python, in a folder that is the package's for the time of a test ----
+
+
+@pytest.fixture
+def part(bundle, tmp_path, monkeypatch):
+    """Writes a part of the package and gives its full name."""
+    package = sys.modules[bundle.__name__.rpartition(".")[0]]
+    monkeypatch.setattr(package, "__path__", [str(tmp_path)])
+    before = set(sys.modules)
+
+    def write(text: str, name: str = "_part") -> str:
+        path = tmp_path.joinpath(*name.split("."))
+        path.parent.mkdir(exist_ok=True)
+        path.with_suffix(".py").write_text(text)
+        importlib.invalidate_caches()
+        return f"{package.__name__}.{name}"
+
+    yield write
+    for name in set(sys.modules) - before:
+        if name.startswith(package.__name__ + "."):
+            del sys.modules[name]
+            vars(package).pop(name[len(package.__name__) + 1 :], None)
+
+
+def test_a_part_written_in_python_is_as_the_import_system_leaves_it(bundle, part):
+    name = part("'''What it is'''\nhad = sorted(globals())\nloading = vars(__spec__).get('_initializing')\n")
+    bundle.load("_part")
+    loaded = sys.modules.pop(name)
+    package = sys.modules[loaded.__package__]
+    assert package._part is loaded
+    imported = importlib.import_module(name)
+    assert imported is not loaded and imported.loading and loaded.loading
+    assert {*vars(loaded)} == {*vars(imported)} and loaded.had == imported.had
+    for field in ("__name__", "__doc__", "__package__", "__file__", "__cached__", "__builtins__"):
+        assert getattr(loaded, field, None) == getattr(imported, field, None)
+    assert type(loaded.__loader__) is type(imported.__loader__)
+    assert loaded.__loader__ is loaded.__spec__.loader
+    for field in ("name", "parent", "origin", "cached", "has_location", "submodule_search_locations"):
+        assert getattr(loaded.__spec__, field) == getattr(imported.__spec__, field)
+    assert not loaded.__spec__._initializing
+    sys.modules[name] = loaded
+    assert importlib.reload(loaded) is loaded
+
+
+def test_a_part_of_a_folder(bundle, part):
+    part("", "_folder.__init__")
+    name = part("value = 5", "_folder.part")
+    bundle.load("_folder.part")
+    assert sys.modules[name].value == 5
+    assert sys.modules[name.rpartition(".")[0]].part is sys.modules[name]
+
+
+def test_a_part_that_fails_is_not_there(bundle, part):
+    name = part("1 / 0")
+    with pytest.raises(ZeroDivisionError):
+        bundle.load("_part")
+    assert name not in sys.modules
+    part("value = 5\n")
+    bundle.load("_part")
+    assert sys.modules[name].value == 5
+
+
+def test_a_part_without_its_text_is_left_to_the_import_system(bundle, part, tmp_path):
+    name = part("value = 5")
+    text = tmp_path / "_part.py"
+    py_compile.compile(str(text), cfile=str(tmp_path / "_part.pyc"))
+    text.unlink()
+    importlib.invalidate_caches()
+    bundle.load("_part")
+    assert name not in sys.modules
+    assert importlib.import_module(name).value == 5
+
+
+def test_who_imports_a_part_meanwhile_gets_it_whole(bundle, part):
+    name = part("import sys\nsys.at_part()\nwhole = True\n")
+    found: list[bool] = []
+    started = threading.Event()
+
+    def other():
+        started.set()
+        found.append(getattr(importlib.import_module(name), "whole", False))
+
+    def at_part():
+        thread.start()
+        started.wait()
+
+    thread = threading.Thread(target=other)
+    sys.at_part = at_part  # type: ignore[attr-defined]
+    try:
+        bundle.load("_part")
+        thread.join()
+    finally:
+        del sys.at_part  # type: ignore[attr-defined]
+    assert found == [True]

@@ -28,6 +28,7 @@ EACH = "--each"
 NO_TESTS = 5  # pytest's exit status where nothing was collected, or all of it was left out
 INSIDE = "--inside"  # FILE: this is the process of the tests; it says in FILE that pytest came to its end
 ALONE = "--alone"  # the same, for a test that is run again
+MEASURED = "--measured"  # the same, for tests whose lines are counted (tools/covered)
 stopped: list[int] = []  # the signals that have asked for the end
 
 
@@ -54,11 +55,12 @@ def run_inside(kind: str, marker: Path, arguments: list[str]) -> int:
 
     mount_own_shm()
     plugins: list[object] = []
-    if kind == INSIDE:
+    if kind != ALONE:
         import chosen_tests
         from gate_plugin import FreezeCollected, RunAgain
 
-        plugins += [RunAgain(marker.parent), FreezeCollected(), *chosen_tests.plugins()]
+        plugins += [FreezeCollected(), *chosen_tests.plugins()]
+        plugins += [RunAgain(marker.parent)] if kind == INSIDE else []
     del sys.path[0]  # tools/: pytest's own command has no such entry
     sys.argv = ["pytest", *arguments]
     process = os.getpid()
@@ -116,7 +118,7 @@ def run_each(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] in ([INSIDE], [ALONE]):
+    if sys.argv[1:2] in ([INSIDE], [ALONE], [MEASURED]):
         sys.exit(run_inside(sys.argv[1], Path(sys.argv[2]), sys.argv[3:]))
     if sys.argv[1:2] == [EACH]:
         os.chdir(ROOT)

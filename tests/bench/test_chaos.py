@@ -59,7 +59,7 @@ SUITE = Suite(
 TESTS = """
 import os, signal, subprocess, sys, threading
 import pytest
-from leftovers import nothing_left_behind
+from support.leftovers import nothing_left_behind
 
 @pytest.fixture(params=["stdlib", "hasten"])
 def impl(request):

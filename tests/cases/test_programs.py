@@ -111,6 +111,6 @@ def test_one_interrupt_ends_the_wait_for_threads(way: str) -> None:
 
 
 def until_it_sleeps(pid: int) -> None:
-    from signalling import until_asleep
+    from support.signalling import until_asleep
 
     until_asleep(pid)

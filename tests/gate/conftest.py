@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 from distributions import ROOT
-from leftovers import nothing_left_at_the_end, nothing_left_behind  # noqa: F401
 
 # What a suite counts with, across processes: calls() is 1 the first time it is called
 COUNTING = """

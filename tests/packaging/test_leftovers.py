@@ -9,8 +9,8 @@ import sys
 import threading
 from multiprocessing import shared_memory
 
-import leftovers
 import pytest
+from support import leftovers
 
 
 @pytest.fixture

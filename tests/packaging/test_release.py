@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import release
 from distributions import ROOT
-from small_distributions import NEEDS_LOW, write_distribution
+from support.small_distributions import NEEDS_LOW, write_distribution
 
 
 def git(root: Path, *arguments: str) -> None:

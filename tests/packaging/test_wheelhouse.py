@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import virtualenv
 import wheelhouse
-from small_distributions import NEEDS_LOW, write_distribution
+from support.small_distributions import NEEDS_LOW, write_distribution
 
 
 @pytest.fixture

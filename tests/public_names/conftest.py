@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from public_names import HASTEN, MODULES, SIDES, STDLIB, Side
+from support.public_names import HASTEN, MODULES, SIDES, STDLIB, Side
 
 # Modules that exist, on our side too, only where the interpreter has what they are made of
 NEWER = {"hasten.futures.interpreter": (3, 14)}

@@ -14,9 +14,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "support"))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from public_names import (  # noqa: E402
+from support.public_names import (  # noqa: E402
     MODULES,
     RECORD,
     defining,

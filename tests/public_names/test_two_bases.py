@@ -6,7 +6,7 @@ import importlib.util
 from typing import Any
 
 import pytest
-from stepwise import outcomes
+from support.stepwise import outcomes
 
 # A metaclass lets isinstance() take the standard library's futures for ours: see the README of hasten-futures
 HAVE_A_METACLASS = ("Future", "PoolExecutor")

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 from unittest import mock
 
 import pytest
-from public_names import (
+from support.public_names import (
     MODULES,
     STDLIB,
     Parameters,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from public_names import Side
-from stepwise import outcomes
+from support.public_names import Side
+from support.stepwise import outcomes
 
 ORDINARY = (
     "AttributeError: ",

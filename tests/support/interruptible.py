@@ -1,7 +1,7 @@
 """Ctrl-C works in the tests, and in the programs they start, even if the run was put into the background.
 
 A shell's `&` leaves SIGINT ignored, and that is inherited: what tests an interrupt would wait for ever.
-A conftest.py that imports this puts it right.
+The import of this puts it right.
 """
 
 import signal

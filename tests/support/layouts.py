@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from public_names import MODULES
+from support.public_names import MODULES
 
 T = TypeVar("T")
 

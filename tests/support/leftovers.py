@@ -1,9 +1,7 @@
 """A fixture that fails a test which leaves something running, open or named behind.
 
 Looked at: child processes, threads (the operating system's, so those Python does not know count too),
-file descriptors, and named blocks in /dev/shm.  A conftest.py imports it and it applies itself:
-
-    from leftovers import nothing_left_behind  # noqa: F401
+file descriptors, and named blocks in /dev/shm.  It applies itself to every test.
 """
 
 from __future__ import annotations

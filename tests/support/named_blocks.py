@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from tasks import until
+from support.tasks import until
 
 
 def watchers() -> set[int]:

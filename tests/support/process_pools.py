@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from tasks import LONG, until
+
+from support.tasks import LONG, until
 
 METHODS = ["fork", "spawn", "forkserver"]
 QUICK = "fork"

@@ -1,6 +1,6 @@
 """Signals for a main thread that waits.
 
-A conftest.py imports the fixtures `on_signal` and `when_main_sleeps`.
+Fixtures: `on_signal` and `when_main_sleeps`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from tasks import Task, until
+
+from support.tasks import Task, until
 
 MAIN = threading.main_thread().ident or 0
 SENDERS: dict[str, Callable[[], Any]] = {

@@ -58,7 +58,7 @@ def child(
     module: str, arguments: tuple[str, ...], start: int, limit: float, skipped: list[str]
 ) -> subprocess.CompletedProcess[str]:
     """In a session of its own: a kill() of process group 0 must not reach the test."""
-    here = str(Path(__file__).parent)
+    tests = str(Path(__file__).parents[1])
     command = [
         sys.executable,
         "-X",
@@ -70,7 +70,7 @@ def child(
         ",".join(skipped),
     ]
     command += arguments
-    environment = {**os.environ, "PYTHONPATH": here, "PYTHONWARNINGS": "ignore"}
+    environment = {**os.environ, "PYTHONPATH": tests, "PYTHONWARNINGS": "ignore"}
     return subprocess.run(
         command, capture_output=True, text=True, timeout=120, env=environment, start_new_session=True
     )
@@ -94,7 +94,7 @@ def outcome_of(function: Callable[[], object]) -> str:
 
 
 def main(module: str, start: str, limit: str, skipped: str, *arguments: str) -> None:
-    steps: Iterator[Step] = importlib.import_module(module).steps(*arguments)
+    steps: Iterator[Step] = importlib.import_module(f"support.{module}").steps(*arguments)
     for index, (label, function) in enumerate(steps):
         if index < int(start) or set(group_of(label)) & set(skipped.split(",")):
             continue

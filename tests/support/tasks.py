@@ -1,6 +1,6 @@
 """Threads with results, and programs in an interpreter of their own.
 
-A conftest.py imports the fixtures `spawn`, `until_fixture` (used by the name `until`) and `python`.
+Fixtures: `spawn`, `until_fixture` (used by the name `until`) and `python`.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from public_names import DUNDERS, EVENT_FIELDS, MODULES, SIDES, classes_of
+from support.public_names import DUNDERS, EVENT_FIELDS, MODULES, SIDES, classes_of
 
 # What a parameter of this name is given: nothing here waits for longer than a moment
 PLAUSIBLE: dict[str, Any] = {
@@ -114,7 +114,7 @@ def shown_and_dropped(cls: Any, name: str, stdlib_name: str) -> str:
 
 def started_late(cls: Any, name: str, stdlib_name: str, members: list[str]) -> str:
     """Reading attributes first does no harm to an __init__ that comes later."""
-    from public_names import ARGUMENTS
+    from support.public_names import ARGUMENTS
 
     if name in COMPLETE:
         return "initialised late"

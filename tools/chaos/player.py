@@ -16,7 +16,7 @@ from typing import Any
 
 HERE = Path(__file__).resolve()
 TOOLS = HERE.parents[1]
-SUPPORT = HERE.parents[2] / "tests" / "support"
+TESTS = HERE.parents[2] / "tests"
 WARM = 0.2  # of the time; what is there then may stay: fork servers, trackers, the memory of the locks
 MOST = 20  # leaks that are told
 LOOK = 0.05  # seconds between two looks at the games
@@ -53,9 +53,9 @@ def main(order: dict[str, Any]) -> None:
     if "suites" in order:
         listed(order["suites"])
         return
-    import leftovers
     from bench.suites import load_suite
     from stress import stressing
+    from support import leftovers
 
     stressing.LOOK = LOOK
     suite = load_suite(order["suite"])
@@ -70,5 +70,5 @@ def main(order: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    sys.path[:1] = [str(TOOLS), str(SUPPORT)]
+    sys.path[:1] = [str(TOOLS), str(TESTS)]
     main(json.loads(sys.argv[1]))

@@ -43,7 +43,7 @@ def compiled_modules() -> list[str]:
 
 def run_mypy() -> int:
     sources = [str(path.relative_to(ROOT)) for path in sorted(ROOT.glob("packages/*/src"))]
-    search = os.pathsep.join(["tools", "tests/support", *sources])
+    search = os.pathsep.join(["tools", "tests", *sources])
     plain = [str(p.relative_to(ROOT)) for p in sorted((ROOT / "tools").glob("*.py"))]
     packages = [f"tools/{p.parent.name}" for p in sorted((ROOT / "tools").glob("*/__init__.py"))]
     command = [sys.executable, "-m", "mypy", "noxfile.py", "tests/support", *plain, *packages, *sources]

@@ -42,102 +42,114 @@ cdef extern from "Python.h":
 cdef const char *DOCUMENTATION = "The attributes of this object."
 
 
-class InstanceDictionary(dict):
-    """The attributes of an instance.  What is stored or deleted here is set or deleted there.
+cdef object dictionary_class = None
 
-    Looking up a name gives what the instance has now; iteration, len() and copies what it had when this was made.
-    """
 
-    __slots__ = ("instance", "hidden", "own")
+def make_dictionary_class():
+    """The class of what `__dict__` gives: made when it is first asked for, as most programs never do."""
 
-    def __init__(self, instance, shown):
-        self.instance, self.own = instance, own_fields(instance)
-        self.hidden = {}  # name -> the name of the state, in the own dictionary, in which that attribute lies
-        super().__init__(self.own)
-        for state, names in shown:
-            self.hidden[state] = state
-            self.hidden.update(dict.fromkeys(names, state))
-            dict.pop(self, state, None)
-            if state in self.own:
-                for name in names:
-                    try:
-                        super().__setitem__(name, get_generic(instance, name))
-                    except AttributeError:
-                        pass
+    class InstanceDictionary(dict):
+        """The attributes of an instance.  What is stored or deleted here is set or deleted there.
 
-    def __getitem__(self, name):
-        state = self.hidden.get(name)
-        if state == name:
-            raise KeyError(name)
-        if state is not None and state in self.own:
+        Looking up a name gives what the instance has now; iteration, len() and copies what it had when this was made.
+        """
+
+        __slots__ = ("instance", "hidden", "own")
+
+        def __init__(self, instance, shown):
+            self.instance, self.own = instance, own_fields(instance)
+            self.hidden = {}  # name -> the name of the state, in the own dictionary, in which that attribute lies
+            dict.__init__(self, self.own)
+            for state, names in shown:
+                self.hidden[state] = state
+                self.hidden.update(dict.fromkeys(names, state))
+                dict.pop(self, state, None)
+                if state in self.own:
+                    for name in names:
+                        try:
+                            dict.__setitem__(self, name, get_generic(instance, name))
+                        except AttributeError:
+                            pass
+
+        def __getitem__(self, name):
+            state = self.hidden.get(name)
+            if state == name:
+                raise KeyError(name)
+            if state is not None and state in self.own:
+                try:
+                    return get_generic(self.instance, name)
+                except AttributeError:
+                    raise KeyError(name) from None
+            return self.own[name]
+
+        def __contains__(self, name):
             try:
-                return get_generic(self.instance, name)
-            except AttributeError:
-                raise KeyError(name) from None
-        return self.own[name]
+                self[name]
+            except KeyError:
+                return False
+            return True
 
-    def __contains__(self, name):
-        try:
-            self[name]
-        except KeyError:
-            return False
-        return True
+        def get(self, name, default=None):
+            try:
+                return self[name]
+            except KeyError:
+                return default
 
-    def get(self, name, default=None):
-        try:
+        def __setitem__(self, name, value):
+            if name in self.hidden and name != self.hidden[name]:
+                set_generic(self.instance, name, value)
+            else:
+                self.own[name] = value
+            dict.__setitem__(self, name, value)
+
+        def __delitem__(self, name):
+            if name not in self.hidden or name in self.own:
+                del self.own[name]
+            dict.pop(self, name, None)
+
+        def update(self, *args, **kwargs):
+            for name, value in dict(*args, **kwargs).items():
+                self[name] = value
+
+        def __ior__(self, other):
+            self.update(other)
+            return self
+
+        def setdefault(self, name, default=None):
+            if name not in self:
+                self[name] = default
             return self[name]
-        except KeyError:
-            return default
 
-    def __setitem__(self, name, value):
-        if name in self.hidden and name != self.hidden[name]:
-            set_generic(self.instance, name, value)
-        else:
-            self.own[name] = value
-        super().__setitem__(name, value)
+        def pop(self, name, *default):
+            try:
+                value = self[name]
+            except KeyError:
+                if not default:
+                    raise
+                return default[0]
+            del self[name]
+            return value
 
-    def __delitem__(self, name):
-        if name not in self.hidden or name in self.own:
-            del self.own[name]
-        dict.pop(self, name, None)
+        def popitem(self):
+            name = next(reversed(self), None)
+            return dict.popitem(self) if name is None else (name, self.pop(name))
 
-    def update(self, *args, **kwargs):
-        for name, value in dict(*args, **kwargs).items():
-            self[name] = value
+        def clear(self):
+            dict.clear(self)
+            self.own.clear()
 
-    def __ior__(self, other):
-        self.update(other)
-        return self
+        def __reduce_ex__(self, protocol):
+            return dict, (dict(self),)
 
-    def setdefault(self, name, default=None):
-        if name not in self:
-            self[name] = default
-        return self[name]
-
-    def pop(self, name, *default):
-        try:
-            value = self[name]
-        except KeyError:
-            if not default:
-                raise
-            return default[0]
-        del self[name]
-        return value
-
-    def popitem(self):
-        name = next(reversed(self), None)
-        return super().popitem() if name is None else (name, self.pop(name))
-
-    def clear(self):
-        super().clear()
-        self.own.clear()
-
-    def __reduce_ex__(self, protocol):
-        return dict, (dict(self),)
+    InstanceDictionary.__qualname__ = "InstanceDictionary"
+    return InstanceDictionary
 
 
 cdef object shown_dictionary(object instance, void *closure):
-    return InstanceDictionary(instance, shown_by(type(instance)))
+    global dictionary_class
+    if dictionary_class is None:
+        dictionary_class = make_dictionary_class()  # two threads may make two: nobody compares them
+    return dictionary_class(instance, shown_by(type(instance)))
 
 
 cdef list shown_by(cls):

@@ -6,9 +6,7 @@ import sys
 import textwrap
 import time
 
-import interruptible  # noqa: F401
 import pytest
-from leftovers import nothing_left_at_the_end, nothing_left_behind  # noqa: F401
 
 import hasten._dummy_thread
 

@@ -9,9 +9,7 @@ import textwrap
 import threading
 import time
 
-import interruptible  # noqa: F401
 import pytest
-from leftovers import nothing_left_at_the_end, nothing_left_behind  # noqa: F401
 
 import hasten.dummy_threading
 import hasten.dummy_threading._queue  # patched() loads it when it is first used

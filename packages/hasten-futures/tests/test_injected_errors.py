@@ -17,8 +17,8 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from injection import WAYS, Injected, at_each_line
-from tasks import until
+from support.injection import WAYS, Injected, at_each_line
+from support.tasks import until
 
 LIMIT = 4.0  # seconds after which an operation counts as stuck
 # One error in each way is enough over the standard library, and in the second way over ours.

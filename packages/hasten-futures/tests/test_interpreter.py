@@ -17,7 +17,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from tasks import LONG
+from support.tasks import LONG
 
 import hasten.futures
 from hasten.futures import interpreter, thread

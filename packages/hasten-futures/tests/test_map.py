@@ -13,8 +13,8 @@ from fractions import Fraction
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from signalling import Interrupt, interrupt
-from tasks import LONG
+from support.signalling import Interrupt, interrupt
+from support.tasks import LONG
 
 import hasten.futures
 

@@ -9,7 +9,7 @@ import types
 from typing import Any
 
 import pytest
-from tasks import LONG
+from support.tasks import LONG
 
 from hasten.futures import Executor, Future, ThreadPoolExecutor
 from hasten.futures._progress import Progress

@@ -9,10 +9,7 @@ from __future__ import annotations
 import multiprocessing
 from types import ModuleType
 
-import interruptible  # noqa: F401
 import pytest
-from leftovers import nothing_left_at_the_end, nothing_left_behind  # noqa: F401
-from tasks import python  # noqa: F401
 
 import hasten.multiprocessing
 

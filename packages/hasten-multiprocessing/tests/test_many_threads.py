@@ -10,9 +10,9 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-import process_targets as targets
 import pytest
-from tasks import Task
+from support import process_targets as targets
+from support.tasks import Task
 
 import hasten.multiprocessing as OURS
 

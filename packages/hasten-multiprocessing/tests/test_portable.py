@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from portable import once_more, run_portable
+from support.portable import once_more, run_portable
 
 SELECTIONS = {
     "test_locks.py": "hasten or ours or owner",

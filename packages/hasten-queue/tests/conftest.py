@@ -10,11 +10,7 @@ import queue
 from types import ModuleType
 from typing import Any
 
-import interruptible  # noqa: F401
 import pytest
-from leftovers import nothing_left_at_the_end, nothing_left_behind  # noqa: F401
-from signalling import on_signal, when_main_sleeps  # noqa: F401
-from tasks import python, spawn, until_fixture  # noqa: F401
 
 import hasten.queue
 

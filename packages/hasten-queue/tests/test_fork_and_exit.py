@@ -4,7 +4,7 @@ import sys
 import threading
 
 import pytest
-from forked import in_child, needs_fork
+from support.forked import in_child, needs_fork
 
 import hasten.queue
 

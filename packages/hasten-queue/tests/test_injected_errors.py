@@ -15,7 +15,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from injection import WAYS, Injected, at_each_line, at_random_moments, interrupted
+from support.injection import WAYS, Injected, at_each_line, at_random_moments, interrupted
 
 import hasten.queue as ours
 

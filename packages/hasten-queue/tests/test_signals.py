@@ -7,7 +7,7 @@ import threading
 import time
 
 import pytest
-from signalling import MAIN, SENDERS, Interrupt, interrupt
+from support.signalling import MAIN, SENDERS, Interrupt, interrupt
 
 import hasten.queue
 

@@ -10,7 +10,7 @@ import time
 from typing import Any
 
 import pytest
-from injection import WAYS, Injected, at_each_line, at_random_moments
+from support.injection import WAYS, Injected, at_each_line, at_random_moments
 
 import hasten.sched as ours
 

@@ -12,19 +12,22 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from leftovers import nothing_left_at_the_end, nothing_left_behind  # noqa: F401
-from tasks import python, until_fixture  # noqa: F401
 
 import hasten.shared_memory
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="session")
 def family_and_tracker() -> None:
-    """Both stay for the process's life: they are there before the first test counts what it has."""
+    """Both stay for the process's life."""
     block = hasten.shared_memory.SharedMemory(create=True, size=1)
     block.close()
     block.unlink()
     resource_tracker.ensure_running()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_left_at_the_end(family_and_tracker: None, nothing_left_at_the_end: None) -> None:
+    """Family and tracker are there before the session counts what it has."""
 
 
 @pytest.fixture(params=[shared_memory, hasten.shared_memory], ids=["stdlib", "hasten"])

@@ -6,7 +6,7 @@ import pickle
 from typing import Any
 
 import pytest
-from named_blocks import exists
+from support.named_blocks import exists
 
 numpy = pytest.importorskip("numpy")
 

@@ -9,7 +9,7 @@ import sys
 from typing import Any
 
 import pytest
-from named_blocks import exists
+from support.named_blocks import exists
 
 
 def listing() -> set[str]:

@@ -9,7 +9,7 @@ import stat
 from typing import Any
 
 import pytest
-from named_blocks import exists
+from support.named_blocks import exists
 
 
 def test_what_one_writes_the_other_reads(impl: Any, block: Any) -> None:

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from named_blocks import exists, until_gone, watcher_of, watchers_of
-from tasks import until
+from support.named_blocks import exists, until_gone, watcher_of, watchers_of
+from support.tasks import until
 
 HEAD = "import os, sys, time; import hasten.shared_memory as m; "
 STAY = "print(s.name, flush=True); sys.stdin.read()"

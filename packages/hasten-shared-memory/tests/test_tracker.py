@@ -11,7 +11,7 @@ from typing import Any
 from unittest import mock
 
 import pytest
-from named_blocks import exists, until_gone
+from support.named_blocks import exists, until_gone
 
 from hasten.shared_memory._known import known
 

@@ -3,9 +3,9 @@
 from unittest import mock
 
 import pytest
-from children import is_gone
 from hypothesis import given
 from hypothesis import strategies as st
+from support.children import is_gone
 
 import hasten.subprocess
 

@@ -8,7 +8,7 @@ import types
 import weakref
 
 import pytest
-from children import is_gone
+from support.children import is_gone
 
 
 def test_context_manager(impl):

@@ -4,7 +4,7 @@ import pickle
 import signal
 
 import pytest
-from children import children_left, is_gone
+from support.children import children_left, is_gone
 
 
 def test_completed(impl):

@@ -5,7 +5,7 @@ import os
 import sys
 
 import pytest
-from children import children_left
+from support.children import children_left
 
 DEVNULL_AND_CLOSED = open(os.devnull)
 DEVNULL_AND_CLOSED.close()

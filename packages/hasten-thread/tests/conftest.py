@@ -10,9 +10,7 @@ import textwrap
 import time
 import types
 
-import interruptible  # noqa: F401
 import pytest
-from leftovers import nothing_left_at_the_end, nothing_left_behind  # noqa: F401
 
 import hasten._thread as hasten_thread
 from hasten._thread import _locks

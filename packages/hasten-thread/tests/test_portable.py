@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from portable import once_more, run_portable
+from support.portable import once_more, run_portable
 
 NAMES = [
     "test_locks.py",

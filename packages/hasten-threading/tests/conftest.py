@@ -11,11 +11,7 @@ import sys
 import threading
 from types import ModuleType
 
-import interruptible  # noqa: F401
 import pytest
-from leftovers import nothing_left_at_the_end, nothing_left_behind  # noqa: F401
-from signalling import on_signal, when_main_sleeps  # noqa: F401
-from tasks import python, spawn, until_fixture  # noqa: F401
 
 import hasten.threading
 

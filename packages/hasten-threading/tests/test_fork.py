@@ -8,7 +8,7 @@ import threading
 import warnings
 
 import pytest
-from forked import in_child, needs_fork
+from support.forked import in_child, needs_fork
 
 import hasten.threading
 

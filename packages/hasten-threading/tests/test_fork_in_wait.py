@@ -6,9 +6,9 @@ import threading
 import time
 
 import pytest
-from forked import child_of_fork, in_child, needs_fork, status_of
-from signalling import SENDERS
-from tasks import Task
+from support.forked import child_of_fork, in_child, needs_fork, status_of
+from support.signalling import SENDERS
+from support.tasks import Task
 
 import hasten.threading as ours
 

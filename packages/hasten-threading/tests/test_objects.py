@@ -9,7 +9,7 @@ import threading
 import weakref
 
 import pytest
-from signalling import Interrupt
+from support.signalling import Interrupt
 
 import hasten.threading as ours
 

@@ -11,7 +11,7 @@ import threading
 import time
 
 import pytest
-from signalling import MAIN
+from support.signalling import MAIN
 
 import hasten.threading as ours
 

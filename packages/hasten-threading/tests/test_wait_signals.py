@@ -5,7 +5,7 @@ import signal
 import time
 
 import pytest
-from signalling import MAIN, SENDERS, Interrupt, interrupt
+from support.signalling import MAIN, SENDERS, Interrupt, interrupt
 
 import hasten.threading as ours
 

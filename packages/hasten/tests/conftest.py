@@ -4,9 +4,7 @@ import os
 import subprocess
 import sys
 
-import interruptible  # noqa: F401
 import pytest
-from leftovers import nothing_left_at_the_end, nothing_left_behind  # noqa: F401
 
 LIMIT = 60  # seconds; a program of these tests takes well below one
 

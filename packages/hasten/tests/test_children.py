@@ -128,6 +128,35 @@ if __name__ == "__main__":
 """
 
 
+WRAPPED = """\
+import functools, multiprocessing, multiprocessing.util, queue, sys
+
+start = multiprocessing.util.spawnv_passfds
+
+@functools.wraps(start)
+def spawnv_passfds(path, args, passfds):
+    lines.append(args[args.index("-c") + 1])
+    return start(path, args, passfds)
+
+def own():
+    print(queue.Queue is sys.modules["hasten.queue"].Queue, flush=True)
+
+if __name__ == "__main__":
+    lines = []
+    multiprocessing.util.spawnv_passfds = spawnv_passfds
+    child = multiprocessing.get_context("spawn").Process(target=own)
+    child.start()
+    child.join()
+    print([line.partition(";")[0] for line in lines if "tracker import" not in line])
+"""
+
+
+def test_a_program_that_wraps_the_start_sees_the_standard_librarys_command_line(run):
+    """viztracer puts itself in front of it; functools.wraps() copies the attributes of ours."""
+    run.write("app.py", WRAPPED)
+    assert quiet(run.hasten("app.py")) == "True\n['from multiprocessing.spawn import spawn_main']\n"
+
+
 @pytest.mark.parametrize("method", ["spawn", "forkserver"])
 def test_a_start_while_another_thread_loads_a_module(run, method):
     """Names mean the standard library's during that, and pickle does not find hasten's classes by them."""

@@ -9,7 +9,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from signalling import until_asleep
+from support.signalling import until_asleep
 
 SHOW = """\
 import sys

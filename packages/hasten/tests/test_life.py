@@ -8,7 +8,7 @@ import sysconfig
 import zipfile
 
 import pytest
-from signalling import until_asleep
+from support.signalling import until_asleep
 
 # A collection in the middle of a program, which comes sooner or later by what was imported before, changes
 # the order of the last one.  That one comes in any case.

@@ -5,7 +5,7 @@ import threading
 import time
 
 import pytest
-from signalling import MAIN, SENDERS, Interrupt, interrupt
+from support.signalling import MAIN, SENDERS, Interrupt, interrupt
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="needs POSIX signals")
 

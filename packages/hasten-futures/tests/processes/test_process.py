@@ -10,7 +10,7 @@ import signal
 import time
 
 import pytest
-from tasks import LONG
+from support.tasks import LONG
 
 import hasten.futures
 import hasten.futures.process

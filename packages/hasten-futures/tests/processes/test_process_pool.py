@@ -9,10 +9,10 @@ import os
 import threading
 from typing import Any
 
-import pool_targets as targets
 import pytest
-from process_pools import remember_event, wait_for_each_other, wait_for_event
-from tasks import LONG, until
+from support import pool_targets as targets
+from support.process_pools import remember_event, wait_for_each_other, wait_for_event
+from support.tasks import LONG, until
 
 import hasten.futures
 

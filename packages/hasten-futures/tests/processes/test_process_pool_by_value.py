@@ -7,9 +7,9 @@ import sys
 import threading
 from typing import Any
 
-import pool_targets as targets
 import pytest
-from tasks import LONG
+from support import pool_targets as targets
+from support.tasks import LONG
 
 pytestmark = pytest.mark.ours
 pytest.importorskip("cloudpickle")

@@ -13,10 +13,10 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
-import pool_targets as targets
 import pytest
-from process_pools import METHODS, until_gone
-from tasks import LONG, until
+from support import pool_targets as targets
+from support.process_pools import METHODS, until_gone
+from support.tasks import LONG, until
 
 HEADER = """
 import multiprocessing, os, sys, time

@@ -10,11 +10,11 @@ import threading
 import time
 from typing import Any
 
-import pool_targets as targets
 import psutil
 import pytest
-from process_pools import kill, until_gone
-from tasks import LONG, until
+from support import pool_targets as targets
+from support.process_pools import kill, until_gone
+from support.tasks import LONG, until
 
 pytestmark = pytest.mark.ours
 POLICIES = ["break", "fail-task", "retry"]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
-import pool_targets as targets
 import pytest
-from injection import at_each_line
-from tasks import LONG, Task
+from support import pool_targets as targets
+from support.injection import at_each_line
+from support.tasks import LONG, Task
 
 from hasten.futures import _process_engine, _process_executor
 

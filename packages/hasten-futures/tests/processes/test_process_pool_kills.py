@@ -9,10 +9,10 @@ import signal
 import threading
 from typing import Any
 
-import pool_targets as targets
 import pytest
-from process_pools import kill, until_gone
-from tasks import LONG, until
+from support import pool_targets as targets
+from support.process_pools import kill, until_gone
+from support.tasks import LONG, until
 
 from hasten.futures import BrokenExecutor
 

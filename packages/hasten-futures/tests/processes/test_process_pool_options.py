@@ -8,10 +8,10 @@ import signal
 import time
 from typing import Any
 
-import pool_targets as targets
 import pytest
-from process_pools import kill
-from tasks import LONG, until
+from support import pool_targets as targets
+from support.process_pools import kill
+from support.tasks import LONG, until
 
 pytestmark = pytest.mark.ours
 POLICIES = ["break", "fail-task", "retry"]

@@ -10,9 +10,9 @@ import threading
 from pathlib import Path
 from typing import Any
 
-import pool_targets as targets
 import pytest
-from tasks import LONG, Task
+from support import pool_targets as targets
+from support.tasks import LONG, Task
 
 BrokenProcessPool = concurrent.futures.process.BrokenProcessPool
 PICKLING = (pickle.PicklingError, TypeError, AttributeError)
@@ -131,7 +131,7 @@ def test_a_function_is_pickled_by_its_name(new_pool: Any, monkeypatch: Any) -> N
     def add(x: Any) -> Any:
         return x
 
-    add.__module__, add.__qualname__ = "pool_targets", "add"
+    add.__module__, add.__qualname__ = "support.pool_targets", "add"
     assert isinstance(pool.submit(add, 1).exception(LONG), pickle.PicklingError)
 
 

@@ -12,10 +12,10 @@ import threading
 import time
 from typing import Any
 
-import pool_targets as targets
 import pytest
-from process_pools import kill
-from tasks import LONG, until
+from support import pool_targets as targets
+from support.process_pools import kill
+from support.tasks import LONG, until
 
 pytestmark = pytest.mark.ours
 SHORT = 5.0  # seconds: far more than is waited for in vain if the result thread is not recalled

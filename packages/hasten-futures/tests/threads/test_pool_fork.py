@@ -4,7 +4,7 @@ import os
 import threading
 
 import pytest
-from forked import child_of_fork, in_child, needs_fork, status_of
+from support.forked import child_of_fork, in_child, needs_fork, status_of
 
 import hasten.futures
 from hasten.futures import BrokenExecutor, CancelledError, ThreadPoolExecutor

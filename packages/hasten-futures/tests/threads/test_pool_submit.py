@@ -192,7 +192,7 @@ def test_from_callbacks(make_pool):
 
 
 def test_from_a_signal_handler(make_pool, on_signal, when_main_sleeps):
-    from signalling import SENDERS
+    from support.signalling import SENDERS
 
     pool, futures, gate = make_pool(2), [], threading.Event()
     on_signal(lambda: futures.append(pool.submit(gate.set)))

@@ -16,8 +16,8 @@ import threading
 import time
 
 import pytest
-from forked import child_of_fork, status_of
-from tasks import Task
+from support.forked import child_of_fork, status_of
+from support.tasks import Task
 
 import hasten.multiprocessing.connection
 from hasten.multiprocessing._transport import _wire

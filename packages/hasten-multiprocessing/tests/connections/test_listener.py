@@ -16,8 +16,8 @@ import threading
 from multiprocessing import AuthenticationError
 
 import pytest
-from forked import child_of_fork, in_child, status_of
-from tasks import Task, until
+from support.forked import child_of_fork, in_child, status_of
+from support.tasks import Task, until
 
 import hasten.multiprocessing.connection
 from hasten.multiprocessing._transport import _listening

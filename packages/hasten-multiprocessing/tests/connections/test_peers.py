@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 import pytest
-from tasks import Task
+from support.tasks import Task
 
 from hasten.multiprocessing.connection import Client, Connection, Listener
 

@@ -16,8 +16,8 @@ import tempfile
 from multiprocessing import process
 
 import pytest
-from forked import child_of_fork, status_of
-from tasks import Task, until
+from support.forked import child_of_fork, status_of
+from support.tasks import Task, until
 
 import hasten.multiprocessing.reduction
 from hasten.multiprocessing import connection, resource_sharer

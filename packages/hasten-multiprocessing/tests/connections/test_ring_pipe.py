@@ -20,11 +20,11 @@ from multiprocessing import connection as stdlib
 from typing import Any
 
 import pytest
-import ring_pipe_targets as targets
-from forked import child_of_fork, status_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tasks import Task, until
+from support import ring_pipe_targets as targets
+from support.forked import child_of_fork, status_of
+from support.tasks import Task, until
 
 import hasten.multiprocessing
 from hasten.multiprocessing import connection as ours

@@ -12,9 +12,9 @@ from functools import partial
 from typing import Any
 
 import pytest
-import ring_pipe_targets as targets
-from forked import in_child
-from tasks import Task, until
+from support import ring_pipe_targets as targets
+from support.forked import in_child
+from support.tasks import Task, until
 
 from hasten.multiprocessing import connection as ours
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tasks import Task, until
+from support.tasks import Task, until
 
 from hasten.multiprocessing import connection
 from hasten.multiprocessing._transport import _exchange, _line

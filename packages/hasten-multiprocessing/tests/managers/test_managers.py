@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
-import manager_targets as targets
 import pytest
+from support import manager_targets as targets
 
 METHODS = ["fork", "spawn", "forkserver"]
 STDLIB = multiprocessing.managers

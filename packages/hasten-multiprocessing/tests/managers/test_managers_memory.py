@@ -13,11 +13,11 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-import manager_targets as targets
 import pytest
-from forked import in_child
-from signalling import alarm
-from tasks import Task, until
+from support import manager_targets as targets
+from support.forked import in_child
+from support.signalling import alarm
+from support.tasks import Task, until
 
 import hasten.multiprocessing as impl
 from hasten.multiprocessing import connection, managers

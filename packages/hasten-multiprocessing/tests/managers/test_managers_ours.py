@@ -13,9 +13,9 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-import manager_targets as targets
 import pytest
-from signalling import alarm
+from support import manager_targets as targets
+from support.signalling import alarm
 
 import hasten.multiprocessing as impl
 from hasten.multiprocessing import managers

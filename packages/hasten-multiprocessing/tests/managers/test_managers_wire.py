@@ -8,8 +8,8 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
-import manager_peer as peer
 import pytest
+from support import manager_peer as peer
 
 import hasten.multiprocessing
 from hasten.multiprocessing import managers

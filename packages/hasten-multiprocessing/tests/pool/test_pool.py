@@ -19,9 +19,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import pool_targets as targets
 import pytest
-from children import has_zygote, outcome_of
+from support import pool_targets as targets
+from support.children import has_zygote, outcome_of
 
 import hasten.multiprocessing
 import hasten.multiprocessing.pool as our_pool

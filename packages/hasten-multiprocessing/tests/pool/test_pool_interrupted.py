@@ -7,10 +7,10 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-import pool_targets as targets
 import pytest
-from injection import at_each_line
-from tasks import Task, until
+from support import pool_targets as targets
+from support.injection import at_each_line
+from support.tasks import Task, until
 
 import hasten.multiprocessing
 from hasten.multiprocessing import pool as pools

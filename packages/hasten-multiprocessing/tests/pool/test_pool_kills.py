@@ -14,10 +14,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pool_targets as targets
 import psutil
 import pytest
-from children import has_ended
+from support import pool_targets as targets
+from support.children import has_ended
 
 import hasten.multiprocessing
 from hasten.multiprocessing._pool import _stopping
@@ -310,7 +310,7 @@ def test_an_unclosed_pool_is_ended() -> None:
 PROGRAM = """
 import sys, time
 sys.path[:0] = {path!r}
-import pool_targets as targets
+from support import pool_targets as targets
 import hasten.multiprocessing as multiprocessing
 
 if __name__ == "__main__":

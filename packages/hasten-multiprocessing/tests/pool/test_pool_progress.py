@@ -7,8 +7,8 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-import pool_targets as targets
 import pytest
+from support import pool_targets as targets
 
 import hasten.multiprocessing
 import hasten.multiprocessing.pool

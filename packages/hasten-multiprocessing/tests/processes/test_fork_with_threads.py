@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from process_targets import nothing
-from signalling import until_asleep
+from support.process_targets import nothing
+from support.signalling import until_asleep
 
 import hasten.multiprocessing
 

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from multiprocessing import forkserver
 from typing import Any
 
-import process_targets as targets
 import psutil
 import pytest
-from children import has_ended, has_zygote
-from tasks import until
+from support import process_targets as targets
+from support.children import has_ended, has_zygote
+from support.tasks import until
 
 import hasten.multiprocessing
 from hasten.multiprocessing._start import _requests

@@ -9,7 +9,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from children import has_pidfds
+from support.children import has_pidfds
 
 MODULES = ["multiprocessing", "hasten.multiprocessing"]
 SOURCE = """
@@ -169,7 +169,7 @@ def test_flags(tmp_path: Path, module: str, flags: list[str]) -> None:
 NEEDED = """
 import sys
 import hasten.multiprocessing as mp
-import process_targets
+from support import process_targets
 if __name__ == "__main__":
     child = mp.get_context("spawn").Process(target=process_targets.modules, args=(1,))
     child.start()
@@ -182,7 +182,7 @@ def test_a_spawned_child_has_loaded_what_the_program_has_and_next_to_nothing_els
     (tmp_path / "program.py").write_text(NEEDED)
     status, told, error = outcome(["program.py"], tmp_path)
     assert (status, error) == (0, "")
-    (tmp_path / "bare.py").write_text("import process_targets; process_targets.modules(1)")
+    (tmp_path / "bare.py").write_text("from support import process_targets; process_targets.modules(1)")
     _, bare, _ = outcome(["bare.py"], tmp_path)
     more = set(told.split()) - set(bare.split()) - {"linecache"}  # which 3.15 has for the text of `-c`
     assert more == {"__mp_main__", "hasten", "hasten.multiprocessing", "marshal"} - set(bare.split())

@@ -13,12 +13,12 @@ from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
-import process_targets as targets
 import pytest
-from children import has_ended, has_pidfds, has_zygote
-from injection import at_each_line
-from signalling import until_asleep
-from tasks import Task
+from support import process_targets as targets
+from support.children import has_ended, has_pidfds, has_zygote
+from support.injection import at_each_line
+from support.signalling import until_asleep
+from support.tasks import Task
 
 import hasten.multiprocessing
 
@@ -360,7 +360,7 @@ def test_daemons_have_no_children(context: Any, impl: ModuleType) -> None:
 
 PARENT = """
 import os, signal, sys
-import process_targets as targets
+from support import process_targets as targets
 import {module} as mp
 if __name__ == "__main__":
     context = mp.get_context({method!r})

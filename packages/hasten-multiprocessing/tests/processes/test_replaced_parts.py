@@ -13,8 +13,8 @@ from multiprocessing import popen_fork, spawn, util
 from pathlib import Path
 from typing import Any
 
-import process_targets as targets
 import pytest
+from support import process_targets as targets
 
 import hasten.multiprocessing
 from hasten.multiprocessing import context as our_context

@@ -9,7 +9,7 @@ from multiprocessing import reduction
 from typing import Any
 
 import pytest
-from queue_peers import echo
+from support.queue_peers import echo
 
 from hasten.multiprocessing import queues
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from queue_peers import get_for_ever, put_for_ever
+from support.queue_peers import get_for_ever, put_for_ever
 
 from hasten.multiprocessing import queues
 

@@ -17,8 +17,8 @@ from multiprocessing import queues as standard
 from typing import Any
 
 import pytest
-from children import outcome_of
-from queue_peers import outcome, put_all
+from support.children import outcome_of
+from support.queue_peers import outcome, put_all
 
 import hasten.queue
 from hasten.multiprocessing import queues

@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from queue_peers import echo, finish_all, outcome, put_all
+from support.queue_peers import echo, finish_all, outcome, put_all
 
 from hasten.multiprocessing import queues as hasten_queues
 

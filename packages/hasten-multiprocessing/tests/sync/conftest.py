@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing.synchronize as stdlib
 
 import pytest
-from shared_state import Maker
+from support.shared_state import Maker
 
 from hasten.multiprocessing import synchronize
 

@@ -7,7 +7,7 @@ import os
 import threading
 
 import pytest
-from shared_state import Maker, ended, forked
+from support.shared_state import Maker, ended, forked
 
 from hasten.multiprocessing import synchronize
 from hasten.multiprocessing._arena import _arena

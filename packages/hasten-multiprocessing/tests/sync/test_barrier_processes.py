@@ -12,8 +12,8 @@ import time
 from typing import Any
 
 import pytest
-from shared_state import LONG, Maker, ended, forked, killed, sleeps
-from tasks import until
+from support.shared_state import LONG, Maker, ended, forked, killed, sleeps
+from support.tasks import until
 
 KEPT = multiprocessing.RawValue("i")  # the heap keeps a descriptor from now on
 PASSED, BROKEN, FAILED = 100, 101, 102

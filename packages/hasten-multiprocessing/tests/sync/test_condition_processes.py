@@ -14,8 +14,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from shared_state import LONG, Maker, ended, forked, killed, sleeps
-from tasks import until
+from support.shared_state import LONG, Maker, ended, forked, killed, sleeps
+from support.tasks import until
 
 from hasten.multiprocessing import synchronize
 

@@ -8,8 +8,8 @@ import random
 from typing import Any
 
 import pytest
-from shared_state import LONG, Maker, ended, forked, killed
-from tasks import until
+from support.shared_state import LONG, Maker, ended, forked, killed
+from support.tasks import until
 
 KEPT = multiprocessing.RawValue("i")  # the heap keeps a descriptor from now on
 STOP = -1

@@ -11,7 +11,7 @@ import time
 from typing import Any
 
 import pytest
-from shared_state import LONG, Maker, ended, forked, killed, sleeps
+from support.shared_state import LONG, Maker, ended, forked, killed, sleeps
 
 from hasten.multiprocessing import synchronize
 

@@ -12,7 +12,7 @@ import threading
 from typing import Any, Callable
 
 import pytest
-from shared_state import Maker
+from support.shared_state import Maker
 
 from hasten.multiprocessing import synchronize
 

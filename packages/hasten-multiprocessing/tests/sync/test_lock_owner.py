@@ -9,9 +9,9 @@ import threading
 import time
 
 import pytest
-from shared_state import LONG, Maker, ended, forked, holder_of, killed, sleeps
-from tasks import Task
-from tasks import until as until_true
+from support.shared_state import LONG, Maker, ended, forked, holder_of, killed, sleeps
+from support.tasks import Task
+from support.tasks import until as until_true
 
 from hasten.multiprocessing import synchronize
 

@@ -13,7 +13,7 @@ import weakref
 from typing import Any
 
 import pytest
-from shared_state import Maker, ended, forked
+from support.shared_state import Maker, ended, forked
 
 from hasten.multiprocessing import synchronize
 

@@ -14,8 +14,8 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from shared_ctypes_child import Point, change
-from shared_state import ended, forked
+from support.shared_ctypes_child import Point, change
+from support.shared_state import ended, forked
 
 from hasten.multiprocessing import heap, sharedctypes
 

@@ -7,7 +7,7 @@ import os
 from typing import Any
 
 import pytest
-from shared_state import Maker, use_all
+from support.shared_state import Maker, use_all
 
 from hasten.multiprocessing import synchronize
 from hasten.multiprocessing._arena import _arena
@@ -125,7 +125,7 @@ def test_one_mapping_however_many_are_sent() -> None:
 
 def test_a_closed_descriptor_is_told() -> None:
     """Programs close all descriptors they do not know; what is mapped works on, but cannot be sent."""
-    from forked import in_child
+    from support.forked import in_child
 
     maker = Maker(synchronize, "spawn")
     lock = maker.Lock()

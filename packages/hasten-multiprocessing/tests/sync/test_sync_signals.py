@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from shared_state import LONG, Maker, ended, forked, sleeps
+from support.shared_state import LONG, Maker, ended, forked, sleeps
 
 from hasten.multiprocessing import synchronize
 

@@ -6,7 +6,7 @@ import sys
 import warnings
 
 import pytest
-from children import has_ended, is_gone
+from support.children import has_ended, is_gone
 
 import hasten.subprocess
 

@@ -5,7 +5,7 @@ import signal
 import threading
 
 import pytest
-from children import has_ended, is_gone
+from support.children import has_ended, is_gone
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ import sys
 import time
 
 import pytest
-from children import descriptors_of, has_ended
-from signalling import Interrupt, interrupt
+from support.children import descriptors_of, has_ended
+from support.signalling import Interrupt, interrupt
 
 PROGRAM = """
 import os, signal, sys

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from forked import in_child
+from support.forked import in_child
 
 import hasten.subprocess as ours
 from hasten.subprocess import _tree

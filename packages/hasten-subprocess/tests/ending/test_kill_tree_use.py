@@ -5,8 +5,8 @@ import os
 import signal
 
 import pytest
-from children import has_ended, script
-from signalling import Interrupt, interrupt
+from support.children import has_ended, script
+from support.signalling import Interrupt, interrupt
 
 import hasten.subprocess as ours
 from hasten.subprocess import _tree

@@ -8,7 +8,7 @@ import contextlib
 import signal
 
 import pytest
-from signalling import Interrupt
+from support.signalling import Interrupt
 
 import hasten.subprocess as ours
 from hasten.subprocess import PIPE, Popen

@@ -10,7 +10,7 @@ import time
 
 import psutil
 import pytest
-from signalling import Interrupt, interrupt
+from support.signalling import Interrupt, interrupt
 
 import hasten.subprocess as ours
 from hasten.subprocess._child_end import wait_any, wait_for_end
@@ -375,7 +375,7 @@ def test_while_the_interpreter_ends(portable):
 
 def test_in_a_forked_child(sleeping, spawn):
     """While a thread of the parent waits; the child has no children."""
-    from forked import in_child
+    from support.forked import in_child
 
     waiting = spawn(wait_for_end, sleeping.pid).settle()
     in_child(lambda: check(wait_for_end(sleeping.pid, 30), threading.active_count() == 1))

@@ -5,8 +5,8 @@ import signal
 import subprocess
 
 import pytest
-from children import has_ended, is_gone
-from signalling import Interrupt, interrupt
+from support.children import has_ended, is_gone
+from support.signalling import Interrupt, interrupt
 
 import hasten.subprocess as ours
 

@@ -6,7 +6,7 @@ import resource
 import warnings
 
 import pytest
-from children import descriptors_of, needs_proc
+from support.children import descriptors_of, needs_proc
 
 pytestmark = needs_proc
 

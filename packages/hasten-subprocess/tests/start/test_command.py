@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from children import script
+from support.children import script
 
 ECHO = "import os, sys; sys.stdout.buffer.write(b'\\0'.join(map(os.fsencode, sys.argv[1:])))"
 ENOENT, EACCES, ENOEXEC, ENOTDIR = 2, 13, 8, 20

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
-from children import descriptors_of, script
+from support.children import descriptors_of, script
 
 SHOW = "import os; os.write(1, b'\\0'.join(k + b'=' + v for k, v in sorted(os.environb.items())))"
 

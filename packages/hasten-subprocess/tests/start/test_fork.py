@@ -3,8 +3,8 @@
 import os
 
 import pytest
-from children import has_ended
-from forked import in_child, needs_fork
+from support.children import has_ended
+from support.forked import in_child, needs_fork
 
 pytestmark = needs_fork
 

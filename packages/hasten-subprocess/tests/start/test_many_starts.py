@@ -6,7 +6,7 @@ import sysconfig
 
 import psutil
 import pytest
-from children import children_left, descriptors_of, needs_proc
+from support.children import children_left, descriptors_of, needs_proc
 
 import hasten.subprocess as ours
 

@@ -1,7 +1,7 @@
 """No descriptors left, at any moment of a start: an error, and nothing stays open."""
 
 import pytest
-from children import needs_proc
+from support.children import needs_proc
 
 pytestmark = needs_proc
 

@@ -6,7 +6,7 @@ import os
 import threading
 
 import pytest
-from children import children_left, needs_proc
+from support.children import children_left, needs_proc
 
 
 @pytest.fixture

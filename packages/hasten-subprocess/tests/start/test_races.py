@@ -4,7 +4,7 @@ import os
 import threading
 
 import pytest
-from children import descriptors_of, needs_proc
+from support.children import descriptors_of, needs_proc
 
 THREADS, ROUNDS = 8, 15
 

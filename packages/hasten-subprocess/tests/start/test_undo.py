@@ -14,7 +14,7 @@ import sys
 import warnings
 
 import pytest
-from children import has_ended
+from support.children import has_ended
 
 import hasten.subprocess as ours
 from hasten.subprocess import PIPE, Popen, _tree

@@ -6,7 +6,7 @@ import pwd
 import signal
 
 import pytest
-from children import needs_proc, needs_root, status_of
+from support.children import needs_proc, needs_root, status_of
 
 pytestmark = needs_proc
 NOBODY = pwd.getpwnam("nobody") if os.path.exists("/etc/passwd") else None

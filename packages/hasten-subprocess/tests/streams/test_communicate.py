@@ -8,7 +8,7 @@ import os
 import sys
 
 import pytest
-from children import script
+from support.children import script
 
 BIG = bytes(range(256)) * 8192  # 2 MiB: many times what a pipe holds
 PIPES = [c for n in range(4) for c in itertools.combinations(["stdin", "stdout", "stderr"], n)]

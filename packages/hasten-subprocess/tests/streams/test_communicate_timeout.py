@@ -5,7 +5,7 @@ import selectors
 import signal
 
 import pytest
-from children import script, status_of
+from support.children import script, status_of
 
 # Stops itself until it is told to go on, and then sends back what it reads
 COPY = "import os, sys; os.kill(os.getpid(), 19); sys.stdout.buffer.write(sys.stdin.buffer.read())"

@@ -15,7 +15,7 @@ import threading
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from signalling import Interrupt, interrupt
+from support.signalling import Interrupt, interrupt
 
 from hasten.subprocess._communicate import Exchange, decode
 

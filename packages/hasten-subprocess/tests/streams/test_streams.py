@@ -4,7 +4,7 @@ import itertools
 import os
 
 import pytest
-from children import descriptors_of, needs_proc
+from support.children import descriptors_of, needs_proc
 
 # Reports what it read, then says a word on each of its outputs
 TALK = ["sh", "-c", 'test "$0" = reads && read word; echo "out:$word"; echo err >&2']

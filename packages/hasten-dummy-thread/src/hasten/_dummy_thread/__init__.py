@@ -1,7 +1,7 @@
 """Threads without threads: the `_dummy_thread` of Python 3.8 and before, with the names of 3.15's `_thread`.
 
-A started thread runs at once, in the caller, to its end.  Nothing here starts a thread of the operating
-system, so it works where there are none.
+Invariant: a started thread runs to its end inside the call that starts it.  No thread of the operating
+system is started, so this works on systems without threads.
 """
 
 try:

@@ -1,7 +1,7 @@
-/* _innermost.h: which of the threads that run inside their start() is the one that runs now.
+/* _innermost.h: the innermost of the threads that run inside their start().
  *
- * They nest like function calls, so each thread of the operating system has a stack of them; this is its top.
- * It is borrowed: the call that runs the thread holds the object. */
+ * They nest like function calls, so each OS thread has a stack of them; this is its top.  A borrowed reference:
+ * run_as_thread() holds the object. */
 #ifndef HASTEN_INNERMOST_H
 #define HASTEN_INNERMOST_H
 

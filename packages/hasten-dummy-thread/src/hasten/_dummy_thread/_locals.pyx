@@ -1,8 +1,8 @@
 # cython: freethreading_compatible=True
-"""local: attributes that each thread sees its own values of.
+"""local: attributes whose values are per thread.
 
-A thread that runs inside start() has its values in a dict here, under its number, until it ends.  Outside of
-such threads the values are kept by the interpreter's own kind of local.
+The values of a thread that runs inside start() are in `of_threads`, under its number, until it ends.  Those
+of real threads are in a local of the interpreter's.
 """
 
 import weakref
@@ -23,7 +23,7 @@ cdef extern from "Python.h":
 
 @cython.final
 cdef class Forget:
-    """Called when a thread ends: its values go."""
+    """Drops the values of a thread; called when it ends."""
     cdef object ref
     cdef object ident
 
@@ -37,7 +37,7 @@ cdef class local:
     """_local()
 --
 
-    An object whose attributes have values of their own in each thread.
+    An object whose attributes have separate values in each thread.
 
     The __init__ of a subclass is called in each thread that uses the object, with the same arguments.
     """
@@ -76,7 +76,7 @@ cdef class local:
         return 0
 
     cdef dict values(self):
-        """The values of the thread that asks; made, and the object initialised for it, when it first does."""
+        """The values of the calling thread; made, and __init__ called, at its first use of the object."""
         values = self.of_threads.get(get_ident()) if is_inside() else getattr(self.outside, "values", None)
         if values is None:
             values = self.make_values()

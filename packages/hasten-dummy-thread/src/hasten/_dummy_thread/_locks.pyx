@@ -1,11 +1,11 @@
 # cython: freethreading_compatible=True
 """Locks that never block.
 
-`lock` (also known as LockType) is lax, as `_dummy_thread`'s has always been: a blocking acquire() succeeds
-even if the lock is held.  Code that lets one thread wait for another by locking twice runs on.
+`lock`, which is LockType too, is lax, as `_dummy_thread`'s has always been: a blocking acquire() succeeds
+even if the lock is held.  So code that waits for another thread by locking twice goes on.
 
-`StrictLock` is the Lock of dummy_threading: whoever has taken it is the only one.  Taking it while it
-is held fails, and is an error where a real lock would wait for ever.  RLock is that strict everywhere.
+`StrictLock` is the Lock of dummy_threading.  Invariant: it has one holder.  Acquiring it while it is held
+fails, and raises where a real lock would wait for ever.  RLock is strict, too.
 """
 
 cimport cython
@@ -17,11 +17,11 @@ from hasten._dummy_thread._threads cimport running_ident
 from hasten._dummy_thread._threads import at_thread_end
 from hasten._dummy_thread._waits import never_ends, seconds_of, sleep_out
 
-cdef object FOREVER = -1  # the default timeout: compared by identity before it is looked at as a number
+cdef object FOREVER = -1  # the default timeout: compared by identity first
 
 
 cdef inline double seconds_to_wait(bint blocking, object timeout) except? -1.0:
-    """The arguments of acquire() as seconds: 0 not at all, -1 for ever."""
+    """The arguments of acquire() as seconds to wait: 0 for not at all, -1 for ever."""
     cdef double seconds = -1.0 if timeout is FOREVER else seconds_of(timeout)
     if seconds == -1.0:
         return -1.0 if blocking else 0.0
@@ -38,16 +38,16 @@ cdef class lock:
 
     A lock that never blocks: a blocking acquire() always succeeds, a non-blocking one if it is not held.
 
-    It is not owned by a thread.
+    A lock is not owned by a thread: any may release it.
     """
     cdef bint held
     cdef object __weakref__
 
-    def __init__(self):  # without it any arguments would do
+    def __init__(self):  # without it any arguments would be accepted
         self.held = False
 
     cdef bint take(self) noexcept:
-        """Hold it; False if it was held before."""
+        """Acquire it if it is not held; returns whether it was not."""
         if self.held:
             return False
         self.held = True
@@ -60,10 +60,10 @@ cdef class lock:
         return 0
 
     def acquire(self, blocking=True, timeout=-1, *, waitflag=None):
-        """Hold it; True if it is held by this call.
+        """Acquire it, and return whether this call has done so.
 
-        blocking (waitflag is an old name of it): if true, the answer is True, whoever holds the lock.  If
-        false, it is False if the lock is held, after *timeout* seconds if that is more than 0.
+        blocking (waitflag is an old name of it): if true, returns True even if the lock is held.  If false,
+        returns False if the lock is held, after *timeout* seconds if that is more than 0.
         """
         cdef double seconds = -1.0 if timeout is FOREVER else seconds_of(timeout)
         if blocking and (waitflag is None or waitflag):
@@ -75,39 +75,39 @@ cdef class lock:
         return self.take() if seconds > 0 else False
 
     def release(self):
-        """Hold it no longer.  RuntimeError if it is not held."""
+        """Release it.  RuntimeError if it is not held."""
         self.give_back()
 
     def locked(self):
-        """True if it is held."""
+        """Whether it is held."""
         return self.held
 
     def __enter__(self):
-        """Hold it, as acquire() does."""
+        """Acquire it, as acquire() does."""
         return self.acquire()
 
     def __exit__(self, exc_type=None, exc_value=None, exc_tb=None, /):
-        """Hold it no longer."""
+        """Release it."""
         self.release()
 
     def acquire_lock(self, blocking=True, timeout=-1):
-        """An old name of acquire()."""
+        """Old name of acquire()."""
         return self.acquire(blocking, timeout)
 
     def release_lock(self):
-        """An old name of release()."""
+        """Old name of release()."""
         self.release()
 
     def locked_lock(self):
-        """An old name of locked()."""
+        """Old name of locked()."""
         return self.held
 
     def _at_fork_reinit(self):
-        """Hold it no longer.  For the child of a fork()."""
+        """Release it if it is held.  For the child of a fork()."""
         self.held = False
 
     def _release_at_end(self):
-        """Hold it no longer, if it is held."""
+        """Release it if it is held."""
         self.held = False
 
     def __repr__(self):
@@ -129,16 +129,16 @@ cdef class StrictLock(lock):
     """Lock()
 --
 
-    A lock that never blocks: acquire() of a held lock gives up or raises.
+    A lock that never blocks: acquire() of a held lock returns False or raises.
 
-    It is not owned by a thread: any may release it.
+    A lock is not owned by a thread: any may release it.
     """
 
     def acquire(self, bint blocking=True, timeout=-1):
-        """Hold it; True if it is held by this call.
+        """Acquire it, and return whether this call has done so.
 
-        If it is held already: with blocking=False return False; with a timeout in seconds let that time pass
-        and return False; otherwise raise RuntimeError, because nobody can release it meanwhile.
+        If it is held: with blocking=False return False; with a timeout in seconds sleep that time, and try
+        once more; otherwise raise RuntimeError, because no thread can release it meanwhile.
         ValueError for a negative timeout other than -1, for NaN and for one with blocking=False;
         OverflowError for more than TIMEOUT_MAX.
         """
@@ -153,13 +153,13 @@ cdef class StrictLock(lock):
         return self.take()
 
     def __enter__(self):
-        """Hold it.  RuntimeError if it is held, because nobody can release it meanwhile."""
+        """Acquire it.  RuntimeError if it is held, because no thread can release it meanwhile."""
         if not self.take():
             raise held_for_ever()
         return True
 
     def __exit__(self, exc_type=None, exc_value=None, exc_tb=None, /):
-        """Hold it no longer."""
+        """Release it."""
         self.give_back()
 
 
@@ -167,15 +167,15 @@ cdef class RLock:
     """RLock()
 --
 
-    A reentrant lock that never blocks: the thread that holds it may take it again.
+    A reentrant lock that never blocks: its owner may acquire it again.
 
-    For another thread acquire() gives up or raises.
+    In another thread acquire() returns False or raises.
     """
     cdef unsigned long owner
     cdef unsigned long count
     cdef object __weakref__
 
-    def __init__(self):  # without it any arguments would do
+    def __init__(self):  # without it any arguments would be accepted
         self.own(0, 0)
 
     cdef void own(self, unsigned long owner, unsigned long count) noexcept:
@@ -183,7 +183,7 @@ cdef class RLock:
         self.count = count
 
     cdef bint take(self) noexcept:
-        """Hold it once more; False if another thread holds it."""
+        """Acquire it once more; False if another thread holds it."""
         cdef unsigned long me = running_ident()
         if self.count > 0 and self.owner != me:
             return False
@@ -206,11 +206,11 @@ cdef class RLock:
         )
 
     def acquire(self, bint blocking=True, timeout=-1):
-        """Hold it once more; True if this thread holds it now.
+        """Acquire it once more, and return whether the calling thread holds it.
 
-        If another thread holds it: with blocking=False return False; with a timeout in seconds let that
-        time pass and return False; otherwise raise RuntimeError, because that thread cannot go on
-        before this one has ended.  The errors are those of Lock.acquire().
+        If another thread holds it: with blocking=False return False; with a timeout in seconds sleep that
+        time, and try once more; otherwise raise RuntimeError, because that thread cannot go on before
+        this one has ended.  The errors are those of Lock.acquire().
         """
         cdef double seconds = seconds_to_wait(blocking, timeout)
         if self.take():
@@ -223,15 +223,15 @@ cdef class RLock:
         return self.take()
 
     def release(self):
-        """Undo one acquire().  RuntimeError if this thread does not hold it."""
+        """Undo one acquire().  RuntimeError if the calling thread does not hold it."""
         self.give_back()
 
     def locked(self):
-        """True if any thread holds it."""
+        """Whether any thread holds it."""
         return self.count > 0
 
     def __enter__(self):
-        """Hold it once more.  RuntimeError if another thread holds it."""
+        """Acquire it once more.  RuntimeError if another thread holds it."""
         if not self.take():
             raise self.held_by_another()
         return True
@@ -241,15 +241,15 @@ cdef class RLock:
         self.give_back()
 
     def _is_owned(self):
-        """True if this thread holds it.  For Condition."""
+        """Whether the calling thread holds it.  For Condition."""
         return self.count > 0 and self.owner == running_ident()
 
     def _recursion_count(self):
-        """How often this thread holds it."""
+        """How often the calling thread holds it."""
         return self.count if self.owner == running_ident() else 0
 
     def _release_save(self):
-        """Release it wholly; what _acquire_restore() needs to take it as often again."""
+        """Release it completely; returns what _acquire_restore() needs to re-acquire it as often."""
         if self.count == 0:
             raise RuntimeError("cannot release un-acquired lock")
         saved = (self.count, self.owner)
@@ -257,14 +257,14 @@ cdef class RLock:
         return saved
 
     def _acquire_restore(self, saved, /):
-        """Take it as often as *saved*, the value of _release_save(), says."""
+        """Acquire it as often as *saved*, the value of _release_save(), says."""
         if self.count > 0:
             raise never_ends("acquire()", f"thread {self.owner} holds the lock", "let that thread release it")
         count, owner = saved
         self.own(owner, count)
 
     def _at_fork_reinit(self):
-        """Hold it no longer.  For the child of a fork()."""
+        """Release it completely.  For the child of a fork()."""
         self.own(0, 0)
 
     def __repr__(self):
@@ -285,7 +285,7 @@ def allocate_lock():
 
 
 def _set_sentinel():
-    """A new lock that is released when the thread that calls this ends."""
+    """A new lock that is released when the calling thread ends."""
     sentinel = lock()
     at_thread_end(sentinel._release_at_end)
     return sentinel

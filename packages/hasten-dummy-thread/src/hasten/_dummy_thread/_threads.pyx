@@ -1,12 +1,12 @@
 # cython: freethreading_compatible=True
 """Threads that run to their end inside the call that starts them.
 
-`run_as_thread` is the one way in.  It puts a Running on the stack of the calling thread (see _innermost.h),
-calls the function and takes it off again.  While it is on top, the function is "in" the new thread:
-get_ident() tells that one's number, and what at_thread_end() was given is called when it ends.
+`run_as_thread` starts every thread: it pushes a Running on the stack of running threads (see _innermost.h),
+calls the function and pops it.  While it is on top, the code runs "in" the new thread: get_ident() returns
+its number, and functions given to at_thread_end() are called when it ends.
 
-Signals that interrupt_main() simulates inside such a thread wait until the outermost one has ended: only
-then is it the main thread that runs.
+Signals that interrupt_main() simulates inside such a thread are delivered after the outermost one has ended:
+only then the main thread runs.
 """
 
 import sys
@@ -33,19 +33,19 @@ cdef enum:
 cdef hs_mutex counting
 cdef unsigned long last_ident = 0
 cdef unsigned long main_ident = PyThread_get_thread_ident()
-cdef list pending = []  # numbers of signals to be delivered when no thread runs any more
+cdef list pending = []  # numbers of signals to be delivered when the outermost thread has ended
 
 
 @cython.final
 cdef class Running:
     """A thread between its start and its end."""
     cdef unsigned long ident
-    cdef PyObject *outer  # the thread whose code started this one; its own call holds it
+    cdef PyObject *outer  # borrowed: the thread that started this one, kept by its run_as_thread()
     cdef list at_end
 
 
 cdef unsigned long new_ident() noexcept:
-    """Numbers from 1 up.  Those of real threads are addresses, or at least large, on the systems we know."""
+    """A number from 1 up.  Real threads' are addresses, or at least large, on all systems we know."""
     global last_ident
     cdef unsigned long ident
     hs_mutex_lock(&counting)
@@ -61,7 +61,7 @@ cdef unsigned long running_ident() noexcept:
 
 
 def get_ident():
-    """The number of the thread that runs: an int other than 0, unique among the threads that run."""
+    """The identifier of the running thread: an int other than 0, unique among running threads."""
     return running_ident()
 
 
@@ -71,7 +71,7 @@ def is_inside():
 
 
 def at_thread_end(function):
-    """Have function() called when the running thread ends.  Outside of such threads do nothing: False."""
+    """Have function() called when the running thread ends.  False, and nothing done, in a real thread."""
     cdef PyObject *innermost = hs_get_innermost()
     if innermost == NULL:
         return False
@@ -82,8 +82,7 @@ def at_thread_end(function):
 def run_as_thread(function, tuple args=()):
     """Call function(*args) as a new thread; return that thread's number when it has ended.
 
-    What the function raises comes out of this call.  So does what a signal handler raises for a signal
-    of interrupt_main().
+    Propagates what the function raises, and what a signal handler raises for a signal of interrupt_main().
     """
     cdef Running me = Running.__new__(Running)
     me.ident = new_ident()
@@ -104,10 +103,10 @@ def run_as_thread(function, tuple args=()):
 
 
 def print_errors_of(function, args, kwargs):
-    """Call the function, and print what ends it.
+    """Call the function, and print an exception that ends it.
 
-    SystemExit is a way to end a thread.  KeyboardInterrupt is Ctrl-C: it belongs to the main thread, whose
-    call of start_new_thread() this is.
+    SystemExit ends the thread silently.  KeyboardInterrupt propagates: Ctrl-C is for the main thread, which
+    has called start_new_thread().
     """
     try:
         function(*args, **kwargs)
@@ -125,8 +124,8 @@ def start_new_thread(function, args, kwargs={}):  # no-cython-lint
     """Run function(*args, **kwargs) as a thread, to its end; return the thread's number.
 
     args: a tuple.  kwargs: a dict.  SystemExit ends the thread silently; other exceptions are printed with
-    traceback.print_exc().  KeyboardInterrupt comes out of this call, be it from Ctrl-C or, when the function
-    has returned, from interrupt_main().
+    traceback.print_exc().  KeyboardInterrupt, from Ctrl-C or from interrupt_main(), is raised by this call;
+    the latter after the function has returned.
     """
     if not callable(function):
         raise TypeError("first arg must be callable")
@@ -142,7 +141,7 @@ cdef class _ThreadHandle:
     """_ThreadHandle()
 --
 
-    What is known of a thread that start_joinable_thread() has started or will start."""
+    The join handle of a thread of start_joinable_thread()."""
     cdef unsigned long number
     cdef int state
     cdef object __weakref__
@@ -153,20 +152,20 @@ cdef class _ThreadHandle:
         return self.number
 
     def is_done(self):
-        """True if the thread has ended."""
+        """Whether the thread has ended."""
         return self.state == DONE
 
     def _set_done(self):
-        """Say that the thread has ended.  RuntimeError if it was not started."""
+        """Mark the thread as ended.  RuntimeError if it was not started."""
         if self.state == NOT_STARTED:
             raise RuntimeError("thread not started")
         self.state = DONE
 
     def join(self, timeout=None, /):
-        """Return if the thread has ended, as each has that was started by now.
+        """Return at once if the thread has ended.
 
-        What is left are threads inside of which this one was started: waiting for them would not end, and
-        is a RuntimeError, or takes *timeout* seconds.  So is a thread that waits for itself.
+        Otherwise the caller runs inside it, and it cannot end during the wait: sleep *timeout* seconds, or
+        raise RuntimeError without a timeout.  RuntimeError also for a thread that joins itself.
         """
         cdef double seconds = -1 if timeout is None else seconds_of(timeout)
         if self.state == NOT_STARTED:
@@ -202,8 +201,8 @@ def run_with_handle(_ThreadHandle handle, function):
 def start_joinable_thread(function, handle=None, daemon=True):
     """Run function() as a thread, to its end; return its handle, on which join() returns at once.
 
-    handle: one that no thread has yet, or None for a new one.  daemon makes no difference.  Exceptions are
-    treated as by start_new_thread().
+    handle: an unused handle, or None for a new one.  daemon: ignored.  Exceptions are treated as by
+    start_new_thread().
     """
     if not callable(function):
         raise TypeError("thread function must be callable")
@@ -218,7 +217,7 @@ def start_joinable_thread(function, handle=None, daemon=True):
 
 
 def _make_thread_handle(ident, /):
-    """A handle for a thread that runs already and was not started here, such as the main thread."""
+    """A handle for a running thread that was not started here, such as the main thread."""
     cdef _ThreadHandle handle = _ThreadHandle()
     handle.number = ident
     handle.state = RUNNING
@@ -226,12 +225,12 @@ def _make_thread_handle(ident, /):
 
 
 def _get_main_thread_ident():
-    """The number of the thread that imported this module first."""
+    """The identifier of the main thread: the one that imported this module."""
     return main_ident
 
 
 def _count():
-    """How many threads run now, each inside the one before; the one that they all run in is not counted."""
+    """The number of running threads, each inside the one before, not counting the main thread."""
     cdef PyObject *running = hs_get_innermost()
     count = 0
     while running != NULL:
@@ -241,12 +240,12 @@ def _count():
 
 
 def exit():
-    """End the thread that calls it: raise SystemExit."""
+    """End the calling thread: raise SystemExit."""
     raise SystemExit
 
 
 cdef int deliver(int signum) except -1:
-    """Do what a signal does: call its handler.  For SIGINT without one, raise KeyboardInterrupt."""
+    """Call the signal's handler.  For SIGINT without one, raise KeyboardInterrupt."""
     import signal
 
     handler = signal.getsignal(signum)
@@ -260,9 +259,9 @@ cdef int deliver(int signum) except -1:
 def interrupt_main(signum=2, /):
     """Simulate the arrival of a signal in the main thread.
 
-    signum: a signal number, SIGINT by default; ValueError if it is none.  In a thread it takes effect when
-    that thread has ended (and those inside of which it runs), otherwise at once.  A signal other than
-    SIGINT that has no handler written in Python does nothing.
+    signum: a signal number, SIGINT by default; ValueError if it is none.  In a thread the handler is called
+    after the outermost thread has ended, otherwise at once.  A signal other than SIGINT without a handler
+    in Python does nothing.
     """
     import signal
 
@@ -277,21 +276,21 @@ def interrupt_main(signum=2, /):
 
 
 def stack_size(size=0, /):
-    """The stack size of new threads: 0, the system's.  Any other (but None) is a RuntimeError."""
+    """The stack size of new threads: 0, the system's.  RuntimeError for a size other than 0 or None."""
     if size is not None and not (isinstance(size, int) and size == 0):
         raise RuntimeError("setting thread stack size not supported")
     return 0
 
 
 def daemon_threads_allowed():
-    """True: a thread may be called daemonic, it has ended before that could matter."""
+    """True.  It makes no difference: a thread has ended when start() returns."""
     return True
 
 
 def _is_main_interpreter():
-    """True: these modules cannot be loaded into another interpreter."""
+    """True: this package cannot be loaded into a subinterpreter."""
     return True
 
 
 def _shutdown():
-    """Wait for the threads that are not daemonic: all have ended."""
+    """Wait for non-daemon threads: nothing to do, as all have ended."""

@@ -1,14 +1,14 @@
 # cython: freethreading_compatible=True
 """Waits that no other thread can end.
 
-Every thread runs to its end inside the call that starts it.  So whoever waits is the only one who runs,
-and what it waits for cannot happen meanwhile.  Two kinds of waits are left:
+Every thread runs to its end inside the call that starts it.  So while a thread waits no other one runs, and
+what it waits for cannot happen:
 
-* without a timeout the wait would have no end: it is a RuntimeError at once (`never_ends`);
-* with a timeout it can only run out: the time is slept (`sleep_out`), and then the caller looks once more,
-  because a signal handler may have run during the sleep.
+* a wait without a timeout would not end: RuntimeError at once (`never_ends`);
+* a wait with a timeout runs out: the time is slept (`sleep_out`), and the caller re-checks, because a signal
+  handler may have run during the sleep.
 
-Sleeping can be switched off for the process: a test has no use for it.
+Sleeping can be switched off for the process, for tests.
 """
 
 import time
@@ -34,13 +34,13 @@ def seconds_of(timeout):
 
 
 def sleep_out(double seconds):
-    """Let *seconds* pass, with time.sleep(); nothing if they are not positive or sleeping is switched off."""
+    """Call time.sleep(seconds), unless *seconds* is not positive or sleeping is switched off."""
     if sleeping and seconds > 0:
         time.sleep(seconds)
 
 
 def set_sleeping(bint on):
-    """Switch the sleep of sleep_out() on or off, for the whole process; returns what it was."""
+    """Switch the sleep of sleep_out() on or off, for the whole process; returns the previous setting."""
     global sleeping
     was = sleeping
     sleeping = on
@@ -48,7 +48,7 @@ def set_sleeping(bint on):
 
 
 def never_ends(call, state, cure):
-    """The RuntimeError for *call*, a wait without a timeout: what holds it up, and what to do about it."""
+    """The RuntimeError for *call*, a wait without a timeout: its cause, and what to do about it."""
     return RuntimeError(
         f"{call} would wait for ever: {state}, and no other thread can change that meanwhile, because each"
         f" runs to its end inside start(); {cure}"

@@ -1,6 +1,6 @@
 """`threading` without threads: each thread runs to its end inside its start(), and nothing ever blocks.
 
-The API is that of CPython 3.15's `threading`, on every supported version.  A wait that could never end is a
+The API of CPython 3.15's `threading` on every supported version.  A wait that could never end raises
 RuntimeError.  patched() makes code that uses the standard library's `threading` run its threads this way.
 """
 
@@ -87,7 +87,7 @@ _published.publish_functions(
 
 
 def currentThread():
-    """An old name of current_thread()."""
+    """Deprecated name of current_thread()."""
     _warnings.warn(
         "currentThread() is deprecated, use current_thread() instead", DeprecationWarning, stacklevel=2
     )
@@ -95,7 +95,7 @@ def currentThread():
 
 
 def activeCount():
-    """An old name of active_count()."""
+    """Deprecated name of active_count()."""
     _warnings.warn(
         "activeCount() is deprecated, use active_count() instead", DeprecationWarning, stacklevel=2
     )

@@ -1,8 +1,8 @@
 # cython: freethreading_compatible=True
 """Barrier.
 
-A barrier for one party opens at once.  For more it never does: the first to arrive would have to return
-before the next can come.  Only signal handlers can arrive, reset() or abort() while one sleeps.
+A barrier for one party opens at once.  One for more parties does not open: the next one can arrive only
+after the first has returned.  Only signal handlers can arrive, reset() or abort() during a wait.
 """
 
 from hasten.dummy_threading._shown cimport shown
@@ -13,7 +13,7 @@ from hasten.dummy_threading._condition import Condition
 from hasten.dummy_threading._errors import BrokenBarrierError
 from hasten.dummy_threading._published import published
 
-# Values of `_state`, the standard library's; nobody ever sees it in between
+# Values of `_state`, as in the standard library; its other values are never visible here
 cdef int FILLING = 0
 cdef int BROKEN = -2
 
@@ -30,7 +30,7 @@ cdef int open_(barrier) except -1:
 
 
 cdef int sleep(barrier, double seconds) except -1:
-    """Wait as one of those counted in `_count`; returns if the barrier was opened."""
+    """Wait, counted in `_count`; returns if the barrier was opened, else raises."""
     before = barrier._rounds
     try:
         sleep_out(seconds)
@@ -53,7 +53,7 @@ cdef int next_round(barrier, bint reset) except -1:
 
 @published
 class Barrier:
-    """A place that opens when *parties* threads have come.
+    """A meeting point for *parties* threads: wait() returns when all have arrived.
 
     action: called by the last to arrive.  timeout: seconds, the default of wait().
     """
@@ -64,18 +64,18 @@ class Barrier:
         self._parties = parties
         self._action = action
         self._timeout = timeout
-        self._count = 0  # of those who wait
+        self._count = 0  # of waiting threads
         self._state = FILLING
         self._cond = Condition(StrictLock())
         self._rounds = 0  # how often it was opened or reset
         self._was_reset = False  # how the last round ended
 
     def wait(self, timeout=None):
-        """Arrive.  The last to do so calls the action and all return: the number of those before them.
+        """Arrive.  The last to arrive calls the action; returns how many arrived before.
 
-        If others are still to come: with a timeout in seconds (or one given to Barrier) let that time
-        pass, break the barrier and raise BrokenBarrierError; otherwise raise RuntimeError, because none can
-        come meanwhile.  BrokenBarrierError too if the barrier is broken, or is reset during the sleep.
+        If others are still missing: with a timeout in seconds (or one given to Barrier) sleep that time,
+        break the barrier and raise BrokenBarrierError; otherwise raise RuntimeError, because none can
+        arrive meanwhile.  BrokenBarrierError also if the barrier is broken, or is reset during the sleep.
         """
         if timeout is None:
             timeout = self._timeout
@@ -97,27 +97,27 @@ class Barrier:
         return index
 
     def reset(self):
-        """Make it as new.  For those who wait it is a BrokenBarrierError."""
+        """Empty and mend the barrier.  Waiting threads get a BrokenBarrierError."""
         self._state = FILLING
         next_round(self, True)
 
     def abort(self):
-        """Break it: wait() raises BrokenBarrierError until reset()."""
+        """Break the barrier: wait() raises BrokenBarrierError until reset()."""
         self._state = BROKEN
 
     @property
     def parties(self):
-        """How many have to arrive."""
+        """How many threads have to arrive."""
         return self._parties
 
     @property
     def n_waiting(self):
-        """How many have arrived and wait."""
+        """How many threads have arrived and wait."""
         return self._count
 
     @property
     def broken(self):
-        """True if it is broken."""
+        """Whether the barrier is broken."""
         return self._state == BROKEN
 
     def __repr__(self):

@@ -1,8 +1,8 @@
 # cython: freethreading_compatible=True
 """Condition.
 
-While a thread waits here, the only ones who can notify it are signal handlers that run during its sleep.
-So a count of those who sleep and a count of wake-ups is all there is.
+Only signal handlers that run during its sleep can notify a waiting thread.  So the state is two counts: of
+threads in wait(), and of notifications that none has taken.
 """
 
 import warnings
@@ -14,7 +14,7 @@ from hasten.dummy_threading._published import published
 
 @published
 class Condition:
-    """A condition variable: lets a thread say that others may look again at what they wait for.
+    """A condition variable: wait() until notify() is called.
 
     lock: any object with acquire() and release(); a new RLock by default.
     """
@@ -28,7 +28,7 @@ class Condition:
             self._is_owned = ask  # as the standard library does
 
     def __enter__(self):
-        """Take the lock."""
+        """Acquire the lock."""
         return self._lock.__enter__()
 
     def __exit__(self, *args):
@@ -37,11 +37,11 @@ class Condition:
 
     @property
     def locked(self):
-        """The method of the lock that says whether it is held."""
+        """The lock's method locked()."""
         return self._lock.locked
 
     def _is_owned(self):
-        """True if this thread holds the lock (for a lock that has no owner: if anyone does)."""
+        """Whether the calling thread holds the lock; any thread, if the lock has no owner."""
         ask = getattr(self._lock, "_is_owned", None)
         if ask is not None:
             return ask()
@@ -51,12 +51,12 @@ class Condition:
         return True
 
     def _release_save(self):
-        """Release the lock however often it is held; what _acquire_restore() needs to take it back."""
+        """Release the lock completely; returns what _acquire_restore() needs to re-acquire it."""
         save = getattr(self._lock, "_release_save", None)
         return self._lock.release() if save is None else save()
 
     def _acquire_restore(self, saved):
-        """Take the lock as often as it was held."""
+        """Re-acquire the lock as often as it was held."""
         restore = getattr(self._lock, "_acquire_restore", None)
         if restore is None:
             self._lock.acquire()
@@ -64,9 +64,9 @@ class Condition:
             restore(saved)
 
     def wait(self, timeout=None):
-        """Let *timeout* seconds pass with the lock released; True if a signal handler has notified meanwhile.
+        """Sleep *timeout* seconds with the lock released; returns whether a signal handler has notified.
 
-        Without a timeout it is a RuntimeError: nobody could ever notify.  So it is if the lock is not held.
+        RuntimeError without a timeout, because no thread could notify, and if the lock is not held.
         """
         cdef double seconds = 0 if timeout is None else seconds_of(timeout)
         if not self._is_owned():
@@ -92,9 +92,9 @@ class Condition:
         return True
 
     def wait_for(self, predicate, timeout=None):
-        """Return predicate() if it is true; otherwise wait(timeout) and return what it is then.
+        """Return predicate() if it is true; otherwise wait(timeout) and return predicate() again.
 
-        So it is a RuntimeError if it is false and there is no timeout.
+        RuntimeError if it is false and there is no timeout.
         """
         found = predicate()
         if found:
@@ -103,7 +103,7 @@ class Condition:
         return predicate()
 
     def notify(self, n=1):
-        """Let *n* of those go on who sleep in wait().  RuntimeError if the lock is not held."""
+        """Notify *n* threads in wait().  RuntimeError if the lock is not held."""
         if not self._is_owned():
             raise RuntimeError("cannot notify on un-acquired lock")
         sleepers, wakes = self._sleepers, self._wakes
@@ -111,16 +111,16 @@ class Condition:
             self._wakes = min(wakes + n, sleepers)
 
     def notify_all(self):
-        """Let all go on who sleep in wait().  RuntimeError if the lock is not held."""
+        """Notify all threads in wait().  RuntimeError if the lock is not held."""
         self.notify(self._sleepers)
 
     def notifyAll(self):
-        """An old name of notify_all()."""
+        """Deprecated name of notify_all()."""
         warnings.warn("notifyAll() is deprecated, use notify_all() instead", DeprecationWarning, stacklevel=1)
         self.notify_all()
 
     def _at_fork_reinit(self):
-        """A lock that nobody holds, and no sleepers.  For the child of a fork()."""
+        """Reset the lock and the counts.  For the child of a fork()."""
         self._lock._at_fork_reinit()
         self._sleepers = self._wakes = 0
 

@@ -13,34 +13,34 @@ from hasten.dummy_threading._published import published
 
 @published
 class Event:
-    """A flag, at first not set."""
+    """A flag, initially false."""
 
     def __init__(self):
-        self._cond = Condition(StrictLock())  # for programs that use the standard library's
+        self._cond = Condition(StrictLock())  # for programs that use this private attribute
         self._flag = False
 
     def is_set(self):
-        """True if the flag is set."""
+        """Whether the flag is true."""
         return self._flag
 
     def isSet(self):
-        """An old name of is_set()."""
+        """Deprecated name of is_set()."""
         warnings.warn("isSet() is deprecated, use is_set() instead", DeprecationWarning, stacklevel=1)
         return self.is_set()
 
     def set(self):
-        """Set the flag."""
+        """Make the flag true."""
         self._flag = True
 
     def clear(self):
-        """Set the flag back."""
+        """Make the flag false."""
         self._flag = False
 
     def wait(self, timeout=None):
-        """Return True if the flag is set.
+        """Return True if the flag is true.
 
-        Otherwise let *timeout* seconds pass and return what it is then: a signal handler may have set it.
-        Without a timeout it is a RuntimeError: nobody could ever set it.
+        Otherwise sleep *timeout* seconds and return the flag, which a signal handler may have set.
+        RuntimeError without a timeout, because no thread could set it.
         """
         cdef double seconds = 0 if timeout is None else seconds_of(timeout)
         if not self._flag:
@@ -54,7 +54,7 @@ class Event:
         return self._flag
 
     def _at_fork_reinit(self):
-        """For the child of a fork().  The flag stays."""
+        """Reset the condition, not the flag.  For the child of a fork()."""
         self._cond._at_fork_reinit()
 
     def __repr__(self):

@@ -1,5 +1,5 @@
 # cython: freethreading_compatible=True
-"""Iterators that threads share.  There is nothing to serialise here but an iterator that calls itself."""
+"""Iterators that threads share.  The only concurrent call here is that of an iterator that calls itself."""
 
 import functools
 import itertools
@@ -10,10 +10,7 @@ from hasten.dummy_threading._published import publish_functions, published
 
 @published
 class serialize_iterator:
-    """An iterator over *iterable* of which one call at a time gets through.
-
-    Another meanwhile is a RuntimeError.
-    """
+    """An iterator over *iterable*.  A call during another call raises RuntimeError."""
 
     __slots__ = ("__weakref__", "_iterator", "_lock")
 
@@ -29,23 +26,23 @@ class serialize_iterator:
             return next(self._iterator)
 
     def send(self, value, /):
-        """send() of the generator.  AttributeError if it is none."""
+        """Call send() of the generator.  AttributeError if it is none."""
         with self._lock:
             return self._iterator.send(value)
 
     def throw(self, *args):
-        """throw() of the generator.  AttributeError if it is none."""
+        """Call throw() of the generator.  AttributeError if it is none."""
         with self._lock:
             return self._iterator.throw(*args)
 
     def close(self):
-        """close() of the generator.  AttributeError if it is none."""
+        """Call close() of the generator.  AttributeError if it is none."""
         with self._lock:
             return self._iterator.close()
 
 
 def synchronized_iterator(func):
-    """A function that does what *func* does, with the iterator it returns in a serialize_iterator."""
+    """Wrap a function that returns an iterator: the result is wrapped in a serialize_iterator."""
 
     @functools.wraps(func)
     def synchronized(*args, **kwargs):

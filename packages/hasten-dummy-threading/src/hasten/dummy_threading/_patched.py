@@ -1,14 +1,14 @@
 """patched(): code that uses the standard library's `threading` runs its threads inside start().
 
-What is changed, and put back when the last patched() is left:
+What is replaced, and restored when the outermost patched() is left:
 
-* start() of threading.Thread and run() of threading.Timer: the classes stay, and those derived from them;
-* in `threading`, what waits or tells who is running; in `_thread`, what starts threads; in `queue`, the
-  classes that would really wait;
+* start() of threading.Thread and run() of threading.Timer, so that existing subclasses run this way, too;
+* in `threading`, the classes that wait and the functions that list threads; in `_thread`, the functions that
+  start threads; in `queue`, the classes that would block;
 * the same in the modules of hasten that stand for those three;
 * in every other module, globals that are one of those objects (`from threading import Lock`).
 
-A module that is first imported meanwhile binds our objects; in the end it gets those it would have had.
+A module that is first imported meanwhile binds our objects; these are replaced by the originals at the end.
 """
 
 import sys
@@ -36,19 +36,19 @@ STARTERS = ("start_new_thread", "start_new", "start_joinable_thread")
 LEFT_ALONE = ("hasten.", "importlib.", "_frozen_importlib")
 MISSING = object()
 
-entered: list = []  # for each patched() that was entered, the options to go back to
-change = None  # what the outermost of them has changed
+entered: list = []  # for each patched() that was entered, the options to restore
+change = None  # the replacements of the outermost of them
 
 
 class patched(ContextDecorator):
     """A context manager, or decorator: meanwhile threads run to their end inside start(), and nothing blocks.
 
-    sleep: True lets the time of a timeout pass with time.sleep(); False, the default, lets such a wait
-    return at once.  reraise: True lets what a thread raises come out of its start(); False, the default,
-    hands it to threading.excepthook.
+    sleep: if true, a wait with a timeout sleeps that time; if false, the default, it returns at once.
+    reraise: if true, start() raises what the thread raises; if false, the default, that is passed to
+    threading.excepthook.
 
-    It applies to the whole process, and nests; the options are those of the innermost.  The objects under
-    test have to be made inside of it: a lock or queue made before is real.
+    It applies to the whole process, and nests; the innermost options are in force.  Make the objects under
+    test inside it: a lock or queue made before is real.
     """
 
     def __init__(self, *, sleep=False, reraise=False):
@@ -69,15 +69,15 @@ class patched(ContextDecorator):
 
 
 def set_options(sleep, reraise):
-    """Returns what the options were."""
+    """Set the options; returns the previous ones."""
     return set_sleeping(sleep), _running.set_reraising(reraise)
 
 
 class Change:
-    """All that is changed, from the moment one is made; undo() puts it back."""
+    """All replacements, made by __init__(); undo() restores the originals."""
 
     def __init__(self):
-        self.before: list = []  # (module or class, name, what was there), in the order of the changes
+        self.before: list = []  # (module or class, name, original), in the order of the changes
         self.ours: dict = {}  # id of an original -> ours
         self.originals: dict = {}  # id of ours -> the original
         self.modules = set(sys.modules)
@@ -88,7 +88,7 @@ class Change:
                 self.replace(module, queues(module))
             for module in threading_modules():
                 self.put(module.Thread, "start", _starting.start)
-                self.put(module.Timer, "start", _starting.start)  # hasten's has one of its own
+                self.put(module.Timer, "start", _starting.start)  # hasten's Timer overrides start()
                 self.put(module.Timer, "run", _starting.run_timer)
                 self.replace(module, names_of(module))
             self.put(dummy_threading, "excepthook", lambda args: sys.modules["threading"].excepthook(args))
@@ -98,17 +98,17 @@ class Change:
             raise
 
     def replace(self, module, new):
-        """Put *new*, a dict of our objects by name, into the module, as far as it has such names."""
+        """Put *new*, a dict of our objects by name, into the module where it has such names."""
         for name, ours in new.items():
             original = vars(module).get(name, ours)
             if original is not ours:
-                # one object may have two names; the one in _allocate_lock or currentThread does not count
+                # one object may have two names: the first one counts, not _allocate_lock or currentThread
                 self.ours.setdefault(id(original), ours)
                 self.originals.setdefault(id(ours), original)
                 self.put(module, name, ours)
 
     def replace_elsewhere(self, wanted, module_names):
-        """Have those modules' globals that are a key of *wanted* be its value."""
+        """Replace globals of those modules whose id is a key of *wanted* by its value."""
         for module in [sys.modules.get(name) for name in module_names]:
             if isinstance(module, ModuleType) and not vars(module).get("__name__", "").startswith(LEFT_ALONE):
                 for name, value in list(vars(module).items()):
@@ -130,20 +130,20 @@ def assign(owner, name, value):
     if value is MISSING:
         delattr(owner, name)
     elif isinstance(owner, ModuleType):
-        vars(owner)[name] = value  # whatever a lazy module thinks of that
+        vars(owner)[name] = value  # not setattr(), which a lazy module may override
     else:
         setattr(owner, name, value)
 
 
 def modules_called(name):
-    """The standard library's module of that name, or what stands for it, and hasten's, if it is loaded."""
+    """The module that is imported by that name, and hasten's if that is another one and loaded."""
     found = [import_module(name)]
     hastens = sys.modules.get("hasten." + name)
     return found if hastens in (None, *found) else [*found, hastens]
 
 
 def threading_modules():
-    """All that are called `threading`: hasten's may stand for it, and queue.Queue yet use the original."""
+    """All modules called `threading`: hasten's may stand for it, while queue.Queue uses the original."""
     found = modules_called("threading")
     for kind in import_module("queue").Queue.__mro__:
         used = getattr(kind.__init__, "__globals__", {}).get("threading")
@@ -158,26 +158,26 @@ def queues(queue):
 
     new = {"SimpleQueue": SimpleQueue}
     for name in "Queue", "LifoQueue", "PriorityQueue":
-        # The last of that name: hasten's class, in front of it, may say that it is the standard library's.
+        # The last of that name: hasten's class precedes the standard library's, and may say the same name.
         new[name] = next(kind for kind in reversed(getattr(queue, name).__mro__) if kind.__name__ == name)
     return new
 
 
 def names_of(threading):
-    """Our objects for `threading`, by name.  Real threads are told of what `threading` told them before."""
+    """Our objects for `threading`, by name.  In real threads the functions call the original ones."""
     current_thread_before, enumerate_before = threading.current_thread, threading.enumerate
 
     def current_thread():
-        """The Thread object of the code that calls."""
+        """The Thread object of the calling code."""
         inner = _running.inner_thread()
         return current_thread_before() if inner is None else inner
 
     def enumerate():
-        """A list of the Thread objects that run now."""
+        """A list of the running Thread objects."""
         return [*enumerate_before(), *_running.inner_threads()]
 
     def active_count():
-        """How many threads run now."""
+        """The number of running threads."""
         return len(enumerate())
 
     def deprecated(function, old):
@@ -196,5 +196,5 @@ def names_of(threading):
         "enumerate": enumerate,
         "active_count": active_count,
         "activeCount": deprecated(active_count, "activeCount"),
-        "_allocate_lock": dummy_threading.Lock,  # what a class derived from the real Condition waits with
+        "_allocate_lock": dummy_threading.Lock,  # used by wait() of a subclass of the real Condition
     }

@@ -1,4 +1,4 @@
-"""A queue.SimpleQueue for patched(): the standard library's is C and would really wait."""
+"""A queue.SimpleQueue for patched(): the standard library's is written in C and would block."""
 
 from collections import deque
 from queue import Empty
@@ -8,7 +8,7 @@ from hasten._dummy_thread._waits import never_ends, seconds_of, sleep_out
 
 
 class SimpleQueue:
-    """An unbounded FIFO queue.  get() from an empty one gives up or raises."""
+    """An unbounded FIFO queue.  get() from an empty one raises."""
 
     def __init__(self):
         self._items: deque = deque()
@@ -19,7 +19,7 @@ class SimpleQueue:
         return GenericAlias(cls, item)
 
     def put(self, item, block=True, timeout=None):
-        """Put *item* into the queue; *block* and *timeout* make no difference."""
+        """Put *item* into the queue; *block* and *timeout* have no effect."""
         self._items.append(item)
 
     put_nowait = put
@@ -27,8 +27,8 @@ class SimpleQueue:
     def get(self, block=True, timeout=None):
         """Remove and return the next item.
 
-        If there is none: with block=False raise Empty; with a timeout in seconds let that time pass, then
-        raise Empty; otherwise raise RuntimeError, because nobody can put one meanwhile.
+        If there is none: with block=False raise Empty; with a timeout in seconds sleep that time, and try
+        once more; otherwise raise RuntimeError, because no thread can put an item meanwhile.
         """
         if block and not self._items:
             if timeout is None:
@@ -52,5 +52,5 @@ class SimpleQueue:
         return len(self._items)
 
     def empty(self):
-        """True if there is no item."""
+        """Whether there is no item."""
         return not self._items

@@ -1,8 +1,7 @@
 # cython: freethreading_compatible=True
-"""Running a thread inside its start(): who is running, under which hooks, and what happens to an exception.
+"""Running a thread inside its start(): the table of threads, the hooks, and the handling of exceptions.
 
-`run_inside_start` serves two kinds of Thread objects: ours, and the standard library's while
-patched() is in force.
+`run_inside_start` is for our Thread objects, and for the standard library's while patched() is in force.
 """
 
 import sys
@@ -19,13 +18,13 @@ cdef bint reraising = False
 
 
 def set_main_thread(thread):
-    """Say which object stands for the thread that all others run in."""
+    """Set the object of the main thread, in which all others run."""
     global main
     main = thread
 
 
 def set_reraising(bint on):
-    """Whether what ends a thread comes out of its start(), for the whole process; returns what it was."""
+    """Set whether start() raises what ends a thread, for the whole process; returns the previous setting."""
     global reraising
     was = reraising
     reraising = on
@@ -33,48 +32,48 @@ def set_reraising(bint on):
 
 
 def inner_threads():
-    """A list of the Thread objects that run now, outermost first, without the main thread."""
+    """A list of the running Thread objects, outermost first, without the main thread."""
     return list(running.values())
 
 
 def inner_thread():
-    """The Thread object of the code that calls; None in the main thread."""
+    """The Thread object of the calling code; None in the main thread."""
     return running.get(get_ident())
 
 
 def current_thread():
-    """The Thread object of the code that calls."""
+    """The Thread object of the calling code."""
     return running.get(get_ident(), main)
 
 
 def main_thread():
-    """The Thread object of the thread that all others run in."""
+    """The Thread object of the main thread, in which all others run."""
     return main
 
 
 def enumerate():
-    """A list of the Thread objects that run now: the main thread, and those that run inside start()."""
+    """A list of the running Thread objects: the main thread, and those inside start()."""
     return [main, *running.values()]
 
 
 def active_count():
-    """How many threads run now: the length of enumerate()."""
+    """The number of running threads: the length of enumerate()."""
     return 1 + len(running)
 
 
 def settrace(func):
-    """Have sys.settrace(func) called at the start of each thread; None: no more.
+    """Have sys.settrace(func) called at the start of each thread; None to stop that.
 
-    When the thread ends, tracing is what it was before.
+    When the thread ends, the caller's trace function is restored.
     """
     global trace_hook
     trace_hook = func
 
 
 def setprofile(func):
-    """Have sys.setprofile(func) called at the start of each thread; None: no more.
+    """Have sys.setprofile(func) called at the start of each thread; None to stop that.
 
-    When the thread ends, profiling is what it was before.
+    When the thread ends, the caller's profile function is restored.
     """
     global profile_hook
     profile_hook = func
@@ -93,17 +92,17 @@ def setprofile_all_threads(func):
 
 
 def gettrace():
-    """What settrace() was given."""
+    """The function set by settrace(), or None."""
     return trace_hook
 
 
 def getprofile():
-    """What setprofile() was given."""
+    """The function set by setprofile(), or None."""
     return profile_hook
 
 
 def context_for_new_thread():
-    """The contextvars.Context of a thread that is given none: empty, or a copy if the flag says so."""
+    """A new thread's contextvars.Context: empty, or a copy if sys.flags.thread_inherit_context is set."""
     return copy_context() if getattr(sys.flags, "thread_inherit_context", False) else Context()
 
 
@@ -124,7 +123,7 @@ cdef object run_with_hooks(object call, object argument):
 
 
 cdef object report(object thread):
-    """Tell threading's excepthook of the exception that is being handled."""
+    """Call excepthook for the exception that is being handled."""
     args = _ExceptHookArgs((*sys.exc_info(), thread))
     try:
         sys.modules["hasten.dummy_threading"].excepthook(args)
@@ -133,7 +132,7 @@ cdef object report(object thread):
             sys.stderr.write("Exception in threading.excepthook:\n")
         sys.excepthook(*sys.exc_info())
     finally:
-        args = None  # it holds the frames, which hold us
+        args = None  # break a reference cycle
 
 
 def run_as(thread, context, begin, end):
@@ -146,7 +145,7 @@ def run_as(thread, context, begin, end):
     except SystemExit:
         return
     except KeyboardInterrupt:
-        # Ctrl-C is for the main thread, and that is who has called start()
+        # Ctrl-C is for the main thread, which has called start()
         raise
     except BaseException:
         if reraising:
@@ -158,8 +157,8 @@ def run_as(thread, context, begin, end):
 
 
 def run_inside_start(thread, context, begin, end):
-    """Run thread.run() as a thread of its own, to its end, in *context*.
+    """Run thread.run() as a thread, to its end, in *context*.
 
-    SystemExit ends it silently, other exceptions go to excepthook.  KeyboardInterrupt comes out of this call.
+    SystemExit ends it silently, other exceptions go to excepthook.  KeyboardInterrupt propagates.
     """
     run_as_thread(run_as, (thread, context, begin, end))

@@ -11,7 +11,7 @@ from hasten.dummy_threading._condition import Condition
 from hasten.dummy_threading._published import published
 
 
-# Real threads beside are no reason for a wrong count: without a GIL `_value` needs a guard.
+# Real threads may use it, too: without a GIL `_value` needs a lock.
 cdef bint take(semaphore) except -1:
     with cython.critical_section(semaphore):
         value = semaphore._value
@@ -35,23 +35,23 @@ cdef int check_released(n) except -1:
 
 @published
 class Semaphore:
-    """A number that acquire() takes one from, and never below 0.
+    """A counter that acquire() decrements and release() increments, and that is never below 0.
 
-    value: the number to start with; ValueError if it is negative.
+    value: the initial value; ValueError if it is negative.
     """
 
     def __init__(self, value=1):
         if value < 0:
             raise ValueError(f"semaphore initial value must be >= 0, not {value!r}")
-        self._cond = Condition(StrictLock())  # for programs that use the standard library's
+        self._cond = Condition(StrictLock())  # for programs that use this private attribute
         self._value = value
 
     def acquire(self, blocking=True, timeout=None):
-        """Take one; True if that was possible.
+        """Take a unit; returns whether there was one.
 
-        If there is none: with blocking=False return False; with a timeout in seconds let that time pass, then
-        try once more (a signal handler may have released one); otherwise raise RuntimeError, because
-        nobody could ever release one.  ValueError for a timeout with blocking=False, and for NaN.
+        If there is none: with blocking=False return False; with a timeout in seconds sleep that time, and try
+        once more (a signal handler may have released one); otherwise raise RuntimeError, because no
+        thread could release one.  ValueError for a timeout with blocking=False, and for NaN.
         """
         cdef double seconds = 0 if timeout is None else seconds_of(timeout)
         if not blocking and timeout is not None:
@@ -72,12 +72,12 @@ class Semaphore:
     __enter__ = acquire
 
     def release(self, n=1):
-        """Add *n*.  ValueError if that is less than one."""
+        """Add *n* units.  ValueError if that is less than one."""
         check_released(n)
         give(self, n)
 
     def __exit__(self, t, v, tb):
-        """Give back the one that was taken."""
+        """Add one unit."""
         self.release()
 
     def __repr__(self):
@@ -86,14 +86,14 @@ class Semaphore:
 
 @published
 class BoundedSemaphore(Semaphore):
-    """A semaphore of which no more can be released than were taken."""
+    """A Semaphore whose counter never exceeds its initial value: release() raises ValueError instead."""
 
     def __init__(self, value=1):
         self._initial_value = value
         Semaphore.__init__(self, value)
 
     def release(self, n=1):
-        """Add *n*.  ValueError if that is less than one, or makes more than there were at the start."""
+        """Add *n* units.  ValueError if that is less than one, or exceeds the initial value."""
         check_released(n)
         if self._value + n > self._initial_value:
             raise ValueError(

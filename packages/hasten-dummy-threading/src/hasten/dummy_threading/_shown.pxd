@@ -1,4 +1,4 @@
-"""How objects show themselves."""
+"""The repr() of synchronization objects."""
 
 
 cdef inline str shown(object thing, object state):

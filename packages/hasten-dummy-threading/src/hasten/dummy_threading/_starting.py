@@ -1,9 +1,9 @@
-"""The life of a Thread object inside its start(): of our class, threading's, or hasten.threading's.
+"""Running a Thread object inside its start(): one of our class, of threading's, or of hasten.threading's.
 
-While patched() is in force, `start` below is threading.Thread.start.  So classes derived from that run inside
-start() too, whenever they were made.  This is the one place that knows the private attributes by which
-the versions' Thread tells its state: what has run here is over for its is_alive() and join(), and stays so.
-Our own Thread has those of 3.14+.
+While patched() is in force, `start` below is threading.Thread.start, so existing subclasses run inside
+start(), too.  Only this file sets the private attributes in which each version's Thread has its state.
+Invariant: a thread that has run here has ended for its is_alive() and join(), also after patched().  Our
+own Thread has the attributes of 3.14+.
 """
 
 from hasten._dummy_thread import _make_thread_handle, get_native_id
@@ -21,7 +21,7 @@ def start(self):
 
 
 def check(thread):
-    """RuntimeError if it cannot be started."""
+    """RuntimeError if the thread cannot be started."""
     if not thread._initialized:
         problem = "thread.__init__() not called"
     elif thread._started.is_set():
@@ -38,12 +38,12 @@ def run_timer(self):
     self.finished.set()
 
 
-# The attribute that join() and is_alive() ask: 3.14 (and hasten.threading), 3.13.  Up to 3.12 there is none.
+# The attribute with the join handle: 3.14+ (and hasten.threading), 3.13.  Up to 3.12 there is none.
 HANDLES = ("_os_thread_handle", "_handle")
 
 
 def begin(thread, ident):
-    """From now on it runs, under that number."""
+    """Mark the thread as running, with the identifier *ident*."""
     thread._ident = ident
     thread._native_id = get_native_id()
     for name in HANDLES:
@@ -57,7 +57,7 @@ def begin(thread, ident):
 
 
 def end(thread):
-    """It runs no longer."""
+    """Mark the thread as ended."""
     for name in HANDLES:
         if hasattr(thread, name):
             getattr(thread, name)._set_done()

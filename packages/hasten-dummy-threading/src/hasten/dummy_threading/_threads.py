@@ -1,7 +1,7 @@
 """Thread and Timer: a thread's life is one call of start().
 
-They are ordinary Python classes with the attributes that 3.15's Thread has, so that a program finds there
-what it sets, deletes or overrides.  How a thread runs is in _starting.py and _running.pyx.
+They are ordinary Python classes with the attributes of 3.15's Thread, because programs set, delete and
+override these.  How a thread runs is in _starting.py and _running.pyx.
 """
 
 import sys
@@ -36,10 +36,10 @@ def _deprecated(old, new):
 class Thread:
     """A thread that runs inside its start(), to its end.
 
-    target: what run() calls, with *args* and *kwargs*.  name: a str; "Thread-N (target)" by default.
-    daemon: makes no difference; by default that of the thread that makes this one.  context: the
-    contextvars.Context to run in; by default an empty one, or a copy of the caller's where
-    sys.flags.thread_inherit_context says so.  group: None.
+    target: the callable that run() calls with *args* and *kwargs*.  name: a str; "Thread-N (target)" by
+    default.  daemon: no effect; by default the calling thread's value.  context: the contextvars.Context to
+    run in; by default an empty one, or a copy of the caller's if sys.flags.thread_inherit_context.  group:
+    None.
     """
 
     _initialized = False
@@ -66,26 +66,27 @@ class Thread:
     def start(self):
         """Run the thread, to its end.
 
-        What the thread raises goes to excepthook; SystemExit ends it silently.  KeyboardInterrupt comes out
-        of this call, be it from Ctrl-C or, when the thread has ended, from interrupt_main().
+        Exceptions of the thread go to excepthook; SystemExit ends it silently.  KeyboardInterrupt, from
+        Ctrl-C or from interrupt_main(), is raised by this call; the latter after the thread has ended.
         RuntimeError if it was started before.
         """
         _starting.start(self)
 
     def run(self):
-        """What the thread does: call the target.  Subclasses may do something else."""
+        """Call the target.  Subclasses may override it."""
         try:
             if self._target is not None:
                 self._target(*self._args, **self._kwargs)
         finally:
-            # the arguments may hold this thread
+            # arguments that refer to the thread would be a reference cycle
             del self._target, self._args, self._kwargs
 
     def join(self, timeout=None):
-        """Return if the thread has ended, as each has that was started by now.
+        """Return at once if the thread has ended.
 
-        RuntimeError if it was not started, or is the one that calls.  What is left are threads inside of
-        which this one was started: waiting for them takes *timeout* seconds, and without one is an error.
+        Otherwise the caller runs inside it, and it cannot end during the wait: sleep *timeout* seconds, or
+        raise RuntimeError without a timeout.  RuntimeError also for a thread that was not started, and for
+        the calling one.
         """
         seconds = 0 if timeout is None else seconds_of(timeout)
         _check_initialized(self, RuntimeError)
@@ -104,13 +105,13 @@ class Thread:
         sleep_out(seconds)
 
     def is_alive(self):
-        """True while it runs."""
+        """Whether the thread runs."""
         _check_initialized(self)
         return self._started.is_set() and not self._os_thread_handle.is_done()
 
     @property
     def name(self):
-        """A str that means nothing to the program."""
+        """The thread's name, a str.  It is informative."""
         _check_initialized(self)
         return self._name
 
@@ -121,19 +122,19 @@ class Thread:
 
     @property
     def ident(self):
-        """The number of the thread, what get_ident() returns in it; None before it is started."""
+        """The thread's identifier, which get_ident() returns in it; None before start()."""
         _check_initialized(self)
         return self._ident
 
     @property
     def native_id(self):
-        """The number that the system has for the thread that start() was called in; None before that."""
+        """The kernel's number of the thread that called start(); None before that."""
         _check_initialized(self)
         return self._native_id
 
     @property
     def daemon(self):
-        """A bool that makes no difference.  RuntimeError if it is set after start()."""
+        """A bool without effect.  RuntimeError if it is set after start()."""
         _check_initialized(self)
         return self._daemonic
 
@@ -145,22 +146,22 @@ class Thread:
         self._daemonic = daemonic
 
     def isDaemon(self):
-        """An old name of the attribute daemon."""
+        """Deprecated: read `daemon`."""
         _deprecated("isDaemon()", "get the daemon attribute")
         return self.daemon
 
     def setDaemon(self, daemonic):
-        """An old way to set the attribute daemon."""
+        """Deprecated: set `daemon`."""
         _deprecated("setDaemon()", "set the daemon attribute")
         self.daemon = daemonic
 
     def getName(self):
-        """An old name of the attribute name."""
+        """Deprecated: read `name`."""
         _deprecated("getName()", "get the name attribute")
         return self.name
 
     def setName(self, name):
-        """An old way to set the attribute name."""
+        """Deprecated: set `name`."""
         _deprecated("setName()", "set the name attribute")
         self.name = name
 
@@ -178,9 +179,10 @@ class Thread:
 
 @published
 class Timer(Thread):
-    """A thread that calls a function, inside its start() and without letting any time pass.
+    """A thread that calls a function inside its start(), without waiting.
 
-    interval: seconds that a real timer would wait; only kept.  function: called with *args* and *kwargs*.
+    interval: the seconds that a real timer would wait; stored only.  function: called with *args* and
+    *kwargs*.
     """
 
     def __init__(self, interval, function, args=None, kwargs=None):
@@ -191,7 +193,7 @@ class Timer(Thread):
         self.args = [] if args is None else args
 
     def cancel(self):
-        """Have the function not called.  Too late after start()."""
+        """Stop the timer: start() will not call the function."""
         self.finished.set()
 
     def run(self):
@@ -201,7 +203,7 @@ class Timer(Thread):
 
 @published
 class _MainThread(Thread):
-    """The thread that all others run in."""
+    """The main thread, in which all others run."""
 
     def __init__(self):
         Thread.__init__(self, name="MainThread", daemon=False)

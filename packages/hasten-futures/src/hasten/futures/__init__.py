@@ -13,7 +13,7 @@ try:
     except ImportError:
         pass  # they are files of their own
     else:
-        _bundle.load("_published", "_waiting", "_future", "_completion", "_mapping")
+        _bundle.load("_published", "_waiting", "_future", "_completion", "_mapping", "_executor")
     from hasten.futures import _future  # noqa: F401
 except ImportError:
     from hasten.futures import _subinterpreter
@@ -22,6 +22,7 @@ except ImportError:
         raise
     _subinterpreter.stand_in()
 
+# By the import system: hooks of a program wait for concurrent.futures._base.
 from hasten.futures._base import (
     ALL_COMPLETED,
     FIRST_COMPLETED,

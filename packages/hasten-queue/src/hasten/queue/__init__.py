@@ -3,11 +3,11 @@
 The API of CPython 3.15's module on every supported version, and three additions:
 `Queue.put_many()` and `Queue.get_many()`, `Queue.join(timeout=)`, and `SimpleQueue.shutdown()`.
 
-The classes are ordinary Python classes, subclasses of the standard library's (SimpleQueue excepted), so that
-isinstance() holds in code that checks for those.  Every method is the compiled one.
+The classes are ordinary Python classes, and subclasses of the standard library's, so that isinstance() holds
+for either; every method is the compiled one.  SimpleQueue is a C type, as there.
 
-Names that programs may replace, for instance with unittest.mock.patch(): the exceptions, `deque`, `heappush`,
-`heappop`, `threading` and `time`.  A replaced part is used where the standard library uses it.
+Programs may replace the exceptions, `deque`, `heappush`, `heappop`, `threading` and `time` in this module,
+for instance with unittest.mock.patch(); a replaced part is used where the standard library uses it.
 """
 
 import sys as _sys
@@ -18,7 +18,7 @@ from heapq import heappop, heappush
 from queue import Empty, Full
 from time import monotonic as time
 
-# The exceptions are the standard library's own classes, so that old handlers keep working.
+# The standard library's own exception classes: handlers for either module catch them.
 if _sys.version_info >= (3, 13):
     from queue import ShutDown
 else:
@@ -33,8 +33,7 @@ except ImportError:
     pass  # they are files of their own
 else:
     _bundle.load(
-        "_waiting", "_names", "_ring", "_simple", "_items", "_ordered", "_monitor", "_operations",
-        "_queue",
+        "_waiting", "_names", "_ring", "_simple", "_items", "_monitor", "_operations", "_queue",
     )  # fmt: skip
 
 from hasten.queue import _names, _simple

@@ -1,27 +1,25 @@
-from cpython.object cimport PyObject
-
 from hasten.queue._ring cimport Ring
 
 cdef enum:
-    # why a queue can't take the direct way (bits of Items.special)
+    # bits of Items.special: why the direct way is closed
     HOOKED = 1      # _put, _get or _qsize is overridden in the class or on the instance
-    OPENED = 2      # the items are in a Python container, which the user has seen
-    SHARED = 4      # the user has seen the mutex or a condition
+    OPENED = 2      # the items are in a Python container, which a user has seen
+    SHARED = 4      # a user has seen the mutex or a condition
     PRIORITY = 8    # storing an item runs Python code (priority queues)
-    UNTAGGED = 16   # the interpreter gives the type no version tag: look for hooks each time
-    ODD_LIMIT = 32  # maxsize is no int or float, or is overridden: Python has to compare it with the size
-    OCCUPIED = 64   # a thread is inside the monitor: what it has looked at must stay as it is
+    UNTAGGED = 16   # the type has no version tag: look for hooks on every call
+    ODD_LIMIT = 32  # maxsize is no int or float, or is overridden: comparing it runs Python code
+    OCCUPIED = 64   # a thread is inside the monitor: nobody else may change what it has checked
 
 
 cdef class Items(Ring):
     cdef int special
     cdef bint lifo              # the item put last leaves first
     cdef bint ordered           # the smallest item leaves first
-    cdef unsigned int tag       # version of the type that `special` was worked out for
+    cdef unsigned int tag       # version tag of the type that `special` was computed for
     cdef bint put_overridden, get_overridden, hooked_instance
-    cdef bint own_maxsize       # a subclass has an attribute `maxsize` of its own, a property for one
-    cdef object maxsize_
-    cdef Py_ssize_t limit       # maxsize as a C number; 0: unlimited, or ODD_LIMIT
+    cdef bint own_maxsize       # a subclass defines `maxsize`, for instance as a property
+    cdef object maxsize_        # as given
+    cdef Py_ssize_t limit       # the same as a C number; 0: unlimited, or ODD_LIMIT
 
     cdef int start(self, queue, maxsize) except -1
     cdef int find_hooks(self, queue) except -1
@@ -33,10 +31,10 @@ cdef class Items(Ring):
     cdef int set_container(self, container) except -1
     cdef object the_maxsize(self)
     cdef object maxsize_of(self, queue)
-    cdef int ring_put(self, PyObject *item) except -1
-    cdef object ring_take(self)
     cdef int base_put(self, item) except -1
+    cdef int put_ordered(self, item) except -1
     cdef object base_take(self)
+    cdef object take_ordered(self)
     cdef int store(self, queue, item) except -1
     cdef object take(self, queue)
     cdef object size(self, queue)
@@ -49,4 +47,4 @@ cdef class Items(Ring):
 
 cdef int note_attribute(Items self, queue, name) except -1
 
-cdef frozenset WATCHED  # the names of the methods whose replacement is noticed
+cdef frozenset WATCHED  # methods whose replacement is noticed

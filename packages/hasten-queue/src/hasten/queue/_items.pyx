@@ -1,28 +1,27 @@
 # cython: freethreading_compatible=True
-"""What a queue holds: the ring, the container that users may see, and the hooks of subclasses.
+"""What a queue holds: the ring, the container that users may see, the limit, and the hooks of subclasses.
 
-Three ways lead to the items.  Usually they lie in a C ring.  Once somebody has asked for the attribute
-`queue`, they move to a real deque or list for good, because from then on that object may be changed
-behind our back.  And where `_init`, `_qsize`, `_put` or `_get` is overridden (in a subclass, later in the
-class, or on the instance) these hooks decide, while the base versions still serve whoever calls
-`super()._put(item)`.
+Invariant: the items are in one place.  That is the C ring until a program reads the attribute `queue`; then
+they move to a deque or list for good, because the program may change that object at any time.
 
-A class that is patched late is noticed by its version tag, which the interpreter changes with every
-attribute that is set on a type or one of its bases; an instance by its __setattr__.  (Writing to the
-instance's __dict__ directly goes unnoticed.)
+Where `_qsize`, `_put` or `_get` is overridden (in a subclass, later in the class, or on the instance), the
+operations call these hooks; the base versions serve `super()._put(item)`.  A change of a class is noticed by
+its version tag, which the interpreter renews whenever an attribute of the type or of a base is set; a change
+of an instance by __setattr__.  (Writing to the instance's __dict__ goes unnoticed.)
 
-The state of a queue does not know the queue: what may call a hook is given the queue as well.
+A queue's state has no reference to the queue: methods that may call a hook take the queue as an argument.
 """
 
-from cpython.object cimport PyObject, PyTypeObject
-from cpython.ref cimport Py_INCREF, Py_DECREF
+import heapq
+
+from cpython.object cimport PyTypeObject
 from libc.math cimport ceil
 
 from compat cimport hs_mutex_lock, hs_mutex_unlock, hs_type_tag
 from state cimport own_fields
-from hasten.queue._names cimport deque_class
-from hasten.queue._ring cimport (Ring, hs_ring, hs_ring_count, hs_ring_detach, hs_ring_free, hs_ring_pop,
-                                 hs_ring_push, hs_ring_slot, take_over)
+from hasten.queue._names cimport deque_class, replaced_heappop, replaced_heappush
+from hasten.queue._ring cimport (Ring, heap_put, heap_root_to_right, hs_ring, hs_ring_count, hs_ring_detach,
+                                 hs_ring_free, hs_ring_slot)
 
 cdef extern from "Python.h":
     Py_ssize_t PY_SSIZE_T_MAX
@@ -35,7 +34,7 @@ cdef object real_deque = deque_class()
 
 
 def register_base(cls):
-    """Tell which methods are not overridden: those that *cls*, the complete base class, has now."""
+    """Record the methods that count as not overridden: those of *cls*, the complete base class."""
     global own_setattr
     for name in (*WATCHED, "maxsize"):
         BASE[name] = getattr(cls, name)
@@ -43,7 +42,7 @@ def register_base(cls):
 
 
 cdef int note_attribute(Items self, queue, name) except -1:
-    """An attribute of the queue was set or deleted: it may be a hook."""
+    """Look for hooks again if the attribute that was set or deleted can be one."""
     if name in WATCHED:
         self.hooked_instance = any(hook in WATCHED for hook in own_fields(queue))
         self.find_hooks(queue)
@@ -55,7 +54,7 @@ cdef class Items(Ring):
 
     def __cinit__(self):
         self.maxsize_ = 0
-        self.special = UNTAGGED  # until somebody has looked for hooks
+        self.special = UNTAGGED  # until find_hooks()
 
     def __reduce__(self):
         raise TypeError("cannot pickle '_thread.lock' object")
@@ -64,7 +63,7 @@ cdef class Items(Ring):
         return f"<{hs_ring_count(&self.ring) if self.container is None else len(self.the_container())} items>"
 
     cdef int start(self, queue, maxsize) except -1:
-        """Start empty: what the base version of `_init` does."""
+        """Start empty, as the base version of `_init`."""
         self.clear_ring()
         if self.special & OPENED or (not self.lifo and deque_class() is not real_deque):
             self.set_container(self.new_container())
@@ -72,14 +71,14 @@ cdef class Items(Ring):
         return 0
 
     cdef int find_hooks(self, queue) except -1:
-        """Work out anew what is overridden."""
+        """Compute which methods are overridden, and the type's tag that this holds for."""
         cdef type cls = type(queue)
         cdef unsigned int tag
         cdef int hooked = 0
         cdef bint noticed = cls.__setattr__ is own_setattr
         cdef dict own = own_fields(queue) if self.hooked_instance or not noticed else {}
-        # The look-ups give the type a tag if it has none.  Read it first and last: a change between
-        # the two must not pass for a state that was looked at.
+        # The look-up gives the type a tag if it has none.  The tag is read before and after the checks: a
+        # change between the two must not be recorded as checked.
         getattr(cls, "_put")
         tag = hs_type_tag(<PyTypeObject *>cls)
         for name in HOOKS:
@@ -98,7 +97,7 @@ cdef class Items(Ring):
         return 0
 
     cdef int set_special(self, int mask, int bits) except -1:
-        """Replace the bits of *mask*.  If that changes the way operations go, all sleepers look again."""
+        """Replace the bits of *mask*.  If that changes the way of the operations, unpark everybody."""
         cdef int special
         hs_mutex_lock(&self.guard)
         special = (self.special & ~mask) | bits
@@ -109,9 +108,9 @@ cdef class Items(Ring):
         return 0
 
     cdef void wake_everybody(self) noexcept:
-        """With the guard held; `_monitor.Monitor` knows who sleeps."""
+        """Unpark every waiter of `_monitor.Monitor`, with the guard held."""
 
-    # ---- what the queue calls: through the hooks where there are any ----
+    # ---- what the operations call: through the hooks where there are any ----
 
     cdef int store(self, queue, item) except -1:
         if self.special & HOOKED:
@@ -136,41 +135,39 @@ cdef class Items(Ring):
     cdef Py_ssize_t count(self) except -1:
         return hs_ring_count(&self.ring) if self.container is None else len(self.the_container())
 
+    # ---- what the base versions of `_put` and `_get` do ----
+
     cdef int base_put(self, item) except -1:
-        if self.container is not None:
-            self.the_container().append(item)
-            return 0
-        Py_INCREF(item)
-        try:
-            return self.ring_put(<PyObject *>item)
-        except BaseException:
-            Py_DECREF(item)
-            raise
-
-    cdef object base_take(self):
-        if self.container is not None:
-            return self.the_container().pop() if self.lifo else self.the_container().popleft()
-        return self.ring_take()
-
-    cdef int ring_put(self, PyObject *item) except -1:
-        """Store *item* in the ring, which takes over the reference unless this fails."""
-        cdef int failed
-        hs_mutex_lock(&self.guard)
-        failed = hs_ring_push(&self.ring, item)
-        hs_mutex_unlock(&self.guard)
-        if failed:
-            raise MemoryError("no memory for another item in the queue")
+        if self.ordered:
+            return self.put_ordered(item)
+        if self.container is None:
+            return self.ring_put(item)
+        self.the_container().append(item)
         return 0
 
-    cdef object ring_take(self):
-        cdef PyObject *item = NULL
-        hs_mutex_lock(&self.guard)
-        if self.ring.count > 0:
-            item = hs_ring_pop(&self.ring, self.lifo)
-        hs_mutex_unlock(&self.guard)
-        if item == NULL:
-            raise IndexError("pop from an empty queue")
-        return take_over(item)
+    cdef int put_ordered(self, item) except -1:
+        cdef object heappush = replaced_heappush()
+        if heappush is not None:
+            self.open_container()
+        if self.container is None and heap_put(self, item):
+            return 0
+        (heapq.heappush if heappush is None else heappush)(self.the_container(), item)
+        return 0
+
+    cdef object base_take(self):
+        if self.ordered:
+            return self.take_ordered()
+        if self.container is None:
+            return self.ring_take(self.lifo)
+        return self.the_container().pop() if self.lifo else self.the_container().popleft()
+
+    cdef object take_ordered(self):
+        cdef object heappop = replaced_heappop()
+        if heappop is not None:
+            self.open_container()
+        if self.container is None and heap_root_to_right(self):
+            return self.ring_take(True)
+        return (heapq.heappop if heappop is None else heappop)(self.the_container())
 
     # ---- the container that users see ----
 
@@ -178,7 +175,7 @@ cdef class Items(Ring):
         return [] if self.lifo else deque_class()()
 
     cdef int open_container(self) except -1:
-        """Move the items to a container, in order.  Called with the queue's lock held."""
+        """Move the items to a container, in order.  Called inside the monitor."""
         cdef object container
         cdef hs_ring all
         cdef Py_ssize_t i
@@ -217,7 +214,7 @@ cdef class Items(Ring):
         return maxsize
 
     cdef object maxsize_of(self, queue):
-        """The limit that counts: a subclass may have a property for it."""
+        """The limit in force: the subclass's `maxsize` if it defines one."""
         return queue.maxsize if self.own_maxsize else self.the_maxsize()
 
     cdef bint bounded(self, queue) except -1:
@@ -230,7 +227,7 @@ cdef class Items(Ring):
         return self.size(queue) >= self.maxsize_of(queue)
 
     cdef int set_limit(self, maxsize) except -1:
-        """Any object is accepted, as in the standard library: what can't be compared fails in put()."""
+        """Accept any object, as the standard library does: one that can't be compared fails in put()."""
         cdef double number
         cdef Py_ssize_t limit = 0
         cdef int odd = 0

@@ -1,7 +1,7 @@
 from libc.stdint cimport int64_t, uint64_t
 
 from park cimport hs_waitlist
-from hasten.queue._ordered cimport Ordered
+from hasten.queue._items cimport Items
 
 
 cdef enum Part:
@@ -16,19 +16,19 @@ cdef class Absent:
     cdef object come_back(self)
 
 
-cdef class Monitor(Ordered):
-    cdef hs_waitlist getters, putters, joiners  # asleep in get(), put(), join()
-    cdef hs_waitlist entering                   # asleep until the gate is free
-    cdef uint64_t owner                         # hs_thread_number() of who is in the gate, or 0
-    cdef unsigned int owner_forks               # the fork count when it went in
+cdef class Monitor(Items):
+    cdef hs_waitlist getters, putters, joiners  # parked in get(), put(), join()
+    cdef hs_waitlist entering                   # parked until the gate opens
+    cdef uint64_t owner                         # hs_thread_number() of the thread inside the gate, or 0
+    cdef unsigned int owner_forks               # the fork count when it entered
     cdef bint shares_inside                     # the owner made the mutex while inside, and holds both
-    cdef int under_way                          # items that are being stored just now
+    cdef int under_way                          # items that store() has not returned for yet
     cdef Py_ssize_t unfinished                  # items put and not yet reported by task_done()
     cdef object mutex_, not_empty_, not_full_, all_tasks_done_
-    cdef list replaced                          # the mutexes and conditions that users replaced; or None
-    cdef Absent absent                          # who waits in a condition written in Python; or None
-    cdef object entered                         # the condition whose lock its holder came in by
-    cdef list late                              # put by the owner of the gate while it was inside
+    cdef list replaced                          # mutexes and conditions that a program replaced; or None
+    cdef Absent absent                          # threads waiting in a condition written in Python; or None
+    cdef object entered                         # the condition whose lock the thread inside has acquired
+    cdef list late                              # put by the owner while it was inside
 
     cdef bint inside(self) noexcept
     cdef int enter(self, bint signals=*) except -1
@@ -45,7 +45,3 @@ cdef class Monitor(Ordered):
     cdef int publish(self, bint held) except -1
     cdef int open(self, queue) except -1
     cdef int replace(self, Part part, value) except -1
-    cdef object task_done(self, queue)
-    cdef object task_done_inside(self, queue)
-    cdef object join(self, queue, timeout)
-    cdef object join_inside(self, queue, int64_t deadline)

@@ -1,29 +1,25 @@
 # cython: freethreading_compatible=True
-"""One thread at a time in the queue, and waiting for what another will do there: a monitor; and join().
+"""The monitor: mutual exclusion and waiting for the operations that run Python code between check and store.
 
-A plain queue needs none of this: it changes under the guard, a few instructions without Python code.
-But hooks of subclasses, comparisons in a priority queue and containers seen by users run Python code
-between check and store.  For them there is a *gate*: `owner` says which thread is inside, the others
-sleep in `entering`.  The direct way is closed as long as somebody is inside, even if the reason to be
-there is gone meanwhile (a hook was deleted, say): the owner has looked and is about to store.
+Such code is in hooks of subclasses, comparisons of a priority queue, and containers that users see.  (A plain
+queue changes under the guard, in a few instructions without Python code, and does not come here.)
 
-Once somebody has asked for `mutex`, `not_empty`, `not_full` or `all_tasks_done`, these exist: a real lock
-and three real conditions over it.  From then on they are the gate, for good, since users may hold or
-notify them at any time; the items move to the container that users expect to find beside them.
-Whoever slept in a list of ours is woken at that moment and goes to sleep in the condition instead.
+Invariant: one thread is inside, the *owner*.  While there is one, OCCUPIED closes the direct way, even if the
+reason to be inside is gone (a hook was deleted): the owner has checked and is about to store.  Other threads
+park in `entering` until the gate opens.
 
-Two cases deserve care:
+When a program reads `mutex`, `not_empty`, `not_full` or `all_tasks_done`, a real lock and three conditions
+over it are made.  They replace the gate for good, because the program may hold or notify them at any time;
+the items move to the container.  Threads parked in our lists are unparked and wait in a condition instead.
 
-* The owner may come back while it is inside: a comparison, a hook, a finalizer or a signal handler puts
-  an item into the very queue (the standard library's deadlocks there).  Such items wait in `late` and
-  are stored when the owner leaves.
-* A hook may ask for the mutex (`self.not_full.notify()` in `_get`, say).  It expects to hold it, so
-  it is acquired for the owner on the spot and released together with the gate.
-
-After fork() the owner may be a thread that does not exist any more: an owner of another fork count
-does not count, unless it is the thread that called fork().  (That is why threads go by numbers here
-that are never used again; an ident is.)  Nor does any owner count once the interpreter is
-being torn down, because other threads do not run then.
+* Re-entry: a comparison, a hook, a finalizer or a signal handler may put into the queue that its own thread
+  is inside of (the standard library's deadlocks).  Such items wait in `late`; the owner stores them when
+  it leaves.
+* A hook that asks for the mutex (`self.not_full.notify()` in `_get`) expects to hold it.  It is acquired for
+  the owner at once and released together with the gate.
+* After fork() the owner may be a thread that does not exist here: an owner of another fork count is void,
+  except the thread that called fork().  Threads go by hs_thread_number(); an ident may be reused.
+* During finalisation of the interpreter every other owner is void: other threads do not run any more.
 """
 
 import threading
@@ -36,11 +32,10 @@ from clock cimport HS_NEVER
 from compat cimport hs_finalizing, hs_mutex_lock, hs_mutex_unlock
 from park cimport hs_thread_number, hs_waitlist
 from hasten._thread import allocate_lock
-from hasten.queue._items cimport OCCUPIED, SHARED
+from hasten.queue._items cimport OCCUPIED, SHARED, Items
 from hasten.queue._names cimport replaced_threading
-from hasten.queue._ordered cimport Ordered
-from hasten.queue._waiting cimport (deadline_of, expired, fork_count, park, park_uninterruptible,
-                                    seconds_until, unpark_all, unpark_all_locked, unpark_first)
+from hasten.queue._waiting cimport (fork_count, park, park_uninterruptible, seconds_until, unpark_all,
+                                    unpark_all_locked, unpark_first)
 
 cdef extern from "Python.h":
     void PyErr_WriteUnraisable(object context)
@@ -50,11 +45,11 @@ cdef object usual_lock = threading.Lock
 
 
 cdef class Absent:
-    """Which threads have released the mutex to wait in a condition, and have not taken it again.
+    """The threads that have released the mutex to wait in a condition and have not re-acquired it.
 
-    A thread that was interrupted in there has to know.  The mutex cannot tell: somebody holds it, or nobody.
-    And a wait() in Python may be left at any line, and by the interpreter's own lock.acquire() without the
-    lock.  So the two methods by which it releases the lock and takes it again are these.
+    A thread that is interrupted in wait() must know whether it holds the mutex, and the mutex does not tell
+    who holds it: wait() in Python may be left at any line, and lock.acquire() may raise without the lock.
+    So `release_save` and `acquire_restore` take the place of the condition's methods.
     """
 
     def __init__(self, mutex):
@@ -64,7 +59,7 @@ cdef class Absent:
         return hs_thread_number() in self.threads
 
     def release_save(self):
-        self.threads.add(hs_thread_number())  # first: as soon as it is released it may be another thread's
+        self.threads.add(hs_thread_number())  # before the release: then another thread may hold the mutex
         try:
             self.mutex.release()
         except BaseException:
@@ -77,7 +72,7 @@ cdef class Absent:
             raise error
 
     cdef object come_back(self):
-        """Take the mutex, whatever signals come; what a handler has raised meanwhile, or None."""
+        """Acquire the mutex despite signals; returns what a handler has raised meanwhile, or None."""
         cdef object error = None
         while True:
             try:
@@ -95,22 +90,22 @@ cdef bint in_python(condition) except -1:
     return cls.__module__ == "threading" and cls.__name__ == "Condition" and type(cls.wait) is FunctionType
 
 
-cdef class Monitor(Ordered):
-    """Storage with mutual exclusion; `_queue.QueueState` adds the operations."""
+cdef class Monitor(Items):
+    """Items with mutual exclusion.  Base of `_operations.QueueState`."""
 
     cdef bint inside(self) noexcept:
-        """Whether the calling thread is in the gate already."""
+        """Whether the calling thread is the owner."""
         return self.owner == hs_thread_number()
 
     cdef int enter(self, bint signals=True) except -1:
         """Wait for the gate or the mutex.
 
-        Signal handlers run, and may raise.  Without *signals* they do so only when the thread is inside.
+        Signal handlers run and may raise; without *signals* only after the thread is inside.
         """
         cdef object condition, error = None
         while True:
             if self.mutex_ is not None:
-                condition = self.not_full_  # for the lock of the conditions: users may replace mutex alone
+                condition = self.not_full_  # its lock, not mutex_: a program may have replaced `mutex` alone
                 try:
                     condition.acquire()
                 except BaseException as interrupt:
@@ -163,16 +158,16 @@ cdef class Monitor(Ordered):
         return 0
 
     cdef int wait(self, queue, hs_waitlist *list, int64_t deadline) except -1:
-        """Leave, sleep until notified or the deadline, enter again; the caller looks what has changed.
+        """Leave, wait until notified or the deadline, enter again; the caller re-checks.
 
-        When this raises, the thread is inside again as well.
+        Invariant: the thread is inside afterwards, also when this raises.
         """
         cdef object error
         if self.late is not None:
             error = self.accept_late(queue)
             if error is not None:
                 raise error
-        if self.shares_inside:  # the mutex is held too: from now on by that alone
+        if self.shares_inside:  # gate and mutex are held; keep the mutex only
             self.shares_inside = False
             self.entered = self.not_full_
             hs_mutex_lock(&self.guard)
@@ -180,7 +175,7 @@ cdef class Monitor(Ordered):
             unpark_first(&self.entering, &self.guard)
         if not self.inside():
             return self.wait_for_condition(list, deadline)
-        # The gate opens and the node joins the list under one hold of the guard: no notify() between.
+        # The gate opens and the waiter is enqueued under one hold of the guard: no notify() comes between.
         hs_mutex_lock(&self.guard)
         self.open_gate()
         try:
@@ -188,9 +183,9 @@ cdef class Monitor(Ordered):
                 park(list, &self.guard, deadline, &self.entering)
             finally:
                 self.enter(False)
-            PyErr_CheckSignals()  # before an item is taken that the exception would take along
+            PyErr_CheckSignals()  # before an item is taken, which the exception would lose
         except BaseException:
-            self.notify(list)  # the thread may have been woken, and passes that on
+            self.notify(list)  # this thread may have been unparked: pass that on
             raise
         return 0
 
@@ -198,22 +193,22 @@ cdef class Monitor(Ordered):
         cdef object entered = self.entered, condition = self.condition_of(list)
         cdef object later = None
         if self.absent is not None:
-            self.absent.threads.discard(hs_thread_number())  # a wait() of the program's that was interrupted
+            self.absent.threads.discard(hs_thread_number())  # stale: left by a wait() of the program's
         try:
             condition.wait(seconds_until(deadline))
         except BaseException:
             if self.absent is not None and self.absent.has_caller():
                 later = self.absent.come_back()
-            # It may have been notified, and passes that on.  To all: it may still be on the condition's list,
-            # wherever it stands there, and would get what is meant for the next one.
+            # Pass a notify() on that this thread may have got.  To all: its own waiter may still be in the
+            # condition's list, at any place, and would absorb a single one.
             try:
                 condition.notify_all()
-            except RuntimeError:       # the mutex is not held: interrupted as soon as it had been released
-                if not self.replaced:  # a user's condition may have another lock
+            except RuntimeError:       # the mutex is not held: interrupted right after it was released
+                if not self.replaced:  # a program's condition may have another lock
                     condition.acquire()
                     condition.notify_all()
             finally:
-                self.entered = entered  # not before the mutex is held: until then it is another thread's
+                self.entered = entered  # only with the mutex held: `entered` belongs to its holder
             if later is not None:
                 raise later
             raise
@@ -227,9 +222,9 @@ cdef class Monitor(Ordered):
             try:
                 condition.notify()
             except BaseException:
-                # A Condition in Python wakes a thread and then takes it off its list.  Interrupted between
-                # the two it has a sleeper who is awake, and the next notify() is lost on it: the mutex must
-                # not be free before that one has been notified again.
+                # A Condition in Python wakes a waiter and then removes it from its list.  Interrupted between
+                # the two, the list holds a waiter that is awake and would absorb the next notify(): notify
+                # once more before the mutex is released.
                 try:
                     condition.notify()
                 except RuntimeError:
@@ -244,7 +239,7 @@ cdef class Monitor(Ordered):
         if self.mutex_ is not None:
             try:
                 self.condition_of(list).notify_all()
-            except BaseException:  # a signal handler's, between two sleepers
+            except BaseException:  # a signal handler raised between two waiters
                 self.condition_of(list).notify_all()
                 raise
             return 0
@@ -255,10 +250,10 @@ cdef class Monitor(Ordered):
     # ---- items ----
 
     cdef int accept(self, queue, item) except -1:
-        """Store an item for good: counted, and announced to one getter."""
+        """Store an item, count it, and notify one getter."""
         if self.mutex_ is not None:
-            # Python code, which a signal handler may end: before anything has changed.  (It comes to the
-            # same, as long as the mutex is held.)
+            # First, because notify() of a condition is Python code, which a signal handler may interrupt:
+            # nothing has changed yet.  The getter cannot run before the mutex is released.
             self.notify(&self.getters)
         self.under_way += 1
         try:
@@ -273,8 +268,8 @@ cdef class Monitor(Ordered):
     cdef object accept_late(self, queue):
         """Store what the owner put while it was inside.
 
-        An error can't be raised to who put the item any more: it goes to sys.unraisablehook.  Only what
-        is no Exception, such as KeyboardInterrupt, is returned, to be raised when the owner has left.
+        The put() that an error belongs to has returned, so an Exception goes to sys.unraisablehook.  Others,
+        such as KeyboardInterrupt, are returned, to be raised when the owner has left.
         """
         cdef list late
         cdef object error = None
@@ -293,7 +288,7 @@ cdef class Monitor(Ordered):
     # ---- the mutex and the conditions, once users see them ----
 
     cdef int share(self, queue) except -1:
-        """Make the mutex and the conditions, unless that was done: a program may have set them to None."""
+        """Make the mutex and the conditions.  SHARED says if they exist; a program may set them to None."""
         if self.special & SHARED:
             return 0
         if self.inside():
@@ -306,7 +301,7 @@ cdef class Monitor(Ordered):
         return 0
 
     cdef int publish(self, bint held) except -1:
-        """Called inside.  All that runs Python code comes first: finalizers may call this, too."""
+        """The same, inside.  What runs Python code comes before the check: finalizers may call this, too."""
         cdef object module = replaced_threading() or threading
         cdef object mutex = allocate_lock() if module.Lock is usual_lock else module.Lock()
         cdef object not_empty = module.Condition(mutex)
@@ -350,7 +345,7 @@ cdef class Monitor(Ordered):
         return self.all_tasks_done_
 
     cdef int open(self, queue) except -1:
-        """Move the items to the container that users see, unless they are there."""
+        """Move the items to the container, unless they are there."""
         if self.container is not None:
             return 0
         if self.inside():
@@ -363,10 +358,7 @@ cdef class Monitor(Ordered):
         return 0
 
     cdef int replace(self, Part part, value) except -1:
-        """Put a user's object in place of the mutex or a condition.
-
-        The old one is kept: a thread may be using it.
-        """
+        """Replace the mutex or a condition by a program's object.  The old one is kept: it may be in use."""
         hs_mutex_lock(&self.guard)
         if part == MUTEX:
             self.mutex_, value = value, self.mutex_
@@ -379,53 +371,3 @@ cdef class Monitor(Ordered):
         hs_mutex_unlock(&self.guard)
         self.replaced.append(value)
         return 0
-
-    # ---- what was put and is not done yet ----
-
-    cdef object task_done(self, queue):
-        hs_mutex_lock(&self.guard)
-        if self.special & SHARED:
-            hs_mutex_unlock(&self.guard)
-            return self.task_done_inside(queue)
-        if self.unfinished <= 0:
-            hs_mutex_unlock(&self.guard)
-            raise ValueError("task_done() called too many times")
-        self.unfinished -= 1
-        if self.unfinished == 0 and self.joiners.head != NULL:
-            unpark_all(&self.joiners, &self.guard)
-        else:
-            hs_mutex_unlock(&self.guard)
-
-    cdef object task_done_inside(self, queue):
-        self.enter()
-        try:
-            if self.unfinished <= 0:
-                raise ValueError("task_done() called too many times")
-            if self.unfinished == 1:
-                self.notify_all(&self.joiners)  # first, because it may be interrupted
-            self.unfinished -= 1
-        finally:
-            self.leave(queue)
-
-    cdef object join(self, queue, timeout):
-        cdef int64_t deadline = deadline_of(timeout)
-        cdef bint done
-        while True:
-            hs_mutex_lock(&self.guard)
-            if self.special & SHARED:
-                hs_mutex_unlock(&self.guard)
-                return self.join_inside(queue, deadline)
-            done = self.unfinished <= 0
-            if done or expired(deadline):
-                hs_mutex_unlock(&self.guard)
-                return done
-            park(&self.joiners, &self.guard, deadline)
-
-    cdef object join_inside(self, queue, int64_t deadline):
-        self.enter()
-        try:
-            while self.unfinished > 0 and not expired(deadline):
-                self.wait(queue, &self.joiners, deadline)
-            return self.unfinished <= 0
-        finally:
-            self.leave(queue)

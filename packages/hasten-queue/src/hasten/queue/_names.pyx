@@ -2,15 +2,14 @@
 """What programs may replace in the public module: exceptions, `deque`, `heappush`, `heappop`, `threading`
 and `time`.
 
-They are looked up where the standard library would, at the moment of use.  A part that has been replaced is
-used, and the queue then goes the general way.
+Each name is looked up at the moment of use, as in the standard library, and a replaced part is used.  A
+replaced `deque`, `heappush`, `heappop` or `threading` closes the direct way.
 
-`time` is the one exception.  Programs replace it to let time go by faster, or they stop all clocks
-(freezegun), and in the standard library a get(timeout=) then never ends.  So a wait ends as soon as either
-the replaced clock or the real one says that it is time.
+A replaced `time` shortens a wait and never prolongs it: the wait ends at the deadline of the replaced clock
+or of the real one, whichever comes first.  Programs replace it to make time pass faster, or stop all clocks
+(freezegun); in the standard library a get(timeout=) then never ends.
 
-The originals are C variables, because programs that stop the clocks replace them in every module's
-dictionary.
+The originals are C variables: freezegun replaces clocks in every module's dictionary.
 """
 
 from collections import deque
@@ -33,7 +32,7 @@ del deque, heappop, heappush, monotonic
 
 
 def use(dict names):
-    """Take *names* for the public module's dictionary, and its name for that of the methods."""
+    """Set the public module's dictionary, and have the methods say its name."""
     global public, real_threading
     public = names
     real_threading = names["threading"]
@@ -46,13 +45,13 @@ cdef object compiled = type(use)
 
 
 cdef object current(name, original):
-    """What the name stands for; the original if it is gone, as it is at the interpreter's end."""
+    """The value of the name; the original if it is gone, as during finalisation of the interpreter."""
     value = public.get(name)
     return original if value is None else value
 
 
 cdef object replacement(name, original):
-    """What the name stands for if that is not the original, else None."""
+    """The value of the name if it was replaced, else None."""
     value = public.get(name)
     return None if value is original else value
 
@@ -86,7 +85,7 @@ cdef object replaced_heappop():
 
 
 cdef object end_by_replaced_clock(timeout):
-    """When a wait is to end by the clock that is in place of `time`; None if none is, or for ever."""
+    """The end of a wait by a replaced `time`; None if it is not replaced or *timeout* is None."""
     if timeout is None:
         return None
     clock = replacement("time", real_clock)
@@ -94,7 +93,7 @@ cdef object end_by_replaced_clock(timeout):
 
 
 cdef int64_t sooner(end, int64_t deadline) except -1:
-    """The deadline, or an earlier one if the replaced clock says so.  Python code, unless *end* is None."""
+    """The earlier of *deadline* and *end*, which is by the replaced clock; Python code unless it is None."""
     if end is None:
         return deadline
     left = end - current("time", real_clock)()

@@ -29,6 +29,10 @@ cdef class QueueState(Monitor):
     cdef object get_reentered(self, block)
     cdef list take_slice(self, queue, Py_ssize_t most)
     cdef int take_more(self, queue, list taken, Py_ssize_t most) except -1
+    cdef object task_done(self, queue)
+    cdef object task_done_inside(self, queue)
+    cdef object join(self, queue, timeout)
+    cdef object join_inside(self, queue, int64_t deadline)
     cdef int shutdown(self, queue, immediate) except -1
     cdef int close(self) except -1
     cdef int tell_everybody(self) except -1
@@ -39,14 +43,17 @@ cdef class QueueState(Monitor):
 # ---- the direct way ----
 
 cdef inline bint is_direct(QueueState self, queue) except -1:
-    """Whether the direct way is open.  (Asked once more under the guard, as `not self.special`.)"""
+    """Whether the direct way is open.  Looks for hooks if the type has changed.
+
+    The caller checks `self.special` once more under the guard.
+    """
     if hs_type_tag(Py_TYPE(queue)) != self.tag or self.special & UNTAGGED:
         self.find_hooks(queue)
     return self.special == 0
 
 
 cdef inline bint put_direct(QueueState self, queue, item) except -1:
-    """Put *item* if that needs no waiting and nothing special; say whether it was put."""
+    """Put *item* if the direct way is open and there is room; returns whether it was put."""
     if is_direct(self, queue):
         hs_mutex_lock(&self.guard)
         if not (self.special or self.shut or 0 < self.limit <= self.ring.count):
@@ -57,7 +64,7 @@ cdef inline bint put_direct(QueueState self, queue, item) except -1:
 
 
 cdef inline int push(QueueState self, item) except -1:
-    """Append to the ring and wake one getter.  The guard is held, and is let go of."""
+    """Append to the ring and unpark one getter.  The guard is held before, free afterwards."""
     Py_INCREF(item)
     if hs_ring_push(&self.ring, <PyObject *>item) < 0:
         hs_mutex_unlock(&self.guard)
@@ -69,7 +76,7 @@ cdef inline int push(QueueState self, item) except -1:
 
 
 cdef inline PyObject *get_direct(QueueState self, queue) except? NULL:
-    """An owned reference to the next item, or NULL if that needs waiting or something special."""
+    """An owned reference to the next item; NULL if there is none or the direct way is closed."""
     if is_direct(self, queue):
         hs_mutex_lock(&self.guard)
         if self.ring.count > 0 and not self.special:
@@ -79,7 +86,7 @@ cdef inline PyObject *get_direct(QueueState self, queue) except? NULL:
 
 
 cdef inline PyObject *pop(QueueState self) noexcept:
-    """Remove the next item of the ring and wake one putter.  The guard is held, and is let go of."""
+    """Remove the next item of the ring and unpark one putter.  The guard is held before, free afterwards."""
     cdef PyObject *item = hs_ring_pop(&self.ring, self.lifo)
     unpark_any(&self.putters, &self.guard)
     return item

@@ -1,13 +1,14 @@
 # cython: freethreading_compatible=True
 """The operations that all queues share, on the C state of a queue.
 
-`put` and `get` go one of two ways.  The direct one (see _operations.pxd) is for a queue without hooks whose
-container and mutex nobody has seen: under the guard it looks, moves one pointer, and wakes at most one
-sleeper. Nothing between the look and the move runs Python code, so finalizers and signal handlers may use the
-queue at any moment.  Everything else goes inside the monitor (see _monitor.pyx).  Which way is
-decided anew for every call, and after every sleep, under the guard.
+`put` and `get` have two ways; the choice is made under the guard in every call, and again after every park.
 
-Every operation is given the queue itself too, for the hooks of its class.
+* The direct way (_operations.pxd) is for a queue without hooks whose container and mutex no program has seen:
+  under the guard it checks, moves one pointer, and unparks at most one thread.  No Python code runs between
+  check and move, so finalizers and signal handlers may use the queue at any time.
+* All other queues go inside the monitor (_monitor.pyx).
+
+Every operation takes the queue as well, for the hooks of its class.
 """
 
 cimport cython
@@ -18,12 +19,12 @@ from libc.stdint cimport int64_t
 from compat cimport hs_load, hs_mutex_lock, hs_mutex_unlock, hs_store
 from park cimport hs_waitlist
 from state cimport hs_state_forget
-from hasten.queue._items cimport OCCUPIED
+from hasten.queue._items cimport OCCUPIED, SHARED
 from hasten.queue._monitor cimport Monitor
 from hasten.queue._names cimport empty, end_by_replaced_clock, full, shut_down, sooner
-from hasten.queue._ring cimport (hs_ring_count, hs_ring_pop, hs_ring_push,
-                                 hs_ring_reserve, take_over)
-from hasten.queue._waiting cimport deadline_of, expired, seconds_until, park, unpark_any, unpark_up_to
+from hasten.queue._ring cimport hs_ring_count, hs_ring_pop, hs_ring_push, hs_ring_reserve, take_over
+from hasten.queue._waiting cimport (deadline_of, expired, park, seconds_until, unpark_all, unpark_any,
+                                    unpark_up_to)
 
 
 cdef extern from "Python.h":
@@ -32,12 +33,12 @@ cdef extern from "Python.h":
     void PyList_SET_ITEM(list items, Py_ssize_t i, PyObject *item) noexcept
 
 cdef enum:
-    NOT_READ = -1  # a deadline for which nobody has looked at the timeout yet
+    NOT_READ = -1  # a deadline whose timeout has not been read
 
 
 @cython.final
 cdef class QueueState(Monitor):
-    """All that a Queue, LifoQueue or PriorityQueue is, but for its methods."""
+    """The state of a Queue, LifoQueue or PriorityQueue."""
 
     def __dealloc__(self):
         hs_state_forget(self.slot, <PyObject *>self)
@@ -49,7 +50,7 @@ cdef class QueueState(Monitor):
         cdef object end = None
         try:
             while is_direct(self, queue):
-                # as in the standard library, nobody looks at a timeout that can't matter
+                # as in the standard library, a timeout that can't matter is not read
                 if deadline == NOT_READ and block and self.limit > 0 and not hs_load(&self.shut):
                     deadline = deadline_of(timeout)
                     end = end_by_replaced_clock(timeout)
@@ -68,13 +69,13 @@ cdef class QueueState(Monitor):
                 else:
                     park(&self.putters, &self.guard, until)
             return self.put_inside(queue, item, block, timeout, deadline, end)
-        finally:  # however a thread that may have slept leaves
+        finally:  # this thread may have been unparked
             self.pass_on(&self.putters, self.has_room())
 
     cdef void pass_on(self, hs_waitlist *list, bint more) noexcept:
-        """Perhaps after a sleep: wake the next one if there is more to be had (see _waiting.pyx).
+        """Unpark the next thread if there is *more* for it: this one may have left without it (_waiting.pyx).
 
-        Where the direct way is closed for good there is a wake for every item and every free place.
+        Not needed where the direct way is closed for good: there every item and every free place notifies.
         """
         if more and list.head != NULL and not self.special & ~OCCUPIED:
             hs_mutex_lock(&self.guard)
@@ -108,7 +109,7 @@ cdef class QueueState(Monitor):
             self.leave(queue)
 
     cdef int put_late(self, queue, item, block) except -1:
-        """A put() by the thread that is inside already: leave the item for when it is out."""
+        """put() by the thread that is inside: the item is stored when it leaves."""
         if hs_load(&self.shut):
             raise shut_down()
         if (self.bounded(queue)
@@ -167,7 +168,7 @@ cdef class QueueState(Monitor):
                     raise empty()
                 self.wait_until(queue, &self.getters, sooner(end, deadline), empty)
             if self.mutex_ is not None:
-                # first, because it may be interrupted, and would take the item along
+                # notify first: it may be interrupted, and an item taken before would be lost
                 self.notify(&self.putters)
                 return self.take(queue)
             item = self.take(queue)
@@ -182,7 +183,7 @@ cdef class QueueState(Monitor):
         return self.wait(queue, list, deadline)
 
     cdef object get_reentered(self, block):
-        """A get() by the thread that is inside already: the items are in motion, there is none to have."""
+        """get() by the thread that is inside: its own operation may have half moved the items."""
         if not block:
             raise empty()
         raise RuntimeError("get() would wait for ever: it was called by a hook, a comparison or a finalizer "
@@ -192,13 +193,13 @@ cdef class QueueState(Monitor):
 
     cdef int put_before(self, queue, item, block, int64_t deadline) except -1:
         """put(), with a deadline; through the method of a subclass if it has one."""
-        is_direct(self, queue)  # looks for hooks
+        is_direct(self, queue)  # updates put_overridden
         if self.put_overridden or not put_direct(self, queue, item):
             queue.put(item, block, seconds_until(deadline))
         return 0
 
     cdef Py_ssize_t put_slice(self, queue, list items, Py_ssize_t start) except -1:
-        """Put as many as fit now, under one hold of the guard; none where the direct way is closed."""
+        """Put as many as fit, under one hold of the guard; none if the direct way is closed."""
         cdef Py_ssize_t room = len(items) - start, i
         if not is_direct(self, queue) or self.put_overridden:
             return 0
@@ -216,7 +217,7 @@ cdef class QueueState(Monitor):
         return room
 
     cdef int take_more(self, queue, list taken, Py_ssize_t most) except -1:
-        """Call get_nowait() until there is enough or nothing more."""
+        """Call get_nowait() until *taken* has *most* items or the queue is empty."""
         try:
             while len(taken) < most:
                 taken.append(queue.get_nowait())
@@ -228,12 +229,12 @@ cdef class QueueState(Monitor):
         return 0
 
     cdef list take_slice(self, queue, Py_ssize_t most):
-        """Take up to *most* items under one hold of the guard; none where the direct way is closed."""
+        """Take up to *most* items under one hold of the guard; none if the direct way is closed."""
         cdef list taken = []
         cdef Py_ssize_t count, i
         cdef PyObject *item
         while is_direct(self, queue) and not self.get_overridden:
-            # A new list may start the garbage collector, and with it anything: look again afterwards.
+            # Making a list may start the garbage collector and so run Python code: re-check under the guard.
             count = min(most, self.ring.count)
             taken = PyList_New(count)
             hs_mutex_lock(&self.guard)
@@ -246,6 +247,56 @@ cdef class QueueState(Monitor):
             unpark_up_to(count, &self.putters, &self.guard)
             return taken
         return []
+
+    # ---- tasks ----
+
+    cdef object task_done(self, queue):
+        hs_mutex_lock(&self.guard)
+        if self.special & SHARED:
+            hs_mutex_unlock(&self.guard)
+            return self.task_done_inside(queue)
+        if self.unfinished <= 0:
+            hs_mutex_unlock(&self.guard)
+            raise ValueError("task_done() called too many times")
+        self.unfinished -= 1
+        if self.unfinished == 0 and self.joiners.head != NULL:
+            unpark_all(&self.joiners, &self.guard)
+        else:
+            hs_mutex_unlock(&self.guard)
+
+    cdef object task_done_inside(self, queue):
+        self.enter()
+        try:
+            if self.unfinished <= 0:
+                raise ValueError("task_done() called too many times")
+            if self.unfinished == 1:
+                self.notify_all(&self.joiners)  # before the count changes: it may be interrupted
+            self.unfinished -= 1
+        finally:
+            self.leave(queue)
+
+    cdef object join(self, queue, timeout):
+        cdef int64_t deadline = deadline_of(timeout)
+        cdef bint done
+        while True:
+            hs_mutex_lock(&self.guard)
+            if self.special & SHARED:
+                hs_mutex_unlock(&self.guard)
+                return self.join_inside(queue, deadline)
+            done = self.unfinished <= 0
+            if done or expired(deadline):
+                hs_mutex_unlock(&self.guard)
+                return done
+            park(&self.joiners, &self.guard, deadline)
+
+    cdef object join_inside(self, queue, int64_t deadline):
+        self.enter()
+        try:
+            while self.unfinished > 0 and not expired(deadline):
+                self.wait(queue, &self.joiners, deadline)
+            return self.unfinished <= 0
+        finally:
+            self.leave(queue)
 
     # ---- the end ----
 
@@ -276,7 +327,7 @@ cdef class QueueState(Monitor):
         return 0
 
     cdef int tell_everybody(self) except -1:
-        """Let all sleepers look again, even if that is interrupted."""
+        """Have all waiters re-check, even if a notify is interrupted."""
         try:
             self.notify_all(&self.joiners)
         finally:
@@ -287,7 +338,7 @@ cdef class QueueState(Monitor):
         return 0
 
     cdef int drain(self, queue, list dropped) except -1:
-        """Move everything to *dropped*.  The caller leaves first: finalizers may use the queue."""
+        """Move all items to *dropped*.  The caller drops them after leaving: finalizers may use the queue."""
         while self.has_items(queue):
             dropped.append(self.take(queue))
             hs_mutex_lock(&self.guard)

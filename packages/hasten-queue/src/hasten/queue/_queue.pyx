@@ -1,8 +1,8 @@
 # cython: freethreading_compatible=True
-"""Queue, LifoQueue and PriorityQueue: ordinary Python classes, whose C state is a QueueState (see state.h).
+"""Queue, LifoQueue and PriorityQueue: ordinary Python classes whose C state is a QueueState (see state.h).
 
-They are subclasses of the standard library's, so that isinstance() holds in code that checks for those, but
-every method is one of these.  The three differ in the order in which the state hands out its items.
+They are subclasses of the standard library's, so that isinstance() holds for either; every method is ours.
+The three differ in the order in which the state returns items.
 """
 
 import queue as stdlib
@@ -29,7 +29,7 @@ cdef extern from "Python.h":
 include "attributes.pxi"
 
 cdef hs_state_class states
-cdef bint instances_hooked = False  # whether an attribute of an instance was ever a hook
+cdef bint instances_hooked = False  # whether any instance ever had a hook as an attribute
 
 cdef QueueState any_state = QueueState.__new__(QueueState)
 hs_state_class_init(&states, "_queue_state", any_state, &any_state.slot)
@@ -40,7 +40,7 @@ cdef inline QueueState state_of(queue):
 
 
 cdef QueueState begin(queue, maxsize):
-    """Give the queue a new state.  Threads that are inside the old one stay there."""
+    """Give the queue a new state.  Threads that use the old one keep it."""
     cdef QueueState state = QueueState.__new__(QueueState)
     if PyType_IsSubtype(Py_TYPE(queue), <PyTypeObject *>priority_queue):
         state.special |= PRIORITY
@@ -58,11 +58,11 @@ cdef QueueState begin(queue, maxsize):
 
 
 cdef QueueState state_for_setting(queue):
-    """The state; a new one if there is none: a subclass may set everything and not call __init__()."""
+    """The state; a new one if there is none: a subclass may set attributes without calling __init__()."""
     return state_of(queue) if hs_state_exists(&states, queue) else begin(queue, 0)
 
 
-# what the standard library keeps in the dictionary of an instance, in its order
+# the standard library's instance attributes, in its order
 ATTRIBUTES = (
     "maxsize", "queue", "mutex", "not_empty", "not_full", "all_tasks_done", "unfinished_tasks", "is_shutdown",
 )  # fmt: skip
@@ -79,7 +79,7 @@ class Queue(stdlib.Queue):
     __module__ = "hasten.queue"
     __class_getitem__ = classmethod(GenericAlias)
     if sys.version_info >= (3, 11):
-        __getstate__ = attributes_as_state  # before, a copy shares the state
+        __getstate__ = attributes_as_state  # before 3.11, a copy shares the state
 
     def __init__(self, maxsize=0):
         if begin(self, maxsize).own_maxsize:
@@ -103,7 +103,7 @@ class Queue(stdlib.Queue):
         state_for_setting(self).start(self, maxsize)
 
     def _qsize(self):
-        """Return the number of items held."""
+        """Return the number of items."""
         return state_of(self).count()
 
     def _put(self, item):
@@ -111,7 +111,7 @@ class Queue(stdlib.Queue):
         state_of(self).base_put(item)
 
     def _get(self):
-        """Remove and return the item that is next.  IndexError if there is none."""
+        """Remove and return the next item.  IndexError if there is none."""
         return state_of(self).base_take()
 
     # ---- put and get ----
@@ -125,14 +125,14 @@ class Queue(stdlib.Queue):
         Raises ShutDown after shutdown(), also when that happens during the wait.
         """
         cdef QueueState state = state_of(self)
-        # as in the standard library, a wrong timeout is an error even if there is room
+        # as in the standard library, an invalid timeout is an error even if there is room
         if (timeout is not None and block and state.limit > 0) or not put_direct(state, self, item):
             state.put_waiting(self, item, block, timeout)
 
     def put_nowait(self, item):
         """Put *item* into the queue if there is room, else raise Full."""
         cdef QueueState state = state_of(self)
-        is_direct(state, self)  # looks for hooks
+        is_direct(state, self)  # updates put_overridden
         if state.put_overridden or not put_direct(state, self, item):
             return self.put(item, block=False)
 
@@ -156,7 +156,7 @@ class Queue(stdlib.Queue):
         """Remove and return the next item if there is one, else raise Empty."""
         cdef QueueState state = state_of(self)
         cdef PyObject *item
-        is_direct(state, self)  # looks for hooks
+        is_direct(state, self)  # updates get_overridden
         if not state.get_overridden:
             item = get_direct(state, self)
             if item != NULL:
@@ -166,11 +166,11 @@ class Queue(stdlib.Queue):
     def put_many(self, items, block=True, timeout=None):
         """Put all *items*, an iterable, in order, and return how many they were.
 
-        Like one put() after the other, but much cheaper; other threads may put between.  *timeout* holds
-        for the whole call.  The iterable is read to its end before the first item is put.
+        Like a put() for each, at less cost; items of other threads may come in between.  *timeout* is for the
+        whole call.  The iterable is exhausted before the first item is put.
 
-        If this raises (Full, ShutDown, or what a signal handler raised), the items that were not put
-        are in the attribute `remaining` of the exception, a list.
+        If this raises (Full, ShutDown, or what a signal handler raised), the exception's attribute
+        `remaining` is the list of the items that were not put.
         """
         cdef QueueState state = state_of(self)
         cdef list todo = list(items)
@@ -192,8 +192,8 @@ class Queue(stdlib.Queue):
     def get_many(self, max, block=True, timeout=None):
         """Remove and return up to *max* items as a list, in order.
 
-        Waits for the first one as get() does (with the same errors), never for the others.  If a hook of a
-        subclass fails halfway, the items so far are in the attribute `taken` of its exception.
+        Waits for the first one as get() does, with the same errors, and never for the others.  If a hook of a
+        subclass raises after that, the exception's attribute `taken` is the list of the items taken so far.
         """
         cdef QueueState state = state_of(self)
         cdef list taken
@@ -211,10 +211,10 @@ class Queue(stdlib.Queue):
     # ---- tasks, and the end ----
 
     def task_done(self):
-        """Say that an item taken by get() has been dealt with.
+        """Report that an item taken by get() has been processed.
 
-        When all items that were ever put have been, join() returns.  ValueError if called more often
-        than there were items.
+        join() returns when that is so for all items that were put.  ValueError if called more often than
+        there were items.
         """
         state_of(self).task_done(self)
 
@@ -228,23 +228,23 @@ class Queue(stdlib.Queue):
     def shutdown(self, immediate=False):
         """Make put() raise ShutDown from now on, and get() as soon as the queue is empty.
 
-        With *immediate* the queue is emptied first, and its items count as done.  All threads that
-        are blocked in put(), get() or join() look again.
+        With *immediate* the queue is emptied first, and its items count as done.  Threads that are
+        blocked in put(), get() or join() are woken.
         """
         state_of(self).shutdown(self, immediate)
 
     # ---- size ----
 
     def qsize(self):
-        """Return the number of items now; it may have changed when the caller looks at it."""
+        """Return the number of items; another thread may change it at any time."""
         return state_of(self).size_now(self)
 
     def empty(self):
-        """Whether there is no item now; that may have changed when the caller looks at it."""
+        """Whether there is no item; another thread may change that at any time."""
         return not state_of(self).size_now(self)
 
     def full(self):
-        """Whether there is no room now; that may have changed when the caller looks at it."""
+        """Whether there is no room; another thread may change that at any time."""
         cdef QueueState state = state_of(self)
         return 0 < state.maxsize_of(self) <= state.size_now(self)
 
@@ -252,7 +252,7 @@ class Queue(stdlib.Queue):
 
     @property
     def maxsize(self):
-        """The number of items from which put() blocks; zero or less: never.  May be changed."""
+        """The number of items at which put() blocks; zero or less: never.  Can be set."""
         return state_of(self).the_maxsize()
 
     @maxsize.setter
@@ -286,7 +286,7 @@ class Queue(stdlib.Queue):
     def queue(self):
         """The container that holds the items: a deque, or a list in a LIFO or priority queue.
 
-        Reading it is noticed: from then on the items stay in that container, which is slower.
+        Reading it makes this queue slower for good: from then on the items are in that container.
         """
         cdef QueueState state = state_of(self)
         state.open(self)
@@ -303,7 +303,7 @@ class Queue(stdlib.Queue):
     def mutex(self):
         """The lock that guards the queue, as in the standard library.
 
-        Reading it is noticed: from then on every operation acquires it, which is slower.
+        Reading it makes this queue slower for good: from then on every operation acquires it.
         """
         return shared(state_of(self), self).mutex_
 
@@ -331,7 +331,7 @@ class Queue(stdlib.Queue):
 
     @property
     def all_tasks_done(self):
-        """The condition over `mutex` that is notified when no task is unfinished any more."""
+        """The condition over `mutex` that is notified when no task is unfinished."""
         return shared(state_of(self), self).all_tasks_done_
 
     @all_tasks_done.setter
@@ -369,7 +369,7 @@ cdef int notice(queue, name) except -1:
 
 
 cdef QueueState shared(QueueState state, queue):
-    """The state, with a mutex and conditions from now on."""
+    """The state, with a mutex and conditions."""
     state.share(queue)
     return state
 

@@ -1,12 +1,17 @@
 /* _ring.h: a growable circular array of owned references.
  *
- * Nothing here runs Python code or touches a reference count, so that a queue may call it between a
- * check and a store (see compat.h).  Capacities are powers of two: a position is `& (capacity - 1)`.
- * As long as items leave at the right end only, the head stays at slot 0 and the array is a plain
- * stack or heap.
+ * Invariants: the caller holds the guard.  No function runs Python code or touches a reference count, so
+ * a queue may call it between a check and a store; the exceptions are hs_ring_free() and
+ * hs_ring_free_nested(), for a ring that no other thread can reach.
  *
- * The number of items may be read without the guard: it is stored with release, so that who sees it also sees
- * what its writer did before.
+ * Invariants: the caller holds the guard.  No function runs Python code or touches a reference count, so
+ * a queue may call it between a check and a store; the exceptions are hs_ring_free() and
+ * hs_ring_free_nested(), for a ring that no other thread can reach.
+ *
+ * Capacities are powers of two: a position is `& (capacity - 1)`.  While items leave at the right end
+ * only, the head stays at slot 0, and the array is a plain stack or heap.
+ *
+ * `count` may be read without the guard (hs_ring_count()): it is stored with release and loaded with acquire.
  */
 #ifndef HASTEN_QUEUE_RING_H
 #define HASTEN_QUEUE_RING_H
@@ -26,15 +31,15 @@ static inline void hs_ring_set_count(hs_ring *r, Py_ssize_t count) {
     __atomic_store_n(&r->count, count, __ATOMIC_RELEASE);
 }
 
-/* For who does not hold the guard. */
+/* For a caller that does not hold the guard. */
 static inline Py_ssize_t hs_ring_count(hs_ring *r) { return __atomic_load_n(&r->count, __ATOMIC_ACQUIRE); }
 
 static inline Py_ssize_t hs_ring_slot(const hs_ring *r, Py_ssize_t i) {
     return (r->head + i) & (r->capacity - 1);
 }
 
-/* Move all items to a new array.  Returns 0, or -1 without memory (nothing has changed then).  Not inline, so
- * that a put() and a get() that need none of it save no registers for it. */
+/* Move all items to a new array.  Returns 0, or -1 without memory (nothing has changed then).  Not inline:
+ * put() and get() would save registers for it on every call. */
 __attribute__((noinline, unused)) static int hs_ring_resize(hs_ring *r, Py_ssize_t capacity) {
     PyObject **slots;
     Py_ssize_t first;
@@ -71,13 +76,13 @@ static inline int hs_ring_push(hs_ring *r, PyObject *item) {
     return 0;
 }
 
-/* Give memory back after a burst: at one eighth, so that a queue that breathes does not resize. */
+/* Shrink to a quarter below one eighth in use: a queue whose length varies by less never resizes. */
 static inline void hs_ring_relax(hs_ring *r) {
     if (r->capacity > 64 && r->count < r->capacity / 8)
         (void)hs_ring_resize(r, r->capacity / 4);
 }
 
-/* Hands over the reference at the right end or the left one; the ring is not empty. */
+/* Remove the item at the right end or the left one; the reference is the caller's.  The ring is not empty. */
 static inline PyObject *hs_ring_pop(hs_ring *r, int right) {
     PyObject *item = r->slots[right ? hs_ring_slot(r, r->count - 1) : r->head];
     if (!right) r->head = (r->head + 1) & (r->capacity - 1);
@@ -86,7 +91,7 @@ static inline PyObject *hs_ring_pop(hs_ring *r, int right) {
     return item;
 }
 
-/* Take everything out of *r*: the caller owns what it gets and ends it with hs_ring_free(). */
+/* Move the content of *r* to the caller, who owns it and drops it with hs_ring_free(). */
 static inline hs_ring hs_ring_detach(hs_ring *r) {
     hs_ring all = *r;
     hs_ring_set_count(r, 0);
@@ -95,7 +100,7 @@ static inline hs_ring hs_ring_detach(hs_ring *r) {
     return all;
 }
 
-/* Drop the items and the array of a ring that nobody else can see.  Runs Python code. */
+/* Drop the items and the array of a ring that no other thread can reach.  Runs Python code. */
 static inline void hs_ring_free(hs_ring *r) {
     while (r->count > 0) {
         PyObject *item = r->slots[r->head];
@@ -107,8 +112,8 @@ static inline void hs_ring_free(hs_ring *r) {
     r->slots = NULL;
 }
 
-/* The same for a ring whose owner is being freed.  Queues may be nested without end, and each level takes room on
- * the C stack: below a certain depth a ring is put off until the outermost one has been dropped. */
+/* The same for a ring whose owner is being deallocated.  Each level of nested queues takes C stack; from
+ * HS_RING_DEPTH levels on, a ring is deferred until the outermost one has been dropped. */
 #define HS_RING_DEPTH 40
 
 typedef struct hs_ring_later {

@@ -22,14 +22,20 @@ cdef extern from "_ring.h":
 
 cdef class Ring:
     cdef hs_ring ring
-    cdef object container  # where the items are instead, once users have seen them; else None
-    cdef hs_mutex guard    # guards every C field here and in the subclasses
+    cdef object container  # the deque or list that holds the items, once a user has seen it; else None
+    cdef hs_mutex guard    # protects every C field here and in the subclasses
 
     cdef int clear_ring(self) except -1
+    cdef int ring_put(self, item) except -1
+    cdef object ring_take(self, bint right)
+
+
+cdef bint heap_put(Ring self, item) except -1
+cdef bint heap_root_to_right(Ring self) except -1
 
 
 cdef inline object take_over(PyObject *item):
-    """The object that an owned pointer refers to; the reference is the caller's from now on."""
+    """The object of an owned pointer; its reference passes to the result."""
     cdef object result = <object>item
     Py_DECREF(result)
     return result

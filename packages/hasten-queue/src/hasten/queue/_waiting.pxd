@@ -26,7 +26,7 @@ cdef inline int64_t deadline_of(timeout) except -1:
 
 
 cdef inline void unpark_any(hs_waitlist *list, hs_mutex *guard) noexcept:
-    """Unpark a thread, unless nobody waits or one that was unparked has yet to look."""
+    """Unpark a thread, unless nobody waits or an unparked one has yet to re-check (with a GIL)."""
     if list.head != NULL and (HS_FREE_THREADED or not list.pending or list.forks != fork_count()):
         unpark_next(list, guard)
     else:
@@ -34,7 +34,7 @@ cdef inline void unpark_any(hs_waitlist *list, hs_mutex *guard) noexcept:
 
 
 cdef inline void unpark_first(hs_waitlist *list, hs_mutex *guard) noexcept:
-    """unpark_one(), without the call where nobody waits."""
+    """unpark_one(), without a call if nobody waits."""
     if list.head != NULL:
         unpark_one(list, guard)
     else:
@@ -42,7 +42,7 @@ cdef inline void unpark_first(hs_waitlist *list, hs_mutex *guard) noexcept:
 
 
 cdef inline void unpark_up_to(Py_ssize_t count, hs_waitlist *list, hs_mutex *guard) noexcept:
-    """Unpark as many threads as there is something for; with a GIL the first, who unparks the next."""
+    """Unpark *count* threads; with a GIL only the first, which unparks the next."""
     if list.head != NULL:
         unpark_as_many(count, list, guard)
     else:

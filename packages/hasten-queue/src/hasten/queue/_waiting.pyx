@@ -1,26 +1,25 @@
 # cython: freethreading_compatible=True
 """Parking and unparking: the only module of this distribution that does it (packages/hasten/docs/waiting.md).
 
-The functions take a list of waiters and its guard; the caller holds the guard, and holds it no more
-afterwards, but for the names that end in `_locked`.
+The functions take a waiter list and its guard.  The caller holds the guard; it is free afterwards, except
+with names that end in `_locked`.
 
-An unpark is a hint: a barging thread may be faster.  That is observable (a put() followed by get_nowait()
-in one thread gives the item back, although somebody waits in get()), and it means that no item has to be
-given back when a thread is interrupted that was unparked: it only unparks the next one (`pass_on` in
-_operations.pyx).
+An unpark is a hint, not a hand-over: a barging thread may take the item first.  (Observable: put() followed
+by get_nowait() in one thread returns the item although another thread waits in get().)  So an unparked thread
+that is interrupted has no item to give back; it unparks the next one (`pass_on` in _operations.pyx).
 
-What a thread is in, and what becomes of an unpark when it leaves by an exception there:
+The states of a waiting thread, and what happens to an unpark if it leaves by an exception there:
 
-    looking      under the guard; no Python code, so nothing is raised but Full, Empty, ShutDown
-    enqueued     its word is 0.  Signal handlers run: one that raises dequeues it (hs_dequeue())
+    checking     under the guard.  No Python code; raises Full, Empty or ShutDown only
+    enqueued     its word is 0.  Signal handlers run; one that raises dequeues it (hs_dequeue())
     parked       the same without the GIL; nothing can be raised
-    unparked     its word is 1, and it was dequeued.  Signal handlers may run before it looks: one that raises
+    unparked     its word is 1, and it is dequeued.  Signal handlers may run before it checks; one that raises
                  unparks the next (hs_park())
-    looking      for hooks, or at a replaced clock, comes before the guard and is Python code: what it raises,
-                 and what the look under the guard raises, unparks the next if there is something to be had
+    re-checking  looking for hooks and reading a replaced clock precede the guard and run Python code.  What
+                 they or the check raise unparks the next thread if there is an item or a free place for it
                  (the `finally` of put_waiting() and get_waiting())
 
-Inside the monitor (see _monitor.pyx) the thread enters again before the exception goes on, and notifies.
+Inside the monitor (_monitor.pyx) the thread enters again and notifies before the exception propagates.
 """
 
 from libc.stdint cimport int64_t
@@ -32,10 +31,10 @@ from sleep cimport (hs_dequeue_some_locked, hs_park, hs_park_uninterruptible, hs
 
 
 cdef int park(hs_waitlist *list, hs_mutex *guard, int64_t deadline, hs_waitlist *first=NULL) except -1:
-    """Park until unparked or the deadline; the caller looks again in any case.
+    """Park until unparked or the deadline; the caller re-checks in any case.
 
-    One thread of the list *first*, which has the same guard, is unparked before.  Raises what a signal
-    handler raises, with the thread dequeued and its unpark passed on.
+    One thread of *first*, a list with the same guard, is unparked before.  Raises what a signal handler
+    raises, with this thread dequeued and its unpark passed on.
     """
     cdef hs_wakes due
     due.count = 0
@@ -45,12 +44,12 @@ cdef int park(hs_waitlist *list, hs_mutex *guard, int64_t deadline, hs_waitlist 
 
 
 cdef void park_uninterruptible(hs_waitlist *list, hs_mutex *guard, int64_t deadline) noexcept:
-    """The same where signal handlers have to wait: they run when the interpreter looks next."""
+    """The same without running signal handlers: the interpreter runs them afterwards."""
     hs_park_uninterruptible(list, guard, deadline)
 
 
 cdef void unpark_next(hs_waitlist *list, hs_mutex *guard) noexcept:
-    """Unpark the thread that waits longest, and note that it has yet to look."""
+    """Unpark the thread that waits longest, and set `pending`: it has yet to re-check."""
     hs_unpark_next(list, guard)
 
 
@@ -77,5 +76,5 @@ cdef void unpark_as_many(Py_ssize_t count, hs_waitlist *list, hs_mutex *guard) n
 if hs_park_init() != 0:
     raise MemoryError("no memory for the handler that resets sleeping threads after fork()")
 
-# What was left by a thread of another count is void.
+# Lists and owners of another fork count belong to threads that do not exist in this process.
 forks = hs_fork_count()

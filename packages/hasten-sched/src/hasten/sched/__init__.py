@@ -1,13 +1,13 @@
 """The standard library's `sched`, compiled: runs actions at given times.
 
-The API of CPython 3.15's module on every supported version.  A run() that sleeps in the default
-delayfunc wakes up when an earlier event is entered, or when the one it waits for is cancelled.
+The API of CPython 3.15's module on every supported version.  A run() that waits in the default delayfunc
+wakes up when an earlier event is entered, or when the event it waits for is cancelled.
 
-`scheduler` is an ordinary Python class, a subclass of the standard library's, so that isinstance() holds
-in code that checks for that.  Every method is the compiled one.
+`scheduler` is an ordinary Python class, and a subclass of the standard library's, so that isinstance() holds
+for either; every method is the compiled one.
 
-The names that the standard library's module has by import are here too, and a replaced `heapq`,
-`threading` or `Event` is used where that uses it.
+The names that the standard library's module has by import are here too.  A replaced `heapq`, `threading` or
+`Event` is used where the standard library uses it.
 """
 
 import heapq
@@ -23,7 +23,7 @@ try:
 except ImportError:
     pass  # they are files of their own
 else:
-    _bundle.load("_names", "_event", "_pending", "_waiting", "_fallback", "_numbers", "_scheduler")
+    _bundle.load("_names", "_event", "_pending", "_waiting", "_fallback", "_operations", "_scheduler")
 
 from hasten.sched import _names
 from hasten.sched._event_class import Event
@@ -31,5 +31,5 @@ from hasten.sched._scheduler import scheduler
 
 __all__ = ["scheduler"]
 
-_sentinel = _stdlib._sentinel  # what enterabs() gets for kwargs if there are none
+_sentinel = _stdlib._sentinel  # the default of kwargs
 _names.use(globals())

@@ -1,10 +1,9 @@
-/* _agenda.h: the pending events: a heap that knows the order, and a table that knows what is pending.
+/* _agenda.h: the pending events: a heap for their order, and a table of records by sequence number.
  *
- * An event is pending as long as the table has its record.  Cancelling takes the record out and leaves
- * the node where it is in the heap: that is a matter of one look-up, however many events there are.  A
- * node without a record is dead; it is skipped when it comes to the top, and when more than half of the
- * nodes are dead, they are all taken out at once.  So a cancel costs the same on average, and the heap
- * is never larger than twice what is pending.
+ * Invariant: an event is pending if and only if the table has its record.  Cancelling removes the record and
+ * leaves the node in the heap: one look-up, however many events there are.  A node without a record is dead.
+ * Dead nodes are skipped when they come to the top, and all removed at once when they are more than half:
+ * a cancel takes constant time on average, and the heap is at most twice as large as what is pending.
  */
 #ifndef HASTEN_SCHED_AGENDA_H
 #define HASTEN_SCHED_AGENDA_H
@@ -28,7 +27,7 @@ static inline int hs_agenda_add(hs_agenda *a, double time, long priority, hs_rec
     return 0;
 }
 
-/* The record of the earliest event, or NULL.  The top of the heap is not dead after this. */
+/* The record of the earliest event, or NULL.  Afterwards the top of the heap is not dead. */
 static inline hs_record *hs_agenda_first(hs_agenda *a) {
     while (a->heap.count > 0) {
         hs_record *record = hs_records_find(&a->records, a->heap.nodes[0].sequence);
@@ -41,7 +40,7 @@ static inline hs_record *hs_agenda_first(hs_agenda *a) {
 /* When that event is due. */
 static inline double hs_agenda_first_time(const hs_agenda *a) { return a->heap.nodes[0].time; }
 
-/* Hand over what hs_agenda_first() returned. */
+/* Remove what hs_agenda_first() returned; its references are the caller's. */
 static inline hs_record hs_agenda_take_first(hs_agenda *a, hs_record *first) {
     hs_heap_pop(&a->heap);
     return hs_records_remove(&a->records, first);
@@ -57,21 +56,21 @@ static inline void hs_agenda_drop_dead(hs_agenda *a) {
     hs_heap_relax(&a->heap);
 }
 
-/* Hand over a pending record out of turn. */
+/* Remove any pending record; its references are the caller's. */
 static inline hs_record hs_agenda_cancel(hs_agenda *a, hs_record *pending) {
     hs_record record = hs_records_remove(&a->records, pending);
     if (a->heap.count > HS_HEAP_MIN && a->heap.count / 2 > a->records.live) hs_agenda_drop_dead(a);
     return record;
 }
 
-/* Whether this event is the next one, as far as the top of the heap tells. */
+/* Whether this event is at the top of the heap. */
 static inline int hs_agenda_on_top(const hs_agenda *a, uint64_t sequence) {
     return a->heap.count > 0 && a->heap.nodes[0].sequence == sequence;
 }
 
-/* Copy the pending records in their order, without their references, to an array of *room* entries.
- * Returns how many are pending; if they are more than *room*, nothing is copied.  The heap is sorted
- * by this, which leaves it a heap. */
+/* Copy the pending records in their order, as borrowed references, to an array of *room* entries.
+ * Returns how many are pending; if that is more than *room*, nothing is copied.  Sorts the heap, which
+ * stays a heap by that. */
 static inline size_t hs_agenda_list(hs_agenda *a, hs_record *into, size_t room) {
     size_t i, n = 0;
     if (a->records.live > room) return a->records.live;
@@ -83,19 +82,19 @@ static inline size_t hs_agenda_list(hs_agenda *a, hs_record *into, size_t room) 
     return n;
 }
 
-/* The next sequence number; another thread gets another one. */
+/* The next sequence number; no two threads get the same. */
 static inline uint64_t hs_next_number(uint64_t *numbers) {
     return __atomic_fetch_add(numbers, 1, __ATOMIC_RELAXED);
 }
 
-/* Take everything out: the caller owns what it gets and ends it with hs_agenda_free(). */
+/* Move the content to the caller, who owns it and drops it with hs_agenda_free(). */
 static inline hs_agenda hs_agenda_detach(hs_agenda *a) {
     hs_agenda all = *a;
     memset(a, 0, sizeof *a);
     return all;
 }
 
-/* Drop everything in an agenda that nobody else can see.  Runs Python code. */
+/* Drop everything in an agenda that no other thread can reach.  Runs Python code. */
 static inline void hs_agenda_free(hs_agenda *a) {
     hs_records_free(&a->records);
     PyMem_RawFree(a->heap.nodes);

@@ -1,4 +1,4 @@
-/* _event.h: making a named tuple in C, and telling whether anybody has kept an object. */
+/* _event.h: making a named tuple in C, and whether a reference is the only one. */
 #ifndef HASTEN_SCHED_EVENT_H
 #define HASTEN_SCHED_EVENT_H
 
@@ -9,8 +9,7 @@
 #include <stddef.h>
 #include <string.h>
 
-/* What a tuple has between its header and its items: nothing, or (3.14) its hash, where -1 says that
- * it is not known yet. */
+/* What a tuple has between its header and its items: nothing, or (3.14+) its hash, -1 while not computed. */
 #define HS_TUPLE_GAP (offsetof(PyTupleObject, ob_item) - sizeof(PyVarObject))
 
 /* An instance of the tuple subclass *type* with these items, or NULL with an exception set. */
@@ -26,8 +25,8 @@ static inline PyObject *hs_namedtuple(PyTypeObject *type, PyObject *const *items
     return made;
 }
 
-/* Whether the caller's reference is the only one.  Without a GIL only the thread that made the object
- * can tell; for all others the answer is no. */
+/* Whether the caller's reference is the only one.  Without a GIL always false but in the thread that made the
+ * object. */
 static inline int hs_only_reference(PyObject *object) {
 #if HS_FREE_THREADED
     return object->ob_tid == _Py_ThreadId() && object->ob_ref_local == 1 && object->ob_ref_shared == 0;

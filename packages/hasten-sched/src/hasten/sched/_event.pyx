@@ -1,7 +1,8 @@
 # cython: freethreading_compatible=True
-"""Between the named tuple that users see and the record that the agenda keeps."""
+"""The named tuple that users see, the record that the agenda keeps, and what of it C can compare."""
 
 from cpython.dict cimport PyDict_CheckExact, PyDict_Size
+from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
 from cpython.long cimport PyLong_CheckExact
 from cpython.object cimport PyObject, PyTypeObject
 from cpython.ref cimport Py_DECREF
@@ -12,6 +13,8 @@ from hasten.sched._event_class import Event, spread
 from hasten.sched._pending cimport hs_record, take_over
 
 cdef extern from "Python.h":
+    long PyLong_AsLongAndOverflow(object number, int *overflow) noexcept
+    long long PyLong_AsLongLongAndOverflow(object number, int *overflow) noexcept
     object call_with_tuple "PyObject_Call"(object function, tuple arguments, PyObject *kwargs)
     PyObject *tuple_item "PyTuple_GET_ITEM"(object items, Py_ssize_t i) noexcept
 
@@ -20,10 +23,11 @@ cdef extern from "_event.h":
 
 cdef object EventClass = Event
 cdef PyTypeObject *EventType = <PyTypeObject *>Event
+cdef long long LARGEST = 2 ** 53  # every int up to this is a double exactly
 
 
 cdef object new_event(time, priority, uint64_t sequence, action, argument, kwargs):
-    """Event(...), without a detour over the Python code of a named tuple."""
+    """Event(...), without the Python code of a named tuple."""
     cdef object number = sequence
     cdef PyObject *fields[6]
     fields[0], fields[1], fields[2] = <PyObject *>time, <PyObject *>priority, <PyObject *>number
@@ -37,7 +41,7 @@ cdef object event_of(hs_record *record):
 
 
 cdef void point_into(event, hs_record *record) noexcept:
-    """Let all but the sequence number refer to the objects in *event*, which keeps the references."""
+    """Set all fields but the sequence number, to borrowed references to the objects in *event*."""
     record.time = tuple_item(event, 0)
     record.priority = tuple_item(event, 1)
     record.action = tuple_item(event, 3)
@@ -52,7 +56,10 @@ cdef bint same_objects(hs_record *record, event) noexcept:
 
 
 cdef bint sequence_of(event, uint64_t *sequence) except -1:
-    """False if *event* may be equal to one of another number: it is no event, or compares in its own way."""
+    """Get the number of *event*; False if an event of another number may be equal to it.
+
+    Such an object is not exactly an event or a tuple, or its number is no int.
+    """
     if not (type(event) is EventClass or PyTuple_CheckExact(event)) or PyTuple_GET_SIZE(event) != 6:
         return False
     number = event[2]
@@ -63,7 +70,7 @@ cdef bint sequence_of(event, uint64_t *sequence) except -1:
 
 
 cdef int perform(hs_record *due) except -1:
-    """Call the action of a record that nobody else can see, which takes over its references."""
+    """Call the action of a record that no other thread can reach; consumes its references."""
     Py_DECREF(<object>due.time)
     Py_DECREF(<object>due.priority)
     action, argument = take_over(due.action), take_over(due.argument)
@@ -74,3 +81,27 @@ cdef int perform(hs_record *due) except -1:
     else:
         spread(action, argument, {} if no_kwargs else kwargs)
     return 0
+
+
+# ---- times and priorities that C compares with the same result as Python ----
+# Exact float and int only: a subclass may override comparison.
+
+cdef bint as_double(number, double *value) noexcept:
+    cdef int overflow
+    cdef long long integer
+    if PyFloat_CheckExact(number):
+        value[0] = PyFloat_AS_DOUBLE(number)
+        return value[0] == value[0]  # a NaN cannot be ordered
+    if PyLong_CheckExact(number):
+        integer = PyLong_AsLongLongAndOverflow(number, &overflow)
+        value[0] = <double>integer
+        return overflow == 0 and -LARGEST <= integer <= LARGEST
+    return False
+
+
+cdef bint as_long(number, long *value) noexcept:
+    cdef int overflow
+    if not PyLong_CheckExact(number):
+        return False
+    value[0] = PyLong_AsLongAndOverflow(number, &overflow)
+    return overflow == 0

@@ -1,7 +1,7 @@
-"""The class of the events, and calling an action in the interpreter's own words.
+"""What of events has to be Python code: their class, a named tuple, and the call of an unusual action.
 
-The class is the standard library's own, where that has today's six fields: a named tuple (3.9 has five
-fields, and another idea of when two events are equal).
+The class is the standard library's from 3.10 on.  On 3.9, whose events have five fields and compare in
+another way, it is one of ours with the six fields of later versions.
 """
 
 import sched as _stdlib
@@ -31,5 +31,5 @@ Event = _event_class()
 
 
 def spread(action, argument, kwargs):
-    """Call with arguments that are not the usual tuple and dict: as the interpreter does it, in its words."""
+    """Call with arguments that are not a tuple and a dict.  Python, for the interpreter's error messages."""
     return action(*argument, **kwargs)

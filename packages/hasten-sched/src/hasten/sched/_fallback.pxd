@@ -1,7 +1,7 @@
 from hasten.sched._pending cimport Pending, hs_record
 
 cdef enum:
-    AGAIN = 0  # the events have moved between agenda and list
+    AGAIN = 0  # the events have moved between agenda and list: look in the other one
     NOTHING = 1
     DUE = 2
     LATER = 3
@@ -9,9 +9,9 @@ cdef enum:
 
 cdef class Fallback(Pending):
     cdef object lock          # of the list, while there is one
-    cdef bint given           # the lock is a program's
-    cdef bint shown           # a program has the list, or the lock: from now on there is a list, for good
-    cdef unsigned int forks   # the number of the fork that the lock belongs to
+    cdef bint given           # the lock was set by a program
+    cdef bint shown           # a program has seen the list or the lock: the list stays for good
+    cdef unsigned int forks   # the fork count that the lock belongs to
 
     cdef object locked(self)
     cdef object show_list(self)

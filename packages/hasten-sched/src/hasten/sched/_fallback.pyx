@@ -1,14 +1,13 @@
 # cython: freethreading_compatible=True
-"""The way for times and priorities that C cannot compare: Fraction, Decimal, datetime, huge ints, NaN.
+"""Events whose times or priorities C cannot compare: Fraction, Decimal, datetime, huge ints, NaN.
 
-As soon as such an event is entered, all events move into a list that heapq keeps in order, which
-compares as the standard library's scheduler does.  When the list has run empty, the agenda is used again;
-unless a program has asked for the list or its lock (`_queue`, `_lock`), which it may use at any time from
-then on.
+When one is entered, all events move into a list that heapq keeps in order, with Python's comparisons as in
+the standard library.  When the list is empty, the agenda is used again, unless a program has read `_queue`
+or `_lock`: it may use these at any time from then on.
 
-Comparisons run Python code: other threads get in, and the code may use the very same scheduler.  So
-the list has a lock that its holder can take again.  Which of the two is in use changes under that
-lock and the guard; whoever has only one of them looks anew after getting it.
+Invariant: the events are in the agenda or in the list.  Which one changes only under both the list's lock and
+the guard; a thread that holds one of them re-checks after acquiring it.  The lock is reentrant, because
+comparisons run Python code, which may use the same scheduler.
 """
 
 from reprlib import repr as shortened
@@ -25,19 +24,16 @@ from hasten.sched._waiting cimport fork_count
 
 
 cdef class Fallback(Pending):
-    """Events in an agenda or, when they are difficult, in a list.  `_scheduler.scheduler` is built on it.
-
-    `events` is the list, or None.
-    """
+    """Events in an agenda, or in the list `events`.  Base of `_operations.SchedulerState`."""
 
     def __cinit__(self, *arguments, **options):
         self.lock = RLock()
         self.forks = fork_count()
 
     cdef object locked(self):
-        """The list's lock, a new one in a forked child: a thread that is gone may have held the old one.
+        """The list's lock; a new one in a forked child, unless this thread holds the old one.
 
-        It may also have stopped halfway through putting the list in order.
+        A thread that does not exist there may have held it, and may have left the list out of order.
         """
         if self.forks != fork_count() and not self.given:
             fresh = RLock()
@@ -68,7 +64,7 @@ cdef class Fallback(Pending):
         return 0
 
     cdef int use_agenda(self) except -1:
-        """Forget the list if it is empty; the lock is held."""
+        """Drop the list if it is empty and no program has seen it; the lock is held."""
         events = self.events
         if events is not None and not events and not self.shown:
             hs_mutex_lock(&self.guard)
@@ -77,7 +73,7 @@ cdef class Fallback(Pending):
         return 0
 
     cdef bint push_on_list(self, event) except -1:
-        """Returns whether the event comes first now.  One that cannot be compared is not kept."""
+        """Returns whether the event comes first.  One whose comparison raises is not kept."""
         with self.locked():
             self.use_list()
             events = self.events
@@ -93,7 +89,7 @@ cdef class Fallback(Pending):
             return events[0] is event
 
     cdef int take_from_list(self, now, hs_record *due) except -1:
-        """Hand over the first event if it is due; if it is LATER only its time."""
+        """Take the first event if it is DUE; if LATER get only its time."""
         with self.locked():
             events = self.events
             if events is None:
@@ -143,7 +139,7 @@ cdef class Fallback(Pending):
         return [heappop(events) for _ in range(len(events))]
 
     cdef int empty_list(self) except -1:
-        """Drop the events.  (They go when the lock is free again.)"""
+        """Drop the events, which are deallocated after the lock is released."""
         with self.locked():
             events = self.events
             self.events = [] if events is not None else None
@@ -151,7 +147,7 @@ cdef class Fallback(Pending):
         return 0
 
     cdef object show_list(self):
-        """The list, which a program may use from now on."""
+        """The list, for a program, which may use it at any time from now on."""
         with self.locked():
             self.use_list()
             self.shown = True
@@ -183,7 +179,7 @@ cdef class Fallback(Pending):
 
 
 cdef int hand_over(event, hs_record *due) except -1:
-    """Fill in all but the number.  A program may have put anything into the list."""
+    """Fill in all but the number.  Raises for what is no event: a program may have put it into the list."""
     time, priority, _, action, argument, kwargs = event
     due.time, due.priority = handed_over(time), handed_over(priority)
     due.action, due.argument, due.kwargs = handed_over(action), handed_over(argument), handed_over(kwargs)
@@ -191,7 +187,7 @@ cdef int hand_over(event, hs_record *due) except -1:
 
 
 cdef int put_back(list events, event) except -1:
-    """After a comparison has failed in heappop(), which has moved another event to the root."""
+    """Keep an event after a comparison has raised in heappop(), which may have removed it."""
     for other in events:
         if other is event:
             return 0
@@ -200,7 +196,7 @@ cdef int put_back(list events, event) except -1:
 
 
 cdef Py_ssize_t position(list events, event) except -1:
-    """Where an equal event is; ValueError if nowhere."""
+    """The index of an equal event; ValueError if there is none."""
     cdef Py_ssize_t i = 0
     while i < len(events):
         candidate = events[i]

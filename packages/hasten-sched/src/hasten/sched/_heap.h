@@ -1,9 +1,10 @@
 /* _heap.h: a 4-ary heap of due times.
  *
- * A node says when an event is due and which one it is; what the event does is kept elsewhere (see
- * _records.h), so that a comparison touches nothing but the array: the four children of a node lie
- * in two cache lines.  No two nodes are equal, because sequence numbers are unique.  So the order in
- * which nodes leave does not depend on the shape of the heap: it is that of the standard library.
+ * Invariant: no two nodes are equal, because sequence numbers are unique.  So the order in which nodes leave
+ * does not depend on the shape of the heap, and is the standard library's.
+ *
+ * A node has the key of an event only, the rest is in _records.h: a comparison touches nothing but the array,
+ * and the four children of a node lie in two cache lines.
  *
  * Nothing here runs Python code.
  */
@@ -56,13 +57,13 @@ static inline int hs_heap_reserve(hs_heap *h) {
     return hs_heap_resize(h, h->capacity ? h->capacity * 2 : HS_HEAP_MIN);
 }
 
-/* Give memory back after a burst: at one eighth, so that a heap that breathes does not resize. */
+/* Shrink to a quarter below one eighth in use: a heap whose size varies by less never resizes. */
 static inline void hs_heap_relax(hs_heap *h) {
     if (h->capacity > 4 * HS_HEAP_MIN && h->count < h->capacity / 8)
         (void)hs_heap_resize(h, h->capacity / 4);
 }
 
-/* Fill the hole at *at* with *node*, or with those of its ancestors that come later. */
+/* Put *node* into the hole at *at*, after moving down those ancestors that come later. */
 static inline void hs_heap_rise(hs_heap *h, size_t at, hs_node node) {
     while (at > 0) {
         size_t parent = (at - 1) / HS_HEAP_WAYS;
@@ -93,8 +94,8 @@ static inline void hs_heap_pop(hs_heap *h) {
     hs_node last = h->nodes[--h->count];
     size_t at = 0, child;
     if (h->count > 0) {
-        /* The last node nearly always belongs at the bottom again.  So the hole goes all the way down
-         * without a look at it, which saves one comparison in four. */
+        /* The last node nearly always belongs near the bottom.  So the hole sinks all the way without
+         * comparing it, which saves one comparison in four. */
         while ((child = hs_heap_child(h, at)) != 0) {
             h->nodes[at] = h->nodes[child];
             at = child;
@@ -113,7 +114,7 @@ static inline void hs_heap_sink(hs_heap *h, size_t at, hs_node node) {
     h->nodes[at] = node;
 }
 
-/* Make a heap of nodes in any order. */
+/* Make nodes in any order a heap. */
 static inline void hs_heap_order(hs_heap *h) {
     size_t at;
     if (h->count < 2) return;

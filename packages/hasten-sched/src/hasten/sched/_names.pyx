@@ -1,8 +1,8 @@
 # cython: freethreading_compatible=True
-"""What programs may replace in the public module and the standard library looks up at use: `heapq`,
-`Event`, `threading`.
+"""What programs may replace in the public module: `heapq`, `Event`, `threading`.
 
-A replaced part is used, and the scheduler then goes the general way, with a list that heapq keeps in order.
+Each name is looked up at the moment of use, as in the standard library.  A replaced part is used, and the
+events are then in a list that heapq keeps in order (_fallback.pyx).
 """
 
 import heapq
@@ -17,7 +17,7 @@ cdef object real_heapq = heapq, real_event_class = Event, real_threading = threa
 
 
 def use(dict names):
-    """Take *names* for the public module's dictionary, and its name for that of the methods."""
+    """Set the public module's dictionary, and have the methods say its name."""
     global public, real_threading
     public = names
     real_threading = names["threading"]
@@ -28,7 +28,7 @@ cdef object compiled = type(use)
 
 
 cdef object replacement(name, original):
-    """What the name stands for if that is not the original, else None."""
+    """The value of the name if it was replaced, else None."""
     value = public.get(name)
     return None if value is original else value
 
@@ -46,5 +46,5 @@ cdef object replaced_threading():
 
 
 cdef bint parts_replaced() except -1:
-    """Whether events are to be made or ordered by something else than the agenda."""
+    """Whether a replaced part makes or orders the events: the agenda can't be used."""
     return replacement("heapq", real_heapq) is not None or replacement("Event", real_event_class) is not None

@@ -34,11 +34,11 @@ cdef extern from "_agenda.h":
 
 cdef class Pending:
     cdef hs_agenda agenda
-    cdef uint64_t changed  # counts what adds to the agenda or takes from it
-    cdef object events     # where the events are instead (see _fallback.pyx); else None
+    cdef uint64_t changed  # counts additions to and removals from the agenda
+    cdef object events     # the list that holds the events instead (see _fallback.pyx); else None
     cdef dict newest       # the kwargs of the newest event, if none were given to it; else None
     cdef uint64_t newest_sequence
-    cdef hs_mutex guard    # guards every C field here and in the subclasses
+    cdef hs_mutex guard    # protects every C field here and in the subclasses
 
     cdef list listed(self, uint64_t *changed)
     cdef dict no_kwargs(self)
@@ -48,7 +48,7 @@ cdef class Pending:
 
 
 cdef inline object take_over(PyObject *owned):
-    """The object that an owned pointer refers to; the reference is the caller's from now on."""
+    """The object of an owned pointer; its reference passes to the result."""
     cdef object result = <object>owned
     Py_DECREF(result)
     return result

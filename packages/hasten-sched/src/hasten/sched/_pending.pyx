@@ -1,18 +1,18 @@
 # cython: freethreading_compatible=True
 """The pending events as an object, which takes part in garbage collection.
 
-The agenda keeps the parts of an event and not the event itself.  Most callers of enter() have no use for
-the event that it returns; it is then gone at once, and 100,000 pending events are no work for the
-garbage collector.  Who asks for events again, by `queue`, gets equal ones.
+The agenda keeps the fields of an event, not the named tuple: most callers of enter() drop the one it returns,
+and 100,000 pending events are no work for the garbage collector.  `queue` makes equal ones.
 
-The kwargs of an event, if none were given, are an empty dict of its own, and what its owner puts into it
-counts.  Nearly always, though, nobody ever looks at it.  So only the newest event has such a dict for
-certain.  When the next event is entered and nobody has kept it, that one gets the same dict; otherwise
-it is stored with the event that it belongs to.
+Invariant: an event that was entered without kwargs has an empty dict of its own, as soon as anybody can tell.
+What a program puts into that dict is passed to the action.  Nearly always nobody looks at it, so only the
+newest event has its dict at hand.  When the next event is entered, that event gets the same dict if it is
+unseen; otherwise the dict is first stored with the event it belongs to.
 
-Cython traverses the Python attributes of a class, but not the references in a C array: an action that
-refers to its scheduler would never be freed.  So both slots are wrapped.  (A class without Python
-attributes would have neither; `events` sees to that.)
+Invariant: traversing a Pending visits the references in the C array as well as its Python attributes.  Cython
+generates tp_traverse and tp_clear for the attributes alone, and an action that refers to its scheduler would
+never be freed: both slots are wrapped below.  (Without a Python attribute the class would have neither.)  As
+Cython calls the generated slots of a base class in its own module directly, subclasses are in others.
 """
 
 from cpython.dict cimport PyDict_Size
@@ -30,7 +30,7 @@ cdef class Pending:
         hs_agenda_free(&self.agenda)
 
     cdef list listed(self, uint64_t *changed):
-        """The events in their order; None if there is a list.  Tells what `changed` was at that moment."""
+        """The events in their order, and `changed` at that moment; None if they are in a list."""
         cdef hs_record *records = NULL
         cdef size_t room = 0, count, i
         while True:
@@ -65,16 +65,16 @@ cdef class Pending:
             PyMem_RawFree(records)
 
     cdef dict no_kwargs(self):
-        """An empty dict for the next event, which nobody else has."""
+        """An empty dict for the next event, with no other reference to it."""
         hs_mutex_lock(&self.guard)
         last = self.replace_newest(None, 0)
         hs_mutex_unlock(&self.guard)
         return last if last is not None and unseen(last) else {}
 
     cdef dict replace_newest(self, dict kwargs, uint64_t sequence):
-        """Store the newest event's dict and return that of the one before; the guard is held.
+        """Set the newest event's dict and return that of the one before; the guard is held.
 
-        The one before gets its dict for good if anybody has seen it.
+        If that dict was seen, it is stored with the event before.
         """
         cdef hs_record *record
         last, self.newest = self.newest, kwargs
@@ -86,12 +86,12 @@ cdef class Pending:
         return last
 
     cdef void complete(self, hs_record *record) noexcept:
-        """Give the record its dict, if that is the newest event's; the guard is held."""
+        """Store the dict in the record if it is the newest event's; the guard is held."""
         if record.kwargs == NULL and self.newest is not None and record.sequence == self.newest_sequence:
             record.kwargs = handed_over(self.newest)
 
     cdef dict shown_kwargs(self, uint64_t sequence):
-        """A dict for an event without one: its own from now on, if the event is still pending."""
+        """The dict of an event without one; stored with the event if that is still pending."""
         cdef hs_record *record
         fresh = result = {}
         hs_mutex_lock(&self.guard)
@@ -106,7 +106,7 @@ cdef class Pending:
 
 
 cdef bint unseen(dict kwargs) noexcept:
-    """Whether the caller alone has this dict, and nobody has put anything into it."""
+    """Whether the caller has the only reference to this dict, and it is empty."""
     return PyDict_Size(kwargs) == 0 and hs_only_reference(<PyObject *>kwargs)
 
 

@@ -1,12 +1,12 @@
-/* _records.h: what the events do, by sequence number.
+/* _records.h: the records of the events, by sequence number.
  *
- * A hash table with open addressing.  Sequence numbers count up, so a number is its own hash: events
- * entered one after the other lie one after the other and never collide while fewer are pending than
- * there are slots.  Where old events have stayed behind, the probes use the upper bits too, so that no
- * regular pattern of them can pile up.
+ * Invariants: a slot is live, free, or was live, in which case a search continues behind it; at most two
+ * thirds are not free.  Only hs_record_incref(), hs_record_drop() and hs_records_free() touch reference
+ * counts; the latter two run Python code.
  *
- * A slot is live, free, or was live: then a search has to go on behind it.  At most two thirds are not
- * free.  Nothing here runs Python code or touches a reference count, but for free and visit.
+ * A hash table with open addressing.  Sequence numbers count up, so a number is its own hash: events entered
+ * one after the other have adjacent slots, and do not collide while fewer are pending than there are slots.
+ * Probes use the upper bits too, so that no regular pattern of old events makes long chains.
  */
 #ifndef HASTEN_SCHED_RECORDS_H
 #define HASTEN_SCHED_RECORDS_H
@@ -19,15 +19,15 @@
 typedef struct {
     uint64_t sequence;
     PyObject *time;  /* NULL: not live */
-    PyObject *priority;  /* stays, as a mark and no more, in a slot that was live */
+    PyObject *priority;  /* not NULL, and not to be used, in a slot that was live */
     PyObject *action, *argument;
-    PyObject *kwargs;  /* NULL: an empty dict, which nobody has seen so far */
+    PyObject *kwargs;  /* NULL: an empty dict that nobody has seen */
 } hs_record;
 
 typedef struct {
     hs_record *slots;
     size_t capacity;  /* a power of two */
-    size_t live, used;  /* used: all that are not free */
+    size_t live, used;  /* used: not free */
 } hs_records;
 
 typedef struct { size_t slot; uint64_t rest; } hs_probe;
@@ -38,7 +38,7 @@ static inline hs_probe hs_probe_start(const hs_records *r, uint64_t sequence) {
 }
 
 static inline void hs_probe_next(const hs_records *r, hs_probe *p) {
-    p->rest >>= 5;  /* soon 0; from then on the sequence 5x + 1 visits every slot */
+    p->rest >>= 5;  /* 0 after 13 steps; from then on the sequence 5x + 1 visits every slot */
     p->slot = (size_t)(p->slot * 5 + p->rest + 1) & (r->capacity - 1);
 }
 
@@ -56,7 +56,7 @@ static inline hs_record *hs_records_find(const hs_records *r, uint64_t sequence)
     }
 }
 
-/* Store a record whose number is not there yet; there is a free slot. */
+/* Store a record of a new number; there is a free slot. */
 static inline void hs_records_store(hs_records *r, hs_record record) {
     hs_probe p = hs_probe_start(r, record.sequence);
     while (r->slots[p.slot].time != NULL) hs_probe_next(r, &p);
@@ -84,12 +84,12 @@ static inline int hs_records_rehash(hs_records *r, size_t capacity) {
 static inline int hs_records_reserve(hs_records *r) {
     size_t capacity = HS_RECORDS_MIN;
     if ((r->used + 1) * 3 <= r->capacity * 2) return 0;
-    /* a third live at most after this, or the next time would come too soon */
+    /* at most a third live afterwards: rehashing again is far off */
     while (capacity < r->live * 3) capacity *= 2;
     return hs_records_rehash(r, capacity);
 }
 
-/* Hand over a live record. */
+/* Remove a live record; its references are the caller's. */
 static inline hs_record hs_records_remove(hs_records *r, hs_record *slot) {
     hs_record record = *slot;
     slot->time = NULL;
@@ -107,7 +107,7 @@ static inline void hs_record_incref(const hs_record *record) {
     Py_XINCREF(record->kwargs);
 }
 
-/* Drop the references of a record that nobody else can see.  Runs Python code. */
+/* Drop the references of a record that no other thread can reach.  Runs Python code. */
 static inline void hs_record_drop(hs_record *record) {
     Py_DECREF(record->time);
     Py_DECREF(record->priority);
@@ -116,7 +116,7 @@ static inline void hs_record_drop(hs_record *record) {
     Py_XDECREF(record->kwargs);
 }
 
-/* Drop all records and the array of a table that nobody else can see.  Runs Python code. */
+/* Drop all records and the array of a table that no other thread can reach.  Runs Python code. */
 static inline void hs_records_free(hs_records *r) {
     size_t i;
     for (i = 0; i < r->capacity; i++)

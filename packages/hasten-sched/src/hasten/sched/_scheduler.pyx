@@ -1,344 +1,25 @@
 # cython: freethreading_compatible=True
-"""The scheduler: its methods, and which of the two ways to keep events each of them takes.
+"""`scheduler`: an ordinary Python class whose C state is a SchedulerState (see state.h).
 
-enterabs(), cancel() and run() use the agenda as long as all pending events can be compared in C.  Under
-the guard they look, and move one record; nothing in between runs Python code.  So finalizers, signal
-handlers and other threads may use the scheduler at any moment, also while timefunc, delayfunc or an
-action runs.  Difficult events go the way of _fallback.pyx; whoever finds that they have just moved from one
-to the other looks AGAIN.
-
-run() waits by itself where the delayfunc is time.sleep, so that it can be woken: by an event that comes
-before the one it waits for, or when that one is cancelled.  Another delayfunc is called as ever.
+It is a subclass of the standard library's, so that isinstance() holds for either; every method is ours.
 """
 
 import sched as stdlib
 import time as _time_module
 from time import monotonic
-from types import BuiltinFunctionType
 
-cimport cython
-from cpython.exc cimport PyErr_CheckSignals
-from cpython.object cimport Py_TYPE, PyObject
-from cpython.ref cimport Py_INCREF
-from libc.stdint cimport int64_t, uint64_t
+from cpython.object cimport Py_TYPE
 
-from clock cimport hs_deadline_after, hs_now
-from compat cimport hs_mutex_lock, hs_mutex_unlock, hs_type_tag
-from park cimport hs_waitlist
-from state cimport (hs_state_class, hs_state_class_init, hs_state_exists, hs_state_forget, hs_state_of,
-                    hs_state_set, hs_state_slot, own_fields)
-from timeout cimport hs_seconds
-from hasten.sched._event cimport event_of, new_event, perform, point_into, same_objects, sequence_of
-from hasten.sched._fallback cimport AGAIN, DUE, LATER, NOTHING, Fallback, not_queued, position
-from hasten.sched._names cimport parts_replaced, replaced_event_class, replaced_threading
-from hasten.sched._numbers cimport as_double, as_long, is_real
-from hasten.sched._pending cimport (handed_over, hs_agenda_add, hs_agenda_cancel,
-                                    hs_agenda_first, hs_agenda_first_time, hs_agenda_on_top,
-                                    hs_agenda_take_first, hs_next_number, hs_record, hs_record_drop,
-                                    hs_record_incref, hs_records_find, take_over)
-from hasten.sched._waiting cimport park, unpark_all_locked
-
-cdef enum:
-    PAUSE_EVERY = 1000000  # ns
-
-cdef object system_sleep = _time_module.sleep
-if not isinstance(system_sleep, BuiltinFunctionType):
-    system_sleep = None  # replaced by another one (gevent does that), which is to be called
-
-# The tag of a type whose enterabs() is ours; no other type ever has the same
-cdef unsigned int direct_tag = 0
-cdef object own_enterabs = None
-
-# What an overridden enterabs() gets for kwargs if enter() was given none: the standard library's object, so
-# that signatures are equal
-cdef object unset = stdlib._sentinel
-
-
-@cython.final
-cdef class SchedulerState(Fallback):
-    """All that a scheduler is, but for its methods, timefunc and delayfunc."""
-
-    cdef hs_state_slot *slot  # state.h's
-    cdef hs_waitlist sleepers
-    cdef uint64_t tops      # counts how often another event than before came first, out of turn
-    cdef uint64_t sequence  # of the next event
-    cdef bint shadowed      # enterabs is an attribute of the instance
-
-    def __dealloc__(self):
-        hs_state_forget(self.slot, <PyObject *>self)
-
-    def __reduce__(self):
-        raise TypeError("cannot pickle '_thread.RLock' object")
-
-    def __repr__(self):
-        return f"<{self.agenda.records.live if self.events is None else len(self.events)} events>"
-
-    cdef void tell_sleepers(self) noexcept:
-        """Another event comes first now; the guard is held."""
-        self.tops += 1
-        unpark_all_locked(&self.sleepers)
-
-    # ---- entering ----
-
-    cdef object enter_at(self, time, priority, action, argument, kwargs):
-        cdef double due
-        cdef long rank
-        cdef uint64_t sequence = hs_next_number(&self.sequence)
-        cdef bint implicit = kwargs is unset
-        if parts_replaced():
-            return self.enter_in_list(time, priority, sequence, action, argument, {} if implicit else kwargs)
-        if implicit:
-            kwargs = self.no_kwargs()
-        event = new_event(time, priority, sequence, action, argument, kwargs)
-        if (as_double(time, &due) and as_long(priority, &rank)
-                and self.add(due, rank, sequence, event, implicit)):
-            return event
-        return self.keep_in_list(event)
-
-    cdef object enter_in_list(self, time, priority, uint64_t sequence, action, argument, kwargs):
-        event_class = replaced_event_class()
-        if event_class is None:
-            return self.keep_in_list(new_event(time, priority, sequence, action, argument, kwargs))
-        return self.keep_in_list(event_class(time, priority, sequence, action, argument, kwargs))
-
-    cdef object keep_in_list(self, event):
-        if self.push_on_list(event):
-            hs_mutex_lock(&self.guard)
-            self.tell_sleepers()
-            hs_mutex_unlock(&self.guard)
-        return event
-
-    cdef bint add(self, double due, long rank, uint64_t sequence, event, bint implicit) except -1:
-        """False if the events are in a list.  *implicit*: kwargs were not given."""
-        cdef dict newest = None, _last = None  # _last is dropped when the guard is free
-        cdef hs_record record
-        cdef bint added = False, failed = False
-        record.sequence = sequence
-        point_into(event, &record)
-        if implicit:
-            newest = <dict>record.kwargs
-            record.kwargs = NULL
-        hs_record_incref(&record)
-        hs_mutex_lock(&self.guard)
-        if self.events is None:
-            added = hs_agenda_add(&self.agenda, due, rank, record) == 0
-            failed = not added
-        if added:
-            self.changed += 1
-            if implicit:
-                _last = self.replace_newest(newest, sequence)
-            if hs_agenda_on_top(&self.agenda, sequence):
-                self.tell_sleepers()
-        hs_mutex_unlock(&self.guard)
-        if not added:
-            hs_record_drop(&record)
-            if failed:
-                raise MemoryError("no memory for another event in the scheduler")
-        return added
-
-    # ---- cancelling ----
-
-    cdef int cancel(self, event) except -1:
-        while not self.remove_from_agenda(event):
-            if self.remove_from_list(event):
-                hs_mutex_lock(&self.guard)
-                self.tell_sleepers()
-                hs_mutex_unlock(&self.guard)
-                break
-        return 0
-
-    cdef bint remove_from_agenda(self, event) except -1:
-        """False if the events are in a list."""
-        cdef uint64_t sequence
-        cdef hs_record found
-        cdef hs_record *pending
-        if not sequence_of(event, &sequence):
-            return self.search_and_remove(event)
-        hs_mutex_lock(&self.guard)
-        if self.events is not None:
-            hs_mutex_unlock(&self.guard)
-            return False
-        pending = hs_records_find(&self.agenda.records, sequence)
-        if pending == NULL:
-            hs_mutex_unlock(&self.guard)
-            raise not_queued(event)
-        self.complete(pending)
-        if same_objects(pending, event):
-            self.remove(pending)
-            return True
-        found = pending[0]
-        hs_record_incref(&found)
-        hs_mutex_unlock(&self.guard)
-        if found.kwargs == NULL:
-            found.kwargs = handed_over({})
-        try:
-            equal = event_of(&found) == event
-        finally:
-            hs_record_drop(&found)
-        if not equal:
-            raise not_queued(event)
-        return self.remove_number(sequence, event)
-
-    cdef bint remove_number(self, uint64_t sequence, event) except -1:
-        cdef hs_record *pending
-        cdef bint in_list
-        hs_mutex_lock(&self.guard)
-        in_list = self.events is not None
-        pending = NULL if in_list else hs_records_find(&self.agenda.records, sequence)
-        if pending != NULL:
-            self.remove(pending)
-            return True
-        hs_mutex_unlock(&self.guard)
-        if in_list:
-            return False
-        raise not_queued(event)
-
-    cdef void remove(self, hs_record *pending) noexcept:
-        """Take a record out of the agenda and drop it; the guard is held, and free at the end."""
-        cdef hs_record record
-        self.changed += 1
-        if hs_agenda_on_top(&self.agenda, pending.sequence):
-            self.tell_sleepers()
-        record = hs_agenda_cancel(&self.agenda, pending)
-        hs_mutex_unlock(&self.guard)
-        hs_record_drop(&record)
-
-    cdef bint search_and_remove(self, event) except -1:
-        """The same for an object that may be equal to any event."""
-        events = self.listed(NULL)
-        if events is None:
-            return False
-        return self.remove_number(events[position(events, event)][2], event)
-
-    # ---- running ----
-
-    cdef object run(self, timefunc, delayfunc, blocking):
-        cdef hs_record due
-        cdef uint64_t tops
-        cdef int found
-        cdef int64_t last_pause = hs_now()
-        cdef bint naps = delayfunc is system_sleep
-        while not self.nothing_pending():
-            tops = self.tops
-            now = timefunc()
-            found = self.take(now, &due)
-            if found == DUE:
-                perform(&due)
-                if naps and hs_now() - last_pause < PAUSE_EVERY:
-                    PyErr_CheckSignals()
-                else:
-                    delayfunc(0)
-                    last_pause = hs_now() if naps else 0
-            elif found == LATER:
-                delay = take_over(due.time) - now
-                if not blocking:
-                    return delay
-                if naps and is_real(delay):
-                    self.sleep_for(delay, tops)
-                else:
-                    delayfunc(delay)
-        return None
-
-    cdef int take(self, now, hs_record *due) except -1:
-        """Hand over the first event if it is due; if it is LATER, its time alone."""
-        cdef double at
-        cdef int found = AGAIN
-        while found == AGAIN:
-            if self.events is not None:
-                found = self.take_from_list(now, due)
-            elif as_double(now, &at):
-                found = self.take_from_agenda(at, due)
-            else:
-                found = self.compare_and_take(now, due)
-        return found
-
-    cdef int take_from_agenda(self, double now, hs_record *due) noexcept:
-        cdef hs_record *first
-        cdef int found
-        hs_mutex_lock(&self.guard)
-        first = hs_agenda_first(&self.agenda)
-        if self.events is not None:
-            found = AGAIN
-        elif first == NULL:
-            found = NOTHING
-        elif hs_agenda_first_time(&self.agenda) > now:
-            found = LATER
-            due.time = first.time
-            Py_INCREF(<object>due.time)
-        else:
-            found = DUE
-            due[0] = hs_agenda_take_first(&self.agenda, first)
-            self.complete(due)
-            self.changed += 1
-        hs_mutex_unlock(&self.guard)
-        return found
-
-    cdef int compare_and_take(self, now, hs_record *due) except -1:
-        """The same for a timefunc whose results C cannot compare."""
-        cdef hs_record *first
-        cdef uint64_t sequence
-        cdef int found = AGAIN
-        hs_mutex_lock(&self.guard)
-        first = hs_agenda_first(&self.agenda)
-        if first == NULL or self.events is not None:
-            found = NOTHING if self.events is None else AGAIN
-            hs_mutex_unlock(&self.guard)
-            return found
-        sequence = first.sequence
-        due.time = first.time
-        Py_INCREF(<object>due.time)
-        hs_mutex_unlock(&self.guard)
-        time = take_over(due.time)
-        if time > now:
-            due.time = handed_over(time)
-            return LATER
-        hs_mutex_lock(&self.guard)
-        first = hs_agenda_first(&self.agenda)
-        if self.events is None and first != NULL and first.sequence == sequence:
-            found = DUE
-            due[0] = hs_agenda_take_first(&self.agenda, first)
-            self.complete(due)
-            self.changed += 1
-        hs_mutex_unlock(&self.guard)
-        return found
-
-    cdef int sleep_for(self, delay, uint64_t tops) except -1:
-        """Sleep so many seconds, unless another event has come first since `tops` was read."""
-        cdef double seconds
-        hs_seconds(delay, &seconds)
-        cdef int64_t deadline = hs_deadline_after(seconds)
-        hs_mutex_lock(&self.guard)
-        if self.tops != tops:
-            hs_mutex_unlock(&self.guard)
-            return 0
-        return park(&self.sleepers, &self.guard, deadline)
-
-    # ---- looking ----
-
-    cdef bint nothing_pending(self) except -1:
-        cdef int found = AGAIN
-        while found == AGAIN:
-            hs_mutex_lock(&self.guard)
-            if self.events is None:
-                found = LATER if self.agenda.records.live > 0 else NOTHING
-            hs_mutex_unlock(&self.guard)
-            if found == AGAIN:
-                found = self.look_at_list()
-        return found == NOTHING
-
-    cdef list in_order(self):
-        """The pending events in the order in which they will run."""
-        events = None
-        while events is None:
-            events = self.listed(NULL)
-            if events is None:
-                events = self.copy_of_list()
-        return events
-
-
-# ---- the class that users see ----
+from compat cimport hs_type_tag
+from state cimport hs_state_class, hs_state_class_init, hs_state_exists, hs_state_of, hs_state_set, own_fields
+from hasten.sched._names cimport replaced_threading
+from hasten.sched._operations cimport SchedulerState, unset
 
 include "attributes.pxi"
+
+# The version tag of a type whose enterabs() is ours; no other type has the same
+cdef unsigned int direct_tag = 0
+cdef object own_enterabs = None
 
 cdef hs_state_class states
 cdef SchedulerState any_state = SchedulerState.__new__(SchedulerState)
@@ -350,7 +31,7 @@ cdef inline SchedulerState state_of(scheduler):
 
 
 cdef SchedulerState begin(scheduler):
-    """Give the scheduler a new state.  Threads that are inside the old one stay there."""
+    """Give the scheduler a new state.  Threads that use the old one keep it."""
     cdef SchedulerState state = SchedulerState.__new__(SchedulerState)
     threading = replaced_threading()
     state.shadowed = "enterabs" in own_fields(scheduler)
@@ -361,12 +42,12 @@ cdef SchedulerState begin(scheduler):
 
 
 cdef SchedulerState state_for_setting(scheduler):
-    """The state; a new one if there is none: a subclass may set everything and not call __init__()."""
+    """The state; a new one if there is none: a subclass may set attributes without calling __init__()."""
     return state_of(scheduler) if hs_state_exists(&states, scheduler) else begin(scheduler)
 
 
 cdef bint is_direct(SchedulerState state, scheduler) except -1:
-    """Whether scheduler.enterabs is our own.  A look at the type's tag nearly always tells."""
+    """Whether scheduler.enterabs is ours.  Nearly always the type's tag tells."""
     global direct_tag
     cdef unsigned int tag = hs_type_tag(Py_TYPE(scheduler))
     if state.shadowed:
@@ -382,8 +63,8 @@ cdef bint is_direct(SchedulerState state, scheduler) except -1:
 class scheduler(stdlib.scheduler):
     """Runs actions at given times, each once, in the order of time, priority and entry.
 
-    *timefunc* tells the time, without arguments; *delayfunc* waits, for a difference of two such times.
-    The default is the monotonic clock in seconds and time.sleep.
+    *timefunc*, called without arguments, returns the time; *delayfunc* waits for a difference of two times.
+    The defaults are the monotonic clock in seconds and time.sleep.
 
     Every method may be called from any thread, from actions, signal handlers and finalizers.
     """
@@ -396,7 +77,7 @@ class scheduler(stdlib.scheduler):
         self.delayfunc = delayfunc
 
     def __setattr__(self, name, value, /):
-        """Set an attribute, and notice an enterabs()."""
+        """Set an attribute, and note one that overrides enterabs()."""
         super(scheduler, self).__setattr__(name, value)
         if name == "enterabs":
             state_for_setting(self).shadowed = True
@@ -404,13 +85,13 @@ class scheduler(stdlib.scheduler):
     def enterabs(self, time, priority, action, argument=(), kwargs=unset):
         """Have run() call action(*argument, **kwargs) at *time*; returns the event, for cancel().
 
-        Of the events of one time, that with the lowest *priority* (a number) comes first; of those, the
-        one that was entered first.  A run() that sleeps in time.sleep takes note of the new event.
+        Of events with equal times, the one with the lowest *priority* (a number) comes first; of those, the
+        one that was entered first.  A run() that waits in time.sleep takes the new event into account.
         """
         return state_of(self).enter_at(time, priority, action, argument, kwargs)
 
     def enter(self, delay, priority, action, argument=(), kwargs=unset):
-        """The same with a time *delay* from now: timefunc() + delay."""
+        """enterabs() with the time timefunc() + *delay*."""
         cdef SchedulerState state
         time = self.timefunc() + delay
         state = state_of(self)
@@ -421,27 +102,27 @@ class scheduler(stdlib.scheduler):
     def cancel(self, event):
         """Remove an event that enter() or enterabs() returned, or an equal one, so that it does not run.
 
-        ValueError if it is not in the queue: it has run, or was cancelled before.  If a run() sleeps in
-        time.sleep until the time of this event, it wakes up.
+        ValueError if it is not in the queue: it has run, or was cancelled before.  A run() that waits in
+        time.sleep for this event wakes up.
         """
         state_of(self).cancel(event)
 
     def run(self, blocking=True):
-        """Run the actions of all events when they are due, until there are no more.
+        """Run the actions of all events when they are due, until no event is pending.
 
-        Until then wait with delayfunc(time that is left), and call delayfunc(0) after every action, which
+        Between events wait with delayfunc(remaining time), and call delayfunc(0) after every action, which
         lets other threads run.  (Where delayfunc is time.sleep, a real sleep(0) takes place once a
         millisecond only.)  With a false *blocking* run the events that are due now, and return the time
-        that is left until the next one, or None if there is none.
+        remaining until the next one, or None if there is none.
 
-        What an action, timefunc or delayfunc raises ends run(): the event of that action is done with,
-        all others are still there, and run() may be called again.  Ctrl-C ends the wait in time.sleep.
-        Actions may use the scheduler, run() included, and several threads may be in run() at once.
+        An exception of an action, timefunc or delayfunc ends run().  The event of that action has been
+        removed, all others are still pending, and run() may be called again.  Ctrl-C ends the wait in
+        time.sleep.  Actions may use the scheduler, run() included, and several threads may be in run().
         """
         return state_of(self).run(self.timefunc, self.delayfunc, blocking)
 
     def empty(self):
-        """Whether no event is pending now; that may have changed when the caller looks at it."""
+        """Whether no event is pending; another thread may change that at any time."""
         return state_of(self).nothing_pending()
 
     @property
@@ -451,9 +132,9 @@ class scheduler(stdlib.scheduler):
 
     @property
     def _queue(self):
-        """The heap of the pending events, a list; `_lock` is to be held.
+        """The heap of the pending events, a list; hold `_lock` to use it.
 
-        Reading it is noticed: from then on the events stay in that list, which is slower.
+        Reading it makes this scheduler slower for good: from then on the events are in that list.
         """
         return state_of(self).show_list()
 
@@ -463,7 +144,7 @@ class scheduler(stdlib.scheduler):
 
     @property
     def _lock(self):
-        """The lock of `_queue`, which its holder can take again.  Reading it has the same price."""
+        """The lock of `_queue`, which is reentrant.  Reading it makes this scheduler slower for good, too."""
         return state_of(self).show_lock()
 
     @_lock.setter

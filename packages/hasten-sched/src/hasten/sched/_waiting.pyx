@@ -1,9 +1,8 @@
 # cython: freethreading_compatible=True
-"""Parking until an event is due, and unparking because there is an earlier one, or none.
+"""Parking until an event is due, and unparking when another event comes first.
 
 The only module of this distribution that does it (packages/hasten/docs/waiting.md).  The guard is the
-hs_mutex of the scheduler.  All are unparked: each may wait for the time of another event, and has to look
-anew.
+scheduler's hs_mutex.  All waiters are unparked: each may have a deadline of its own and has to re-check.
 """
 
 from libc.stdint cimport int64_t
@@ -14,15 +13,15 @@ from sleep cimport hs_park, hs_unpark_all_locked
 
 
 cdef int park(hs_waitlist *list, hs_mutex *guard, int64_t deadline) except -1:
-    """Park until unparked or the deadline; the caller looks again in any case.
+    """Park until unparked or the deadline; the caller re-checks in any case.
 
-    The guard is held at the start and free at the end.  Raises what a signal handler raises.
+    The guard is held before and free afterwards.  Raises what a signal handler raises.
     """
     return hs_park(list, guard, deadline, NULL)
 
 
 cdef void unpark_all_locked(hs_waitlist *list) noexcept:
-    """Unpark every thread; the guard is held, and kept."""
+    """Unpark every thread; the guard stays held."""
     hs_unpark_all_locked(list)
 
 

@@ -44,7 +44,11 @@ else:
     except ImportError:
         pass  # they are files of their own
     else:
-        _bundle.load("_spawn", "_descriptors", "_supervised", "_communicate", "_pipe_end", "_child_end")
+        _bundle.load(
+            "_spawn", "_descriptors", "_supervised", "_communicate", "_pipe_end", "_child_end", "_shown",
+            "_exceptions", "_command_line", "_arguments", "_start_by_pipe", "_start", "_by_selector",
+            "_waiting_calls", "_streams", "_handles", "_popen", "_reaping", "_run",
+        )  # fmt: skip
 
     from hasten.subprocess import _exceptions
     from hasten.subprocess._command_line import list2cmdline

@@ -1,7 +1,7 @@
 """The standard library's `_thread`, compiled: the API of Python 3.15 on every version.
 
-Threads are started by this module, and up to 3.14 the locks are compiled here (see README.md).  What the
-interpreter has in C already and as fast is its own object.
+Threads are started by this module, and up to 3.14 the locks are compiled here (see README.md).  Objects that
+the interpreter has in C, and as fast, are the interpreter's.
 """
 
 import sys as _sys
@@ -22,9 +22,11 @@ try:
 except ImportError:
     pass  # they are files of their own
 else:
-    _bundle.load("_locks", "_start")
+    _bundle.load("_locks", "_start", "_registry")
+    if _sys.version_info < (3, 12):
+        _bundle.load("_fallbacks")
 
-from hasten._thread import _registry  # noqa: F401 (registers what has to happen at fork and at exit)
+from hasten._thread import _registry  # noqa: F401 (registers functions for fork and exit)
 from hasten._thread._start import (
     _count,
     _make_thread_handle,
@@ -37,13 +39,13 @@ from hasten._thread._start import (
 
 start_new = start_new_thread
 
-# Where the interpreter's locks are as fast and take any real number as a timeout, they are ours too.
+# From 3.15 on the interpreter's locks are as fast and take any real number as a timeout.
 if _sys.version_info >= (3, 15):
     from _thread import LockType, RLock, allocate_lock, lock
 else:
     from hasten._thread._locks import RLock, allocate_lock, lock
 
-    LockType = lock  # one class: programs compare that of threading.Lock() with it
+    LockType = lock  # one class: programs compare type(threading.Lock()) with it
 
 if _sys.version_info >= (3, 14):
     from _thread import _NAME_MAXLEN, _get_name, set_name
@@ -69,7 +71,7 @@ else:
 
 allocate = allocate_lock
 
-# threading.py exports the first two, and says in its tests that what it exports comes from here
+# threading.py exports the first two, and its tests check that these are of the module "_thread"
 for _function, _module in (
     (allocate_lock, "_thread"),
     (stack_size, "_thread"),

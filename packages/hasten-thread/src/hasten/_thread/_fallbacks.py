@@ -11,8 +11,8 @@ def interrupt_main(signum=2, /):
     signum: a signal number, SIGINT by default; ValueError if it is none.  A signal that is ignored or has
     its default action does nothing.
     """
-    # 3.9: the interpreter's function takes no number.  `signal` is imported late: it imports enum, and who
-    # imports that may be waiting for _thread.
+    # 3.9: the interpreter's function takes no number.  `signal` is imported late, because it imports enum,
+    # whose import may be waiting for this module.
     import signal
 
     if not isinstance(signum, int):

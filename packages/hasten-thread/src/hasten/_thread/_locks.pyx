@@ -1,12 +1,13 @@
 # cython: freethreading_compatible=True, binding=False
-"""Locks of `hasten._thread`: `lock` and `RLock`, and what a thread's sentinel is, `LockType`.
+"""Locks of `hasten._thread`: `lock`, `RLock`, and `LockType`, the class of a thread's sentinel.
 
-A lock is a flag and a list of sleepers.  With a GIL the flag needs no protection, because no Python
-code runs between looking at it and setting it; without one a hs_mutex guards both.
+A lock is a flag and a waiter list; hs_mutex guards both.  (With a GIL that does nothing: no Python code runs
+between check and store.)
 
-release() clears the flag and wakes the longest sleeper; it does not hand the lock to it.  Whoever comes
-first takes it, and a woken sleeper that comes too late sleeps again.  So a wake can be spent on a thread
-that then leaves because a signal handler raised: that thread wakes the next one in its place (sleep.h).
+Invariant: the lock is free and a waiter exists => some awake thread has yet to re-check.  release() clears
+the flag and unparks the thread that waits longest, but does not hand the lock over (barging): an unparked
+thread that finds it taken parks again.  An unparked thread that leaves because a signal handler raised
+unparks the next one (sleep.h).
 """
 
 cimport cython
@@ -43,7 +44,7 @@ cdef int init_error = hs_park_init()
 if init_error:
     raise OSError(init_error, "pthread_atfork() failed")
 
-cdef object FOREVER = -1  # the default timeout: compared by identity before it is looked at as a number
+cdef object FOREVER = -1  # the default timeout: compared by identity first
 
 
 cdef struct lock_state:
@@ -52,7 +53,7 @@ cdef struct lock_state:
     hs_waitlist sleepers
 
 
-# Small and on every path: `inline` is meant.
+# `inline`: small, and on every path.
 cdef inline bint try_take(lock_state *state) noexcept nogil:
     cdef bint taken
     hs_mutex_lock(&state.mutex)
@@ -63,7 +64,7 @@ cdef inline bint try_take(lock_state *state) noexcept nogil:
 
 
 cdef inline bint give_back(lock_state *state) noexcept nogil:
-    """Unlock and wake one sleeper; False if it was not locked."""
+    """Unlock and unpark one waiter; False if it was not locked."""
     cdef int *word
     hs_mutex_lock(&state.mutex)
     if not state.held:
@@ -81,9 +82,9 @@ cdef inline bint give_back(lock_state *state) noexcept nogil:
 
 
 cdef bint wait_and_take(lock_state *state, int64_t deadline, bint signals) except -1:
-    """Sleep until the lock is ours (True) or the deadline has passed (False).
+    """Park until the lock is taken (True) or the deadline has passed (False).
 
-    Without *signals* their handlers wait, and nothing can be raised.
+    Without *signals* no signal handlers run, and nothing is raised.
     """
     cdef bint late = False
     while True:
@@ -103,7 +104,7 @@ cdef bint wait_and_take(lock_state *state, int64_t deadline, bint signals) excep
 
 
 cdef inline double check(bint blocking, object timeout) except? -1.0:
-    """The arguments of acquire() as seconds to wait: 0 not at all, -1 for ever."""
+    """The arguments of acquire() as seconds to wait: 0 for not at all, -1 for ever."""
     cdef double seconds = -1.0 if timeout is FOREVER else seconds_of(timeout)
     if seconds == -1.0:
         return -1.0 if blocking else 0.0
@@ -123,21 +124,21 @@ cdef inline bint take(lock_state *state, double seconds) except -1:
 
 
 cdef inline int take_again_for_sure(lock_state *state) except -1:
-    """For a condition that has waited: whatever signals come, the caller finds its lock held."""
+    """Take the lock despite signals, for a condition: its caller must find the lock held after a wait."""
     if not try_take(state):
         wait_and_take(state, HS_NEVER, False)
     return 0
 
 
 cdef inline void reset(lock_state *state) noexcept:
-    """Unlocked, nobody waits, and a mutex that a thread gone with fork() held is free."""
+    """Unlocked, without waiters; frees a mutex that was held during a fork()."""
     memset(state, 0, sizeof(lock_state))
 
 
 cdef class lock:
     """A lock object is a synchronization primitive.  To create a lock, call lock() or allocate_lock().
 
-    It is not owned by a thread: any thread may release it.
+    A lock is not owned by a thread: any thread may release it.
     Thread-safety: all methods may be called from any thread, and from signal handlers.
     """
     cdef lock_state state
@@ -150,7 +151,7 @@ cdef class lock:
         pass
 
     def acquire(self, bint blocking=True, timeout=-1):
-        """Lock it, waiting until it is free; True if it is locked by this call.
+        """Lock it, waiting until it is free; returns whether this call has locked it.
 
         blocking: False returns at once.  timeout: seconds to wait at most, any real number; -1 waits
         for ever.  A signal handler that raises ends the wait.  ValueError for another negative number, for
@@ -159,12 +160,12 @@ cdef class lock:
         return take(&self.state, check(blocking, timeout))
 
     def release(self):
-        """Unlock it and let one waiting thread go on.  RuntimeError if it is not locked."""
+        """Unlock it and wake one waiting thread.  RuntimeError if it is not locked."""
         if not give_back(&self.state):
             raise RuntimeError("release unlocked lock")
 
     def locked(self):
-        """True if the lock is held by anybody."""
+        """Whether the lock is held by any thread."""
         return <bint>hs_load(&self.state.held)
 
     def __enter__(self):
@@ -177,19 +178,19 @@ cdef class lock:
             raise RuntimeError("release unlocked lock")
 
     def acquire_lock(self, bint blocking=True, timeout=-1):
-        """An old name of acquire()."""
+        """Old name of acquire()."""
         return take(&self.state, check(blocking, timeout))
 
     def release_lock(self):
-        """An old name of release()."""
+        """Old name of release()."""
         self.release()
 
     def locked_lock(self):
-        """An old name of locked()."""
+        """Old name of locked()."""
         return <bint>hs_load(&self.state.held)
 
     def _at_fork_reinit(self):
-        """Make it a new, unlocked lock.  For the child of a fork() only."""
+        """Reset it to an unlocked lock.  For the child of a fork() only."""
         reset(&self.state)
 
     def __repr__(self):
@@ -202,16 +203,16 @@ cdef class lock:
 
 @cython.final
 cdef class LockType(lock):
-    """What _set_sentinel() makes, up to 3.12: a lock whose class, when called, raises TypeError."""
+    """The class of _set_sentinel()'s locks, up to 3.12; calling it raises TypeError."""
 
 
 cdef class RLock:
-    """A reentrant lock: the thread that holds it may take it again, and must release it as often.
+    """A reentrant lock: its owner may acquire it again, and must release it as often.
 
     Thread-safety: all methods may be called from any thread; only the owner can release.
     """
     cdef lock_state state
-    cdef unsigned long owner  # written by the holder only; another thread never reads its own ident here
+    cdef unsigned long owner  # written by the holder only; no other thread reads its own ident here
     cdef unsigned long count  # used by the holder only
     cdef object __weakref__
 
@@ -251,22 +252,22 @@ cdef class RLock:
         return 0
 
     def acquire(self, bint blocking=True, timeout=-1):
-        """Take it, waiting until no other thread holds it; True if this thread holds it now.
+        """Acquire it, waiting until no other thread holds it; returns whether the calling thread holds it.
 
         The arguments and errors are those of lock.acquire().  The owner never waits.
         """
         return self.take_as(PyThread_get_thread_ident(), check(blocking, timeout))
 
     def release(self):
-        """Undo one acquire(); the last one lets a waiting thread go on.  RuntimeError if not the owner."""
+        """Undo one acquire(); the last release() wakes a waiting thread.  RuntimeError if not the owner."""
         self.give_back_once()
 
     def locked(self):
-        """True if any thread holds it."""
+        """Whether any thread holds it."""
         return <bint>hs_load(&self.state.held)
 
     def __enter__(self):
-        """Take it, waiting until no other thread holds it."""
+        """Acquire it, waiting until no other thread holds it."""
         return self.take_as(PyThread_get_thread_ident(), -1)
 
     def __exit__(self, exc_type=None, exc_value=None, traceback=None, /):
@@ -274,7 +275,7 @@ cdef class RLock:
         self.give_back_once()
 
     def _is_owned(self):
-        """True if the calling thread holds it.  For threading.Condition."""
+        """Whether the calling thread holds it.  For threading.Condition."""
         return self.owner == PyThread_get_thread_ident() and self.count > 0
 
     def _recursion_count(self):
@@ -291,13 +292,13 @@ cdef class RLock:
         return 0
 
     def _release_save(self):
-        """Release it wholly; what _acquire_restore() needs to take it as often again."""
+        """Release it completely; returns what _acquire_restore() needs to re-acquire it as often."""
         cdef hs_lock_saved saved
         self.let_go(&saved)
         return (saved.count, saved.owner)
 
     def _acquire_restore(self, saved, /):
-        """Take it as often as *saved*, the value of _release_save(), says."""
+        """Acquire it as often as *saved*, the value of _release_save(), says."""
         cdef unsigned long count, owner
         if not isinstance(saved, tuple) or len(saved) != 2:
             raise TypeError(f"_acquire_restore() argument must be 2-item tuple, not {type(saved).__name__}")
@@ -306,7 +307,7 @@ cdef class RLock:
         self.own(owner, count)
 
     def _at_fork_reinit(self):
-        """Make it a new lock that nobody holds.  For the child of a fork() only."""
+        """Reset it to a lock that no thread holds.  For the child of a fork() only."""
         self.own(0, 0)
         reset(&self.state)
 
@@ -330,7 +331,7 @@ def allocate_opaque_lock():
     return LockType.__new__(LockType)
 
 
-# ---- the same for siblings that are compiled too: see lock_api.h ------------------------------------
+# ---- the C functions for other compiled modules of hasten: see lock_api.h ---------------------------
 
 cdef int api_acquire(object self, double seconds) except -1:
     return take(&(<lock>self).state, seconds)
@@ -399,7 +400,7 @@ api.of_rlock.acquire_restore = api_acquire_restore_r
 _C_API = PyCapsule_New(&api, HS_LOCK_API_NAME, NULL)
 
 
-# ---- acquire() without arguments, at no cost for those that it could have ---------------------------------
+# ---- the fast path of acquire() without arguments: see _quick.h -------------------------------------------
 
 cdef object quick_acquire(self):
     return take(&(<lock>self).state, -1)

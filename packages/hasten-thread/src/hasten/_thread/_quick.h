@@ -1,4 +1,4 @@
-/* _quick.h: a second entry of acquire(), for calls without arguments: see method_entry.h. */
+/* _quick.h: a fast path in front of acquire() for calls without arguments; see method_entry.h. */
 #ifndef HASTEN_QUICK_H
 #define HASTEN_QUICK_H
 

@@ -1,13 +1,13 @@
 """The one place of this package that touches the registry of the standard library's `threading`.
 
-The end of the interpreter has to wait for our non-daemon threads where it waits for threading's own: after
+Invariant: the interpreter's exit waits for our non-daemon threads where it waits for threading's own, after
 the functions of threading._register_atexit(), some of which tell threads to end.  From 3.13 on
-threading._shutdown() calls _thread_shutdown() for that, so ours is put around it.  Up to 3.12 it acquires
-each lock of a set, so one that stands for all our threads is put into that set.  When threading.py runs
-over this module, from 3.13 on, its _thread_shutdown() is ours from the beginning.
+threading._shutdown() calls threading._thread_shutdown() for that, which we wrap; if threading.py runs over
+this module, that is ours already.  Up to 3.12 threading._shutdown() acquires each lock of a set, to which
+we add one object for all our threads.
 
-Exit functions of atexit come later, and may start threads as well: those are waited for too, unless the
-first wait was interrupted.  One Ctrl-C ends the program, not one for each wait.
+Exit functions of atexit run later and may start threads.  These are waited for too, unless the first wait was
+interrupted: one Ctrl-C ends the program, not one for each wait.
 """
 
 import atexit
@@ -17,14 +17,14 @@ import sys
 from hasten._thread import _start
 
 _waits: list = []
-_join_theirs = None  # threading._thread_shutdown() as it was found
+_join_theirs = None  # the original threading._thread_shutdown()
 _is_told = False  # threading._shutdown() will call _begin()
-_begun = False  # threading._shutdown() has begun,
+_begun = False  # threading._shutdown() has begun
 _waited = False  # and has waited for all of our threads
 
 
 def _join_at_exit():
-    """See to it that the end of the interpreter waits for our non-daemon threads."""
+    """Have the interpreter's exit wait for our non-daemon threads."""
     import threading
 
     _hear_of_shutdown(threading)
@@ -42,7 +42,7 @@ def _hear_of_shutdown(threading):
         try:
             threading._register_atexit(_begin)
         except RuntimeError:
-            pass  # it has begun: then _leave() is the one who waits
+            pass  # it has begun: _leave() will wait
         _is_told = True
 
 
@@ -52,12 +52,12 @@ def _begin():
 
 
 def also_wait(wait):
-    """Let the end of the interpreter call wait() too; it returns whether there was something to wait for."""
+    """Have the interpreter's exit call wait() too, which returns whether it had to wait."""
     _waits.append(wait)
 
 
 def _join_ours():
-    """Wait until nothing of ours is left to wait for; whether there was something."""
+    """Wait until nothing of ours is left to wait for; returns whether there was anything."""
     waited = False
     while any([_start._join_non_daemon(), *[wait() for wait in _waits]]):
         waited = True
@@ -73,7 +73,7 @@ def _join_everybody():
 
 
 class _AllThreads:
-    """Looks to threading.py, up to 3.12, like the lock of a thread that runs."""
+    """For threading.py up to 3.12: like the lock of a running thread; acquire() waits for all of ours."""
 
     def enlist(self, threading):
         if self not in threading._shutdown_locks:
@@ -90,7 +90,7 @@ class _AllThreads:
         return True
 
     def release(self):
-        """What acquire() waited for is over."""
+        """Does nothing: acquire() has not acquired anything."""
 
 
 _all_threads = _AllThreads()
@@ -112,7 +112,7 @@ def main_thread_ident():
 
 
 def _threading_is_over():
-    """3.12 starts no threads once threading._shutdown() has begun, and has a test for it."""
+    """3.12 starts no threads once threading._shutdown() has begun; CPython's suite tests that."""
     return getattr(sys.modules.get("threading"), "_SHUTTING_DOWN", False)
 
 

@@ -1,28 +1,27 @@
 /* _start.h: the OS thread under a Python thread.
  *
- * A hs_thread lives as long as someone holds a reference: the OS thread itself, and the join handle if
- * there is one.  The OS thread goes through these stations:
+ * Invariant: every user of a hs_thread holds a reference: the OS thread, the join handle if there is one, and
+ * the parent during the start, because the child may end before pthread_create() returns.  The steps of an OS
+ * thread:
  *
  *   its thread state           made by the parent, with the GIL; without a GIL by the thread itself
  *   pthread_create()           by the parent
  *   PyEval_RestoreThread()     now it runs
  *   the function
- *   PyThreadState_Clear()      destructors of thread-local objects run here, before anybody sees "done"
- *   done, first joiner unlinked
- *   PyThreadState_DeleteCurrent()  the interpreter forgets it, and the GIL is free
- *   hs_word_wake()             of the joiner, who so never wakes into a held GIL; only the address is used
+ *   PyThreadState_Clear()      runs destructors of thread-local objects, before the thread is marked done
+ *   marked done, first joiner dequeued
+ *   PyThreadState_DeleteCurrent()  releases the GIL
+ *   hs_word_wake()             of the joiner; after the GIL, for which it would wait; uses its address only
  *
- * The end of the interpreter and fork() wait for threads at either end of this way: see _transit.h.  With a GIL, fork()
- * need not wait for those that start: the list of thread states changes only while somebody holds the GIL.  Without
- * a GIL the parent waits, detached, until the thread state exists, and so learns if there was no memory for it.
- * A thread that comes when the interpreter is already being torn down touches nothing of it, and ends.
+ * The interpreter's exit and fork() wait for threads in transit at the beginning and at the end: see
+ * _transit.h.  With a GIL, fork() need not wait for starting threads: the list of thread states changes
+ * with the GIL held only.  Without a GIL the parent waits, detached, until the thread state exists or has
+ * failed for lack of memory.  A thread that starts when the interpreter is being finalised touches nothing
+ * of it, and ends.
  *
- * A thread that has ended keeps its stack until somebody joins the OS thread.  join() does; but a program
- * that starts a thousand threads and joins them later would need a thousand stacks.  So those that have
- * ended wait in hs_world.finished, and each start looks whether it can join the oldest without waiting.
- *
- * After the pthread_create() the child may run to its end and free the struct before the parent is back:
- * the parent holds a reference of its own as long as it touches it.
+ * A thread that has ended keeps its stack until the OS thread is joined.  For programs that start many threads
+ * and join them later, ended threads are in hs_world.finished, and each start joins the oldest if that does
+ * not block.
  */
 #ifndef HASTEN_START_H
 #define HASTEN_START_H
@@ -45,27 +44,27 @@ typedef struct hs_thread {
     int listed;
     int refs;                        /* atomic */
     int daemon;
-    unsigned long ident;             /* atomic: parent and child both write it, the same value */
-    hs_mutex mutex;                  /* guards state, os, joiners */
+    unsigned long ident;             /* atomic: parent and child both write the same value */
+    hs_mutex mutex;                  /* protects state, os, joiners */
     int state, os;
     hs_waitlist joiners;
     PyInterpreterState *interp;
     PyThreadState *python;           /* its thread state, from the parent; with a GIL */
-    int turn;                        /* hs_transit_in()'s */
+    int turn;                        /* of hs_transit_in() */
     int born;                        /* without a GIL: 1 when the thread has made its own state, -1 if it could not */
     PyObject *function, *args, *kwargs;
 } hs_thread;
 
 static struct {
-    hs_mutex mutex;                  /* guards head, count, finished */
+    hs_mutex mutex;                  /* protects head, count, finished */
     hs_thread *head;
-    hs_thread *finished, *finished_last;  /* ended, the OS thread not joined yet: with a reference */
+    hs_thread *finished, *finished_last;  /* ended, OS thread not joined yet; the list owns references */
     long count;
 } hs_world;
 
 /* ---- references and the list ---- */
 
-/* Whether it is done is read without the mutex. */
+/* May be called without the mutex. */
 static inline int hs_thread_state(hs_thread *t) { return hs_load(&t->state); }
 
 static inline void hs_thread_set_state(hs_thread *t, int state) { hs_store(&t->state, state); }
@@ -103,7 +102,7 @@ static inline void hs_list_remove(hs_thread *t) {
     t->listed = 0;
 }
 
-/* A thread that another one made: known, so that fork() can mark it done, but not counted. */
+/* List a foreign thread, so that fork() can mark it done; it is not counted. */
 static inline void hs_list_foreign(hs_thread *t) {
     hs_mutex_lock(&hs_world.mutex);
     hs_list_add(t);
@@ -116,7 +115,7 @@ static inline void hs_unlist(hs_thread *t) {
     hs_mutex_unlock(&hs_world.mutex);
 }
 
-/* A listed thread that the interpreter has to wait for before it ends, with a reference; or NULL. */
+/* A new reference to a non-daemon thread other than *me*; or NULL. */
 static inline hs_thread *hs_find_non_daemon(unsigned long me) {
     hs_thread *t;
     hs_mutex_lock(&hs_world.mutex);
@@ -142,19 +141,19 @@ static inline hs_thread *hs_finished_pop(void) {
     return t;
 }
 
-/* Join the OS thread if that can be done at once.  Returns whether it is joined, by whomever. */
+/* Join the OS thread if that does not block.  Returns whether it is gone: joined by any thread, or detached. */
 static inline int hs_try_join(hs_thread *t) {
     int joined;
     hs_mutex_lock(&t->mutex);
 #if defined(__linux__)
     if (t->os == HS_JOINABLE && pthread_tryjoin_np((pthread_t)t->ident, NULL) == 0) t->os = HS_GONE;
 #endif
-    joined = t->os == HS_GONE;  /* a fork() has to find those that somebody is joining */
+    joined = t->os == HS_GONE;  /* not HS_JOINING: a fork() has to find these in the list */
     hs_mutex_unlock(&t->mutex);
     return joined;
 }
 
-/* More than one at a time, so that they get fewer. */
+/* Two for each start, so that the list gets shorter. */
 static inline void hs_join_finished(void) {
     for (int i = 0; i < 2; i++) {
         hs_thread *t;
@@ -176,7 +175,7 @@ static inline void hs_join_finished(void) {
 /* ---- birth ---- */
 
 #if !HS_STATE_BY_STARTER
-/* The thread is known to the interpreter, or never will be. */
+/* Tell the parent that the thread state exists (1), or could not be made (-1). */
 static inline void hs_born(hs_thread *t, int born) {
     pthread_mutex_lock(&hs_transit.mutex);
     t->born = born;
@@ -185,7 +184,7 @@ static inline void hs_born(hs_thread *t, int born) {
     pthread_mutex_unlock(&hs_transit.mutex);
 }
 
-/* Wait, detached, until it is.  Returns 0 or ENOMEM. */
+/* Wait, detached, for hs_born().  Returns 0 or ENOMEM. */
 static inline int hs_wait_for_birth(hs_thread *t) {
     int born;
     Py_BEGIN_ALLOW_THREADS
@@ -199,7 +198,7 @@ static inline int hs_wait_for_birth(hs_thread *t) {
 
 /* ---- the thread itself ---- */
 
-/* Mark it done.  Returns the word of the first joiner, to be woken when the GIL is free. */
+/* Mark it done.  Returns the word of the first joiner, to be woken after the GIL is released. */
 static inline int *hs_finish(hs_thread *t) {
     int *word, joinable;
     hs_mutex_lock(&t->mutex);
@@ -232,7 +231,7 @@ static inline void hs_call_clear(hs_thread *t) {
     Py_CLEAR(t->kwargs);
 }
 
-/* In C, so that no frame of ours stands in tracebacks. */
+/* In C, so that tracebacks have no frame of ours. */
 static inline void hs_call(hs_thread *t) {
     PyObject *result = PyObject_Call(t->function, t->args, t->kwargs);
     if (result != NULL)
@@ -244,7 +243,7 @@ static inline void hs_call(hs_thread *t) {
     hs_call_clear(t);
 }
 
-/* Enter the interpreter.  Returns the thread state, or NULL if that cannot be. */
+/* Attach to the interpreter.  Returns the thread state, or NULL if that is being finalised or without memory. */
 static inline PyThreadState *hs_enter(hs_thread *t) {
 #if HS_STATE_BY_STARTER
     if (hs_finalizing()) return NULL;  /* which has freed the thread state */
@@ -254,7 +253,7 @@ static inline PyThreadState *hs_enter(hs_thread *t) {
     return t->python;
 #else
     PyThreadState *ts = hs_finalizing() ? NULL : PyThreadState_New(t->interp);
-    hs_born(t, ts ? 1 : -1);  /* from here on a parent that was told of a failure may have freed it */
+    hs_born(t, ts ? 1 : -1);  /* after a failure the parent may free *t* from here on */
     if (ts != NULL) PyEval_RestoreThread(ts);
     return ts;
 #endif
@@ -278,7 +277,7 @@ static void *hs_thread_main(void *arg) {
     return NULL;
 }
 
-/* Obtain an OS thread that runs hs_thread_main(t): the one place that knows where it comes from. */
+/* Make an OS thread that runs hs_thread_main(t). */
 static inline int hs_os_thread(hs_thread *t, size_t stack_size, int joinable, unsigned long *ident) {
     pthread_attr_t attr;
     pthread_t os_thread;
@@ -366,7 +365,7 @@ static inline int hs_set_name(const char *name, int length) {
 
 /* ---- fork ---- */
 
-/* In the child: the other threads are gone.  Their structs are leaked if they alone held them. */
+/* In the child, where no other thread exists.  A struct whose only reference was its thread's is leaked. */
 static void hs_threads_after_fork(void) {
     unsigned long me = PyThread_get_thread_ident();
     hs_thread *t = hs_world.head, *next;

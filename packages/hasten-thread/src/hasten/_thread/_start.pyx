@@ -1,9 +1,9 @@
 # cython: freethreading_compatible=True, binding=False
-"""Starting and joining threads of `hasten._thread`.  The OS side is _start.h; this is the Python side.
+"""Starting and joining threads of `hasten._thread`: the Python side.  The OS side is _start.h.
 
-Joining has two steps.  A joiner sleeps until the thread is marked done; then the OS thread itself, which
-needs a few microseconds more, is joined by the one who claims it first.  Only then join() returns, for
-all joiners.  The thread wakes one joiner, and each joiner that leaves a done thread wakes the next.
+Invariant: when join() returns, the OS thread is gone.  A joiner parks until the thread is marked done; the
+first one to claim the OS thread, which needs a few microseconds more, joins it, and the others wait for
+that.  The thread wakes one joiner, and each joiner that leaves wakes the next.
 """
 
 cimport cython
@@ -106,7 +106,7 @@ if init_error:
 cdef int start(
     hs_thread *t, function, tuple args, dict kwargs, bint joinable, unsigned long *ident
 ) except -1:
-    """Start t, to call function(*args, **kwargs)."""
+    """Start *t*, which calls function(*args, **kwargs)."""
     cdef int err
     if hs_finalizing():
         raise hs_finalization_error()("can't create new thread at interpreter shutdown")
@@ -125,11 +125,11 @@ cdef int check_open() except -1:
 
 
 def start_new_thread(function, args, kwargs={}, /):  # no-cython-lint: the signature of the stdlib
-    """Start a daemon thread that calls function(*args, **kwargs); its identifier.
+    """Start a daemon thread that calls function(*args, **kwargs), and return its identifier.
 
     args: a tuple.  kwargs: a dict.  The thread ends when the function returns.  SystemExit ends it
     silently; any other exception goes to sys.unraisablehook.  Does not wait until it runs.  RuntimeError if
-    no thread can be had.
+    the system cannot start a thread.
     """
     if not PyCallable_Check(function):
         raise TypeError(f"first arg must be callable, not {type(function).__name__}")
@@ -144,7 +144,7 @@ def start_new_thread(function, args, kwargs={}, /):  # no-cython-lint: the signa
 
 
 def _start_new_promised(function):
-    """start_new_thread(function, ()), also at the end of the interpreter if that waits for the caller."""
+    """start_new_thread(function, ()) that is not refused during exit: exit waits for the caller."""
     return start_detached(function, (), None)
 
 
@@ -163,16 +163,16 @@ cdef object start_detached(function, tuple args, dict kwargs):
 def start_joinable_thread(function, handle=None, daemon=True):
     """Start a thread that calls function(), and return its join handle.
 
-    handle: a _ThreadHandle that was not used before, or None for a new one.  daemon: False makes
-    _shutdown(), and so the end of the interpreter, wait for the thread.  Exceptions and waiting: as
-    for start_new_thread().  RuntimeError if the handle has been used or no thread can be had.
+    handle: an unused _ThreadHandle, or None for a new one.  daemon: if false, _shutdown(), and so the
+    interpreter's exit, waits for the thread.  Exceptions and waiting: as for start_new_thread().
+    RuntimeError if the handle was used before or the system cannot start a thread.
     """
     check_open()
     return _start_promised(function, handle, daemon)
 
 
 def _start_promised(function, handle, daemon):
-    """start_joinable_thread(), also at the end of the interpreter if that waits for the caller."""
+    """start_joinable_thread() that is not refused during exit: exit waits for the caller."""
     cdef unsigned long ident = 0
     cdef _ThreadHandle joined
     cdef bint fresh
@@ -205,7 +205,7 @@ def _start_promised(function, handle, daemon):
 
 
 cdef void not_started(hs_thread *t) noexcept:
-    """The start has failed: the handle is as new, and who waits in join() is told."""
+    """Undo a failed start: the handle is as new, and threads in join() are woken."""
     hs_mutex_lock(&t.mutex)
     hs_thread_set_state(t, HS_NEW)
     hs_mutex_unlock(&t.mutex)
@@ -217,7 +217,7 @@ cdef object no_more_starts = None
 
 
 def _set_hooks(non_daemon, refuse):
-    """Call non_daemon() before each start of a non-daemon thread; refuse all starts when refuse() is true."""
+    """Call non_daemon() before each start of a non-daemon thread; refuse all starts if refuse() is true."""
     global before_non_daemon, no_more_starts
     before_non_daemon, no_more_starts = non_daemon, refuse
 
@@ -235,7 +235,7 @@ cdef void wake_next_joiner(hs_thread *t) noexcept:
 
 
 cdef bint is_over(hs_thread *t, hs_waiter *me) except -1:
-    """True when the thread has ended and its OS thread is gone; else *me* is in the list of joiners."""
+    """True if the thread has ended and its OS thread is gone; else *me* is in the list of joiners."""
     cdef int state
     hs_mutex_lock(&t.mutex)
     state = hs_thread_state(t)
@@ -258,7 +258,7 @@ cdef bint is_over(hs_thread *t, hs_waiter *me) except -1:
 
 
 cdef bint join_until(hs_thread *t, int64_t deadline) except -1:
-    """Wait for the end of t; False if the deadline comes first.  The caller holds a reference."""
+    """Wait until *t* has ended; False if the deadline comes first.  The caller holds a reference."""
     cdef hs_waiter me
     cdef int outcome
     cdef bint late
@@ -286,7 +286,7 @@ cdef bint join_until(hs_thread *t, int64_t deadline) except -1:
 
 @cython.final
 cdef class _ThreadHandle:
-    """Stands for one thread that start_joinable_thread() starts, from before its start to after its end.
+    """The join handle of one thread of start_joinable_thread(), from before its start to after its end.
 
     Thread-safety: all methods may be called from any thread.
     """
@@ -322,8 +322,8 @@ cdef class _ThreadHandle:
         """Wait until the thread has ended and its OS thread is gone.
 
         timeout: seconds to wait at most, any real number; None or a negative number waits for ever.
-        Returns None in any case; is_done() tells.  A signal handler that raises ends the wait.
-        RuntimeError for a thread that was not started, or that joins itself.
+        Always returns None; is_done() tells whether it has ended.  A signal handler that raises ends the
+        wait.  RuntimeError for a thread that was not started, or that joins itself.
         """
         cdef int64_t deadline = HS_NEVER
         cdef double seconds
@@ -341,11 +341,11 @@ cdef class _ThreadHandle:
         join_until(self.t, deadline)
 
     def is_done(self):
-        """True if the thread has ended, or counts as ended."""
+        """Whether the thread has ended, or was marked as ended."""
         return hs_thread_state(self.t) == HS_DONE
 
     def _set_done(self):
-        """Let the thread count as ended, whatever it does.  RuntimeError if it was not started."""
+        """Mark the thread as ended, even if it runs.  RuntimeError if it was not started."""
         cdef bint detach
         if hs_thread_state(self.t) == HS_NEW:
             raise RuntimeError("thread not started")
@@ -360,7 +360,7 @@ cdef class _ThreadHandle:
         wake_next_joiner(self.t)
 
     def _set_daemon(self):
-        """From now on the end of the interpreter does not wait for the thread."""
+        """Have the interpreter's exit not wait for the thread."""
         self.t.daemon = True
 
     def __repr__(self):
@@ -371,7 +371,7 @@ cdef class _ThreadHandle:
 
 
 def _make_thread_handle(ident, /):
-    """A handle of a running thread that something else started.  It is done when _set_done() says so."""
+    """A handle for a running thread that something else has started.  It is done after _set_done()."""
     cdef _ThreadHandle handle
     cdef unsigned long number
     if not isinstance(ident, int):
@@ -387,17 +387,17 @@ def _make_thread_handle(ident, /):
 # ---- all threads ----------------------------------------------------------------------------------
 
 def _count():
-    """How many threads run that this module or the interpreter's _thread started."""
+    """The number of running threads that this module or the interpreter's _thread has started."""
     return hs_world.count + interpreter_thread._count()
 
 
 def _shutdown():
-    """Wait until every non-daemon thread has ended, but for the calling one."""
+    """Wait until every non-daemon thread except the calling one has ended."""
     _join_non_daemon()
 
 
 def _join_non_daemon():
-    """_shutdown(), and whether there was a thread to wait for."""
+    """_shutdown(); returns whether there was a thread to wait for."""
     cdef hs_thread *t
     cdef unsigned long me = PyThread_get_thread_ident()
     cdef bint waited = False
@@ -413,13 +413,13 @@ def _join_non_daemon():
 
 
 def _settle():
-    """Before the end of the interpreter: wait for the threads that are in transit (see _transit.h)."""
+    """Before the interpreter ends: wait for the threads in transit (see _transit.h)."""
     hs_transit_settle(HS_STARTING, 60)
     hs_transit_settle(HS_ENDING, HS_PATIENCE)
 
 
 def _settle_for_fork():
-    """The same for those that a fork() would disturb."""
+    """Before a fork(): wait for the threads in transit that it would disturb."""
     if HS_FREE_THREADED:
         hs_transit_settle(HS_STARTING, 60)
         hs_transit_settle(HS_ENDING, HS_PATIENCE)
@@ -429,9 +429,9 @@ def _settle_for_fork():
 
 @cython.final
 cdef class Last:
-    """Dropped with this module, when no other thread can get the GIL any more.
+    """Deallocated with this module, when no other thread can acquire the GIL any more.
 
-    Threads that have ended after _settle() may still be freeing their thread states, and need no GIL for it.
+    Waits for threads that have ended after _settle(): freeing their thread states needs no GIL.
     """
 
     def __dealloc__(self):
@@ -442,10 +442,10 @@ _last = Last()
 
 
 def stack_size(size=0, /):
-    """The stack size of new threads, in bytes, before this call; *size* is that of later ones.
+    """Set the stack size of new threads to *size* bytes, and return the previous one.
 
-    0, also when left out, is the platform's default.  ValueError for a size that is too small
-    or that the platform refuses.  Threads of this module and of the interpreter's _thread share it.
+    0, the default of *size* too, is the platform's default.  ValueError for a size that is too small or that
+    the platform refuses.  The setting is shared with the interpreter's _thread.
     """
     cdef Py_ssize_t wanted = size
     if wanted < 0:
@@ -453,7 +453,7 @@ def stack_size(size=0, /):
     return interpreter_thread.stack_size(wanted)
 
 
-# ---- up to 3.12: how threading.py learns of the end of a thread ------------------------------------------
+# ---- up to 3.12: the lock by which threading.py joins a thread -------------------------------------------
 
 cdef void release_sentinel(void *data) noexcept:
     sentinel = <object>data
@@ -478,7 +478,7 @@ _NAME_MAXLEN = HS_NAME_SIZE - 1
 
 
 def set_name(name):
-    """Name the OS thread that calls.  name: a str, of which the first 15 bytes are used."""
+    """Set the name of the calling OS thread.  name: a str, of which the first 15 bytes are used."""
     if not isinstance(name, str):
         raise TypeError(f"set_name() argument 'name' must be str, not {type(name).__name__}")
     cdef int err
@@ -491,7 +491,7 @@ def set_name(name):
 
 
 def _get_name():
-    """The name of the OS thread that calls."""
+    """The name of the calling OS thread."""
     cdef char[HS_NAME_SIZE] name
     cdef int err = pthread_getname_np(pthread_self(), name, HS_NAME_SIZE)
     if err:

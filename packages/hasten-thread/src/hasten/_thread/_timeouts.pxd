@@ -1,4 +1,4 @@
-"""How a timeout that a user passed becomes seconds; shared by locks and join handles."""
+"""From a caller's timeout to seconds; for locks and join handles."""
 
 
 cdef inline double seconds_of(object timeout) except? -1.0:

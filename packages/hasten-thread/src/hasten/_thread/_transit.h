@@ -1,17 +1,18 @@
-/* _transit.h: threads that are on their way into the interpreter, or out of it.
+/* _transit.h: threads that are entering the interpreter, or leaving it.
  *
- * Such a thread uses the interpreter's memory without the GIL: it makes or takes over its thread state, or frees it.
- * The interpreter must not end meanwhile, nor fork: the child would have a thread state that is half in the list, or
- * a lock of the allocator (tracemalloc has one) that nobody releases.  So they are counted:
+ * Invariant: the interpreter neither ends nor forks while a thread is in transit.  Such a thread uses the
+ * interpreter's memory without the GIL: it makes, adopts or frees its thread state.  A forked child would
+ * have a thread state that is half in the list, or a lock of the allocator (tracemalloc has one) that is
+ * never released.  So they are counted:
  *
- *   starting   with a GIL from pthread_create() until the thread has had the GIL for the first time; without one
- *              until it has made its thread state
- *   ending     from before it counts as done until its thread state is freed
+ *   starting   from pthread_create() until the thread has had the GIL for the first time; without a GIL until
+ *              it has made its thread state
+ *   ending     from before it is marked done until its thread state is freed
  *
- * Who waits, waits for those who were on their way at that time; threads that start threads would have no end.  So there
- * are two counts for each way, and each wait begins a new one.  Nobody waits with the GIL, or attached, for code that
- * may want it.  An ending thread calls a hook of the program at most (a weak reference to its lock, up to 3.12), so the wait
- * for it is limited: to be stopped for good is worse than what the wait prevents.
+ * A wait is for the threads in transit when it begins, as a program may start threads for ever: each way
+ * has two counts, and each wait switches to the other.  No thread waits with the GIL held, or attached, for
+ * code that may need it.  An ending thread may run Python code (the callback of a weak reference to its lock,
+ * up to 3.12), so the wait for it is limited: to hang for ever is worse than what the wait prevents.
  */
 #ifndef HASTEN_TRANSIT_H
 #define HASTEN_TRANSIT_H
@@ -26,10 +27,10 @@ enum { HS_STARTING, HS_ENDING };
 
 static struct {
     pthread_mutex_t mutex;
-    pthread_cond_t changed;   /* a count has become 0, or a thread has been born */
+    pthread_cond_t changed;   /* a count has become 0, or `born` of a thread was set */
     struct {
         int count[2];
-        int turn;             /* which of the counts takes those who come now */
+        int turn;             /* the count for threads that come now */
     } way[2];
 } hs_transit;
 
@@ -41,7 +42,7 @@ static inline void hs_transit_init(void) {
     pthread_cond_init(&hs_transit.changed, NULL);
 }
 
-/* Returns what hs_transit_out() wants to know. */
+/* Returns the `turn` argument of hs_transit_out(). */
 static inline int hs_transit_in(int way) {
     int turn;
     pthread_mutex_lock(&hs_transit.mutex);
@@ -62,28 +63,28 @@ static inline void hs_transit_out(int way, int turn) {
     pthread_mutex_unlock(&hs_transit.mutex);
 }
 
-/* The mutex is held.  Whether the count is 0, before the time is over. */
+/* Wait until the count is 0; returns whether it is.  The mutex is held. */
 static inline int hs_transit_drained(const int *count, const struct timespec *until) {
     while (*count > 0)
         if (pthread_cond_timedwait(&hs_transit.changed, &hs_transit.mutex, until) == ETIMEDOUT) break;
     return *count == 0;
 }
 
-/* Wait until those who are on that way now are through, for so many seconds at most.  The GIL is left as it is. */
+/* Wait until the threads now in transit that way are through, *seconds* at most.  Does not release the GIL. */
 static inline void hs_transit_wait(int way, int seconds) {
     struct timespec until;
     int *count = hs_transit.way[way].count, *turn = &hs_transit.way[way].turn;
     clock_gettime(CLOCK_REALTIME, &until);
     until.tv_sec += seconds;
     pthread_mutex_lock(&hs_transit.mutex);
-    if (hs_transit_drained(&count[!*turn], &until)) { /* else the count has two waits' threads, which does no harm */
+    if (hs_transit_drained(&count[!*turn], &until)) { /* else the time is over */
         *turn = !*turn;
         hs_transit_drained(&count[!*turn], &until);
     }
     pthread_mutex_unlock(&hs_transit.mutex);
 }
 
-/* hs_transit_wait(), detached.  Returns whether there was somebody to wait for. */
+/* hs_transit_wait(), detached.  Returns whether there was a thread to wait for. */
 static inline int hs_transit_settle(int way, int seconds) {
     int busy;
     pthread_mutex_lock(&hs_transit.mutex);
@@ -96,8 +97,8 @@ static inline int hs_transit_settle(int way, int seconds) {
     return 1;
 }
 
-/* With a GIL: settle until nobody is on the way out, or the time is over.  Nobody sets out while the caller holds the
- * GIL; but it gets the GIL back from a thread that ends, as often as not, and that thread is not through then. */
+/* With a GIL: settle until no thread is ending, or the time is over.  No thread begins to end while the caller
+ * holds the GIL, but often the caller gets the GIL back from a thread that is just ending. */
 static inline void hs_transit_drain_ending(int seconds) {
     time_t until = time(NULL) + seconds;
     while (hs_transit_settle(HS_ENDING, seconds) && time(NULL) < until) {}

@@ -1,8 +1,8 @@
 """The standard library's `threading`, compiled: the API of CPython 3.15 on every supported version.
 
-Threads of this module and of the standard library's are in one registry: either module lists both, and
-the program's end waits for both.  The classes are subclasses of the standard library's, so that
-isinstance() holds in code that checks for those.  Every method is the compiled one.
+Threads of this module and of the standard library's are in one registry: either module lists both, and the
+program's exit waits for both.  The classes are subclasses of the standard library's, so that isinstance()
+holds for either; every method is ours.
 """
 
 import sys as _sys
@@ -15,8 +15,9 @@ except ImportError:
     pass  # they are files of their own
 else:
     _bundle.load(
-        "_published", "_thread", "_waiting", "_condition", "_barrier", "_event", "_iterators", "_locks",
-        "_semaphore", "_timer", "_tracing",
+        "_published", "_registry", "_module", "_attributes", "_thread", "_waiting", "_locks", "_condition",
+        "_barrier", "_event", "_iterators", "_semaphore", "_timer", "_tracing",
+        "_threads.threading", "_timers",
     )  # fmt: skip
 
 from hasten._thread import (
@@ -98,10 +99,10 @@ BrokenBarrierError = _stdlib.BrokenBarrierError
 
 
 def synchronized_iterator(func):
-    """Wrap a function that returns an iterator, so that threads may share what it returns.
+    """Wrap a function that returns an iterator, such as a generator function, so that threads may share it.
 
-    func: a callable; each of its results goes into a serialize_iterator.  Also a decorator of generator
-    functions.  Does not block.
+    func: a callable; each of its results is wrapped in a serialize_iterator.  Also usable as a decorator.
+    Does not block.
     """
 
     from functools import wraps
@@ -122,7 +123,7 @@ def __getattr__(name):
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-# py-spy and its like read the names of threads out of the module's dictionary, from another process
+# py-spy and similar tools read the names of threads from the module's dictionary, in another process
 _active = _stdlib._active
 _limbo = _stdlib._limbo
 _counter = _stdlib._counter

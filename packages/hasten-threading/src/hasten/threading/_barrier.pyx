@@ -1,20 +1,18 @@
 # cython: freethreading_compatible=True
 """Barrier: a number of threads wait for each other, and then all go on.
 
-Those who wait together are a generation.  Its fate is decided at one moment, for all of it: by the last
-one to arrive, or by whoever breaks or resets the barrier.  Each sleeper finds its own share of that in the
-node on its stack: whether it has passed, and its index.  So the barrier itself is ready for the next
-generation at once, however long it takes until the sleepers of this one have woken up.
+Threads that wait together are a generation.  Invariant: a generation is decided (passed or broken) at one
+moment, under one hold of the guard, for all of its waiters: by the last thread to arrive, or by the one that
+breaks or resets the barrier.  The outcome and the index are in the node on each waiter's stack, so the next
+generation can begin before the waiters of this one are awake.
 
-The one thing that takes time is the action.  While it runs, the generation is complete but not decided:
-its sleepers can't be too late any more, and who comes now waits outside until it is over.  The thread that
-runs the action is the `actor`.  When the barrier is broken or reset meanwhile, there is no actor any more,
-and the thread finds that out when it comes back from the action.
+While the action runs, the generation is complete but not decided: its waiters do not time out any more, and
+later threads wait in `outside`.  The thread that runs the action is the `actor`.  If the barrier is broken or
+reset meanwhile, `actor` becomes NULL, and the thread finds that after the action.
 
-A program that asks for `_cond`, or sets `_cond`, `_count` or `_state`, means to use the standard library's
-way, which keeps a barrier's state there.  From then on the barrier is `shared`: its methods are the
-standard library's.  Who waits here already counts as arrived, and is unparked when `_state` tells that the
-generation is decided.
+When a program reads `_cond`, or sets `_cond`, `_count` or `_state`, it may use the standard library's way,
+which keeps the state there.  From then on the barrier is `shared`: its methods are the standard library's.
+Threads parked here count as arrived, and are unparked when `_state` is set to a decision.
 """
 
 cimport cython
@@ -27,6 +25,7 @@ from park cimport hs_waiter
 from state cimport (hs_state_class, hs_state_class_init, hs_state_exists, hs_state_forget, hs_state_of,
                     hs_state_set, hs_state_slot, own_fields)
 from timeout cimport hs_deadline_of
+from hasten.threading._attributes cimport show_attributes
 from hasten.threading._condition cimport private_condition
 from hasten.threading._waiting cimport (
     EVERYBODY,
@@ -40,6 +39,7 @@ from hasten.threading._waiting cimport (
     dequeue_locked,
 )
 
+import sys
 import threading
 from operator import index
 from threading import BrokenBarrierError
@@ -47,15 +47,14 @@ from threading import BrokenBarrierError
 from hasten.threading._published import published
 
 cdef object stdlib = threading.Barrier
-include "attributes.pxi"
 
 cdef hs_state_class states
 
 
 cdef struct arrival:
     hs_waiter sleeper  # the first field: a pointer to it is one to the arrival
-    Py_ssize_t index   # how many came before
-    bint passed        # what was decided, once the waiter has been unparked
+    Py_ssize_t index   # how many arrived before
+    bint passed        # the decision; valid once the waiter is unparked
 
 
 @cython.final
@@ -64,10 +63,10 @@ cdef class BarrierState:
     cdef hs_mutex guard
     cdef int shared
     cdef int is_broken
-    cdef arrival *actor            # who runs the action, or NULL
-    cdef unsigned int actor_forks  # the number of forks when it began
+    cdef arrival *actor            # the thread that runs the action, or NULL
+    cdef unsigned int actor_forks  # the fork count when the action began
     cdef sleepers inside           # the arrivals of this generation
-    cdef sleepers outside          # who came while the action ran
+    cdef sleepers outside          # threads that came while the action ran
 
     def __dealloc__(self):
         hs_state_forget(self.slot, <PyObject *>self)
@@ -76,7 +75,7 @@ cdef class BarrierState:
         raise TypeError("cannot pickle '_thread.lock' object")
 
     cdef Py_ssize_t wait(self, barrier, timeout, Py_ssize_t parties, action) except -1:
-        """The index; -2 if that is to be done by `_cond` now."""
+        """Wait; returns the index, or -2 if the barrier is shared."""
         cdef arrival me
         cdef int64_t deadline = hs_deadline_of(timeout)
         hs_mutex_lock(&self.guard)
@@ -107,17 +106,17 @@ cdef class BarrierState:
         return count
 
     cdef void end(self, bint broken) noexcept:
-        """Let nobody who waits pass; what the barrier is from now on."""
+        """Decide that the waiters do not pass, and set whether the barrier is broken."""
         hs_mutex_lock(&self.guard)
         hs_store(&self.is_broken, broken)
         self.decide(False)
 
     cdef inline bint acting(self) noexcept:
-        """Whether an action runs.  The guard is held."""
+        """Whether an action runs, in this process.  The guard is held."""
         return self.actor != NULL and self.actor_forks == fork_count()
 
     cdef inline Py_ssize_t arrived(self) noexcept:
-        """How many sleep inside.  The guard is held."""
+        """How many wait inside.  The guard is held."""
         if self.inside.waiting.head != NULL:
             forget_dead_locked(&self.inside)
             if self.inside.waiting.head != NULL:
@@ -125,14 +124,14 @@ cdef class BarrierState:
         return 0
 
     cdef int wait_for_others(self, arrival *me, int64_t deadline) except -1:
-        """Sleep until this generation is decided.  The guard is held before, and not held after."""
+        """Park until this generation is decided.  The guard is held before and free afterwards."""
         me.passed = False
         enqueue_locked(&self.inside, &me.sleeper, NULL)
         hs_mutex_unlock(&self.guard)
         try:
             while not park_enqueued(&self.inside, &self.guard, &me.sleeper, deadline) and self.acting():
                 hs_mutex_unlock(&self.guard)
-                deadline = HS_NEVER  # all have come
+                deadline = HS_NEVER  # all have arrived
         except BaseException:
             self.give_up(me)
             raise
@@ -146,7 +145,7 @@ cdef class BarrierState:
         return 0
 
     cdef void give_up(self, arrival *me) noexcept:
-        """Leave, and let those who came later move up.  The guard is not held, before and after."""
+        """Leave, and decrement the index of later arrivals.  The guard is free before and afterwards."""
         cdef hs_waiter *later
         hs_mutex_lock(&self.guard)
         if not me.sleeper.word:
@@ -157,7 +156,7 @@ cdef class BarrierState:
         dequeue_locked(&self.inside, &self.guard, &me.sleeper)
 
     cdef int act(self, arrival *me, action) except -1:
-        """Run the action, then let the others go.  The guard is held before, and not held after."""
+        """Run the action, then decide.  The guard is held before and free afterwards."""
         self.actor = me
         self.actor_forks = fork_count()
         hs_mutex_unlock(&self.guard)
@@ -171,7 +170,7 @@ cdef class BarrierState:
         return 0
 
     cdef bint end_of_action(self, arrival *me, bint passed) noexcept:
-        """Decide, unless somebody else has done so meanwhile (False)."""
+        """Decide, unless another thread has decided meanwhile (False)."""
         hs_mutex_lock(&self.guard)
         if self.actor != me:
             hs_mutex_unlock(&self.guard)
@@ -182,7 +181,7 @@ cdef class BarrierState:
         return True
 
     cdef void decide(self, bint passed) noexcept:
-        """Let this generation go.  The guard is held before, and not held after."""
+        """Unpark this generation, with its decision, and `outside`.  The guard is free afterwards."""
         cdef hs_waiter *sleeper
         cdef bint somebody_outside = self.outside.waiting.head != NULL
         self.actor = NULL
@@ -209,9 +208,9 @@ cdef inline BarrierState state_of(barrier):
 
 
 cdef int share(barrier) except -1:
-    """From now on the standard library's methods are the barrier's."""
+    """Make the barrier shared: from now on its methods are the standard library's."""
     cdef BarrierState state
-    if not hs_state_exists(&states, barrier):  # a subclass that makes its own parts in place of __init__()
+    if not hs_state_exists(&states, barrier):  # a subclass that sets its parts without calling __init__()
         state = BarrierState.__new__(BarrierState)
         state.shared = True
         hs_state_set(&states, barrier, state)
@@ -225,7 +224,7 @@ cdef int share(barrier) except -1:
     return 0
 
 
-cdef enum:  # what the standard library's `_state` can be
+cdef enum:  # the values of the standard library's `_state`
     FILLING = 0
     DRAINING = 1
     RESETTING = -1
@@ -234,13 +233,16 @@ cdef enum:  # what the standard library's `_state` can be
 
 @published
 class Barrier(stdlib):
-    """A meeting point for *parties* threads: each waits until all have come, and then all go on.
+    """A meeting point for *parties* threads: each waits until all have arrived, and then all go on.
 
     parties: a whole number, at least 1 (ValueError).  action: a callable without arguments that the last
-    one to come runs before the others go on.  timeout: seconds, any real number; what wait() takes if
-    it is given none.
+    thread to arrive runs before the others go on.  timeout: the default timeout of wait(), in seconds, any
+    real number.
     Thread-safety: all methods may be called from any thread, also by the action; only wait() blocks.
     """
+
+    if sys.version_info >= (3, 11):
+        __getstate__ = attributes_as_state  # before, a copy shares the state
 
     def __init__(self, parties, action=None, timeout=None):
         if parties < 1:
@@ -254,7 +256,7 @@ class Barrier(stdlib):
     def __init_subclass__(cls, **options):
         super().__init_subclass__(**options)
         if "_state" in vars(cls) or "_count" in vars(cls):
-            # It keeps its state where the standard library's methods look for it, as multiprocessing's does
+            # It keeps its state where the standard library's methods do, as multiprocessing's class does
             for name in ("wait", "reset", "abort", "n_waiting", "broken"):
                 if name not in vars(cls):
                     setattr(cls, name, vars(stdlib)[name])
@@ -265,13 +267,13 @@ class Barrier(stdlib):
         return f"<{cls.__module__}.{cls.__qualname__} at {id(self):#x}: {state}>"
 
     def wait(self, timeout=None):
-        """Wait until all have come; an index from 0 to parties - 1, another one for each thread.
+        """Wait until all have arrived; returns an index from 0 to parties - 1, unique to each thread.
 
-        timeout: seconds to wait for the others at most, any real number; None is the barrier's own
-        timeout, which may be None too: for ever.  While an action runs the time stands still.
-        BrokenBarrierError if the barrier is broken, or is broken or reset during the wait; a wait that
-        takes too long breaks it.  So does an action that fails, and its error is raised here.  A signal
-        handler that raises ends this wait only.  ValueError for NaN.
+        timeout: seconds to wait at most, any real number; None is the barrier's own timeout, which may be
+        None too: for ever.  The time during which an action runs does not count.  BrokenBarrierError if the
+        barrier is broken, or is broken or reset during the wait.  A timeout breaks it, and so does an action
+        that raises; its exception is raised here.  A signal handler that raises ends this wait only.
+        ValueError for NaN.
         """
         cdef BarrierState state = state_of(self)
         cdef Py_ssize_t place = -2
@@ -281,7 +283,7 @@ class Barrier(stdlib):
         return stdlib.wait(self, timeout) if place == -2 else place
 
     def reset(self):
-        """Make it a new barrier.  Who waits, or runs the action, gets a BrokenBarrierError."""
+        """Empty and mend the barrier.  Threads that wait or run the action get a BrokenBarrierError."""
         cdef BarrierState state = state_of(self)
         if hs_load(&state.shared):
             stdlib.reset(self)
@@ -289,7 +291,7 @@ class Barrier(stdlib):
             state.end(False)
 
     def abort(self):
-        """Break it: who waits, runs the action or comes later gets a BrokenBarrierError, until reset()."""
+        """Break the barrier: until reset(), present and later wait() calls raise BrokenBarrierError."""
         cdef BarrierState state = state_of(self)
         if hs_load(&state.shared):
             stdlib.abort(self)
@@ -298,12 +300,12 @@ class Barrier(stdlib):
 
     @property
     def parties(self):
-        """How many threads it takes."""
+        """How many threads have to arrive."""
         return self._parties
 
     @property
     def n_waiting(self):
-        """How many threads have come and wait for the others."""
+        """How many threads have arrived and wait for the others."""
         cdef BarrierState state = state_of(self)
         if hs_load(&state.shared):
             return self._count if self._state == FILLING else 0
@@ -311,7 +313,7 @@ class Barrier(stdlib):
 
     @property
     def broken(self):
-        """Whether it is broken."""
+        """Whether the barrier is broken."""
         cdef BarrierState state = state_of(self)
         if hs_load(&state.shared):
             return self._state == BROKEN
@@ -330,7 +332,7 @@ class Barrier(stdlib):
 
     @property
     def _count(self):
-        """How many threads have come and not gone."""
+        """How many threads have arrived and not left."""
         cdef BarrierState state = state_of(self)
         return own_fields(self)["_count"] if hs_load(&state.shared) else state.count()
 
@@ -341,7 +343,7 @@ class Barrier(stdlib):
 
     @property
     def _state(self):
-        """0 while threads come, 1 while they go, -1 while they are sent away by a reset(), -2 if broken."""
+        """0 while threads arrive, 1 while they leave, -1 while they leave after a reset(), -2 if broken."""
         cdef BarrierState state = state_of(self)
         if hs_load(&state.shared):
             return own_fields(self)["_state"]
@@ -357,7 +359,7 @@ class Barrier(stdlib):
         gone = state.arrived()
         if value != FILLING and gone:
             state.decide(value == DRAINING)
-            own_fields(self)["_count"] -= gone  # they go without the standard library's wait()
+            own_fields(self)["_count"] -= gone  # they leave without the standard library's wait()
         else:
             hs_mutex_unlock(&state.guard)
 

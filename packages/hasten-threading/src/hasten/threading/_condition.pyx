@@ -1,16 +1,14 @@
 # cython: freethreading_compatible=True, always_allow_keywords=False
 """Condition: wait until notified, with a lock that is released meanwhile.
 
-A wait enlists the thread, releases the lock, dozes, and takes the lock again, whatever ended the sleep.
-Between the first two nobody can notify, because notify() needs the lock.
+wait() enqueues the thread, releases the lock, parks, and re-acquires the lock, whatever ended the wait.
+Invariants: no notify() is lost, because it needs the lock, which is held while the thread enqueues; and a
+thread that was notified but leaves because a signal handler raised notifies another one.
 
-The lock may be any object with acquire() and release().  With one of hasten._thread's that is done through
-its table of C functions, which take a lock again whatever signals come.  Otherwise, and where a program
-overrides one of the three methods by which a condition uses its lock (HOOKS), in a subclass or in the
-object, it is done by calling those.  Where a program replaces `_waiters`, waiting and notifying are the
-standard library's.
-
-A thread that was notified and then leaves because a signal handler raised passes the notification on.
+The lock may be any object with acquire() and release().  A lock of hasten._thread's is used through its table
+of C functions, which re-acquire it despite signals.  Other locks are used through the three methods in HOOKS;
+so is every lock if a program overrides one of these in a subclass or in the object.  If a program replaces
+`_waiters`, wait() and notify() are the standard library's.
 """
 
 cimport cython
@@ -23,6 +21,7 @@ from park cimport hs_waiter
 from state cimport (hs_state_class, hs_state_class_init, hs_state_exists, hs_state_forget, hs_state_of,
                     hs_state_set, hs_state_slot, own_fields)
 from timeout cimport hs_deadline_of, hs_expired, hs_seconds_until
+from hasten.threading._attributes cimport show_attributes
 from hasten.threading._waiting cimport (
     EVERYBODY,
     count_parked,
@@ -58,13 +57,11 @@ cdef extern from *:
 
 cdef object stdlib = threading.Condition
 cdef const hs_lock_api *lock_api = hs_lock_api_import()
-cdef object FOREVER = -1  # the default timeout: compared by identity
 cdef object absent = object()
 cdef object interpreters_lock = type(_thread.allocate_lock())
-cdef dict public = vars(sys.modules["hasten.threading"])  # where programs replace RLock, to trace locks
+cdef dict public = vars(sys.modules["hasten.threading"])  # programs replace RLock there, to trace locks
 cdef object usual_rlock = RLock
 del RLock
-include "attributes.pxi"
 
 cdef hs_state_class states
 
@@ -75,8 +72,8 @@ cdef class ConditionState:
     cdef hs_mutex guard
     cdef int overridden   # a hook was replaced in the object
     cdef int outside      # `_waiters` was replaced
-    cdef object lock      # what wait() and notify() use
-    cdef list entered     # its last item is what `with` uses; other threads may be inside of the others
+    cdef object lock      # used by wait() and notify()
+    cdef list entered     # `with` uses the last item; other threads may still hold the ones before
     cdef sleepers asleep
 
     def __dealloc__(self):
@@ -147,7 +144,7 @@ cdef class ConditionState:
         self.pass_on(me)
 
     cdef void pass_on(self, hs_waiter *me) noexcept:
-        """Notify another thread if this one, which does not wait any more, has been notified."""
+        """Notify another thread if this one was notified but leaves with an exception."""
         if me.word:
             self.unpark_waiters(1)
 
@@ -168,14 +165,14 @@ cdef inline ConditionState state_of(condition):
 
 
 cdef ConditionState state_for_setting(condition):
-    """The state; a new one if there is none: a subclass may set everything and not call __init__()."""
+    """The state; a new one if there is none: a subclass may set attributes without calling __init__()."""
     if not hs_state_exists(&states, condition):
         hs_state_set(&states, condition, ConditionState.__new__(ConditionState))
     return state_of(condition)
 
 
 cdef inline const hs_lock_functions *direct_functions(condition, ConditionState state) except? NULL:
-    """How wait() and notify() use the lock without Python calls; NULL: by the condition's methods."""
+    """The C functions by which wait() and notify() use the lock; NULL: use the condition's methods."""
     if hs_load(&state.overridden) or overrides(type(condition)):
         return NULL
     return hs_lock_functions_of(lock_api, state.lock)
@@ -187,7 +184,7 @@ cdef inline bint is_owned(condition, ConditionState state) except -1:
 
 
 class Hook:
-    """A method that an object may replace by setting the attribute, which its condition has to know of."""
+    """A method whose replacement in an object, by setting the attribute, is recorded in its state."""
 
     def __init__(self, function):
         self.function = function
@@ -212,7 +209,7 @@ class Hook:
 
 
 cdef int acquire_for_sure(lock) except -1:
-    """Take the lock, and raise what a signal handler raises meanwhile only then."""
+    """Acquire the lock despite signals, and raise afterwards what a handler has raised meanwhile."""
     interrupt = None
     while True:
         try:
@@ -220,19 +217,29 @@ cdef int acquire_for_sure(lock) except -1:
             break
         except BaseException as error:
             if type(lock) is not interpreters_lock:
-                raise  # nobody knows whether it is held
+                raise  # whether it is held is unknown
             interrupt = error
     if interrupt is not None:
         raise interrupt
     return 0
 
 
+@cython.final
+cdef class SharedWaiters:
+    """`_waiters` in the state of a condition: a copy gets the state itself, a pickle a deque of nobody."""
+
+    cdef ConditionState state
+
+    def __reduce__(self):
+        return deque, ()
+
+
 @published
 class Condition(stdlib):
     """A condition variable: threads wait() until another one calls notify() or notify_all().
 
-    lock: what protects the state that is waited for, a Lock, an RLock or an object like these; None for
-    a new RLock.  wait() and notify() need it held (RuntimeError); `with` takes and releases it.
+    lock: a Lock, an RLock or an object like these, which protects the state that is waited for; None for
+    a new RLock.  wait() and notify() need it held (RuntimeError); `with` acquires and releases it.
     Thread-safety: all methods may be called from any thread.
     """
 
@@ -250,15 +257,28 @@ class Condition(stdlib):
         state.lock = lock
         hs_state_set(&states, self, state)
         if not plain:
-            # As in the standard library: a lock's own acquire() may take other arguments, and comes before a
-            # method of a subclass.  Plain conditions get both when they are called first: few ever are.
+            # As in the standard library, these attributes precede methods of a subclass, and accept the
+            # lock's own arguments.  A plain condition gets them at the first call, as most are never
+            # called.
             self.acquire = lock.acquire
             self.release = lock.release
         if hasattr(lock, "locked"):
             self.locked = lock.locked
 
+    def __getstate__(self):
+        """What the standard library's instances have, for picklers that know locks, as dill does.
+
+        It may come to a Python without this class, which finds in the instance how an RLock is given up and taken.
+        """
+        cdef SharedWaiters waiters = SharedWaiters.__new__(SharedWaiters)
+        waiters.state = state_of(self)
+        lock = waiters.state.lock
+        of_lock = {name: getattr(lock, name) for name in _OF_LOCK if hasattr(lock, name)}
+        own = {name: own_fields(self)[name] for name in own_fields(self).keys() - {"_condition_state", "locked"}}
+        return {"_lock": lock, **of_lock, "_waiters": waiters, **own}
+
     def _at_fork_reinit(self):
-        """Make the lock a new one and forget who waits.  For the child of a fork() only."""
+        """Reset the lock and the list of waiters.  For the child of a fork() only."""
         cdef ConditionState state = state_of(self)
         state.lock_of_with()._at_fork_reinit()
         start_anew(&state.asleep, &state.guard)
@@ -269,7 +289,7 @@ class Condition(stdlib):
     # ---- the lock ----
 
     def acquire(self, blocking=True, timeout=-1):
-        """Take the lock.  Arguments, result and errors are those of its acquire()."""
+        """Acquire the lock.  Arguments, result and errors are those of its acquire()."""
         return state_of(self).lock.acquire(blocking, timeout)
 
     def release(self):
@@ -280,11 +300,11 @@ class Condition(stdlib):
             self.release = state.lock.release
 
     def locked(self):
-        """Whether the lock is held by anybody."""
+        """Whether the lock is held by any thread."""
         return state_of(self).lock.locked()
 
     def __enter__(self):
-        """Take the lock, waiting until it is free."""
+        """Acquire the lock, waiting until it is free."""
         cdef object lock = state_of(self).lock_of_with()
         cdef const hs_lock_functions *direct = hs_lock_functions_of(lock_api, lock)
         if direct == NULL:
@@ -300,7 +320,7 @@ class Condition(stdlib):
         direct.release(lock)
 
     def _is_owned(self):
-        """Whether the lock is held: by the calling thread, if the lock knows, else by anybody."""
+        """Whether the calling thread holds the lock; any thread, if the lock cannot tell."""
         lock = state_of(self).lock
         if hasattr(lock, "_is_owned"):
             return lock._is_owned()
@@ -310,14 +330,14 @@ class Condition(stdlib):
         return True
 
     def _release_save(self):
-        """Release the lock wholly; what _acquire_restore() needs to take it as often again."""
+        """Release the lock completely; returns what _acquire_restore() needs to re-acquire it as often."""
         lock = state_of(self).lock
         if hasattr(lock, "_release_save"):
             return lock._release_save()
         lock.release()
 
     def _acquire_restore(self, x):
-        """Take the lock as it was held before _release_save()."""
+        """Re-acquire the lock as it was held before _release_save()."""
         cdef hs_lock_saved once
         cdef const hs_lock_functions *direct
         lock = state_of(self).lock
@@ -334,10 +354,10 @@ class Condition(stdlib):
     # ---- waiting ----
 
     def wait(self, timeout=None):
-        """Release the lock, wait to be notified, take the lock again.  False if *timeout* ended the wait.
+        """Release the lock, wait to be notified, re-acquire the lock.  False if *timeout* ended the wait.
 
         timeout: seconds to wait at most, any real number; None waits for ever, 0 or less not at all.
-        However often an RLock is held, it is released and taken again as often.  A signal handler that
+        An RLock is released completely and re-acquired as often as it was held.  A signal handler that
         raises ends the wait.  RuntimeError without the lock; ValueError for NaN.
         """
         cdef ConditionState state = state_of(self)
@@ -354,17 +374,17 @@ class Condition(stdlib):
         return state.wait_directly(direct, deadline)
 
     def wait_for(self, predicate, timeout=None):
-        """Wait until *predicate* is true, and return its last result.
+        """Wait until *predicate* returns a true value, and return its last result.
 
         predicate: a callable without arguments, called with the lock held, before the wait and after each
-        notification.  timeout: seconds to wait at most in all, any real number; None waits for ever.
+        notification.  timeout: seconds to wait at most in total, any real number; None waits for ever.
         """
         cdef int64_t deadline
         result = predicate()
         if result:
             return result
         deadline = hs_deadline_of(timeout)
-        # The first wait takes place whatever the timeout is: with 0 it lets others have the lock once.
+        # The first wait takes place with any timeout: with 0 it releases the lock once.
         left = timeout
         while not result:
             self.wait(left)
@@ -375,9 +395,9 @@ class Condition(stdlib):
         return result
 
     def notify(self, n=1):
-        """Wake up to *n* of the threads that wait.  RuntimeError without the lock.
+        """Wake up to *n* waiting threads.  RuntimeError without the lock.
 
-        They go on when they have got the lock, so not before it is released.
+        They return from wait() when they have re-acquired the lock, so not before it is released.
         """
         cdef ConditionState state = state_of(self)
         cdef Py_ssize_t most
@@ -393,7 +413,7 @@ class Condition(stdlib):
         state.unpark_waiters(most)
 
     def notify_all(self):
-        """Wake all threads that wait, by notify().  RuntimeError without the lock."""
+        """Wake all waiting threads, by notify().  RuntimeError without the lock."""
         cdef ConditionState state = state_of(self)
         if hs_load(&state.outside):
             self.notify(len(self._waiters))
@@ -401,13 +421,13 @@ class Condition(stdlib):
             self.notify(count_parked(&state.asleep, &state.guard))
 
     def notifyAll(self):
-        """An old name of notify_all()."""
+        """Deprecated name of notify_all()."""
         deprecated("notifyAll() is deprecated, use notify_all() instead")
         self.notify_all()
 
     @property
     def _lock(self):
-        """The lock that `with` takes; the other methods use the one that the condition was made with."""
+        """The lock that `with` acquires; the other methods use the one that the condition was made with."""
         return state_of(self).lock_of_with()
 
     @_lock.setter
@@ -420,7 +440,7 @@ class Condition(stdlib):
 
     @property
     def _waiters(self):
-        """What notify() takes threads from: a deque with an entry for each that waits and is not notified."""
+        """A deque with an entry for each thread that waits and was not notified."""
         cdef ConditionState state = state_of(self)
         if hs_load(&state.outside):
             return own_fields(self)["_waiters"]
@@ -428,6 +448,9 @@ class Condition(stdlib):
 
     @_waiters.setter
     def _waiters(self, waiters):
+        if isinstance(waiters, SharedWaiters):
+            hs_state_set(&states, self, (<SharedWaiters>waiters).state)
+            return
         own_fields(self)["_waiters"] = waiters
         hs_store(&state_for_setting(self).outside, True)
 
@@ -458,15 +481,16 @@ hs_acquire_entry(Condition.acquire, acquire_directly)
 hs_exit_entry(Condition.__exit__, exit_directly)
 
 _HOOK_NAMES = ("_is_owned", "_release_save", "_acquire_restore")
+_OF_LOCK = ("acquire", "release", *_HOOK_NAMES, *(("locked",) if sys.version_info >= (3, 14) else ()))
 HOOKS = {_name: vars(Condition)[_name] for _name in _HOOK_NAMES}
 for _name, _function in HOOKS.items():
     setattr(Condition, _name, Hook(_function))
 
-cdef unsigned int known_tag = 0  # the version of the class that was looked at last, and overrides nothing
+cdef unsigned int known_tag = 0  # version tag of the last class checked that overrides no hook
 
 
 cdef inline bint overrides(cls) except -1:
-    """Whether a class has methods of its own for how wait() and notify() use the lock."""
+    """Whether a class overrides one of HOOKS."""
     cdef unsigned int tag = hs_type_tag(<PyTypeObject *>cls)
     return (tag == 0 or tag != known_tag) and overrides_any(cls)
 
@@ -481,7 +505,7 @@ cdef bint overrides_any(cls) except -1:
 
 
 cdef object private_condition(owner):
-    """The condition that *owner*, an Event or the like, has as `_cond`; made when it is asked for."""
+    """The condition `_cond` of *owner*, an Event for instance; made at first use."""
     cdef dict fields = own_fields(owner)
     if "_cond" not in fields:
         fields.setdefault("_cond", Condition(hasten._thread.allocate_lock()))

@@ -1,11 +1,11 @@
-/* _entries.h: a second entry of a compiled function, for the shape in which nearly all calls come.
+/* _entries.h: a fast path in front of a compiled function, for the usual arguments.
  *
- * A function with optional arguments spends up to a third of a short call on finding them missing, and `*args` of
- * __exit__() cost a tuple.  HS_ENTRY(name, count) makes an entry for calls with *count* arguments by position, the object
- * included, and none by keyword; name(function, direct) puts it in front of the function's own.  direct(object) does the
- * call; NotImplemented from it stands for "not this time", and the function is called as it always was.
+ * A function with optional arguments spends up to a third of a short call on unpacking them, and `*args` of
+ * __exit__() cost a tuple.  HS_ENTRY(name, count) makes a vectorcall function for calls with *count* positional
+ * arguments, the object included, and no keywords; name(function, direct) puts it in front of the function's own.
+ * direct(object) does the call, or returns NotImplemented: then the function's own is called.
  *
- * The function itself stays what it is for everybody who looks at it: only its vectorcall slot is another.
+ * Only the vectorcall slot of the function object changes; everything else a program can see stays.
  */
 #ifndef HASTEN_ENTRIES_H
 #define HASTEN_ENTRIES_H
@@ -14,7 +14,7 @@
 
 typedef PyObject *(*hs_direct)(PyObject *object);
 
-/* Where the vectorcall function of a compiled function stands; NULL with an exception set. */
+/* The vectorcall slot of a compiled function; NULL with an exception set. */
 static inline vectorcallfunc *hs_vectorcall_of(PyObject *function) {
     Py_ssize_t offset = Py_TYPE(function)->tp_vectorcall_offset;
     vectorcallfunc *slot = (vectorcallfunc *)((char *)function + offset);

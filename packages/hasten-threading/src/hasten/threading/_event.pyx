@@ -1,11 +1,11 @@
 # cython: freethreading_compatible=True, always_allow_keywords=False
 """Event: a flag that threads can wait for.
 
-set() decides who goes on: every thread that sleeps at that moment, also if clear() follows at once.
+Invariant: set() releases every thread that waits at that moment, even if clear() follows at once.
 
-A program that asks for `_cond`, or replaces it, means to use the flag together with that condition.  From
-then on the event is `shared`: its methods are the standard library's, which use `_cond` and `_flag`.  Who
-waits here already is unparked by the setter of `_flag`.
+When a program reads or replaces `_cond`, it may wait for the flag with that condition.  From then on the
+event is `shared`: its methods are the standard library's, which use `_cond` and `_flag`.  Threads that are
+parked here are unparked by the setter of `_flag`.
 """
 
 cimport cython
@@ -15,19 +15,20 @@ from libc.stdint cimport int64_t
 from compat cimport hs_load, hs_mutex, hs_mutex_lock, hs_mutex_unlock, hs_store
 from park cimport hs_waiter
 from state cimport (hs_state_class, hs_state_class_init, hs_state_exists, hs_state_forget, hs_state_of,
-                    hs_state_set, hs_state_slot)
+                    hs_state_set, hs_state_slot, own_fields)
 from timeout cimport hs_deadline_of
+from hasten.threading._attributes cimport show_attributes
 from hasten.threading._condition cimport private_condition
 from hasten.threading._waiting cimport EVERYBODY, unpark, park, sleepers, start_anew
 
 import sys
 import threading
 
+from hasten.threading._attributes import attributes_as_state
 from hasten.threading._module import deprecated
 from hasten.threading._published import published
 
 cdef object stdlib = threading.Event
-include "attributes.pxi"
 
 cdef hs_state_class states
 
@@ -47,9 +48,9 @@ cdef class EventState:
         raise TypeError("cannot pickle '_thread.lock' object")
 
     cdef bint put(self, bint flag) noexcept:
-        """Set the flag; whether those who use `_cond` have to be told.
+        """Set the flag; returns whether the event is shared, so that `_cond` has to be notified.
 
-        Who shares the event does so before it looks at the flag: it sees this one, or is seen here.
+        share() precedes the sharer's look at the flag: either it sees this flag, or this call sees `shared`.
         """
         cdef bint shared
         hs_mutex_lock(&self.guard)
@@ -84,7 +85,7 @@ cdef inline EventState state_of(event):
 
 
 cdef int raise_flag(event) except -1:
-    """event.set(), whatever a subclass has made of that."""
+    """Event.set() without a call of an overriding method."""
     state_of(event).put(True)
     return 0
 
@@ -94,7 +95,7 @@ cdef bint is_raised(event) except -1:
 
 
 cdef EventState state_for_setting(event):
-    """The state; a new one if there is none: a subclass may set everything and not call __init__()."""
+    """The state; a new one if there is none: a subclass may set attributes without calling __init__()."""
     if not hs_state_exists(&states, event):
         hs_state_set(&states, event, EventState.__new__(EventState))
     return state_of(event)
@@ -108,7 +109,7 @@ class Event(stdlib):
     """
 
     if sys.version_info >= (3, 11):
-        __getstate__ = attributes_as_state  # before, a copy shares the state
+        __getstate__ = attributes_as_state  # before 3.11, a copy shares the state
 
     def __init__(self):
         hs_state_set(&states, self, EventState.__new__(EventState))
@@ -119,7 +120,7 @@ class Event(stdlib):
         return f"<{cls.__module__}.{cls.__qualname__} at {id(self):#x}: {state}>"
 
     def _at_fork_reinit(self):
-        """Forget who waits.  For the child of a fork() only."""
+        """Reset the list of waiters.  For the child of a fork() only."""
         cdef EventState state = state_of(self)
         start_anew(&state.asleep, &state.guard)
         if state.shared:
@@ -130,18 +131,18 @@ class Event(stdlib):
         return <bint>hs_load(&state_of(self).flag)
 
     def isSet(self):
-        """An old name of is_set()."""
+        """Deprecated name of is_set()."""
         deprecated("isSet() is deprecated, use is_set() instead")
         return self.is_set()
 
     def set(self):
-        """Make the flag true and let every thread go on that waits for it."""
+        """Make the flag true and release all waiting threads."""
         cdef EventState state = state_of(self)
         if hs_load(&state.shared) or state.put(True):
             stdlib.set(self)
 
     def clear(self):
-        """Make the flag false: from now on wait() blocks."""
+        """Make the flag false, so that wait() blocks."""
         cdef EventState state = state_of(self)
         if hs_load(&state.shared) or state.put(False):
             stdlib.clear(self)
@@ -165,7 +166,7 @@ class Event(stdlib):
 
     @property
     def _flag(self):
-        """The flag.  Setting it is what set() and clear() do."""
+        """The flag; can be set, as set() and clear() do."""
         return <bint>hs_load(&state_of(self).flag)
 
     @_flag.setter

@@ -1,11 +1,11 @@
 # cython: freethreading_compatible=True
-"""Iterators for several threads: one that all take from, and copies of one for each.
+"""Iterators for several threads: one that all share, and copies of one for each.
 
 serialize_iterator holds a lock around each call of the iterator it wraps.
 
-concurrent_tee() makes iterators that walk along one chain of links, each at its own pace.  A link gets its
-value, and the link after it, under the lock that all share; from then on nobody writes to it, and whoever
-sees that it is ready reads it without the lock.
+concurrent_tee() makes iterators that walk along one chain of links, each at its own pace.  Invariant: a
+link's value and successor are set once, under the shared lock, before its flag `filled`; a thread that sees
+the flag reads them without the lock.
 """
 
 cimport cython
@@ -51,11 +51,11 @@ cdef int give_back(lock) except -1:
 
 @published
 class serialize_iterator:
-    """An iterator that several threads may share: they take from iter(*iterable*) one at a time.
+    """An iterator that several threads may share: they take from iter(*iterable*) one at a time, by a lock.
 
-    If that is a generator, send(), throw() and close() take turns with the others too.
-    Thread-safety: all methods may be called from any thread.  Each waits while another thread is inside.
-    It is no reentrant lock that is held: an iterator that calls its own wrapper waits for ever.
+    If that is a generator, the lock is for send(), throw() and close(), too.
+    Thread-safety: all methods may be called from any thread.  The lock is not reentrant: an iterator that
+    calls its own wrapper deadlocks.
     """
 
     __slots__ = ("__weakref__", "_iterator", "_lock")
@@ -76,11 +76,11 @@ class serialize_iterator:
             give_back(lock)
 
     def send(self, value, /):
-        """Send *value* into the generator; what it yields next.  AttributeError if it is none."""
+        """Send *value* into the generator; returns what it yields next.  AttributeError if it is none."""
         return in_turn(self, "send", (value,))
 
     def throw(self, *args):
-        """Raise an exception in the generator; what it yields next.  AttributeError if it is none."""
+        """Raise an exception in the generator; returns what it yields next.  AttributeError if it is none."""
         return in_turn(self, "throw", args)
 
     def close(self):
@@ -88,7 +88,7 @@ class serialize_iterator:
         return in_turn(self, "close", ())
 
     def __copy__(self):
-        """Another one with the same iterator and the same lock."""
+        """Another wrapper of the same iterator, with the same lock."""
         copy = type(self).__new__(type(self))
         copy._iterator = self._iterator
         copy._lock = self._lock
@@ -105,11 +105,11 @@ cdef object in_turn(shared, str method, tuple args):
 
 
 @cython.final
-@cython.trashcan(True)  # chains of a million links are freed from one end
+@cython.trashcan(True)  # a chain is deallocated from one end: this limits the recursion
 cdef class Link:
     """A place in the stream."""
 
-    cdef int filled  # once it is set, the two others do not change any more
+    cdef int filled  # once set, the other two do not change
     cdef object value
     cdef Link following
 
@@ -117,13 +117,13 @@ cdef class Link:
 cdef class concurrent_tee_iterator:
     """One of the iterators that concurrent_tee() makes.
 
-    Thread-safety: others of the same stream may be used by other threads; this one is for a single thread.
+    Thread-safety: each is for a single thread; those of one stream may be used by different threads.
     """
 
     cdef object __weakref__
     cdef readonly object iterator
     cdef readonly object lock
-    cdef hs_mutex guard  # threads that share this one may get a value twice, but must not break it
+    cdef hs_mutex guard  # of `link`: threads that share this iterator may get a value twice, not a freed one
     cdef Link link
 
     def __init__(self, iterable):
@@ -145,7 +145,7 @@ cdef class concurrent_tee_iterator:
         return link.value
 
     def __copy__(self):
-        """Another iterator that goes on from here."""
+        """Another iterator, from the same position on."""
         return type(self)(self)
 
     cdef inline Link here(self):
@@ -156,7 +156,7 @@ cdef class concurrent_tee_iterator:
         return link
 
     cdef inline int move_to(self, Link link) except -1:
-        cdef Link _before  # lives until the guard is free: it may be the last reference
+        cdef Link _before  # dropped after the guard: it may be the last reference
         hs_mutex_lock(&self.guard)
         _before = self.link
         self.link = link
@@ -164,7 +164,7 @@ cdef class concurrent_tee_iterator:
         return 0
 
     cdef int fill(self, Link link) except -1:
-        """Take the next value from the iterator, unless another thread has just done so."""
+        """Take the next value from the iterator, unless another thread has done so."""
         take(self.lock)
         try:
             if not link.filled:
@@ -177,10 +177,10 @@ cdef class concurrent_tee_iterator:
 
 
 def concurrent_tee(iterable, n=2):
-    """A tuple of *n* iterators, each of which yields all values of *iterable*, for one thread each.
+    """A tuple of *n* iterators for one thread each; each yields all values of *iterable*.
 
-    n: a whole number, not negative (ValueError).  Values are kept until the slowest has taken them.  To
-    share one of the iterators between threads, wrap it in serialize_iterator().
+    n: a non-negative whole number (ValueError).  Values are kept until the slowest has taken them.  To share
+    one of the iterators between threads, wrap it in serialize_iterator().
     """
     if n < 0:
         raise ValueError(f"n must be a non-negative integer, not {n}")

@@ -9,7 +9,7 @@ cdef object lock_class = hasten._thread.RLock
 
 
 def RLock():
-    """A new reentrant lock: the thread that holds it may take it again, and must release it as often."""
+    """A new reentrant lock: its holder may acquire it again, and must release it as often."""
     return lock_class()
 
 

@@ -1,6 +1,6 @@
-"""What hasten.threading is as a module: it shares the hooks that users set with the standard library's.
+"""The class of the module hasten.threading, which shares `excepthook` with the standard library's.
 
-And the warning that its old names give.
+Also the warning of its deprecated names.
 """
 
 import sys
@@ -9,14 +9,14 @@ from types import ModuleType
 
 
 class Module(ModuleType):
-    """hasten.threading.  It has no __getattr__(), which would make every look into the module slower."""
+    """hasten.threading.  No __getattr__() here: it would slow down every access to the module."""
 
     @property
     def excepthook(self):
-        """excepthook(args, /): told of each exception that ends a thread.  Assign a function to replace it.
+        """excepthook(args, /) is called for each exception that ends a thread.
 
-        args: an ExceptHookArgs with exc_type, exc_value, exc_traceback and thread.  The same hook as that
-        of the standard library's threading.
+        args: an ExceptHookArgs with exc_type, exc_value, exc_traceback and thread.  Assign a function to
+        replace the hook, which is the standard library's.
         """
         return _stdlib.excepthook
 
@@ -32,17 +32,17 @@ class Module(ModuleType):
         return [*super().__dir__(), "excepthook"]
 
     def __reduce__(self):
-        # cloudpickle and dill pickle a function with the modules it uses, and know of plain modules only.
+        # cloudpickle and dill pickle a function with the modules it uses, and support plain modules only.
         from importlib import import_module
 
         return import_module, (self.__name__,)
 
 
-_SINCE = (3, 10)  # the standard library's names have not warned before
+_SINCE = (3, 10)  # before, the standard library's names do not warn
 
 
 def deprecated(message: str, level: int = 2) -> None:
-    """Warn the caller of the function that calls this; level 2 if that is compiled (no frame), else 3."""
+    """Warn the caller of the deprecated function; level 2 if that is compiled (it has no frame), else 3."""
     if sys.version_info >= _SINCE:
         import warnings
 

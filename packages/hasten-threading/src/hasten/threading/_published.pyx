@@ -1,7 +1,7 @@
 # cython: freethreading_compatible=True
-"""The public classes and functions are made in private modules, and say that they are the public one's.
+"""Gives classes and functions that are defined in private modules the public module's name.
 
-Compiled functions also say that they are functions of Python: see function.h.
+Compiled functions also pass for functions of Python: see function.h.
 """
 
 from function cimport publish_function, publish_methods
@@ -10,7 +10,7 @@ PUBLIC = "hasten.threading"
 
 
 def published(cls):
-    """Let the class, its methods and the functions of its properties name the public module as theirs."""
+    """Set the public module's name in the class, its methods and the functions of its properties."""
     cls.__module__ = PUBLIC
     publish_methods(cls, PUBLIC, compiled)
     return cls

@@ -1,11 +1,10 @@
 """The one place of this package that touches the registry of the standard library's `threading`.
 
-There is one registry for both kinds of threads, and it is the interpreter's: its tables of threads, its
-hooks, its functions for exit and fork.  So whoever asks either module is told the same.
+Invariant: both modules use one registry, the interpreter's: its tables of threads, its hooks, its functions
+for exit and fork.
 
-The main thread and foreign threads (those that something else started) have a Thread object as well.  As
-programs may call any of them `isinstance(t, hasten.threading.Thread)`, these objects are of our classes too:
-they stay the objects that they were, and change their class.
+The main thread and foreign threads (started by something else) have Thread objects, too.  These stay the same
+objects but change their class to ours, so that isinstance(t, hasten.threading.Thread) holds for every thread.
 """
 
 import threading as stdlib
@@ -14,33 +13,33 @@ from hasten._thread import _registry as joining
 
 active = stdlib._active  # thread identifier -> Thread
 limbo = stdlib._limbo  # Thread -> Thread: started, and not yet in `active`
-hooks = vars(stdlib)  # _trace_hook and _profile_hook: what settrace() and setprofile() were given last
+hooks = vars(stdlib)  # _trace_hook and _profile_hook: the last arguments of settrace() and setprofile()
 dangling = stdlib._dangling  # weak references to all threads that were ever started
 
-wait_at_exit = joining._join_at_exit  # to be called before something starts that the end has to wait for,
-also_wait = joining.also_wait  # and this with a function that waits for it
+wait_at_exit = joining._join_at_exit  # to be called before something starts that exit has to wait for
+also_wait = joining.also_wait  # registers a function that does the waiting
 
 
 def excepthook():
-    """The function that is told of exceptions that end a thread, or None if somebody has removed it."""
+    """The function called for exceptions that end a thread; None if a program has removed it."""
     return getattr(stdlib, "excepthook", None)
 
 
 def register_atexit(function, *args, **kwargs):
-    """Call function(*args, **kwargs) at exit, before non-daemon threads are waited for; the last comes first.
+    """Call function(*args, **kwargs) at exit, before waiting for non-daemon threads; last registered first.
 
-    RuntimeError when that has begun.
+    RuntimeError if the exit has begun.
     """
     stdlib._register_atexit(function, *args, **kwargs)
 
 
 def shutdown():
-    """What the interpreter does at exit: call those functions, then wait for non-daemon threads."""
+    """Call those functions, then wait for non-daemon threads, as the interpreter does at exit."""
     stdlib._shutdown()
 
 
 def adopt(main_class, dummy_class):
-    """Let our classes stand for the main thread and for foreign threads, now and in forked children."""
+    """Make the objects of the main thread and of foreign threads ours, now and in forked children."""
     for thread in [stdlib._main_thread, *list(active.values())]:
         if type(thread) is stdlib._MainThread:
             thread.__class__ = main_class
@@ -49,13 +48,13 @@ def adopt(main_class, dummy_class):
     vars(stdlib).update(_MainThread=main_class, _DummyThread=dummy_class)
 
 
-# ---- up to 3.12: the locks of the threads that the end of the interpreter waits for ----
+# ---- up to 3.12: the locks of the threads that exit waits for ----
 
-_swept_at = 0  # how many locks were left when those of ended threads were last dropped
+_swept_at = 0  # the number of locks left when those of ended threads were last dropped
 
 
 def await_at_exit(lock):
-    """Let the end of the interpreter wait until this lock, which a running thread holds, is released."""
+    """Have exit wait until this lock, which a running thread holds, is released."""
     global _swept_at
     with stdlib._shutdown_locks_lock:
         locks = stdlib._shutdown_locks
@@ -66,9 +65,9 @@ def await_at_exit(lock):
 
 
 def no_longer_awaited(lock):
-    """Forget the lock of an ended thread, or leave that to await_at_exit() if somebody is at the set."""
+    """Drop the lock of an ended thread; if the set is in use, await_at_exit() will drop it."""
     guard = stdlib._shutdown_locks_lock
-    if guard.acquire(False):  # no more than that: a signal handler may join threads
+    if guard.acquire(False):  # without blocking: a signal handler may have interrupted its holder
         try:
             stdlib._shutdown_locks.discard(lock)
         finally:

@@ -1,15 +1,15 @@
 # cython: freethreading_compatible=True
 """Semaphore and BoundedSemaphore: a counter that does not go below zero.
 
-Invariant: while there are units and threads wait, some thread is awake that has yet to look for one.
+Invariant: units > 0 and a waiter exists => some awake thread has yet to re-check.
 
-release() unparks one thread for each unit, but reserves no unit for it: a thread that comes later may take
-it (barging), and one that was unparked and finds none parks again.  A thread that was unparked and does not
-look, because a signal handler raised, unparks another one in its place.
+release() unparks one waiter per unit but does not reserve the unit (barging): a thread that comes later may
+take it, and an unparked one that finds none parks again.  An unparked thread that does not re-check, because
+a signal handler raised, unparks another one.
 
-A program that asks for `_cond`, or replaces it, means to use the counter together with that condition.
-From then on the semaphore is `shared`: its methods are the standard library's, which use `_cond` and
-`_value`.  Who waits here already is unparked by the setter of `_value`, and goes on there.
+When a program reads or replaces `_cond`, it may wait for units with that condition.  From then on the
+semaphore is `shared`: its methods are the standard library's, which use `_cond` and `_value`.  Threads parked
+here are unparked by share() and wait there.
 """
 
 cimport cython
@@ -20,8 +20,9 @@ from clock cimport HS_NEVER
 from compat cimport hs_load, hs_mutex, hs_mutex_lock, hs_mutex_unlock, hs_store
 from park cimport hs_waiter
 from state cimport (hs_state_class, hs_state_class_init, hs_state_exists, hs_state_forget, hs_state_of,
-                    hs_state_set, hs_state_slot)
+                    hs_state_set, hs_state_slot, own_fields)
 from timeout cimport hs_deadline_of, hs_seconds_until
+from hasten.threading._attributes cimport show_attributes
 from hasten.threading._condition cimport private_condition
 from hasten.threading._waiting cimport EVERYBODY, unpark, park, sleepers
 
@@ -29,6 +30,7 @@ import sys
 import threading
 from operator import index
 
+from hasten.threading._attributes import attributes_as_state
 from hasten.threading._published import published
 
 cdef extern from "_entries.h":
@@ -46,7 +48,6 @@ cdef extern from *:
 
 cdef object stdlib = threading.Semaphore
 cdef object stdlib_bounded = threading.BoundedSemaphore
-include "attributes.pxi"
 
 cdef hs_state_class states
 
@@ -55,7 +56,7 @@ cdef object ONE = 1
 
 
 cdef int64_t units(value) except? -1:
-    """A whole number of units.  What is too large to be counted down in a lifetime is unlimited."""
+    """A whole number of units: UNLIMITED if it does not fit 64 bits, a negative one if *value* is."""
     if value is ONE:
         return 1
     if not isinstance(value, int):
@@ -75,7 +76,7 @@ cdef class SemaphoreState:
     cdef hs_state_slot *slot
     cdef hs_mutex guard
     cdef int64_t value
-    cdef int64_t limit     # what value may not exceed
+    cdef int64_t limit     # value does not exceed it
     cdef int shared
     cdef sleepers asleep
 
@@ -102,7 +103,7 @@ cdef class SemaphoreState:
         return taken
 
     cdef bint take(self, int64_t deadline) except -1:
-        """Take a unit.  False if the deadline has passed, or if others take them now by `_cond`."""
+        """Take a unit.  False if the deadline has passed, or if the semaphore is shared."""
         cdef hs_waiter me
         cdef bint late = False
         while not self.take_now():
@@ -118,7 +119,7 @@ cdef class SemaphoreState:
         return True
 
     cdef bint sleep_on(self, hs_waiter *me, int64_t deadline) except -1:
-        """Sleep unless a unit has come up in between; False if the deadline ended the sleep."""
+        """Park unless there is a unit; False if the deadline ended the wait."""
         hs_mutex_lock(&self.guard)
         if self.value > 0 or self.shared:
             hs_mutex_unlock(&self.guard)
@@ -130,7 +131,7 @@ cdef class SemaphoreState:
         unpark(&self.asleep, &self.guard, most)
 
     cdef int give(self, int64_t count) except -1:
-        """Add units.  1, or 0 if that is to be done by `_cond` now."""
+        """Add units; returns 1, or 0 if the semaphore is shared."""
         if count < 1:
             raise ValueError(f"n must be one or more, not {count}")
         hs_mutex_lock(&self.guard)
@@ -155,7 +156,7 @@ cdef class SemaphoreState:
                          f"the initial value, {self.limit}")
 
     cdef void share(self) noexcept:
-        """From now on units are taken and given by `_cond`: who sleeps goes there."""
+        """From now on units are taken and given with `_cond`; unpark all waiters, which go on there."""
         hs_mutex_lock(&self.guard)
         if self.shared:
             hs_mutex_unlock(&self.guard)
@@ -183,7 +184,7 @@ cdef SemaphoreState new_state(semaphore, value):
 
 
 cdef SemaphoreState state_for_setting(semaphore):
-    """The state; a new one if there is none: a subclass may set everything and not call __init__()."""
+    """The state; a new one if there is none: a subclass may set attributes without calling __init__()."""
     return state_of(semaphore) if hs_state_exists(&states, semaphore) else new_state(semaphore, 1)
 
 
@@ -213,12 +214,12 @@ cdef object acquire_slowly(semaphore, SemaphoreState state, blocking, timeout):
 class Semaphore(stdlib):
     """A counter of *value* units: acquire() takes one, waiting if there is none, and release() adds one.
 
-    value: a whole number that is not negative (ValueError).
+    value: a non-negative whole number (ValueError).
     Thread-safety: all methods may be called from any thread; release() also from signal handlers.
     """
 
     if sys.version_info >= (3, 11):
-        __getstate__ = attributes_as_state  # before, a copy shares the state
+        __getstate__ = attributes_as_state  # before 3.11, a copy shares the state
 
     def __init__(self, value=1):
         new_state(self, value)
@@ -228,11 +229,11 @@ class Semaphore(stdlib):
         return f"<{cls.__module__}.{cls.__qualname__} at {id(self):#x}: value={self._value}>"
 
     def acquire(self, blocking=True, timeout=None):
-        """Take a unit, waiting until there is one; True if this call has taken it.
+        """Take a unit, waiting until there is one; returns whether this call has taken one.
 
         blocking: if false, do not wait.  timeout: seconds to wait at most, any real number; None waits for
-        ever.  A signal handler that raises ends the wait.  ValueError for NaN, and for a timeout of an
-        acquire() that does not block.
+        ever.  A signal handler that raises ends the wait.  ValueError for NaN, and for a timeout with a
+        false *blocking*.
         """
         cdef SemaphoreState state = state_of(self)
         if timeout is None and state.take_now():
@@ -242,7 +243,7 @@ class Semaphore(stdlib):
     __enter__ = acquire
 
     def release(self, n=1):
-        """Add *n* units and let as many waiting threads go on.
+        """Add *n* units and wake as many waiting threads.
 
         ValueError if n is less than 1.
         """
@@ -255,7 +256,7 @@ class Semaphore(stdlib):
 
     @property
     def _value(self):
-        """The number of units now.  Setting it lets waiting threads look again."""
+        """The number of units.  Setting it wakes as many waiting threads."""
         return as_number(state_of(self).count())
 
     @_value.setter
@@ -284,7 +285,7 @@ show_attributes(Semaphore, "_semaphore_state", ("_cond", "_value"))
 
 @published
 class BoundedSemaphore(Semaphore, stdlib_bounded):
-    """A Semaphore whose counter never exceeds its initial value: a release() too many is a ValueError."""
+    """A Semaphore whose counter never exceeds its initial value: release() raises ValueError instead."""
 
     def __init__(self, value=1):
         cdef SemaphoreState state = new_state(self, value)
@@ -296,16 +297,16 @@ class BoundedSemaphore(Semaphore, stdlib_bounded):
                 f"value={self._value}/{self._initial_value}>")
 
     def release(self, n=1):
-        """Add *n* units and let as many waiting threads go on.
+        """Add *n* units and wake as many waiting threads.
 
-        ValueError if n is less than 1, and if there would be more units than at first.
+        ValueError if n is less than 1, or if the counter would exceed its initial value.
         """
         if not state_of(self).give(units(n)):
             stdlib_bounded.release(self, n)
 
     @property
     def _initial_value(self):
-        """The number of units at first, which is the most there can be."""
+        """The initial number of units, which the counter never exceeds."""
         return as_number(state_of(self).limit)
 
     @_initial_value.setter

@@ -1,17 +1,17 @@
 # cython: freethreading_compatible=True
-"""Which threads there are, and the steps of a thread's life that nothing may interrupt halfway.
+"""The tables of threads, and the steps of a thread's life that must not be interrupted halfway.
 
-Thread itself is Python code (_threads.py), as tools read and exchange its byte code.  What stands here is
-either called often or must be whole: an exception that a signal handler or a trace function raises falls
-between two lines of Python code, and never between two of these.
+Thread itself is Python code (_threads/threading.py), because tools read and replace its byte code.  The
+functions here are called often or must be atomic: an exception of a signal handler or a trace function may
+come between any two lines of Python code, but not between two of these.
 
-- A thread that is being started stands in the registry's `limbo`, so it is listed from start() on.  The
-  thread itself moves to `active`, under its identifier, before start() returns.
+Invariant: a thread is listed, in `limbo` or `active`, from start() until it ends.  start() puts it into
+`limbo`; the thread itself moves to `active`, under its identifier, before start() returns.
 
-Both tables are the interpreter's.  With a GIL one operation on them needs no lock.  Without, each has a mutex
-in itself, which may be handed to a thread that waits for it and that a fork() leaves behind; threading.py
-would then wait for it in the child for ever.  So whoever changes or lists a table there takes the lock that
-threading.py has for both: it puts a new one in its place after a fork.
+Both tables are the interpreter's.  With a GIL an operation on them needs no lock.  Without a GIL each dict
+has a mutex of its own, which may be handed to a waiting thread that does not exist after fork();
+threading.py would wait for it for ever in the child.  So there the lock of threading.py, which it replaces
+after a fork, is held for every change and listing.
 """
 
 from compat cimport HS_FREE_THREADED
@@ -33,18 +33,18 @@ cdef dict hooks = registry.hooks
 cdef object add_dangling = registry.dangling.add
 cdef object own_ident = interpreter_thread.get_ident
 
-# From 3.13 on threads are started with a join handle.  Its name is the one that threading.py's Thread uses.
+# From 3.13 on a thread is started with a join handle, in the attribute that threading.py's Thread uses.
 cdef bint has_handle = sys.version_info >= (3, 13)
 HANDLE = ("_os_thread_handle" if sys.version_info >= (3, 14) else "_handle") if has_handle else None
 FREE_THREADED = bool(HS_FREE_THREADED)
 cdef object handle_of = operator.attrgetter(HANDLE) if has_handle else None
 
-# Names that users replace in the public module: looked up there at each use.
+# Names that programs replace in the public module: looked up there at each use.
 cdef dict public = {}
 
 
 def _set_public(dict namespace):
-    """Tell which module users see."""
+    """Set the dictionary of the public module."""
     global public
     public = namespace
 
@@ -52,7 +52,7 @@ def _set_public(dict namespace):
 # ---- the tables -----------------------------------------------------------------------------------------
 
 cdef object lock_tables():
-    """Keep others from the tables.  What is returned is for unlock_tables()."""
+    """Lock the tables; returns what unlock_tables() takes."""
     if not HS_FREE_THREADED:
         return None
     lock = hooks["_active_limbo_lock"]
@@ -67,7 +67,7 @@ cdef int unlock_tables(lock) except -1:
 
 
 cdef int leave_limbo(thread) except -1:
-    """Forget a thread that will not run, or whose start has failed."""
+    """Remove a thread that will not run, or whose start has failed."""
     lock = lock_tables()
     try:
         limbo.pop(thread, None)
@@ -77,7 +77,7 @@ cdef int leave_limbo(thread) except -1:
 
 
 def enter_active(ident, thread):
-    """List a thread that runs, and no longer as one that is being started."""
+    """Move a thread that runs from `limbo` to `active`."""
     lock = lock_tables()
     try:
         active[ident] = thread
@@ -87,7 +87,7 @@ def enter_active(ident, thread):
 
 
 def leave_active(ident):
-    """Forget the thread that ends."""
+    """Remove the thread that ends."""
     lock = lock_tables()
     try:
         active.pop(ident, None)
@@ -103,7 +103,7 @@ def is_starting(thread):
 # ---- starting and joining -------------------------------------------------------------------------------
 
 cdef int claim(thread) except -1:
-    """List the thread as one that is being started.  RuntimeError if somebody else is at it."""
+    """Put the thread into `limbo`.  RuntimeError if it is there, because another thread is starting it."""
     cdef Py_ssize_t before
     lock = lock_tables()
     try:
@@ -120,8 +120,8 @@ cdef int claim(thread) except -1:
 def launch(thread):
     """Start the OS thread, which calls thread._bootstrap().
 
-    The function that does it is the one that stands in the public module, called as threading.py calls it.
-    When it raises, the thread is as before.
+    Calls the starting function that is in the public module, with the arguments of threading.py's call.  If
+    that raises, the thread is as before.
     """
     claim(thread)
     try:
@@ -137,7 +137,7 @@ def launch(thread):
 
 
 def passes(lock, blocking, timeout):
-    """Whether the lock could be acquired.  It is free again: nothing comes between acquire and release."""
+    """Acquire and release the lock without interruption; returns whether it was acquired."""
     if not lock.acquire(blocking, timeout):
         return False
     lock.release()
@@ -145,17 +145,17 @@ def passes(lock, blocking, timeout):
 
 
 def deadline_of(timeout):
-    """The moment at which this timeout, None or any real number of seconds, ends.  ValueError for NaN."""
+    """The deadline of a timeout, None or any real number of seconds.  ValueError for NaN."""
     return hs_deadline_of(timeout)
 
 
 def seconds_until(deadline):
-    """The seconds left; None for ever."""
+    """The seconds left; None for HS_NEVER."""
     return hs_seconds_until(deadline)
 
 
 def seconds_of(timeout):
-    """A timeout as seconds that any lock takes; None for ever.  ValueError for NaN."""
+    """A timeout as seconds that any lock accepts; None for HS_NEVER.  ValueError for NaN."""
     return hs_seconds_until(hs_deadline_of(timeout))
 
 
@@ -173,22 +173,22 @@ cdef object current():
 def current_thread():
     """The Thread object of the calling thread.
 
-    For a thread that was started by something else than this module, a Thread object that stands for it.
+    For a foreign thread, which something else has started, one that represents it.
     """
     return current()
 
 
 def main_thread():
-    """The Thread object of the main thread: normally the one that the interpreter was started in."""
+    """The Thread object of the main thread: normally the thread that the interpreter was started in."""
     return registry.main_thread()
 
 
 def enumerate():
-    """A list of all Thread objects whose threads run, or were started and are about to.
+    """A list of the Thread objects of all threads that are running or being started.
 
-    The main thread, daemon threads and those that current_thread() stood in for are among them.
+    It includes the main thread, daemon threads, and foreign threads known from current_thread().
     """
-    # First those that are about to run: a thread that begins meanwhile is then seen twice, not missed.
+    # `limbo` first: a thread that moves to `active` meanwhile is then seen twice, not missed.
     lock = lock_tables()
     try:
         starting = list(limbo.values())
@@ -199,17 +199,17 @@ def enumerate():
 
 
 def active_count():
-    """The number of threads in the list that enumerate() returns."""
+    """The length of the list that enumerate() returns."""
     return len(enumerate()) if limbo else len(active)
 
 
 def currentThread():
-    """An old name of current_thread()."""
+    """Deprecated name of current_thread()."""
     deprecated("currentThread() is deprecated, use current_thread() instead")
     return current()
 
 
 def activeCount():
-    """An old name of active_count()."""
+    """Deprecated name of active_count()."""
     deprecated("activeCount() is deprecated, use active_count() instead")
     return active_count()

@@ -1,19 +1,18 @@
 # cython: freethreading_compatible=True
-"""The service that waits for timers: however many are pending, one thread waits for all of them.
+"""The timer service: one thread that waits for all pending timers.
 
-A pending timer lies in a heap until it is due.  Then the service starts the timer's own thread, in which
-Timer.run() calls the function: so a function that blocks holds up nobody.  withdraw() takes the timer out
-of the heap.  The service is a thread that starts with the first timer and ends when there has been none for a
-moment.
+A pending timer is in a heap until it is due.  Then the service starts the timer's own thread, in which
+Timer.run() calls the function, so a function that blocks delays no other timer.  withdraw() removes a timer
+from the heap.  The service starts with the first timer and ends LINGER seconds after the heap has become
+empty.
 
-Until it is due, a timer has the identifier of the service, in whose stack one sees it wait; it is listed in
-the registry's `limbo`, as a thread that is about to run.  The end of the interpreter waits for timers that
-are no daemons.
+A pending timer has the identifier of the service's thread and is in the registry's `limbo`, as a thread
+that is being started.  The interpreter's exit waits for non-daemon timers.
 
-The service lives on whatever happens: an exception that is sent to it, or that a timer's start and the hook
-that is told of it raise, is reported.  It waits in a Python function (_timers.wait_for_next) so that the
-thread has a frame; what that function has taken from the heap stands in the Turn that it was given, and so
-cannot get lost.
+Invariant: no exception ends the service.  One that is sent to its thread, or raised by a timer's start or
+by the excepthook, is reported.  The service waits in a Python function (_timers.wait_for_next) so that its
+thread has a frame; a timer taken from the heap is in the Turn passed to that function, where an exception
+does not lose it.
 """
 
 from libc.stdint cimport int64_t
@@ -37,7 +36,7 @@ from hasten.threading import _registry as registry
 from hasten.threading._thread import HANDLE
 
 cdef extern from "Python.h":
-    void PyErr_SetObject(object kind, object error)  # without `except`: it is reported, not raised
+    void PyErr_SetObject(object kind, object error)  # no `except`: the error set is reported, not raised
     void PyErr_WriteUnraisable(object where)
 
 cdef extern from "_timers.h":
@@ -57,34 +56,33 @@ if hs_park_init() != 0:
 cdef struct service_state:
     hs_mutex guard
     hs_timers heap
-    int threads           # services that run, or are being started: 0 or 1
-    int holds             # how many are about to put a timer into the heap: the service stays
-    Py_ssize_t awaited    # pending timers that are no daemons
+    int threads           # services running or being started: 0 or 1
+    int holds             # threads about to add a timer: the service does not end
+    Py_ssize_t awaited    # pending non-daemon timers
     hs_waitlist watching  # the service
-    hs_waitlist leaving   # who waits for awaited to become 0
-    hs_waitlist joining   # who waits for one timer to be no longer pending
+    hs_waitlist leaving   # threads that wait for `awaited` to become 0
+    hs_waitlist joining   # threads that wait for a timer to be no longer pending
 
 cdef service_state service
 cdef double LINGER = 0.1  # seconds that the service waits for another timer
 
-cdef object beginning = None     # a lock: only one thread starts a service
+cdef object beginning = None     # a lock: one thread at a time starts a service
 cdef object new_event = None     # the public Event
 cdef object wait_for_next = None
-cdef object ready = None         # set when the service that was started last runs
+cdef object ready = None         # an event: the service that was started last runs
 cdef tuple service_ids = (None, None)
 
 
 def _set_python_parts(event, lock, waiting):
-    """Tell the public Event, a lock, and the Python function in which the service waits."""
+    """Set the public Event, a lock, and the Python function in which the service waits."""
     global new_event, beginning, wait_for_next
     new_event, beginning, wait_for_next = event, lock, waiting
 
 
 cdef void report(error, timer) noexcept:
-    """Tell sys.unraisablehook() of an exception that nobody waits for.
+    """Pass an exception to sys.unraisablehook().
 
-    What Cython does with an exception that can't leave a function is no way to do it: a SystemExit would end
-    the program.
+    Not by Cython's handling of exceptions in `noexcept` functions: there a SystemExit would end the program.
     """
     PyErr_SetObject(<object>type(error), error)
     PyErr_WriteUnraisable(timer)
@@ -92,13 +90,13 @@ cdef void report(error, timer) noexcept:
 
 @cython.final
 cdef class Pending:
-    """One timer in the heap, which holds a reference to this object meanwhile."""
+    """One timer in the heap.  While it is there, the heap owns a reference to this object."""
 
     cdef hs_timer entry
     cdef readonly object timer
-    cdef object finished  # the event that was armed
+    cdef object finished  # the timer's event, whose set() withdraws it
     cdef bint daemonic
-    cdef int over         # fired, so that the timer has a thread, or withdrawn
+    cdef int over         # no longer pending: fired (the timer has a thread) or withdrawn
 
     def __reduce__(self):
         raise TypeError("cannot pickle a pending timer")
@@ -108,7 +106,7 @@ cdef class Pending:
         return bool(hs_load(&self.over))
 
     def wait(self, deadline):
-        """Wait until the timer is no longer pending; whether that came before the deadline."""
+        """Wait until the timer is no longer pending, or the deadline; returns is_over()."""
         cdef int64_t until = deadline
         while True:
             hs_mutex_lock(&service.guard)
@@ -118,7 +116,7 @@ cdef class Pending:
             hs_park(&service.joining, &service.guard, until, NULL)
 
     def withdraw(self):
-        """Take the timer out of the heap, so that it never fires; False if it has fired."""
+        """Remove the timer from the heap, so that it never fires; False if it has fired."""
         if not unschedule(self):
             return False
         disarm(self)
@@ -126,10 +124,10 @@ cdef class Pending:
         return True
 
 
-# ---- the heap: each function takes or gives up a reference to the timer ------------------------------------
+# ---- the heap, which owns a reference to each timer in it --------------------------------------------------
 
 cdef bint schedule(Pending pending) except -1:
-    """Put the timer into the heap; whether a service is needed that does not run."""
+    """Put the timer into the heap; returns whether a service has to be started."""
     cdef bint idle
     hs_mutex_lock(&service.guard)
     if hs_timers_add(&service.heap, &pending.entry) < 0:
@@ -146,12 +144,12 @@ cdef bint schedule(Pending pending) except -1:
 
 
 cdef bint unschedule(Pending pending) except -1:
-    """Take the timer out of the heap; False if it was not in."""
+    """Remove the timer from the heap; False if it was not there."""
     cdef bint removed
     hs_mutex_lock(&service.guard)
     removed = hs_timers_remove(&service.heap, &pending.entry)
     if removed and hs_timers_first(&service.heap) == NULL:
-        hs_unpark_all(&service.watching, &service.guard)  # or it would stay until this timer is due
+        hs_unpark_all(&service.watching, &service.guard)  # else the service stays until this timer is due
     else:
         hs_mutex_unlock(&service.guard)
     if removed:
@@ -184,13 +182,13 @@ cdef void no_longer_pending(Pending pending) noexcept:
 
 @cython.final
 cdef class Turn:
-    """One turn of the service: what wait() has taken from the heap."""
+    """One turn of the service."""
 
-    cdef Pending due
-    cdef bint idle  # there was none for a while, and this service has ended
+    cdef Pending due  # the timer that wait() has taken from the heap
+    cdef bint idle    # there was none for LINGER seconds: this service has ended
 
     def wait(self):
-        """Wait for the first timer that is due, and take it."""
+        """Wait until a timer is due, and take it from the heap."""
         cdef hs_timer *first
         cdef bint lingered = False
         cdef int64_t until
@@ -214,7 +212,7 @@ cdef class Turn:
 
 
 def serve():
-    """What the service does.  It ends by Turn.idle alone, which says so to those who need a service."""
+    """Run the service.  It ends only with Turn.idle, which is set together with `service.threads`."""
     global service_ids
     service_ids = (hasten._thread.get_ident(), hasten._thread.get_native_id())
     ready.set()
@@ -244,7 +242,7 @@ cdef void hold_service(int change) noexcept:
 
 
 cdef int need_service() except -1:
-    """See to it that a service runs."""
+    """Start a service unless one runs."""
     global ready
     if service.threads and ready is not None and ready.is_set():
         return 0
@@ -262,7 +260,7 @@ cdef int need_service() except -1:
 
 
 cdef void fire(Pending pending) noexcept:
-    """In the service: start the timer's own thread."""
+    """Start the timer's own thread.  Called by the service."""
     try:
         start_thread_of(pending)
     except BaseException:
@@ -279,7 +277,7 @@ cdef int start_thread_of(Pending pending) except -1:
     timer = pending.timer
     disarm(pending)
     timer._due = True
-    # is_alive() and join() go by `pending` until the thread has begun
+    # is_alive() and join() use `pending` until the thread has begun
     timer._started = begun = new_event()
     if HANDLE:
         starting._start_promised(timer._bootstrap, getattr(timer, HANDLE), timer.daemon)
@@ -297,7 +295,7 @@ cdef int disarm(Pending pending) except -1:
 
 
 cdef void end_unrun(Pending pending) noexcept:
-    """The timer's thread will never run."""
+    """Mark the timer as ended: its thread will never run."""
     try:
         leave_limbo(pending.timer)
     except BaseException as error:
@@ -310,7 +308,7 @@ cdef void end_unrun(Pending pending) noexcept:
 
 
 def start_shared(timer, double seconds):
-    """Let the service fire this timer.  When it raises, the timer is as before."""
+    """Have the service fire this timer.  If this raises, the timer is as before."""
     cdef Pending pending = Pending.__new__(Pending)
     cdef bint scheduled = False
     claim(timer)
@@ -324,7 +322,7 @@ def start_shared(timer, double seconds):
         if not pending.daemonic:
             registry.wait_at_exit()
         need_service()
-        # From here on all is as it has to be while the timer is pending: it may fire at once.
+        # Set before schedule(): the timer may fire as soon as it is in the heap.
         timer._ident, timer._native_id = service_ids
         timer._pending = pending.finished._pending = pending
         timer._started.set()
@@ -347,7 +345,7 @@ def start_shared(timer, double seconds):
 
 
 def wait_for_timers():
-    """Wait until no timer is pending but daemons; whether there was one."""
+    """Wait until no non-daemon timer is pending; returns whether there was one."""
     cdef bint waited = False
     while True:
         hs_mutex_lock(&service.guard)
@@ -359,7 +357,7 @@ def wait_for_timers():
 
 
 def forget_timers():
-    """In the child of a fork(): the service is gone, and no timer is pending."""
+    """In the child of a fork(): there is no service, and no timer is pending any more."""
     global beginning
     cdef hs_timer *first
     cdef list dropped = []

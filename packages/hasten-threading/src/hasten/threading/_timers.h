@@ -1,7 +1,7 @@
-/* _timers.h: a heap of timers by deadline.  It takes no locks and knows no Python.
+/* _timers.h: a binary heap of timers by deadline.  Takes no locks, calls no Python.
  *
- * Each timer knows its place in the heap, so that one that is cancelled leaves it at once.  Timers with the
- * same deadline leave in the order in which they came.
+ * Each timer has its index in the heap, so that a cancelled one is removed at once.  Timers with equal deadlines
+ * leave in the order in which they were added.
  */
 #ifndef HASTEN_TIMERS_H
 #define HASTEN_TIMERS_H
@@ -51,7 +51,7 @@ static inline void hs_timers_down(hs_timers *h, hs_timer *t, size_t place) {
 /* The timer that is due first, or NULL. */
 static inline hs_timer *hs_timers_first(const hs_timers *h) { return h->count ? h->slots[1] : NULL; }
 
-/* Returns 0, or -1 if there is no memory. */
+/* Returns 0, or -1 without memory. */
 static inline int hs_timers_add(hs_timers *h, hs_timer *t) {
     if (h->count + 1 >= h->capacity) {
         size_t capacity = h->capacity ? 2 * h->capacity : 16;
@@ -65,7 +65,7 @@ static inline int hs_timers_add(hs_timers *h, hs_timer *t) {
     return 0;
 }
 
-/* Take *t* out.  Returns whether it was in. */
+/* Remove *t*; returns whether it was in the heap. */
 static inline int hs_timers_remove(hs_timers *h, hs_timer *t) {
     size_t place = t->place;
     hs_timer *last;

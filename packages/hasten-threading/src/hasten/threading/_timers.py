@@ -1,8 +1,9 @@
 """Timer: call a function later.
 
-Timers that wait share one thread, the service of _timer.pyx.  One that a program has made its own gets a
-thread at start(): if it, its class or Thread has another run(), start(), __init__() or the like, if the
-`finished` event or the function that starts threads was replaced, or if the interval is no positive number.
+Pending timers share one thread, the service of _timer.pyx.  A timer gets a thread at start() if a program
+could tell the difference: if it, its class or Thread overrides run(), start(), __init__() or the like, if
+the `finished` event or the function that starts threads was replaced, or if the interval is no positive
+number.
 """
 
 import threading as _stdlib
@@ -15,14 +16,14 @@ from hasten.threading._threads.threading import HANDLE, Event, Thread, _end_unbo
 
 
 class _Finished(Event):
-    """The `finished` event of a Timer: setting it cancels the timer while that is pending."""
+    """The `finished` event of a Timer: setting it cancels a pending timer."""
 
     __module__ = "hasten.threading"
     _pending = None
 
     def set(self):
-        """Make the flag true and let every thread go on that waits for it."""
-        super().set()  # before: start_shared() arms first and then looks at the flag
+        """Make the flag true and release all waiting threads."""
+        super().set()  # before reading _pending: start_shared() sets that before it reads the flag
         pending = self._pending
         if pending is not None:
             self._pending = None
@@ -33,9 +34,9 @@ class _Finished(Event):
 class Timer(Thread, _stdlib.Timer):
     """Call function(*args, **kwargs) in a thread of its own, *interval* seconds after start().
 
-    args: a sequence; None for none.  kwargs: a dict; None for none.  cancel() calls it off.
-    It is a Thread, alive from start() until the function has returned or the timer was cancelled.
-    Until the interval is over its `ident` is that of the thread that waits for all timers.
+    args: a sequence; None for none.  kwargs: a dict; None for none.
+    A timer is a Thread, alive from start() until the function has returned or the timer was cancelled.
+    During the interval its `ident` is that of the thread that waits for all timers.
     Thread-safety: all methods may be called from any thread.
     """
 
@@ -65,11 +66,11 @@ class Timer(Thread, _stdlib.Timer):
         _timer.start_shared(self, self.interval)
 
     def cancel(self):
-        """Call the timer off, if the function has not been called yet."""
+        """Stop the timer if the function has not been called yet."""
         self.finished.set()
 
     def run(self):
-        """Wait for the interval, if start() has left that to this thread, and call the function."""
+        """Wait for the interval, unless the service has done so, and call the function."""
         if not self._due:
             self.finished.wait(self.interval)
         if not self.finished.is_set():
@@ -90,7 +91,7 @@ class Timer(Thread, _stdlib.Timer):
         super().join(timeout)
 
     def is_alive(self):
-        """Whether the timer was started, and its function has not returned nor was it cancelled."""
+        """Whether the timer was started, its function has not returned, and it was not cancelled."""
         pending = self._pending
         return pending is not None and not pending.is_over() or super().is_alive()
 
@@ -98,7 +99,7 @@ class Timer(Thread, _stdlib.Timer):
         _end_unborn(self)
 
 
-# What has to be as it was for a timer to share the service
+# What a program must not have replaced for a timer to use the service
 _OWN_PARTS = tuple(
     (name, getattr(Timer, name)) for name in ("run", "_bootstrap", "_bootstrap_inner", "cancel")
 )
@@ -108,14 +109,14 @@ _own_starter = getattr(_os_threads, _STARTER[1:])
 
 
 def _can_share(timer):
-    """Whether the service may wait for the timer, as nobody could tell the difference."""
+    """Whether the service may wait for the timer: no program could tell the difference."""
     cls = type(timer)
     if not timer._initialized or type(timer.finished) is not _Finished:
         return False
     if _public[_STARTER] is not _own_starter:
         return False
     if not isinstance(timer.interval, (int, float)) or not 0 < timer.interval < _os_threads.TIMEOUT_MAX:
-        return False  # also NaN: the thread meets the error, and tells excepthook()
+        return False  # also for NaN: the thread raises the error, which goes to excepthook()
     own = vars(timer)
     for name, part in _OWN_PARTS:
         if getattr(cls, name) is not part or name in own:
@@ -127,7 +128,7 @@ def _can_share(timer):
 
 
 def wait_for_next(turn):
-    """Where the service waits, for those who look at its stack."""
+    """The Python frame in which the service waits, for debuggers."""
     turn.wait()
 
 

@@ -10,8 +10,8 @@ cdef extern from *:
 
 
 cdef struct sleepers:
-    hs_waitlist waiting   # until somebody unparks them
-    hs_waitlist released  # unparked; each wakes the next one when it leaves
+    hs_waitlist waiting   # not unparked
+    hs_waitlist released  # unparked while parked; each wakes the next one when it leaves
 
 
 cdef void enqueue_locked(sleepers *all, hs_waiter *me, const void *target) noexcept

@@ -1,19 +1,18 @@
 # cython: freethreading_compatible=True
 """Parking and unparking: the only module of this distribution that does it (packages/hasten/docs/waiting.md).
 
-A primitive has a guard and its sleepers: those who wait, and those who were unparked and have yet to be
-woken.
+A primitive has a guard and two lists of `sleepers`: `waiting`, and `released`, which were unparked and have
+yet to be woken.
 
 An unpark is a choice: unpark(n) sets, under the guard, the words of the n threads that wait longest; from
-then on they count as unparked, awake or not.  Then they have to be woken.  Without a GIL unpark() does that.
-With one, it wakes the first only, and each thread that leaves wakes the next: a crowd that is woken at once
-would do nothing but fight for the GIL (two at a time are slower already).  Three facts keep that chain from
-breaking:
+then on they are unparked, awake or not.  Without a GIL unpark() wakes them all.  With a GIL it wakes the
+first, and each thread that leaves wakes the next: threads woken together contend for the GIL (measured: two
+at a time are slower already).  Invariants that keep the chain going:
 
-- The first in `released` has been woken, always: whoever changes the list sees to that.
+- The first in `released` has been woken: every change of the list ends in wake_released().
 - A thread whose word is set leaves, whatever ended its wait.
-- Only threads that are parked are chained.  One that runs a signal handler, or Python code that releases a
-  lock, may take long; its word is set, it is taken out at once, and finds its word set when it gets there.
+- Only threads that were parked get into `released`.  One that runs a signal handler, or Python code that
+  releases a lock, may take long: its word is set and it is dequeued; it checks the word before it parks.
 """
 
 from libc.stdint cimport int64_t
@@ -28,7 +27,7 @@ if hs_park_init() != 0:
     raise MemoryError("no memory for the handler that resets sleeping threads after fork()")
 
 cdef enum:
-    BATCH = 64  # without a GIL: how many are woken between two looks at the list
+    BATCH = 64  # without a GIL: how many are woken per hold of the guard
 
 
 cdef void enqueue_locked(sleepers *all, hs_waiter *me, const void *target) noexcept:
@@ -37,18 +36,18 @@ cdef void enqueue_locked(sleepers *all, hs_waiter *me, const void *target) noexc
 
 
 cdef bint park_enqueued(sleepers *all, hs_mutex *guard, hs_waiter *me, int64_t deadline) except -1:
-    """Park until unparked (True) or the deadline (False).  The guard is not held before, but afterwards.
+    """Park until unparked (True) or the deadline (False).  The guard is free before and held afterwards.
 
-    The thread stays enqueued: dequeue_locked() is the caller's.  When a signal handler raises, the guard is
-    not held, and dequeue() is the caller's.
+    The thread stays enqueued; the caller calls dequeue_locked().  If a signal handler raises, the guard is
+    free and the caller calls dequeue().
     """
     return hs_park_enqueued(&all.waiting, guard, me, deadline, NULL)
 
 
 cdef bint park_and_dequeue(sleepers *all, hs_mutex *guard, hs_waiter *me, int64_t deadline) except -1:
-    """Park until unparked (True) or the deadline (False).  The guard is not held, before and after.
+    """Park until unparked (True) or the deadline (False).  The guard is free before and afterwards.
 
-    When a signal handler raises, the thread has been dequeued; me.word tells whether it had been unparked.
+    If a signal handler raises, the thread is dequeued; me.word tells whether it had been unparked.
     """
     try:
         park_enqueued(all, guard, me, deadline)
@@ -62,14 +61,14 @@ cdef bint park_and_dequeue(sleepers *all, hs_mutex *guard, hs_waiter *me, int64_
 cdef bint park(
     sleepers *all, hs_mutex *guard, hs_waiter *me, const void *target, int64_t deadline
 ) except -1:
-    """enqueue_locked() and park_and_dequeue(): the guard is held before, and not held after."""
+    """enqueue_locked() and park_and_dequeue().  The guard is held before and free afterwards."""
     enqueue_locked(all, me, target)
     hs_mutex_unlock(guard)
     return park_and_dequeue(all, guard, me, deadline)
 
 
 cdef void dequeue(sleepers *all, hs_mutex *guard, hs_waiter *me) noexcept:
-    """Leave the list, whether unparked or not.  The guard is not held, before and after."""
+    """Leave the list, whether unparked or not.  The guard is free before and afterwards."""
     hs_mutex_lock(guard)
     dequeue_locked(all, guard, me)
 
@@ -84,7 +83,7 @@ cdef void dequeue_locked(sleepers *all, hs_mutex *guard, hs_waiter *me) noexcept
 
 
 cdef void unpark(sleepers *all, hs_mutex *guard, Py_ssize_t most) noexcept:
-    """Unpark up to *most* threads.  The guard is held before, and not held after."""
+    """Unpark up to *most* threads.  The guard is held before and free afterwards."""
     forget_dead_locked(all)
     while most > 0 and all.waiting.head != NULL:
         unpark_locked(all, all.waiting.head)
@@ -93,19 +92,19 @@ cdef void unpark(sleepers *all, hs_mutex *guard, Py_ssize_t most) noexcept:
 
 
 cdef void forget_dead_locked(sleepers *all) noexcept:
-    """Empty the lists if those who are in them were left behind by a fork().  The guard is held."""
+    """Empty the lists if their waiters are of another fork count.  The guard is held."""
     hs_waitlist_sync(&all.waiting)
     hs_waitlist_sync(&all.released)
 
 
 cdef void start_anew(sleepers *all, hs_mutex *guard) noexcept:
-    """For the child of a fork(), where a thread that is gone may be in the lists."""
+    """Reset lists and guard in the child of a fork(): threads that do not exist there may be in them."""
     memset(all, 0, sizeof(sleepers))
     memset(guard, 0, sizeof(hs_mutex))
 
 
 cdef unsigned int fork_count() noexcept:
-    """How many forks lie between this process and the one that imported this module."""
+    """The number of forks this process descends from."""
     return hs_fork_count()[0]
 
 
@@ -122,7 +121,7 @@ cdef void unpark_locked(sleepers *all, hs_waiter *waiter) noexcept:
 
 
 cdef inline void wake_released(sleepers *all, hs_mutex *guard) noexcept:
-    """Wake those who were unparked.  The guard is held before, and not held after."""
+    """Wake the first that was unparked, or all without a GIL.  The guard is held before, free afterwards."""
     if all.released.head == NULL:
         hs_mutex_unlock(guard)
     elif HS_FREE_THREADED:
@@ -132,7 +131,7 @@ cdef inline void wake_released(sleepers *all, hs_mutex *guard) noexcept:
 
 
 cdef void wake_first(sleepers *all, hs_mutex *guard) noexcept:
-    """See to it that the first one is awake."""
+    """Wake the first one unless that was done.  The guard is held before and free afterwards."""
     cdef hs_waiter *first = all.released.head
     cdef int *word = NULL
     if first.parked:
@@ -144,7 +143,7 @@ cdef void wake_first(sleepers *all, hs_mutex *guard) noexcept:
 
 
 cdef void wake_all(sleepers *all, hs_mutex *guard) noexcept:
-    """Wake them all, in batches: a system call is too long for the guard to be held."""
+    """Wake them all, in batches: no system call is made with the guard held."""
     cdef int *words[BATCH]
     cdef int count = BATCH, i
     while count == BATCH:
@@ -161,7 +160,7 @@ cdef void wake_all(sleepers *all, hs_mutex *guard) noexcept:
 
 
 cdef Py_ssize_t count_parked(sleepers *all, hs_mutex *guard) noexcept:
-    """How many threads wait now."""
+    """The number of threads that wait."""
     cdef hs_waiter *waiter
     cdef Py_ssize_t count = 0
     hs_mutex_lock(guard)

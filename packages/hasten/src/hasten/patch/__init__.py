@@ -14,6 +14,13 @@ imported before are patched in place (see ``_rebind``), so it is best done first
 import sys
 from _thread import RLock
 
+try:
+    from hasten.patch import _bundle  # the compiled modules, in one file
+except ImportError:
+    pass  # they are files of their own
+else:
+    _bundle.load("_table", "_redirect")
+
 from hasten.patch import _redirect, _table
 from hasten.patch._table import NotInstalled, Refused, UnknownModule
 

@@ -69,7 +69,7 @@ def follow(util) -> None:
             args = [_with_preamble(arg) for arg in args]
         return start(path, args, passfds)
 
-    spawnv_passfds.hasten = True
+    spawnv_passfds.hasten = spawnv_passfds  # functools.wraps() copies it: a program's wrapper is not meant
     util.spawnv_passfds = spawnv_passfds
 
 

@@ -4,6 +4,10 @@ import os
 import sys
 
 from hasten import patch
+
+if hasattr(patch, "_bundle"):
+    patch._bundle.load("_run", "_rebind", "_compiling")
+
 from hasten.patch import _run
 
 TYPE_CHECKING = False

@@ -33,7 +33,7 @@ def is_standard() -> bool:
     reduction = _registries.context.reduction
     return (
         all(_is_own(spawn, name) for name in _SPAWN)
-        and (_is_own(util, "spawnv_passfds") or getattr(util.spawnv_passfds, "hasten", False))
+        and (_is_own(util, "spawnv_passfds") or _is_the_launchers(util.spawnv_passfds))
         and _is_own(util, "_args_from_interpreter_flags", "subprocess")
         and reduction is _registries.REDUCTION
         and reduction.dump is _registries.DUMP
@@ -50,6 +50,11 @@ def _is_own(module, name, where=None):
     function = getattr(module, name, None)
     home = getattr(function, "__globals__", {}).get("__name__")
     return home in (module.__name__, where, "hasten.subprocess")
+
+
+def _is_the_launchers(function):
+    """Whether it is the function of `python -m hasten` itself, and not a program's around it."""
+    return getattr(function, "hasten", None) is function
 
 
 def bootstrap() -> bytes:

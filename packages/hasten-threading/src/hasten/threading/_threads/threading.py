@@ -1,11 +1,10 @@
 """Thread, and the classes of the main thread and of foreign threads.
 
-They are ordinary Python classes, with the attributes that the running version's Thread has: whoever
-subclasses, patches or looks into a Thread finds what the standard library has there.  Up to 3.12 a thread is
-joined by a lock that is released when it ends (`_tstate_lock`), from 3.13 on by a join handle; either comes
-from hasten._thread.
+Invariant: an instance has the attributes of the running version's Thread, because programs subclass, patch
+and inspect it.  Up to 3.12 a thread is joined by a lock that is released when it ends (`_tstate_lock`),
+from 3.13 on by a join handle; either is hasten._thread's.
 
-Joining, starting and the tables of threads are in _thread.pyx.
+Starting and the tables of threads are in _thread.pyx.
 """
 
 import operator
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
 _HAS_CONTEXT = sys.version_info >= (3, 14)
 _handle_of: "Any" = operator.attrgetter(HANDLE) if HANDLE else None
 _hooks = _registry.hooks
-_public = vars(sys.modules["hasten.threading"])  # where users replace names: looked up there at each use
+_public = vars(sys.modules["hasten.threading"])  # programs replace names there: looked up at each use
 
 
 def _new_name(pattern):
@@ -55,7 +54,7 @@ def _check_initialized(thread, error=AssertionError):
 
 
 def _excepthook_teller():
-    """What tells threading.excepthook() of what ends a thread, or, if it is None then, the hook of now."""
+    """A function that calls threading.excepthook(); if that is None by then, the present hook instead."""
     hook = _registry.excepthook()
     if hook is None:
         raise RuntimeError("threading.excepthook is None: it must be a function")
@@ -63,7 +62,7 @@ def _excepthook_teller():
 
 
 def _tell_excepthook(hook_at_first, thread):
-    """Tell threading.excepthook() of the exception that is being handled, which ends the thread."""
+    """Call threading.excepthook() for the exception that is being handled, which ends the thread."""
     kind, error, traceback = sys.exc_info()
     hook = _registry.excepthook()
     try:
@@ -73,7 +72,7 @@ def _tell_excepthook(hook_at_first, thread):
         print("Exception in threading.excepthook:", file=sys.stderr or thread._stderr, flush=True)
         sys.excepthook(*sys.exc_info())
     finally:
-        error = traceback = None  # they refer to each other
+        error = traceback = None  # break a reference cycle
 
 
 def _give_os_name(thread):
@@ -83,7 +82,7 @@ def _give_os_name(thread):
         try:
             _os_threads.set_name(name)
         except (OSError, TypeError, ValueError):
-            return  # the name is for people: without it the thread runs as well
+            return  # the name is informative only
 
 
 def _is_over(thread):
@@ -95,7 +94,7 @@ def _is_over(thread):
 
 
 def _begin(thread):
-    """What a new thread does first.  Whatever happens, the one who started it need not wait any longer."""
+    """What a new thread does first.  Sets `_started` in any case: start() waits for it."""
     try:
         thread._set_ident()
         if not HANDLE:
@@ -107,7 +106,7 @@ def _begin(thread):
         else:
             _give_os_name(thread)
     finally:
-        # As late as can be: without a GIL run() is then under way when the starter goes on.
+        # As late as possible: without a GIL, run() should have begun when start() returns.
         thread._started.set()
     if _hooks["_trace_hook"]:
         sys.settrace(_hooks["_trace_hook"])
@@ -116,7 +115,7 @@ def _begin(thread):
 
 
 def _leave_at_exit(thread):
-    """From now on the end of the interpreter does not wait for the thread, which runs."""
+    """Have the interpreter's exit not wait for this running thread."""
     if HANDLE:
         _handle_of(thread)._set_daemon()
     elif thread._tstate_lock is not None:
@@ -124,7 +123,7 @@ def _leave_at_exit(thread):
 
 
 def _prepare_context(thread):
-    """See to it that the thread has a context to run in, where this version's threads have one."""
+    """Give the thread a context to run in, on versions whose threads have one (3.14+)."""
     if _HAS_CONTEXT and thread._context is None:
         import _contextvars as contextvars
 
@@ -137,10 +136,10 @@ class Thread(_stdlib.Thread):
     """A thread of control.  start() lets run() run in it, which calls target(*args, **kwargs).
 
     group: None.  target: a callable, or None if a subclass overrides run().  name: a str; by default
-    "Thread-N (name of the target)".  args: an iterable.  kwargs: a dict.  daemon: whether the program
-    may end while the thread runs; None for what the calling thread is.  context: a contextvars.Context
-    for run(); None for an empty one, or for a copy of the caller's if sys.flags.thread_inherit_context.
-    A subclass that overrides __init__() calls it first.
+    "Thread-N (name of the target)".  args: an iterable.  kwargs: a dict.  daemon: whether the program may
+    exit while the thread runs; None for the calling thread's value.  context: a contextvars.Context for
+    run(); None for an empty one, or a copy of the caller's if sys.flags.thread_inherit_context.
+    A subclass that overrides __init__() must call it first.
     Thread-safety: all methods may be called from any thread.
     """
 
@@ -206,8 +205,8 @@ class Thread(_stdlib.Thread):
     def start(self):
         """Start the thread, and wait until it runs.
 
-        RuntimeError if that was done before, or if no thread can be had.  A signal handler that raises ends
-        the wait; the thread runs nevertheless.
+        RuntimeError if it was started before, or if the system cannot start a thread.  A signal handler that
+        raises ends the wait; the thread runs nevertheless.
         """
         if not self._initialized:
             raise RuntimeError("thread.__init__() not called")
@@ -215,17 +214,18 @@ class Thread(_stdlib.Thread):
             raise RuntimeError("threads can only be started once")
         _prepare_context(self)
         launch(self)
-        # With a GIL the new thread holds it, and goes on to run() at once.  Without, it is still in the
-        # system call by which it wakes this one: so much more is left to it.  One line: no error in between.
+        # Without a GIL the new thread may still be in the system call by which it wakes this one: yield the
+        # CPU to it.  (With a GIL it holds that and goes on to run().)  One line: no exception comes in
+        # between.
         self._started.wait() and FREE_THREADED and os.sched_yield()  # type: ignore[func-returns-value]
 
     def run(self):
-        """What the thread does: call the target.  For subclasses to override."""
+        """Call the target, in the thread.  Subclasses may override it."""
         try:
             if self._target is not None:
                 self._target(*self._args, **self._kwargs)
         finally:
-            # A target that refers to the thread would keep it alive, and be kept alive by it.
+            # A target that refers to the thread would be a reference cycle.
             del self._target, self._args, self._kwargs
 
     # ---- in the new thread ----
@@ -258,7 +258,7 @@ class Thread(_stdlib.Thread):
         self._native_id = _public["get_native_id"]()
 
     def _delete(self):
-        """Take the calling thread out of the list of those that run."""
+        """Remove the calling thread from `active`."""
         leave_active(_public["get_ident"]())
 
     if _HAS_CONTEXT:
@@ -272,9 +272,9 @@ class Thread(_stdlib.Thread):
         """Wait until the thread has ended.
 
         timeout: seconds to wait at most, any real number; None waits for ever, 0 or less not at all.
-        Returns None in any case; is_alive() tells whether the timeout ended the wait.  A signal handler
-        that raises ends the wait.  RuntimeError for a thread that was not started, and for the calling
-        one; ValueError for NaN.
+        Always returns None; is_alive() tells whether the timeout ended the wait.  A signal handler that
+        raises ends the wait.  RuntimeError for a thread that was not started, and for the calling
+        thread; ValueError for NaN.
         """
         _check_initialized(self, RuntimeError)
         if not self._started.is_set():
@@ -297,7 +297,7 @@ class Thread(_stdlib.Thread):
     if HANDLE:
 
         def _after_fork(self, new_ident=None):
-            """In the child of a fork(): the thread that forked has a new identifier, any other is gone."""
+            """In the child of a fork(): the thread that forked gets *new_ident*; no other thread exists."""
             self._started._at_fork_reinit()
             if new_ident is not None:
                 self._ident = new_ident
@@ -321,7 +321,7 @@ class Thread(_stdlib.Thread):
                 self._stop()
 
         def _stop(self):
-            """Note that the thread has ended: its lock was released."""
+            """Record that the thread has ended: its lock was released."""
             lock = self._tstate_lock
             self._is_stopped = True
             self._tstate_lock = None
@@ -329,7 +329,7 @@ class Thread(_stdlib.Thread):
                 _registry.no_longer_awaited(lock)
 
         def _reset_internal_locks(self, is_alive):
-            """In the child of a fork(): this is the thread that forked if it is alive, else it is gone."""
+            """In the child of a fork(): *is_alive* for the thread that forked; no other thread exists."""
             self._started._at_fork_reinit()
             if not is_alive:
                 self._is_stopped = True
@@ -342,11 +342,11 @@ class Thread(_stdlib.Thread):
                 self._tstate_lock.acquire()
             self._set_native_id()
 
-    # ---- what it is ----
+    # ---- attributes ----
 
     @property
     def name(self):
-        """The thread's name, a str, for people to read: several threads may have the same."""
+        """The thread's name, a str.  It is informative; several threads may have the same."""
         _check_initialized(self)
         return self._name
 
@@ -361,20 +361,20 @@ class Thread(_stdlib.Thread):
     def ident(self):
         """The thread's identifier, an int as from get_ident(); None before start().
 
-        It stays when the thread has ended, and then may be that of another thread.
+        It remains after the thread has ended; then another thread may have the same.
         """
         _check_initialized(self)
         return self._ident
 
     @property
     def native_id(self):
-        """The number that the system's kernel has for the thread, an int; None before start()."""
+        """The kernel's number of the thread, an int; None before start()."""
         _check_initialized(self)
         return self._native_id
 
     @property
     def daemon(self):
-        """Whether the program may end while the thread runs.  RuntimeError if set after start()."""
+        """Whether the program may exit while the thread runs.  RuntimeError if set after start()."""
         _check_initialized(self)
         return self._daemonic
 
@@ -387,28 +387,28 @@ class Thread(_stdlib.Thread):
         self._daemonic = daemonic
 
     def isDaemon(self):
-        """An old way to read `daemon`."""
+        """Deprecated: read `daemon`."""
         deprecated("isDaemon() is deprecated, get the daemon attribute instead", 3)
         return self.daemon
 
     def setDaemon(self, daemonic):
-        """An old way to set `daemon`."""
+        """Deprecated: set `daemon`."""
         deprecated("setDaemon() is deprecated, set the daemon attribute instead", 3)
         self.daemon = daemonic
 
     def getName(self):
-        """An old way to read `name`."""
+        """Deprecated: read `name`."""
         deprecated("getName() is deprecated, get the name attribute instead", 3)
         return self.name
 
     def setName(self, name):
-        """An old way to set `name`."""
+        """Deprecated: set `name`."""
         deprecated("setName() is deprecated, set the name attribute instead", 3)
         self.name = name
 
 
 def _end_unborn(thread):
-    """Let a thread that was started, and will never run, count as ended."""
+    """Mark a thread that was started, and will never run, as ended."""
     if HANDLE:
         handle = _os_threads._make_thread_handle(0)
         handle._set_done()
@@ -420,7 +420,7 @@ def _end_unborn(thread):
 
 
 class _MainThread(Thread):
-    """The thread that the interpreter was started in, or that has forked this process."""
+    """The thread that the interpreter was started in, or that called fork() to make this process."""
 
     __module__ = "hasten.threading"
 
@@ -432,7 +432,7 @@ class _MainThread(Thread):
 
 
 class _DummyThread(Thread):
-    """What current_thread() returns in a foreign thread.  It can't be joined."""
+    """The object of a foreign thread, made by current_thread().  It can't be joined."""
 
     __module__ = "hasten.threading"
 
@@ -449,7 +449,7 @@ class _DummyThread(Thread):
         raise RuntimeError("thread is not alive")
 
     def join(self, timeout=None):
-        """RuntimeError: nobody can wait for a thread that something else has started."""
+        """Raise RuntimeError: a foreign thread can't be waited for."""
         raise RuntimeError("cannot join a dummy thread")
 
     if HANDLE:
@@ -462,7 +462,7 @@ class _DummyThread(Thread):
 
 
 def _stand_for_caller(thread):
-    """List a Thread object for a thread that runs already.  Which one that is, _set_ident() says."""
+    """List a Thread object for a running thread: the one that _set_ident() says, normally the caller."""
     thread._set_ident()
     if HANDLE:
         setattr(thread, HANDLE, _os_threads._make_thread_handle(thread._ident))
@@ -476,9 +476,9 @@ _local_data = _local()
 
 
 class _Forget:
-    """Takes a foreign thread out of the registry when that thread's local data is dropped, at its end.
+    """Removes a foreign thread from the registry when that thread ends and its local data is dropped.
 
-    Up to 3.12 the standard library keeps it there, and has a test for that.
+    From 3.13 on: before, the standard library keeps it there, and CPython's suite tests that.
     """
 
     def __init__(self, thread):

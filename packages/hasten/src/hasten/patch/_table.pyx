@@ -1,3 +1,4 @@
+# cython: freethreading_compatible=True
 """The table of replaceable modules: stdlib name -> hasten module -> distribution."""
 
 import os
@@ -36,7 +37,7 @@ class Refused(RuntimeError):
     """Replacing modules now would break the program."""
 
 
-def owner(fullname: str) -> "str | None":
+def owner(fullname):
     """The table's name that *fullname* belongs to: itself, or the package it is a part of."""
     if fullname in TABLE:
         return fullname
@@ -46,19 +47,19 @@ def owner(fullname: str) -> "str | None":
     return None
 
 
-def target(fullname: str) -> str:
+def target(fullname):
     """The hasten module that stands for *fullname*, which has an owner."""
     name = owner(fullname) or fullname
     return TABLE[name][0] + fullname[len(name) :]
 
 
-def names_of(value) -> list[str]:
+def names_of(value):
     """The names in *value*: a comma-separated string or an iterable of strings. Each is in the table."""
     names = value.split(",") if isinstance(value, str) else list(value)
     return [_known(name.strip()) for name in names]
 
 
-def _known(name: str) -> str:
+def _known(name):
     if name in TABLE:
         return name
     package = owner(name)
@@ -71,7 +72,7 @@ def _known(name: str) -> str:
     raise UnknownModule(f"unknown module {name!r}: {hint}known are {', '.join(TABLE)}")
 
 
-def available(name: str) -> bool:
+def available(name):
     """Whether the distribution that replaces *name* is installed."""
     module = TABLE[name][0]
     if module in sys.modules:
@@ -85,13 +86,13 @@ def available(name: str) -> bool:
     return any(finder.find_spec(module, folders) for finder in finders)
 
 
-def missing(name: str) -> str:
+def missing(name):
     """What to tell a user who wants *name* replaced and lacks its distribution."""
     module, distribution = TABLE[name]
     return f"{module} is not installed: pip install {distribution}"
 
 
-def in_stdlib(spec) -> bool:
+def in_stdlib(spec):
     """Whether a module found by *spec* is the standard library's, not a file of the user of the same name."""
     origin = getattr(spec, "origin", None)
     if origin in ("built-in", "frozen"):
@@ -102,7 +103,7 @@ def in_stdlib(spec) -> bool:
     return origin.startswith(STDLIB) and folder not in ("site-packages", "dist-packages")
 
 
-def select(only=None, exclude=None) -> tuple[list[str], list[str]]:
+def select(only=None, exclude=None):
     """The names to replace, and those left because their distribution is not installed."""
     wanted = list(TABLE) if only is None else names_of(only)
     skipped = [] if exclude is None else names_of(exclude)

@@ -1,3 +1,4 @@
+# cython: freethreading_compatible=True
 """Patch in place: modules that hold a replaced module, or what it defines, get hasten's instead.
 
 ``from queue import Queue`` in a module that was imported earlier has bound a global of that
@@ -20,14 +21,11 @@ from _frozen_importlib import _gcd_import as import_module  # as in _redirect
 from hasten.patch import _redirect, _table
 
 # As types has them, which a start need not import.
-ModuleType, BuiltinFunctionType = type(sys), type(len)
+ModuleType, FunctionType, BuiltinFunctionType = type(sys), type(import_module), type(len)
 
 
-def _is_definition(value) -> bool:
+cdef bint _is_definition(value):
     return isinstance(value, (type, FunctionType, BuiltinFunctionType)) and value.__module__ != "builtins"
-
-
-FunctionType = type(_is_definition)
 
 
 class Patch:
@@ -57,7 +55,7 @@ class Patch:
                 namespace[key] = old
 
 
-def _parts(name) -> dict:
+cdef dict _parts(name):
     """id -> (full name of the module, attribute or None) for all that *name* offers to others."""
     found = {}
     for fullname, module in _redirect.family(name).items():
@@ -88,7 +86,7 @@ def _holders(name, wanted):
                 yield holder, namespace, key, value
 
 
-def _counterparts(name, wanted) -> dict:
+cdef dict _counterparts(name, wanted):
     """id of the standard library's object -> hasten's object of the same name, where that is another one."""
     new = {}
     for identity, (fullname, key) in wanted.items():
@@ -103,7 +101,7 @@ def _counterparts(name, wanted) -> dict:
     return new
 
 
-def _replacement(fullname, owner):
+cdef object _replacement(fullname, owner):
     """hasten's module for *fullname*; None for a submodule that hasten's package does not have."""
     try:
         return import_module(_table.target(fullname))

@@ -1,3 +1,4 @@
+# cython: freethreading_compatible=True
 """Make ``import queue`` give the very module object ``hasten.queue``, at its first import.
 
 How it works.  Two finders at the head of ``sys.meta_path`` see two kinds of names:
@@ -32,18 +33,19 @@ from _thread import RLock, allocate_lock, get_ident
 
 from hasten.patch import _table
 
-active: dict[str, str] = {}  # name in the table -> hasten module; what is replaced now
-originals: dict = {}  # full name -> the standard library's module, once there is one
-_inside: dict[str, list[int]] = {}  # owner -> threads for which its names mean the standard library's now
-_before: dict[str, dict] = {}  # owner -> what sys.modules held for it before that
-_specs: dict = {}  # owner -> the real spec of its module, while it shows another one
+active = {}  # name in the table -> hasten module; what is replaced now
+originals = {}  # full name -> the standard library's module, once there is one
+_inside = {}  # owner -> threads for which its names mean the standard library's now
+_before = {}  # owner -> what sys.modules held for it before that
+_specs = {}  # owner -> the real spec of its module, while it shows another one
 _identifying = RLock()  # held while a module takes or gives back its identity
 _swapping = allocate_lock()  # for the swap alone, never held during an import
 _away = allocate_lock()  # held while the names of any owner mean the standard library's
 swaps = 0  # how often they have begun to
 _hasten_names = {module: name for name, (module, _) in _table.TABLE.items()}
-_aliasing: set = set()  # (thread, full name) of the modules whose hasten module a thread is loading
-_after_import: dict = {}  # full name -> called with the module when it has been loaded
+_aliasing = set()  # (thread, full name) of the modules whose hasten module a thread is loading
+_identity = None  # hasten.patch._instancecheck, once it is needed
+_after_import = {}  # full name -> called with the module when it has been loaded
 _LONGEST_LOAD = 10.0  # seconds; whoever waits longer may be what the load waits for
 _ROOTS = frozenset(name.partition(".")[0] for name in [*_table.TABLE, "hasten", "gevent", "eventlet"])
 
@@ -87,6 +89,8 @@ class PartsFinder:
     def find_spec(fullname, path=None, target=None):
         if fullname.partition(".")[0] not in _ROOTS:
             return None
+        if fullname.endswith("._bundle"):
+            return None  # it is of C, and asks for none of the names
         owner = _table.owner(fullname)
         if owner in active and get_ident() in _inside.get(owner, ()):
             return _found(fullname, path)
@@ -105,9 +109,15 @@ parts_finder = PartsFinder()
 
 def _identities():
     """The module that gives and takes identities; the first module that is replaced brings it."""
-    from hasten.patch import _instancecheck
+    global _identity
+    if _identity is None:
+        bundle = getattr(sys.modules["hasten.patch"], "_bundle", None)
+        if bundle is not None:
+            bundle.load("_instancecheck")
+        from hasten.patch import _instancecheck
 
-    return _instancecheck
+        _identity = _instancecheck
+    return _identity
 
 
 def _stand_first():
@@ -119,7 +129,7 @@ def _stand_first():
         sys.meta_path.insert(0, parts_finder)
 
 
-def after_import(fullname, function) -> None:
+def after_import(fullname, function):
     """Call *function* with the module *fullname*: now if it is imported, else when it is."""
     module = sys.modules.get(fullname)
     if module is not None:
@@ -172,7 +182,7 @@ def _redirected(fullname, owner, path):
     return None
 
 
-def _exists(module) -> bool:
+def _exists(module):
     if module in sys.modules:
         return True
     parent = import_module(module.rpartition(".")[0])
@@ -211,7 +221,7 @@ def _spec_of(fullname):
 def _alias(name, load, shown=None):
     """A spec that leads to the module that *load* gives, and says what the spec *shown* says."""
     # Our loaders have no base class: importlib.abc would cost a program's start more than all of this.
-    spec = ModuleSpec(name, _AliasLoader(load, getattr(shown, "loader", None)))  # type: ignore[arg-type]
+    spec = ModuleSpec(name, _AliasLoader(load, getattr(shown, "loader", None)))
     if shown is not None:
         spec.origin, spec.cached, spec.has_location = shown.origin, shown.cached, shown.has_location
         spec.submodule_search_locations = shown.submodule_search_locations
@@ -319,7 +329,7 @@ class _HastenLoader(_Wrapper):
                 _show_part(name)
 
 
-def _found_in(fullname, owner) -> bool:
+def _found_in(fullname, owner):
     """Whether the standard library's package *owner* has the submodule *fullname*.  Called in its world.
 
     Finders are not asked for what is in a folder that only ours has: they may import the folder first.
@@ -378,7 +388,7 @@ class _StdlibWorld:
                 _away.release()
 
 
-def wait_for_names(timeout: float) -> None:
+def wait_for_names(timeout):
     """Wait until the names mean hasten's modules again.  Blocks, at most *timeout* seconds.
 
     Not in a thread that loads one itself: nobody else would end that.
@@ -459,12 +469,12 @@ def _load_left_over(name):
         return load_original(name)
 
 
-def family(owner) -> dict:
+def family(owner):
     """The standard library's modules that belong to *owner*: itself and its submodules."""
     return {key: module for key, module in originals.items() if _table.owner(key) == owner}
 
 
-def _take(owner) -> dict:
+def _take(owner):
     """Remove *owner* and its submodules from sys.modules and return them."""
     keys = [owner]
     if owner in _table.PACKAGES:
@@ -474,7 +484,7 @@ def _take(owner) -> dict:
     return {key: module for key, module in taken.items() if module is not None}
 
 
-def begin(name) -> bool:
+def begin(name):
     """Replace *name* from now on. True if it had been imported before."""
     found = _take(name)
     if name in found and not _table.in_stdlib(getattr(found[name], "__spec__", None)):
@@ -492,7 +502,7 @@ def begin(name) -> bool:
     return name in found
 
 
-def end(name) -> None:
+def end(name):
     """Let *name* mean the standard library's module again."""
     with _identifying:
         del active[name]

@@ -1,0 +1,1 @@
+cdef int show_attributes(cls, hidden, names) except -1

@@ -1,0 +1,1 @@
+"""What tests of several packages share.  /conftest.py registers the fixtures; children import the targets."""

@@ -1,0 +1,1 @@
+"""Which lines of hasten the tests run: python tools/covered --help."""

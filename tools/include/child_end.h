@@ -1,16 +1,15 @@
 /* child_end.h: sleeping until one of some children has ended, without reaping it.  No Python API, no GIL.
  *
- * There are three ways, of which none looks again and again:
+ * There are three ways, none of which polls:
  *   - Linux: a pidfd for each child, and one poll() over all of them.
- *   - BSD, macOS: one kqueue that is told of each child's end.
- *   - anywhere else, without a descriptor to spare, or with HASTEN_PORTABLE=1: a thread for each child, which
- *     blocks in waitid(WNOWAIT) and is cancelled when nobody waits any more.
+ *   - BSD, macOS: one kqueue with an event for each child's end.
+ *   - anywhere else, without a free descriptor, or with HASTEN_PORTABLE=1: a thread for each child, which
+ *     blocks in waitid(WNOWAIT) and is cancelled when the wait ends.
  *
- * All of them answer for the moment in which they were asked.  Which process a number stands for is settled
- * by waitid(): as long as that knows an unreaped child, nobody else can have its number.  Hence the order:
- * first the watch, hs_watch(), then the look at the child, hs_look(), then the sleep, hs_wait_any().  A child
- * that waitid() does not know has been reaped by somebody else, or by the kernel because SIGCHLD is ignored;
- * it counts as ended.
+ * A watch refers to the process that has the pid when the watch is made.  waitid() tells whether that is the
+ * child: while an unreaped child has a pid, no other process can get it.  Hence the order: first the watch,
+ * hs_watch(), then the check of the child, hs_look(), then the sleep, hs_wait_any().  A child that waitid() does
+ * not know has been reaped by other code, or by the kernel because SIGCHLD is ignored; it counts as ended.
  */
 #ifndef HASTEN_CHILD_END_H
 #define HASTEN_CHILD_END_H
@@ -31,7 +30,7 @@
 #  define HS_HAVE_KQUEUE 1
 #endif
 
-/* A child that is waited for.  Its number is all the caller sets; the rest starts as zero. */
+/* A child that is waited for.  The caller sets its pid; the rest starts as zero. */
 typedef struct {
     pid_t pid;
     int ended;
@@ -40,7 +39,7 @@ typedef struct {
     int has_thread;
 } hs_child;
 
-/* All that a wait needs.  Starts as zero, but for the children; ends with hs_unwatch(). */
+/* The state of a wait.  Starts as zero, except the children; ends with hs_unwatch(). */
 typedef struct {
     hs_child *children;
     size_t count;
@@ -53,12 +52,12 @@ typedef struct {
 enum {
     HS_WAIT_ENDED,    /* *ended* is set in at least one child */
     HS_WAIT_TIMEOUT,
-    HS_WAIT_SIGNALS,  /* look for signals, and wait again */
-    HS_WAIT_ERROR     /* errno tells */
+    HS_WAIT_SIGNALS,  /* check for signals, and wait again */
+    HS_WAIT_ERROR     /* see errno */
 };
 
-/* glibc's pthread_cancel() loads a library when it is first called, and ends the process if it can't, as without
- * a descriptor to spare.  So it is loaded at the start. */
+/* glibc's pthread_cancel() loads a library at its first call, and aborts the process if it cannot, as without a free
+ * descriptor.  So the library is loaded at the start. */
 static inline void hs_wait_init(void) {
 #ifdef __GLIBC__
     dlopen("libgcc_s.so.1", RTLD_LAZY);
@@ -78,8 +77,8 @@ static inline size_t hs_look(hs_child *children, size_t count) {
     return found;
 }
 
-/* Look at a child, and leave its status to be taken.  1 with the exit code (minus the number of the signal that has ended
- * it), 0 while it runs, -1 with errno: ECHILD if its status has been taken. */
+/* Check a child without reaping it.  1 with the exit code (minus the signal number if a signal ended it), 0 while it
+ * runs, -1 with errno: ECHILD if it has been reaped. */
 static inline int hs_child_code(pid_t pid, int *code) {
     siginfo_t info;
     info.si_pid = 0;
@@ -106,7 +105,7 @@ static void *hs_watch_child(void *of) {
     return NULL;
 }
 
-/* Start as many threads as there are children, deaf to signals.  Returns 0 or an errno. */
+/* Start a thread for each child, with signals blocked.  Returns 0 or an errno. */
 static inline int hs_watch_all(hs_child *children, size_t count, int *woken) {
     pthread_attr_t attr;
     sigset_t all, before;
@@ -170,7 +169,7 @@ static inline void hs_watch(hs_wait *w) {
     for (size_t i = 0; i < w->count; i++) w->fds[i] = (struct pollfd){ .fd = -1, .events = POLLIN };
     for (size_t i = 0; i < w->count; i++) {
         w->fds[i].fd = (int)syscall(SYS_pidfd_open, w->children[i].pid, 0);
-        if (w->fds[i].fd < 0 && errno != ESRCH) { /* ESRCH: reaped; hs_look() will tell */
+        if (w->fds[i].fd < 0 && errno != ESRCH) { /* ESRCH: reaped; hs_look() finds that */
             hs_unwatch(w);
             return;
         }
@@ -227,8 +226,8 @@ static inline int hs_wait_by_descriptor(hs_wait *w, int64_t deadline) {
 
 /* ---- the way in ---- */
 
-/* Begin to watch the children, if that has not been done, and look at them.  HS_WAIT_ENDED, or HS_WAIT_TIMEOUT,
- * or HS_WAIT_SIGNALS: look for signals, call hs_alert_begin(), and then hs_wait_any(). */
+/* Begin to watch the children, if that has not been done, and check them.  HS_WAIT_ENDED, or HS_WAIT_TIMEOUT,
+ * or HS_WAIT_SIGNALS: check for signals, call hs_alert_begin(), and then hs_wait_any(). */
 static inline int hs_wait_look(hs_wait *w, int64_t deadline) {
     if (hs_look(w->children, w->count)) return HS_WAIT_ENDED;
     if (hs_now() >= deadline) return HS_WAIT_TIMEOUT;

@@ -1,14 +1,14 @@
 /* function.h: compiled functions that isinstance() takes for functions of Python.
  *
  * Tools tell a method with a signature from "any callable" by isinstance(value, types.FunctionType): unittest.mock's
- * autospec, which otherwise accepts wrong calls, inspect.isfunction(), and what stands on it.  A compiled function
- * has all that they read then (`__code__`, `__defaults__`, `__globals__`, ...) but is not of that type.
+ * autospec, which otherwise accepts wrong calls, inspect.isfunction(), and its users.  A compiled function has all
+ * attributes that they read (`__code__`, `__defaults__`, `__globals__`, ...) but is not of that type.
  *
  * So the public functions get a type of their own: Cython's, with the same name, layout and slots, and a `__class__`
- * that says types.FunctionType, which is what isinstance() asks after the type itself.  Calls cost what they did:
- * they look at the slots and the flags of the type, and these are Cython's.
+ * of types.FunctionType, which isinstance() checks after the type itself.  Calls are as fast as before: they use
+ * the slots and the flags of the type, and these are Cython's.
  *
- * C code that needs a function of Python's layout asks PyFunction_Check(), which looks at the type alone.
+ * C code that needs a function of Python's layout calls PyFunction_Check(), which checks the type alone.
  *
  * Needs an attached thread state.
  */
@@ -36,7 +36,7 @@ static PyGetSetDef hs_function_getset[] = {
     {NULL, NULL, NULL, NULL, NULL},
 };
 
-/* A type made at run time has `__module__` and `__doc__` of its own, in front of those by which a function tells its. */
+/* A type made at run time has `__module__` and `__doc__` of its own, which hide the base's (the function's). */
 static int hs_function_inherit(PyTypeObject *type, PyTypeObject *base) {
     static const char *const names[] = {"__module__", "__doc__", NULL};
     for (int i = 0; names[i] != NULL; i++) {
@@ -67,8 +67,8 @@ static PyTypeObject *hs_function_type_of(PyTypeObject *base) {
         return NULL;
     }
     type->tp_vectorcall_offset = base->tp_vectorcall_offset;
-    /* A heap type does not inherit all of these, and each call would go the slow way: by a tuple of arguments, by a
-     * bound method, or, as a function of a type that may change is no constant to 3.11+, not specialised. */
+    /* A heap type does not inherit all of these.  Without them each call would be slow: through a tuple of arguments,
+     * through a bound method, or (3.11+) not specialised, as a function of a mutable type is no constant. */
     type->tp_flags |= base->tp_flags & HS_FUNCTION_FLAGS;
     /* By these the values are read that lie in a function itself (3.12+), and it has some already when its type changes.
      * Whoever is freed last would free them, so neither type ever is: this one holds its base. */

@@ -1,14 +1,14 @@
 /* guards.h: what a build with assertions (HASTEN_DEBUG=1) adds to the hs_mutex of compat.h.
  *
  * It aborts when an object is allocated, resized or freed under a guard, in either kind of build; Python code
- * can't run without.  Objects from the interpreter's free lists do not come to the allocator: what is missed
- * with one type is met with another.
+ * cannot run without allocating.  Objects from the interpreter's free lists do not pass through the allocator, so
+ * a single case may be missed.
  *
- * A guard may be taken in one module and let go of in another, and code of one module calls that of another.
+ * A guard may be locked in one module and unlocked in another, and code of one module calls that of another.
  * So the guards that a thread holds are counted once for all modules: by the first one that is loaded, which
  * leaves what the others need in a capsule in the dictionary of the main interpreter.  (Extension modules are
- * loaded with RTLD_LOCAL: a symbol of one is not seen by the next.)  That one alone puts a hook in front of
- * the allocator.
+ * loaded with RTLD_LOCAL: a symbol of one is not seen by the next.)  Only that module installs a hook in
+ * front of the allocator.
  */
 #ifndef HASTEN_GUARDS_H
 #define HASTEN_GUARDS_H
@@ -25,7 +25,7 @@
 /* What the calling thread holds. */
 typedef struct {
     int count;
-    const char *last, *place;  /* the guard that was taken last, and the function that took it */
+    const char *last, *place;  /* the guard that was locked last, and the function that locked it */
 } hs_guards;
 
 static hs_guards *hs_guards_own(void) {
@@ -44,7 +44,7 @@ static inline void hs_guards_backtrace(void) {
 }
 
 static inline void hs_guards_check(const char *what) {
-    hs_guards *held = hs_guards_own();  /* called by the hook alone, whose module counts */
+    hs_guards *held = hs_guards_own();  /* called only by the hook, which is in the module that counts */
     if (held->count == 0) return;
     fprintf(stderr, "hasten: an object is %s under the guard %s, taken in %s()\n", what, held->last,
             held->place);

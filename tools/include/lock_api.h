@@ -1,4 +1,4 @@
-/* lock_api.h: what hasten._thread lets its siblings do with its locks without a Python call.
+/* lock_api.h: the C functions of hasten._thread's locks, for the other distributions.
  *
  * A distribution can't rely on the class layout of another: it may be newer.  So the functions take
  * plain objects, and the table is reached through a capsule, hasten._thread._locks._C_API, that begins
@@ -12,14 +12,14 @@
 #define HS_LOCK_API_NAME "hasten._thread._locks._C_API"
 enum { HS_LOCK_API_VERSION = 1 };
 
-/* How often, and by whom, a lock was held that release_save() has let go of. */
+/* The count and the owner of a lock before release_save() released it. */
 typedef struct { unsigned long count, owner; } hs_lock_saved;
 
 /* The functions return -1 with an exception set; 0 or 1 otherwise. */
 typedef struct {
-    int (*acquire)(PyObject *lock, double seconds);  /* 0: not at all, negative: for ever; 1 if it is ours */
+    int (*acquire)(PyObject *lock, double seconds);  /* seconds 0: do not wait, negative: no limit; 1 if acquired */
     int (*release)(PyObject *lock);
-    int (*is_owned)(PyObject *lock);                 /* for a lock without an owner: whether it is held */
+    int (*is_owned)(PyObject *lock);                 /* for a lock without an owner: whether it is locked */
     int (*release_save)(PyObject *lock, hs_lock_saved *saved);
     int (*acquire_restore)(PyObject *lock, const hs_lock_saved *saved);
 } hs_lock_functions;
@@ -31,7 +31,7 @@ typedef struct {
     hs_lock_functions of_lock, of_rlock;
 } hs_lock_api;
 
-/* The functions for this object, or NULL if it is no lock of this table's. */
+/* The functions for this object, or NULL if its type is not in this table. */
 static inline const hs_lock_functions *hs_lock_functions_of(const hs_lock_api *api, PyObject *lock) {
     PyTypeObject *type = Py_TYPE(lock);
     if (type == api->rlock) return &api->of_rlock;

@@ -1,14 +1,13 @@
 /* mutex.h: hs_mutex for builds without a GIL.  compat.h has what it is with one.
  *
- * Why not a PyMutex.  Unlocking one may hand it to a thread that waits, and that thread runs only later, when
- * it has got its thread state back.  fork() stops all threads with a thread state where they may be stopped,
- * which is never inside a guarded section; but a mutex that was handed over is held by nobody who runs,
- * and in the child it stays held for ever.  Here a waiter takes the mutex itself, and only while it has its
- * thread state; so at a fork() no mutex is held.
+ * Invariant: no mutex is held at a fork().  fork() stops all attached threads at points where they may be
+ * stopped, which is never inside a guarded section.  That is why this is no PyMutex: unlocking one may hand it
+ * over to a waiting thread that is still detached; a fork at that moment leaves it held for ever in the child.
+ * Here a waiter acquires the mutex itself, and only while its thread state is attached.
  *
- * A waiter gives its thread state up while it sleeps: the holder may need it to stop, and all to go on.
+ * A waiter detaches its thread state while it sleeps: the holder may be waiting for all threads to stop.
  *
- * The word: 0 free, 1 held, 2 held and somebody may sleep.  Elsewhere than on Linux it is a PyMutex.
+ * The word: 0 free, 1 held, 2 held and a waiter may sleep.  Elsewhere than on Linux it is a PyMutex.
  */
 #ifndef HASTEN_MUTEX_H
 #define HASTEN_MUTEX_H

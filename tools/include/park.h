@@ -1,20 +1,20 @@
-/* park.h: one thread on one word, and lists of waiters.  The words are packages/hasten/docs/waiting.md's.
+/* park.h: one thread on one word, and lists of waiters.  packages/hasten/docs/waiting.md defines the terms.
  *
  * hs_word_wait() sleeps while *word == 0; hs_word_wake() is called after *word was set to 1.  On Linux that
  * is a futex.  Elsewhere (or with HASTEN_PORTABLE=1 in the environment) a small table of condition
- * variables, hashed by the word's address, does the same; its sleeper looks up every 20 ms, because
- * pthread_cond_wait does not return when a signal arrives and Ctrl-C has to.
+ * variables, hashed by the word's address, does the same; a waiter then wakes every 20 ms to check for signals,
+ * because pthread_cond_wait does not return when one arrives.
  *
- * A waiter lies on the sleeper's own C stack and is linked into the list of what it waits for.  The
- * waker unlinks it, sets its word and then uses nothing but the word's *address*.  That is why a
- * sleeper takes the list's hs_mutex once more before it returns: by then the waker is past the node.  A
- * wake that arrives at a dead address wakes nobody, or somebody who looks at his word and sleeps on.
+ * A waiter lies on the waiting thread's C stack and is linked into the list of the object it waits for.  The
+ * waking thread unlinks it, sets its word and then uses nothing but the word's *address*.  The woken thread takes
+ * the list's hs_mutex once more before it returns: from then on no other thread uses the node.  A late wake for
+ * an address that is not a word any more has no effect, or is a spurious wake-up of another waiter.
  *
- * After fork() the nodes of the other threads lie on stacks that no longer exist.  Each list carries
- * the number of the fork it was used in, and so does each node; hs_waitlist_sync() empties a list of an
- * older one, and a node of an older one is in no list, whatever its pointers say.  While an
- * interpreter is torn down, threads end inside their sleep and leave their nodes behind; only the thread
- * that does it runs on, so it empties every list it meets instead of walking over dead stacks.
+ * After fork() the nodes of the other threads lie on stacks that no longer exist.  Each list and each node
+ * carries the fork count it was used under; hs_waitlist_sync() empties a list of an older count, and a node of
+ * an older count is in no list, whatever its pointers say.  While an interpreter is finalised, threads end
+ * inside their sleep and leave their nodes behind; only the finalising thread runs on, so it empties every list
+ * it uses instead of following pointers into dead stacks.
  */
 #ifndef HASTEN_PARK_H
 #define HASTEN_PARK_H
@@ -66,7 +66,7 @@ static inline void hs_buckets_init(void) {
 
 static void hs_park_after_fork(void) {
     hs_forks++;
-    if (hs_portable) hs_buckets_init();  /* a thread that is gone may have held one of the mutexes */
+    if (hs_portable) hs_buckets_init();  /* a thread of the parent may have held one of the mutexes */
 }
 
 /* Once per module that parks, at import.  Returns 0, or the errno of pthread_atfork(). */
@@ -85,8 +85,8 @@ static inline int hs_park_init(void) {
     return pthread_atfork(NULL, NULL, hs_park_after_fork);
 }
 
-/* Where the number of forks is that this process descends from: what was left by a thread of another
- * number is void. */
+/* The address of the fork count: the number of forks between the first process and this one.  State that a thread
+ * left under another count is void. */
 static inline const unsigned int *hs_fork_count(void) { return &hs_forks; }
 
 /* A number for the calling thread that, unlike its ident, no later thread of this process or of a
@@ -131,7 +131,7 @@ static inline int hs_word_wait_portable(int *word, int64_t deadline) {
     return status;
 }
 
-/* Sleep until *word is not 0, the deadline has passed, or a signal came in.  Call it without the GIL. */
+/* Sleep until *word is not 0, the deadline has passed, or a signal has arrived.  Call it without the GIL. */
 static inline int hs_word_wait(int *word, int64_t deadline) {
     if (hs_portable) return hs_word_wait_portable(word, deadline);
 #if defined(__linux__)
@@ -151,15 +151,15 @@ static inline int hs_word_wait(int *word, int64_t deadline) {
     return HS_WOKEN;
 }
 
-/* A signal that comes in after the last look at the signals and before the futex call ends no sleep.  So the
- * thread that gets the process's signals looks up after 5 ms, and again whenever it has slept twice as
- * long: a signal that came in between is late by that, and an hour of sleep is looked up from 20 times. */
+/* A signal that arrives after the last check for signals and before the futex call does not interrupt the sleep.
+ * So the thread that gets the process's signals wakes to check after 5 ms, then after periods that double: such
+ * a signal is handled late by one period at most, and an hour of sleep has 20 checks. */
 #define HS_FIRST_LOOK_UP 5000000  /* ns */
 
-/* Whether the kernel hands the process's signals to the calling thread first. */
+/* Whether the kernel delivers the process's signals to the calling thread first (the main thread). */
 static inline int hs_takes_signals(void) {
 #if defined(__linux__)
-    static __thread unsigned int known_since;  /* the number of forks at that time, plus one */
+    static __thread unsigned int known_since;  /* the fork count at that time, plus one */
     static __thread int answer;
     if (known_since != hs_forks + 1) {
         answer = syscall(SYS_gettid) == getpid();
@@ -167,12 +167,12 @@ static inline int hs_takes_signals(void) {
     }
     return answer;
 #else
-    return 0;  /* the portable sleeper looks up as it is */
+    return 0;  /* hs_word_wait_portable() checks in any case */
 #endif
 }
 
-/* hs_word_wait() for a thread that has looked at the signals just before.  *period* is 0 at the first call of a
- * wait, and the wait's own. */
+/* hs_word_wait() for a thread that has just checked for signals.  *period* belongs to the wait; it is 0 before the
+ * first call. */
 static inline int hs_word_wait_alert(int *word, int64_t deadline, int64_t *period) {
     int64_t until;
     int status;
@@ -185,7 +185,7 @@ static inline int hs_word_wait_alert(int *word, int64_t deadline, int64_t *perio
     return status == HS_TIMEOUT ? HS_INTERRUPTED : status;
 }
 
-/* Wake whoever sleeps on *word*, which was set to 1 before.  The memory may be gone by now. */
+/* Wake the thread that sleeps on *word*, which was set to 1 before.  The memory of *word* may be invalid by now. */
 static inline void hs_word_wake(int *word) {
     if (hs_portable) {
         hs_bucket *bucket = hs_bucket_of(word);
@@ -203,17 +203,17 @@ static inline void hs_word_wake(int *word) {
 
 typedef struct hs_waiter {
     struct hs_waiter *next, *prev;
-    int word;    /* 0 asleep, 1 woken; written once, by who unlinked the node */
+    int word;    /* 0 asleep, 1 woken; written once, by the thread that unlinks the node */
     int linked;
-    unsigned int forks;  /* the number of forks when it was linked */
-    int parked;  /* for the owner's use: the sleeper has nothing else to do before it sleeps */
+    unsigned int forks;  /* the fork count when it was linked */
+    int parked;  /* for the owner's use: the thread sleeps, or is about to and runs no Python code before */
     const void *target;  /* for the owner's use: the object that is waited for */
 } hs_waiter;
 
 typedef struct {
     hs_waiter *head, *tail;
     unsigned int forks;
-    int pending;  /* for the owner's use: a woken sleeper has not looked yet */
+    int pending;  /* for the owner's use: a woken thread has yet to re-check */
 } hs_waitlist;
 
 static inline void hs_waitlist_sync(hs_waitlist *list) {
@@ -245,10 +245,10 @@ static inline void hs_waitlist_remove(hs_waitlist *list, hs_waiter *w) {
     if (w->next) w->next->prev = w->prev; else list->tail = w->prev;
 }
 
-/* Whether the node was linked in the parent of this process: no list has it then. */
+/* Whether the node was linked in the parent of this process; it is in no list then. */
 static inline int hs_waiter_is_void(const hs_waiter *w) { return w->forks != hs_forks; }
 
-/* Unlink the longest sleeper and mark it woken.  Returns the address to hs_word_wake(), or NULL. */
+/* Unlink the longest waiter and mark it woken.  Returns the address to hs_word_wake(), or NULL. */
 static inline int *hs_waitlist_pop(hs_waitlist *list) {
     hs_waiter *w;
     hs_waitlist_sync(list);

@@ -1,12 +1,12 @@
-/* polling.h: poll() with a deadline, and without the EINTR loop: the caller has signals to look after.
+/* polling.h: poll() with a deadline; returns on EINTR, so that the caller can run signal handlers.
  *
- * Signals.  One that arrives after the caller's last look at them, and before the kernel sleeps, does not end
- * the sleep, and must not be slept over.  So the thread that gets the process's signals holds them back as soon
- * as it has looked (hs_alert_begin(), with the GIL), and ppoll() lets them through and sleeps in one step.
- * Whoever sleeps in another way lets them through before (hs_alert_end()).
+ * Signals.  One that arrives after the caller's last check and before the kernel sleeps does not end a plain
+ * poll().  So the thread that gets the process's signals blocks them right after the check
+ * (hs_alert_begin(), with the GIL), and ppoll() unblocks them and sleeps in one step.  A caller that sleeps in
+ * another way unblocks them before (hs_alert_end()).
  *
- * Another thread may get a signal meanwhile, and nothing wakes this one then.  So little is done in between, and
- * the thread looks up now and then, as in park.h: after HS_LATE_LOOK_UP, and whenever it has slept twice as long.
+ * Another thread may get a signal meanwhile, which does not wake this one.  So little is done in between, and
+ * the thread wakes to check for signals as in park.h: after HS_LATE_LOOK_UP, then after periods that double.
  */
 #ifndef HASTEN_POLLING_H
 #define HASTEN_POLLING_H
@@ -25,14 +25,14 @@
 
 #define HS_LATE_LOOK_UP 500000000  /* ns; long enough for most waits to be one sleep */
 
-/* How a wait stays alert to signals.  Starts as zero; lasts as long as the wait. */
+/* The state of a wait's signal handling.  Starts as zero; lasts as long as the wait. */
 typedef struct {
-    sigset_t usual;  /* the thread's mask, while signals are held back */
+    sigset_t usual;  /* the thread's mask before its signals were blocked */
     int held;
-    int64_t period;  /* until the next look-up, ns, or HS_NEVER; 0 before the first sleep */
+    int64_t period;  /* ns until the next check for signals, or HS_NEVER; 0 before the first sleep */
 } hs_alert;
 
-/* Signals have just been looked at; they are held back until the sleep. */
+/* Call it right after the check for signals: blocks them until the sleep. */
 static inline void hs_alert_begin(hs_alert *alert) {
     if (alert->period == 0) alert->period = hs_takes_signals() ? HS_FIRST_LOOK_UP : HS_NEVER;
 #if !defined(__APPLE__)
@@ -45,7 +45,7 @@ static inline void hs_alert_begin(hs_alert *alert) {
 #endif
 }
 
-/* Let signals through that are held back. */
+/* Unblock the signals. */
 static inline void hs_alert_end(hs_alert *alert) {
     if (alert->held) {
         int saved = errno;
@@ -55,7 +55,7 @@ static inline void hs_alert_end(hs_alert *alert) {
     }
 }
 
-/* When to wake up: at the deadline, or earlier in order to look at the signals, but not within *least* ns. */
+/* When to wake up: at the deadline, or earlier to check for signals, but not within *least* ns. */
 static inline int64_t hs_alert_until(hs_alert *alert, int64_t deadline, int64_t least) {
     int64_t until;
     if (alert->period == HS_NEVER || alert->period == 0) return deadline;
@@ -66,9 +66,9 @@ static inline int64_t hs_alert_until(hs_alert *alert, int64_t deadline, int64_t 
     return until;
 }
 
-/* Sleep until a descriptor is ready (how many), the deadline has come (0), or an error such as EINTR (-1).
- * A deadline that has passed looks only.  Signals are let through, and not held back afterwards.  Call it
- * without the GIL. */
+/* Sleep until a descriptor is ready (returns how many), the deadline (0), or an error such as EINTR (-1).  With a
+ * deadline that has passed it only checks.  Signals are unblocked, during the sleep and afterwards.  Call it without
+ * the GIL. */
 static inline int hs_poll(struct pollfd *fds, nfds_t count, int64_t deadline, hs_alert *alert) {
     int64_t left = 0;
     if (deadline != HS_NEVER) {
@@ -76,7 +76,7 @@ static inline int hs_poll(struct pollfd *fds, nfds_t count, int64_t deadline, hs
         if (left < 0) left = 0;
     }
 #if defined(__APPLE__)
-    int64_t ms = left / 1000000 + (left % 1000000 != 0);  /* up: never back before the deadline */
+    int64_t ms = left / 1000000 + (left % 1000000 != 0);  /* rounded up: never returns before the deadline */
     if (ms > INT_MAX) ms = INT_MAX;
     (void)alert;
     return poll(fds, count, deadline == HS_NEVER ? -1 : (int)ms);

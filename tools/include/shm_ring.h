@@ -1,23 +1,23 @@
 /* shm_ring.h: a queue of records between processes, any of which may be killed anywhere.
  *
- * What holds:
+ * Invariants:
  *
- * - `tail` and `head` are positions, each with the number of records put (taken) so far and the flag of a shutdown
- *   in the same 64 bits.  A record is in the queue from the store of tail on, until the store of head.  So one store
- *   is the commit on each side, and the number of records is exact at every moment.
- * - Only the holder of `producers` stores tail, only that of `consumers` stores head.  Who needs both takes them in
- *   this order; `reporting` is taken last.
- * - Records lie one after the other in runs of units (shm_units.h), each whole in one run.  Where a run ends a JUMP
- *   says where it goes on; it is not counted.  A consumer that has passed a JUMP gives the run back.  A large record has
- *   a run of its own.  So the ring grows as far as memory goes, and no put waits for a get.
- * - A process that inherits a lock finds tail or head whole.  What can be wrong is `room` (where the
- *   run of tail ends; found anew from the table) and runs that nobody knows of (`lost`; see hs_ring_sweep).
- * - The eventfd, once `armed`, is readable exactly while there is a record or the queue is shut down, seen from any
- *   moment when nobody is inside a put or a get.  Who makes the first record, or takes the last, brings it in line.
+ * - `tail` and `head` are 64-bit words, each with a position, the number of records put (taken) so far and the shutdown
+ *   flag.  A record is in the queue from the store of tail until the store of head.  So one store is the commit on
+ *   each side, and the number of records is exact at any time.
+ * - Only the holder of `producers` stores tail, only the holder of `consumers` stores head.  Lock order: producers,
+ *   consumers, reporting.
+ * - Records are stored consecutively in runs of units (shm_units.h), each record within one run.  At the end of a run a
+ *   JUMP, which is not counted, points to the next one.  A consumer that passes a JUMP frees the run.  A large record has
+ *   its own run.  So the ring grows as far as memory permits, and put never waits for get.
+ * - A process that inherits a lock finds tail and head consistent.  What may be inconsistent is `room` (the end of tail's
+ *   run; recomputed from the table), and there may be leaked runs (`lost`; see hs_ring_sweep).
+ * - Once `armed`, the eventfd is readable exactly while there is a record or the queue is shut down, whenever no process is
+ *   inside a put or a get.  The process that puts the first record, or takes the last one, updates it.
  *
- * Positions are counted in 16 bytes.  A record is a word (length and kind) and its bytes.
+ * Positions are in units of 16 bytes.  A record is a word (length and kind) and its bytes.
  *
- * No Python API; nothing here waits for longer than HS_LOCK_SLICE, but for the copying.
+ * No Python API.  Functions wait for HS_LOCK_SLICE at most, apart from copying.
  */
 #ifndef HASTEN_SHM_RING_H
 #define HASTEN_SHM_RING_H
@@ -29,7 +29,7 @@
 #define HS_RING_PAGE 4096
 #define HS_RING_MAGIC 0x31676e6972736831ull
 #define HS_RUN_UNITS 4               /* units of an ordinary run: 256 KiB */
-#define HS_AHEAD_UNITS 16            /* units that producers fill without a look at whether somebody reads: 1 MiB */
+#define HS_AHEAD_UNITS 16            /* units that producers fill without checking for a consumer: 1 MiB */
 #define HS_GRAIN 16                  /* bytes */
 
 #define HS_COUNT_BITS 28
@@ -47,13 +47,13 @@ typedef struct {
     int32_t cpu;                       /* of the last producer */
     _Alignas(64) uint64_t tail;
     _Alignas(64) uint32_t data_sleepers, data_fruitless;
-    uint64_t spinning;                 /* until when somebody spins */
+    uint64_t spinning;                 /* end of the current spin, ns; one waiter spins at a time */
     _Alignas(64) pthread_mutex_t consumers;
     _Alignas(64) uint64_t head;
     _Alignas(64) uint32_t space_sleepers, space_fruitless;
     uint32_t given, given_sleepers, given_fruitless; /* runs given back so far */
-    uint64_t used;                     /* units in runs; a guess after a process was killed */
-    uint64_t idle;                     /* head, when producers last waited for consumers in vain */
+    uint64_t used;                     /* units in runs; approximate after a process was killed */
+    uint64_t idle;                     /* head when producers last waited for consumers without success */
     uint32_t trim;                     /* warm units behind HS_KEEP_IDLE */
     _Alignas(64) pthread_mutex_t reporting;
     uint32_t reported;                 /* whether the eventfd is readable */
@@ -109,7 +109,7 @@ static inline uint64_t hs_record_size(uint64_t length) {
 
 /* ---- the eventfd ---- */
 
-/* Bring the eventfd in line.  Whoever dies inside leaves `reported` open, so the next one starts from nothing. */
+/* Update the eventfd.  A process killed inside leaves `reported` undefined, so the next one resets the eventfd first. */
 static inline void hs_ring_report(hs_ring *r) {
     hs_ring_page *p = r->page;
     uint64_t value = 1;
@@ -130,7 +130,7 @@ static inline void hs_ring_report(hs_ring *r) {
 
 static inline int hs_ring_armed(const hs_ring *r) { return __atomic_load_n(&r->page->armed, __ATOMIC_SEQ_CST) != 0; }
 
-/* From now on the eventfd tells; returns it. */
+/* Keep the eventfd up to date from now on; returns it. */
 static inline int hs_ring_arm(hs_ring *r) {
     if (!hs_ring_armed(r)) {
         __atomic_store_n(&r->page->armed, 1, __ATOMIC_SEQ_CST);
@@ -169,7 +169,7 @@ static inline int hs_ring_lock_consumers(hs_ring *r, int wait) {
 
 /* ---- finding lost runs ---- */
 
-/* A run that a record in the queue needs is no longer taken for lost; how many units. */
+/* Mark a run that a record in the queue uses as not lost; its number of units. */
 static inline uint64_t hs_run_keep(hs_units *u, uint64_t unit) {
     uint64_t first = hs_run_first(u, unit), end = hs_run_end(u, unit);
     if (hs_unit_state(u, first) != HS_UNIT_LOST_FIRST) return 0;
@@ -178,8 +178,8 @@ static inline uint64_t hs_run_keep(hs_units *u, uint64_t unit) {
     return end - first;
 }
 
-/* Give back the runs that a killed process had taken or not given back.  Both locks are held.  Killed in between,
- * it is begun anew: `lost` stays set.  Returns -1 when memory can't be mapped. */
+/* Free the runs that killed processes have leaked.  With both locks held.  If it is killed, the next process repeats it,
+ * since `lost` stays set.  -1 if memory can't be mapped. */
 static inline int hs_ring_sweep(hs_ring *r) {
     hs_units *u = &r->units;
     uint64_t at, header = hs_units_header(HS_RING_PAGE, u->units * HS_UNIT), kept = 0;
@@ -205,7 +205,7 @@ static inline int hs_ring_sweep(hs_ring *r) {
 
 /* ---- putting ---- */
 
-/* Whether a run of that size should wait: much is unread, and somebody reads. */
+/* Whether a producer should wait before it makes a run of that size: much is unread, and consumers are reading. */
 static inline int hs_ring_is_ahead(const hs_ring *r, uint64_t units) {
     const hs_ring_page *p = r->page;
     uint64_t most = units * 3 > HS_AHEAD_UNITS ? units * 3 : HS_AHEAD_UNITS;
@@ -218,7 +218,7 @@ static inline uint64_t hs_ring_units_for(uint64_t size) {
     return units < HS_RUN_UNITS ? HS_RUN_UNITS : units;
 }
 
-/* Make a run for a record of *size* bytes and have tail's run jump to it; its offset, or 0 with the reason. */
+/* Make a run for a record of *size* bytes and write the JUMP to it; its offset, or 0 with the reason in *status*. */
 static inline uint64_t hs_ring_grow(hs_ring *r, uint64_t tail, uint64_t size, int patient, int *status) {
     hs_ring_page *p = r->page;
     uint64_t units = hs_ring_units_for(size), first;
@@ -248,7 +248,7 @@ static inline void hs_copy_pieces(char *to, const hs_piece *pieces, int n) {
         if (pieces[i].size) memcpy(to, pieces[i].data, pieces[i].size);
 }
 
-/* The same as hs_ring_put(), with the lock of the producers; *first*: whether there was no record before. */
+/* hs_ring_put() with the producers' lock held; *first*: whether the queue was empty before. */
 static inline int hs_ring_put_locked(hs_ring *r, int kind, const hs_piece *pieces, int n, uint64_t limit, int patient,
                                      int *first) {
     hs_ring_page *p = r->page;
@@ -262,7 +262,7 @@ static inline int hs_ring_put_locked(hs_ring *r, int kind, const hs_piece *piece
         return limit ? HS_RING_FULL : HS_RING_ERROR;
     }
     if (offset + size + HS_GRAIN > p->room && (offset = hs_ring_grow(r, tail, size, patient, &status)) == 0) {
-        /* `room` is as it was, or a run is lost that the next sweep finds */
+        /* `room` is unchanged, or a run was leaked that the next sweep frees */
         return status;
     }
     char *at = hs_units_at(&r->units, &r->in, offset, size);
@@ -279,8 +279,8 @@ static inline int hs_ring_put_locked(hs_ring *r, int kind, const hs_piece *piece
     return HS_RING_DONE;
 }
 
-/* Put a record, copied from the pieces.  Unless *wait*, BUSY if somebody else is at it, and after HS_LOCK_SLICE anyway.
- * FULL: there are *limit* records.  AHEAD, if *patient*: it is time to let a consumer run; see hs_ring_let_read(). */
+/* Put a record, copied from the pieces.  BUSY: the lock is held, with *wait* for longer than HS_LOCK_SLICE.  FULL: there
+ * are *limit* records.  AHEAD, if *patient*: let a consumer run first, see hs_ring_let_read(). */
 static inline int hs_ring_put(hs_ring *r, int kind, const hs_piece *pieces, int n, uint64_t limit, int wait,
                               int patient) {
     hs_ring_page *p = r->page;
@@ -297,7 +297,7 @@ static inline int hs_ring_put(hs_ring *r, int kind, const hs_piece *pieces, int 
 
 /* ---- getting ---- */
 
-/* Past a JUMP: the run is given back.  The new head; the lock of the consumers is held. */
+/* Pass a JUMP and free the run; the new head.  With the consumers' lock held. */
 static inline uint64_t hs_ring_jump(hs_ring *r, uint64_t head, uint64_t to) {
     hs_ring_page *p = r->page;
     uint64_t first = hs_run_first(&r->units, hs_offset_of(head) / HS_UNIT);
@@ -313,7 +313,7 @@ static inline uint64_t hs_ring_jump(hs_ring *r, uint64_t head, uint64_t to) {
     return word;
 }
 
-/* Memory of a large run that lies behind HS_KEEP_WARM and has been read, up to *end*, goes back at once. */
+/* Return the memory of a large run that has been read, up to *end*, to the system, beyond HS_KEEP_WARM. */
 static inline void hs_ring_punch_read(hs_ring *r, uint64_t start, uint64_t end) {
     uint64_t first = (start + HS_UNIT - 1) / HS_UNIT, stop = end / HS_UNIT;
     if (stop > HS_KEEP_WARM && stop > first + HS_RUN_UNITS)
@@ -322,10 +322,10 @@ static inline void hs_ring_punch_read(hs_ring *r, uint64_t start, uint64_t end) 
 
 typedef struct {
     int kind;
-    uint64_t length; /* bytes; with SMALL, how many there are to come */
+    uint64_t length; /* bytes; with SMALL, the bytes needed */
 } hs_record;
 
-/* The same as hs_ring_get(), with the lock of the consumers. */
+/* hs_ring_get() with the consumers' lock held. */
 static inline int hs_ring_get_locked(hs_ring *r, hs_record *got, void *to, uint64_t size) {
     hs_ring_page *p = r->page;
     uint64_t head = __atomic_load_n(&p->head, __ATOMIC_RELAXED), tail = hs_ring_tail(r), offset;
@@ -350,7 +350,7 @@ static inline int hs_ring_get_locked(hs_ring *r, hs_record *got, void *to, uint6
     return HS_RING_DONE;
 }
 
-/* Take a record into *to*, which has room for *size* bytes.  SMALL: that is too little, and nothing is taken. */
+/* Take a record into *to*, which has room for *size* bytes.  SMALL: the room is too small, and nothing was taken. */
 static inline int hs_ring_get(hs_ring *r, hs_record *got, void *to, uint64_t size, int wait) {
     hs_ring_page *p = r->page;
     if (!hs_ring_lock_consumers(r, wait)) return HS_RING_BUSY;
@@ -360,7 +360,7 @@ static inline int hs_ring_get(hs_ring *r, hs_record *got, void *to, uint64_t siz
     pthread_mutex_unlock(&p->consumers);
     if (status == HS_RING_DONE) {
         hs_shared_wake(hs_low_half(&p->head), &p->space_sleepers, &p->space_fruitless, 1);
-        /* who was woken for what is left may have been killed */
+        /* the process that was woken for the remaining records may have been killed */
         if (left) hs_shared_wake(hs_low_half(&p->tail), &p->data_sleepers, &p->data_fruitless, 1);
     }
     errno = error;
@@ -373,7 +373,7 @@ static inline uint64_t hs_ring_unfinished(const hs_ring *r) {
     return (hs_ring_tail(r) - __atomic_load_n(&r->page->done, __ATOMIC_SEQ_CST)) & HS_COUNT_MASK;
 }
 
-/* One of the records is dealt with; 0 if all were. */
+/* Count a record as done; 0 if all are. */
 static inline int hs_ring_task_done(hs_ring *r) {
     hs_ring_page *p = r->page;
     uint64_t done = __atomic_load_n(&p->done, __ATOMIC_SEQ_CST);
@@ -387,7 +387,7 @@ static inline int hs_ring_task_done(hs_ring *r) {
 
 /* ---- the end ---- */
 
-/* No put from now on; gets until it is empty, or, if *immediate*, at once.  BUSY: call again. */
+/* Shut the ring down: no put from now on, and no get once it is empty; immediate: drop all records.  BUSY: call again. */
 static inline int hs_ring_shut(hs_ring *r, int immediate) {
     hs_ring_page *p = r->page;
     if (!hs_ring_lock_producers(r, 1)) return HS_RING_BUSY;
@@ -427,7 +427,7 @@ static inline void hs_ring_close(hs_ring *r) {
     r->units.fd = r->event = -1;
 }
 
-/* Use a ring that another process has made.  The descriptors belong to the ring from now on, unless it fails. */
+/* Map a ring that another process has made.  It owns the descriptors from now on, unless this fails. */
 static inline int hs_ring_attach(hs_ring *r, int fd, int event) {
     memset(r, 0, sizeof *r);
     r->units.fd = r->event = -1;
@@ -456,7 +456,7 @@ static inline int hs_ring_begin(hs_ring *r) {
         return -1;
     }
     for (uint64_t at = 0; at < header; at++) hs_unit_set(&r->units, at, at ? HS_UNIT_MORE : HS_UNIT_FIRST);
-    if ((first = hs_run_take(&r->units, 1, header)) == 0) return -1; /* most queues carry little */
+    if ((first = hs_run_take(&r->units, 1, header)) == 0) return -1; /* most queues hold little */
     p->used = 1;
     p->room = (first + 1) * HS_UNIT;
     p->head = p->tail = hs_word_of(first * HS_UNIT, 0);
@@ -493,7 +493,7 @@ failed:
 
 /* ---- waiting ---- */
 
-/* Spin for a record if the last producer ran on another CPU and nobody else spins; whether there is something. */
+/* Spin for a record if the last producer ran on another CPU and no other waiter spins; whether there is one. */
 static inline int hs_ring_spin(hs_ring *r, uint64_t head, int64_t deadline) {
     hs_ring_page *p = r->page;
     int32_t budget = __atomic_load_n(&r->spin, __ATOMIC_RELAXED), cpu = p->cpu;
@@ -513,7 +513,7 @@ static inline int hs_ring_spin(hs_ring *r, uint64_t head, int64_t deadline) {
     return found;
 }
 
-/* Give the memory back that a burst has left, if it is time. */
+/* Return memory that a burst has left to the system, if there is much of it. */
 static inline void hs_ring_trim(hs_ring *r) {
     hs_ring_page *p = r->page;
     if (!__atomic_load_n(&p->trim, __ATOMIC_RELAXED) || !hs_ring_lock_consumers(r, 0)) return;
@@ -522,7 +522,7 @@ static inline void hs_ring_trim(hs_ring *r) {
     pthread_mutex_unlock(&p->consumers);
 }
 
-/* Wait until there may be a record, a shutdown, *until*, or a signal, of which it tells (1).  HS_SLICE at most. */
+/* Wait until there may be a record or a shutdown, until *until*, or for a signal (then 1).  HS_SLICE at most. */
 static inline int hs_ring_wait_data(hs_ring *r, int64_t until) {
     hs_ring_page *p = r->page;
     uint64_t head = hs_ring_head(r), tail = hs_ring_tail(r);
@@ -548,19 +548,19 @@ static inline int hs_ring_wait_space(hs_ring *r, uint64_t limit, int64_t until) 
            == HS_SLEEP_SIGNAL;
 }
 
-/* All who wait look again; after a put, so that nobody who is about to sleep misses it. */
+/* Wake all waiters, so that they check again. */
 static inline void hs_ring_wake_all(hs_ring *r) {
     hs_ring_page *p = r->page;
     hs_shared_wake(hs_low_half(&p->tail), &p->data_sleepers, &p->data_fruitless, INT_MAX);
     hs_shared_wake(hs_low_half(&p->head), &p->space_sleepers, &p->space_fruitless, INT_MAX);
 }
 
-/* Whether several records that nobody has taken lie in more than so many units. */
+/* Whether there is more than one record, and the records use more than *units* units. */
 static inline int hs_ring_exceeds(const hs_ring *r, uint64_t units) {
     return __atomic_load_n(&r->page->used, __ATOMIC_RELAXED) > units && hs_ring_count(r) > 1;
 }
 
-/* Wait until all records are dealt with. */
+/* Wait until all records are done, until *until*, or for a signal (then 1).  HS_SLICE at most. */
 static inline int hs_ring_wait_done(hs_ring *r, int64_t until) {
     hs_ring_page *p = r->page;
     uint64_t done = __atomic_load_n(&p->done, __ATOMIC_SEQ_CST);
@@ -570,8 +570,8 @@ static inline int hs_ring_wait_done(hs_ring *r, int64_t until) {
            == HS_SLEEP_SIGNAL;
 }
 
-/* A producer that is AHEAD lets the consumers read, for 2 ms at most: going through fresh memory takes longer than
- * waiting.  If nobody has read meanwhile, producers do not wait again before somebody does. */
+/* For a producer that is AHEAD: wait for consumers, up to 2 ms, since using fresh memory takes longer than waiting.  If
+ * nothing was read meanwhile, producers do not wait again until something is. */
 static inline void hs_ring_let_read(hs_ring *r, uint64_t size) {
     hs_ring_page *p = r->page;
     uint64_t units = hs_ring_units_for(size), head = hs_ring_head(r);

@@ -1,13 +1,13 @@
 /* shm_sync.h: locks and sleeping in memory that processes share, where any of them may be killed at any time.
  *
- * A lock is a robust pthread mutex: the kernel gives it back when its holder dies, and the next one to take it is
- * told (HS_LOCK_INHERITED).  It is held for a few instructions or one copy; no Python code runs meanwhile.
+ * A lock is a robust pthread mutex: the kernel releases it when its holder dies, and reports that to the next holder
+ * (HS_LOCK_INHERITED).  It is held for a few instructions or one copy; no Python code runs meanwhile.
  *
- * Sleeping is on 32-bit words (futexes).  Beside each word stands the number of those who sleep; who wakes
- * takes off the number as many as it has woken, so that one who is awake but has not run yet costs no system call.
- * A sleeper that is killed stays counted: that costs needless wakes, until HS_FRUITLESS of them in a row have
- * met nobody and the number starts anew.  Nobody sleeps for longer than HS_SLICE without a look, so neither a
- * wake that was given to a process about to die nor a number that is too low stops anybody.
+ * Processes sleep on 32-bit words (futexes).  Beside each word is the number of sleepers.  The waker subtracts those it
+ * has woken, so that a sleeper that is woken but has not run yet causes no further system call.  A killed sleeper stays
+ * counted: that costs unneeded system calls, until HS_FRUITLESS in a row have woken nobody and the number is reset.  A
+ * sleep lasts HS_SLICE at most; then the sleeper checks again.  So neither a wake-up that was given to a dying process
+ * nor a number that is too low blocks anybody for longer.
  *
  * No Python API.
  */
@@ -29,8 +29,8 @@
 #include "clock.h"
 
 #define HS_SLICE 500000000       /* ns: the longest sleep */
-#define HS_LOCK_SLICE 50000000   /* ns: the longest wait for a lock before signals are looked at */
-#define HS_FRUITLESS 1000        /* wakes in a row that met nobody */
+#define HS_LOCK_SLICE 50000000   /* ns: the longest wait for a lock between two checks of signals */
+#define HS_FRUITLESS 1000        /* consecutive wake-ups without a sleeper */
 
 /* ---- locks ---- */
 
@@ -70,7 +70,7 @@ static inline int hs_shared_lock(pthread_mutex_t *lock) {
 
 /* ---- words ---- */
 
-/* The half of a 64-bit word that changes with every small step; the kernel compares 32 bits. */
+/* The low half of a 64-bit word, which changes with every step: a futex is 32 bits. */
 static inline uint32_t *hs_low_half(uint64_t *word) {
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
     return (uint32_t *)word + 1;
@@ -79,7 +79,7 @@ static inline uint32_t *hs_low_half(uint64_t *word) {
 #endif
 }
 
-/* Take up to *count* off the number of sleepers. */
+/* Subtract up to *count* from the number of sleepers. */
 static inline void hs_sleepers_less(uint32_t *sleepers, uint32_t count) {
     uint32_t now = __atomic_load_n(sleepers, __ATOMIC_RELAXED), less;
     do {
@@ -89,7 +89,7 @@ static inline void hs_sleepers_less(uint32_t *sleepers, uint32_t count) {
 
 enum { HS_SLEEP_WOKEN, HS_SLEEP_CHANGED, HS_SLEEP_TIMEOUT, HS_SLEEP_SIGNAL };
 
-/* Sleep while *word is *seen*, until woken, *until* (of CLOCK_MONOTONIC), or a signal.  The caller looks again. */
+/* Sleep while *word is *seen*, until woken, until *until* (CLOCK_MONOTONIC, ns), or for a signal.  The caller checks again. */
 static inline int hs_shared_sleep(uint32_t *word, uint32_t seen, uint32_t *sleepers, int64_t until) {
     struct timespec left = hs_timespec(until - hs_now());
     if (left.tv_sec < 0 || left.tv_nsec < 0) return HS_SLEEP_TIMEOUT;
@@ -100,7 +100,7 @@ static inline int hs_shared_sleep(uint32_t *word, uint32_t seen, uint32_t *sleep
     return error == ETIMEDOUT ? HS_SLEEP_TIMEOUT : error == EINTR ? HS_SLEEP_SIGNAL : HS_SLEEP_CHANGED;
 }
 
-/* Wake up to *count* of those who sleep on the word, after a sequentially consistent store to it. */
+/* Wake up to *count* sleepers of the word, after a sequentially consistent store to it. */
 static inline void hs_shared_wake(uint32_t *word, uint32_t *sleepers, uint32_t *fruitless, int count) {
     if (__atomic_load_n(sleepers, __ATOMIC_SEQ_CST) == 0) return; /* after the store of the word */
     long woken = syscall(SYS_futex, word, FUTEX_WAKE, count, NULL, NULL, 0);
@@ -115,8 +115,8 @@ static inline void hs_shared_wake(uint32_t *word, uint32_t *sleepers, uint32_t *
 
 /* ---- spinning ----
  *
- * For how long it is worth to spin before a sleep, in ns, by how it went: twice as long after what spinning has met,
- * half as long after what it has not; and it is tried again when a sleep was so short that spinning would have done.
+ * The time to spin before a sleep, in ns, adapts: doubled after a successful spin, halved after an unsuccessful one, and
+ * raised again when a sleep was so short that spinning would have covered it.
  */
 #define HS_SPIN_FIRST 20000
 #define HS_SPIN_MOST 50000

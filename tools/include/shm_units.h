@@ -1,20 +1,18 @@
-/* shm_units.h: the memory of a ring, one sparse memfd, in units that are taken and given back in runs.
+/* shm_units.h: the memory of a ring: one sparse memfd, in units that are allocated and freed in runs.
  *
- * The file starts with the ring's own page and a table with a byte for each unit; both count as units that are never
- * given back.  A run is a unit that is FIRST and those after it that are MORE; it is as long as what is asked for.
- * Whoever holds the lock of the producers takes runs, whoever holds that of the consumers gives them back:
- * a byte that is not free is changed by one side only.
+ * The file starts with the ring's own page and a table of one byte per unit; these count as units that are never freed.
+ * A run is a unit marked FIRST and the following ones marked MORE.  The holder of the producers' lock allocates runs, the
+ * holder of the consumers' lock frees them: a byte that is not free is changed by one side only.
  *
- * A run is taken from its first unit to its last and given back the other way, so a process that is killed on
- * the way leaves a shorter run, never a run that reaches into another.  It may leave one that nobody knows of:
- * see hs_ring_sweep().
+ * A run is allocated from its first unit to its last and freed in reverse order, so a process that is killed meanwhile
+ * leaves a shorter run, never one that overlaps another.  The run may be leaked: see hs_ring_sweep().
  *
- * Memory is reserved (fallocate) before it is touched, so that a lack of it is an error and not a SIGBUS.  Units given
- * back stay WARM, because fresh memory is dear: those behind HS_KEEP_WARM are returned to the system at once,
- * those behind HS_KEEP_IDLE when consumers have waited for a while.
+ * Memory is reserved (fallocate) before it is touched, so a lack of it is an error and not a SIGBUS.  Freed units stay
+ * WARM (they keep their memory), since fresh memory is slow; those beyond HS_KEEP_WARM are returned to the system at once,
+ * those beyond HS_KEEP_IDLE when consumers have waited for a while.
  *
- * A process maps the whole file.  Where its address space is too small for that (RLIMIT_AS) it maps the beginning,
- * and a window over each run behind that as it comes to it.
+ * A process maps the whole file.  If its address space is limited (RLIMIT_AS), it maps the beginning, and a window for each
+ * run beyond that when it needs it.
  *
  * No Python API.
  */
@@ -39,7 +37,7 @@
 enum { HS_UNIT_FREE = 0, HS_UNIT_WARM, HS_UNIT_FIRST, HS_UNIT_MORE, HS_UNIT_LOST_FIRST, HS_UNIT_LOST_MORE,
        HS_UNIT_TRIMMED };
 
-/* What a run behind the mapped beginning is seen through; for one side's lock holder. */
+/* A mapping of a run beyond the mapped beginning; used by the holder of one side's lock. */
 typedef struct {
     char *base;
     uint64_t offset, size;
@@ -70,11 +68,11 @@ static inline uint64_t hs_units_header(uint64_t page, uint64_t space) {
 static inline char *hs_map(int fd, uint64_t offset, uint64_t size) {
     void *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, (off_t)offset);
     if (at == MAP_FAILED) return NULL;
-    madvise(at, size, MADV_DONTDUMP); /* 16 GiB of holes in a core file are no help */
+    madvise(at, size, MADV_DONTDUMP); /* keep 16 GiB of holes out of core files */
     return (char *)at;
 }
 
-/* Map the file as far as is possible and considerate: of a limited address space a little only. */
+/* Map the file as far as possible; with a limited address space, 1/64 of that at most. */
 static inline int hs_units_map(hs_units *u, int fd, uint64_t page) {
     struct stat file;
     struct rlimit limit;
@@ -101,7 +99,7 @@ static inline void hs_window_close(hs_window *w) {
     w->size = 0;
 }
 
-/* Where the bytes lie; NULL with errno when they can't be mapped. */
+/* The address of the bytes; NULL with errno if they can't be mapped. */
 static inline char *hs_units_at(const hs_units *u, hs_window *w, uint64_t offset, uint64_t size) {
     if (offset + size <= u->mapped) return u->base + offset;
     if (w->base == NULL || offset < w->offset || offset + size > w->offset + w->size) {
@@ -120,7 +118,7 @@ static inline int hs_unit_claim(hs_units *u, uint64_t unit, int state) {
     uint8_t now = hs_unit_state(u, unit);
     while (now <= HS_UNIT_WARM)
         if (__atomic_compare_exchange_n(&u->table[unit], &now, (uint8_t)state, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
-            return now == HS_UNIT_FREE ? 2 : 1; /* 2: its memory is yet to be reserved */
+            return now == HS_UNIT_FREE ? 2 : 1; /* 2: its memory has to be reserved */
     return 0;
 }
 
@@ -136,7 +134,7 @@ static inline int hs_run_reserve(hs_units *u, uint64_t first, uint64_t count) {
     return status < 0 && (errno == EOPNOTSUPP || errno == ENOSYS) ? 0 : status;
 }
 
-/* Take a run of *count* units, the lowest there is; its first unit, or 0 with errno. */
+/* Allocate the lowest free run of *count* units; its first unit, or 0 with errno. */
 static inline uint64_t hs_run_take(hs_units *u, uint64_t count, uint64_t lowest) {
     for (uint64_t at = lowest, length = 0; at < u->units; at++) {
         if (hs_unit_state(u, at) > HS_UNIT_WARM) {
@@ -150,7 +148,7 @@ static inline uint64_t hs_run_take(hs_units *u, uint64_t count, uint64_t lowest)
             fresh |= got == 2;
             taken++;
         }
-        if (taken < count) { /* one is being trimmed */
+        if (taken < count) { /* a unit is being trimmed */
             hs_run_unclaim(u, first, taken);
             length = 0;
             continue;
@@ -189,7 +187,7 @@ static inline void hs_units_punch(hs_units *u, uint64_t first, uint64_t end) {
                          (off_t)((end - first) * HS_UNIT));
 }
 
-/* The number of units given back. */
+/* Free a run; its number of units. */
 static inline uint64_t hs_run_give(hs_units *u, uint64_t first) {
     uint64_t end = hs_run_end(u, first), at = end;
     hs_units_punch(u, first > HS_KEEP_WARM ? first : HS_KEEP_WARM, end);
@@ -197,7 +195,7 @@ static inline uint64_t hs_run_give(hs_units *u, uint64_t first) {
     return end - first;
 }
 
-/* Give back what is still taken for lost, from the unit *lowest* on, and its memory to the system. */
+/* Free all units that are still marked lost, from *lowest* on, and return their memory to the system. */
 static inline void hs_units_give_lost(hs_units *u, uint64_t lowest) {
     for (uint64_t at = u->units; at > lowest; at--) {
         uint64_t end = at;

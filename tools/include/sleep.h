@@ -1,32 +1,30 @@
 /* sleep.h: how a Python thread parks in a list until another unparks it, signals and forks included.
  *
- * The words and the rules are in packages/hasten/docs/waiting.md.  In short: a thread looks under the guard
- * of the list and, having found nothing, enqueues itself before it unlocks the guard, so no change falls
- * between.
+ * Terms and rules: packages/hasten/docs/waiting.md.  In short: a thread checks the state under the guard of
+ * the list and, if it has to wait, enqueues itself before it unlocks the guard, so no change falls between.
  *
- * hs_park_enqueued() is for waiters that are chosen: who dequeues a thread has decided for it.  hs_park()
- * is for waiters that all look again: an unpark is a hint and no promise.  Both park in the same way:
+ * hs_park_enqueued() is for waiters that do not re-check: dequeuing one grants what it waits for.  hs_park()
+ * is for waiters that all re-check: an unpark is only a hint.  Both park in the same way:
  *
- * - The thread stays enqueued while signal handlers run, so that what happens meanwhile is not lost on it.
- * - It is `parked` only while it has nothing else to do than to wake up.  Signal handlers, and the
- *   collector that PyErr_CheckSignals() runs since 3.12, may take long: an unpark that meets a thread there
- *   is not under way.
- * - It looks at the signals as the last thing before the GIL is free, and see hs_word_wait_alert().
- * - A handler may fork.  In the child this thread is the only one, and is enqueued anew.
+ * - The thread stays enqueued while signal handlers run, so that it does not miss an unpark meanwhile.
+ * - It is `parked` only while it runs no Python code before it wakes.  Signal handlers, and the collector
+ *   that PyErr_CheckSignals() runs since 3.12, may take long: an unpark of a thread that runs them does not
+ *   count as a wake in progress (`pending`).
+ * - Its check for signals is the last step before the GIL is released; see also hs_word_wait_alert().
+ * - A handler may fork.  In the child this thread is the only one, and is enqueued again.
  * - When a handler raises, the thread is dequeued; its word tells whether it had been unparked before.
  *
- * Unparking is in two steps, so that the second can wait until the GIL is free: under the guard a waiter is
+ * Unparking has two steps, so that the second can wait until the GIL is free: under the guard a waiter is
  * dequeued, its word is set, and the address of the word is kept (hs_wakes); later its thread is woken.
  *
- * hs_unpark_any() keeps this rule for those who look again: if there is something to be had and somebody is
- * in the list, then somebody is awake who has yet to look.  With a GIL one such wake is under way at a time
- * (`pending`), because more threads would only queue up for the GIL; a thread that got what it wanted after
- * it was parked unparks the next one if there is more.  A wake too many does no harm, so the other
- * functions do not ask.
+ * Invariant of hs_unpark_any(), for waiters that re-check: if an item is available and the list is not empty,
+ * then some awake thread has yet to re-check.  With a GIL one such wake is in progress at a time (`pending`),
+ * because more threads would only queue up for the GIL; a thread that got its item after it was parked unparks
+ * the next if there is more.  A superfluous wake is harmless, so the other functions do not check `pending`.
  *
- * Functions say what they do with the guard.  Those that end without it wake after it was unlocked.
- * Parking and unparking of one list belong into one module (see park.h), which calls hs_park_init().  An
- * attached thread state is needed throughout.
+ * Each function documents what it does with the guard.  Those that release it wake after the release.
+ * One list is parked in and unparked by one module only (see park.h), which calls hs_park_init().  All functions
+ * but hs_wake() need an attached thread state.
  */
 #ifndef HASTEN_SLEEP_H
 #define HASTEN_SLEEP_H
@@ -36,7 +34,7 @@
 #include "compat.h"
 #include "park.h"
 
-/* ---- wakes that are due ---- */
+/* ---- collected wakes ---- */
 
 #define HS_WAKES 16
 
@@ -45,13 +43,13 @@ typedef struct {
     int count;
 } hs_wakes;
 
-/* Wake those who were collected.  Needs no GIL. */
+/* Wake the collected threads.  Needs no GIL. */
 static inline void hs_wake(hs_wakes *due) {
     for (int i = 0; i < due->count; i++) hs_word_wake(due->words[i]);
     due->count = 0;
 }
 
-/* Dequeue up to *most*, who waits longest first, and keep them in *due*; how many.  The guard is held. */
+/* Dequeue up to *most* waiters, the longest first, and collect them in *due*.  Returns their number.  Guard held. */
 static inline Py_ssize_t hs_dequeue_some_locked(hs_waitlist *list, Py_ssize_t most, hs_wakes *due) {
     Py_ssize_t count = 0;
     int *word;
@@ -63,7 +61,7 @@ static inline Py_ssize_t hs_dequeue_some_locked(hs_waitlist *list, Py_ssize_t mo
     return count;
 }
 
-/* The same with all of them.  (None can come back meanwhile: the guard is held.) */
+/* Dequeue all waiters.  (None can be enqueued meanwhile: the guard is held.) */
 static inline void hs_dequeue_all_locked(hs_waitlist *list, hs_wakes *due) {
     hs_dequeue_some_locked(list, PY_SSIZE_T_MAX, due);
 }
@@ -76,8 +74,8 @@ static inline void hs_enqueue_locked(hs_waitlist *list, hs_waiter *me, const voi
     me->target = target;
 }
 
-/* What is to be done after Python code has run: a child of fork() has to be enqueued anew.  The guard is held;
- * whether it was a child. */
+/* To be called after Python code has run: in a child of fork(), enqueue the waiter again.  Returns whether this is
+ * such a child.  The guard is held. */
 static inline int hs_enqueue_anew_locked(hs_waitlist *list, hs_waiter *me) {
     if (!hs_waiter_is_void(me)) return 0;
     if (me->word) { /* dequeued before the fork */
@@ -89,7 +87,7 @@ static inline int hs_enqueue_anew_locked(hs_waitlist *list, hs_waiter *me) {
     return 1;
 }
 
-enum { HS_PARK_HANDLERS = 1,  /* run signal handlers: without it they have to wait */
+enum { HS_PARK_HANDLERS = 1,  /* run signal handlers; without it they run after the wait */
        HS_PARK_ONE_FORK = 2,  /* a fork in a handler ends the sleep of the child */
        HS_PARK_RAISED = -1, HS_PARK_EXPIRED = 0, HS_PARK_UNPARKED = 1, HS_PARK_FORKED = 2 };
 
@@ -118,7 +116,7 @@ static inline int hs_park_enqueued_as(hs_waitlist *list, hs_mutex *guard, hs_wai
         if (me->word || status == HS_TIMEOUT) break;
         hs_mutex_unlock(guard);
     }
-    if (due != NULL && due->count) { /* it did not sleep */
+    if (due != NULL && due->count) { /* it has not slept, so they are not woken yet */
         hs_mutex_unlock(guard);
         hs_wake(due);
         hs_mutex_lock(guard);
@@ -126,15 +124,15 @@ static inline int hs_park_enqueued_as(hs_waitlist *list, hs_mutex *guard, hs_wai
     return me->word ? HS_PARK_UNPARKED : forked ? HS_PARK_FORKED : HS_PARK_EXPIRED;
 }
 
-/* Park until dequeued by another thread (1) or the deadline (0); me->word tells it too.  The guard is not held
- * before, but afterwards, and the waiter is as it was left by who dequeued it.  When a signal handler
- * raises (-1), the guard is not held.  Those in *due*, which may be NULL, are woken when the GIL is free. */
+/* Park until dequeued by another thread (1, and me->word is 1) or the deadline (0).  Called without the guard,
+ * returns with it held.  When a signal handler raises (-1), the guard is not held.  The threads in *due*, which may
+ * be NULL, are woken once the GIL is free. */
 static inline int hs_park_enqueued(hs_waitlist *list, hs_mutex *guard, hs_waiter *me, int64_t deadline,
                                    hs_wakes *due) {
     return hs_park_enqueued_as(list, guard, me, deadline, due, HS_PARK_HANDLERS);
 }
 
-/* Leave the list, whether unparked (1) or not.  The guard is not held, before and after. */
+/* Leave the list.  Returns whether the waiter had been unparked.  Called and returns without the guard. */
 static inline int hs_dequeue(hs_waitlist *list, hs_mutex *guard, hs_waiter *me) {
     int woken;
     hs_mutex_lock(guard);
@@ -145,9 +143,9 @@ static inline int hs_dequeue(hs_waitlist *list, hs_mutex *guard, hs_waiter *me) 
     return woken;
 }
 
-/* ---- unparking those who look again ---- */
+/* ---- unparking waiters that re-check ---- */
 
-/* Unpark the thread that waits longest; whether there was one.  The guard is held before, and not held after. */
+/* Unpark the longest waiter.  Returns whether there was one.  Called with the guard held; releases it. */
 static inline int hs_unpark_one(hs_waitlist *list, hs_mutex *guard) {
     int *word = hs_waitlist_pop(list);
     hs_mutex_unlock(guard);
@@ -155,7 +153,7 @@ static inline int hs_unpark_one(hs_waitlist *list, hs_mutex *guard) {
     return word != NULL;
 }
 
-/* The same, and note that it has yet to look, if it has nothing else to do first. */
+/* The same; `pending` is set if that thread is parked, so that it re-checks at once. */
 static inline int hs_unpark_next(hs_waitlist *list, hs_mutex *guard) {
     int parked;
     hs_waitlist_sync(list);
@@ -164,8 +162,8 @@ static inline int hs_unpark_next(hs_waitlist *list, hs_mutex *guard) {
     return hs_unpark_one(list, guard);
 }
 
-/* Unpark a thread, unless nobody waits or one that was unparked has yet to look.  The guard is held before, and not held
- * after. */
+/* Unpark a thread, unless none waits or an unparked one has yet to re-check.  Called with the guard held; releases
+ * it. */
 static inline void hs_unpark_any(hs_waitlist *list, hs_mutex *guard) {
     if (list->head != NULL && (HS_FREE_THREADED || !list->pending || list->forks != hs_forks))
         hs_unpark_next(list, guard);
@@ -173,8 +171,8 @@ static inline void hs_unpark_any(hs_waitlist *list, hs_mutex *guard) {
         hs_mutex_unlock(guard);
 }
 
-/* Unpark as many threads as there is something for; with a GIL the first, who unparks the next.  The guard is held
- * before, and not held after. */
+/* Unpark a thread for each of *count* items; with a GIL only the first, which unparks the next.  Called with the
+ * guard held; releases it. */
 static inline void hs_unpark_up_to(Py_ssize_t count, hs_waitlist *list, hs_mutex *guard) {
     if (HS_FREE_THREADED && list->head != NULL) {
         hs_wakes due;
@@ -197,7 +195,7 @@ static inline void hs_unpark_all_locked(hs_waitlist *list) {
     hs_wake(&due);
 }
 
-/* The same.  The guard is held before, and not held after: the threads are woken when they can have it. */
+/* The same, but the guard is released, and the threads are woken after that, so that they need not wait for it. */
 static inline void hs_unpark_all(hs_waitlist *list, hs_mutex *guard) {
     hs_wakes due;
     due.count = 0;
@@ -206,11 +204,11 @@ static inline void hs_unpark_all(hs_waitlist *list, hs_mutex *guard) {
     hs_wake(&due);
 }
 
-/* ---- parking of those who look again ---- */
+/* ---- parking of waiters that re-check ---- */
 
-/* Park until unparked or the deadline; the caller looks again in any case.  The guard is held before, and not held
- * after.  Those in *due*, which may be NULL, are woken when the GIL is free.  Returns 0, or -1 with what a
- * signal handler has raised; the thread's unpark, if it had one, is passed on then. */
+/* Park until unparked or the deadline; the caller re-checks in any case.  Called with the guard held; releases it.
+ * The threads in *due*, which may be NULL, are woken once the GIL is free.  Returns 0, or -1 with the exception of
+ * a signal handler; if this thread had been unparked, the next waiter is unparked then. */
 static inline int hs_park(hs_waitlist *list, hs_mutex *guard, int64_t deadline, hs_wakes *due) {
     const int how = HS_PARK_HANDLERS | HS_PARK_ONE_FORK;
     hs_waiter me;
@@ -229,7 +227,7 @@ static inline int hs_park(hs_waitlist *list, hs_mutex *guard, int64_t deadline, 
     return 0;
 }
 
-/* The same for a wait that no signal handler may interrupt: they run when the interpreter looks next. */
+/* The same without running signal handlers: they run at the interpreter's next check. */
 static inline void hs_park_uninterruptible(hs_waitlist *list, hs_mutex *guard, int64_t deadline) {
     hs_waiter me;
     hs_enqueue_locked(list, &me, NULL);

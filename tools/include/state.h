@@ -5,15 +5,15 @@
  * the instance's dictionary, under a private name.  A class derived from two of ours has two states, under two names.
  *
  * Reading the dictionary takes 8 to 10 ns, a fifth of a put() or set().  With a GIL a small table by the object's
- * address takes 1 ns.  What holds there:
+ * address takes 1 ns.  Invariants:
  *
- * - A slot that is not empty names a state that is alive: a state empties its slot when it is freed.
- * - The slot's object had that state when the slot was filled, and __init__() fills it anew.
- * - A state stands in one slot at most, also where several objects share it (copy.copy()).
+ * - A slot that is not empty names a live state: a state empties its slot when it is freed.
+ * - The slot's object had that state when the slot was filled; __init__() fills it again.
+ * - A state is in one slot at most, also where several objects share it (copy.copy()).
  *
  * So a slot may be out of date only if a program replaces the state in the dictionary of an object and keeps the old
- * one, or keeps the dictionary of an object that is gone; then the state that was there before serves on.
- * Without a GIL there is no table: a second thread could free the state between the look and the use.
+ * one, or keeps the dictionary of an object that is gone; then the earlier state stays in use.
+ * Without a GIL there is no table: a second thread could free the state between lookup and use.
  *
  * Needs an attached thread state.
  */

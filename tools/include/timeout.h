@@ -44,7 +44,7 @@ static inline int64_t hs_deadline_of(PyObject *timeout) {
     return seconds > 0 ? hs_deadline_after(seconds) : 0;
 }
 
-/* The same where a negative timeout is a ValueError, with these words. */
+/* The same, but a negative timeout is a ValueError with the message *words*. */
 static inline int64_t hs_deadline_unless_negative(PyObject *timeout, const char *words) {
     double seconds;
     if (timeout == Py_None) return HS_NEVER;
@@ -58,7 +58,7 @@ static inline int64_t hs_deadline_unless_negative(PyObject *timeout, const char 
 
 static inline int hs_expired(int64_t deadline) { return deadline != HS_NEVER && hs_now() >= deadline; }
 
-/* A deadline as the timeout of somebody else's wait; a new reference. */
+/* The seconds left until a deadline, as the timeout for another object's wait; a new reference. */
 static inline PyObject *hs_seconds_until(int64_t deadline) {
     int64_t left;
     if (deadline == HS_NEVER) Py_RETURN_NONE;

@@ -142,5 +142,5 @@ def test_what_inspect_tells(described: Maker, method: str, signature: str) -> No
 
 def test_documentation() -> None:
     semlock = synchronize.Lock(ctx=None)._semlock
-    assert semlock.acquire.__doc__.startswith("Take it, waiting until that is possible")
-    assert semlock.release.__doc__.startswith("Give it back.")
+    assert semlock.acquire.__doc__.startswith("Acquire it, blocking until that is possible")
+    assert semlock.release.__doc__.startswith("Release it.")

@@ -4,7 +4,7 @@ Three additions: `map(progress=)` of every executor of ours, `shutdown(timeout=)
 threads that knows the quota of a container.
 
 The classes are subclasses of the standard library's, so that isinstance() holds in code that checks for
-those, asyncio's for one.  The executors are imported when they are asked for, as the standard library's are.
+those, such as asyncio.  The executors are imported at first access, as in the standard library.
 """
 
 try:
@@ -67,8 +67,8 @@ def __getattr__(name):
     from importlib import import_module
 
     part = _IMPORTED_LATE[name]
-    # While this package stands for concurrent.futures that is its name, and by that one import hooks know its
-    # parts.  Who asks while the standard library's parts are loaded under it gets ours all the same.
+    # Under the launcher this package is named concurrent.futures, and import hooks know its modules by that
+    # name. The second import gives our module even while the name temporarily means the standard library's
     import_module(f"{__name__}.{part}")
     value = getattr(import_module(f"hasten.futures.{part}"), name)
     globals()[name] = value

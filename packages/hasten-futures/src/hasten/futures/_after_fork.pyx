@@ -1,8 +1,8 @@
 # cython: freethreading_compatible=True
-"""In the child of a fork(): the queues of pools, of whose workers none is there but the one that has forked.
+"""Pools in a forked child, in which no worker exists except the one that may have forked.
 
-The child's copies of the futures that workers ran, or that were queued, are failed, so that nobody waits for
-them for ever.  Their callbacks belong to the parent.
+The child's copies of running and queued futures fail, so that waiting for them does not hang.  Their
+callbacks are not called: they belong to the parent.
 """
 
 from libc.stdlib cimport free
@@ -16,7 +16,7 @@ cdef extern from "Python.h":
 
 
 def forget_workers(WorkQueue self):
-    """Forget the workers, and fail their calls and those that wait."""
+    """Forget the workers that do not exist any more, and fail their calls and the queued ones."""
     cdef worker *w = self.workers
     cdef worker *mine = NULL
     cdef worker *following
@@ -44,7 +44,7 @@ def forget_workers(WorkQueue self):
 
 
 cdef int fail_in_child(WorkQueue self, FutureState state, future) except -1:
-    if future is None:  # a work item, whose future is another object's
+    if future is None:  # a work item, which has its own future
         future = getattr(state.function, "future", None)
         state.function = None
         if future is not None and not future.done():

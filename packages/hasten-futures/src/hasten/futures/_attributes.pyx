@@ -1,5 +1,5 @@
 # cython: freethreading_compatible=True
-"""What programs read and set of an executor: its private attributes, whose values are in its queue."""
+"""Private attributes of an executor that programs use; their values are in its queue."""
 
 from hasten.futures._work_queue cimport WorkQueue, queue_of
 
@@ -10,52 +10,52 @@ include "attributes.pxi"
 
 
 def show(cls):
-    """Let `vars()` of the executors of class *cls* have the attributes whose values are in their queue."""
+    """Show these attributes in `vars()` of the instances of *cls*."""
     show_attributes(
         cls, "_pool_state", ("_work_queue", "_idle_semaphore", "_max_workers", "_shutdown", "_broken")
     )
 
 
 def get_own_queue(executor):
-    """The queue that the executor began with."""
+    """The executor's own queue, even if a program has replaced it."""
     return queue_of(executor)
 
 
 def get_queue(executor):
-    """What takes the executor's tasks: the queue, or what a program has put in its place."""
+    """The queue of the executor's tasks: its own, or a program's replacement."""
     cdef WorkQueue self = queue_of(executor)
     return self if self.replaced is None else self.replaced
 
 
 def set_queue(executor, queue):
-    """Let tasks go through *queue*, which has the methods of a queue.Queue."""
+    """Replace the queue by *queue*, an object with the methods of queue.Queue."""
     cdef WorkQueue self = queue_of(executor)
     self.replaced = None if queue is self else queue
     self.idle_workers = IdleWorkers(self) if queue is self else Semaphore(0)
 
 
 def get_idle_workers(executor):
-    """What counts the idle workers."""
+    """The semaphore of idle workers."""
     return queue_of(executor).idle_workers
 
 
 def set_idle_workers(executor, semaphore):
-    """Let *semaphore* count the idle workers."""
+    """Replace the semaphore of idle workers."""
     queue_of(executor).idle_workers = semaphore
 
 
 def get_max_workers(executor):
-    """How many workers there are at most."""
+    """The largest number of workers."""
     return queue_of(executor).max_workers
 
 
 def set_max_workers(executor, number):
-    """Let there be at most *number* workers; those that there are stay."""
+    """Set the largest number of workers; existing ones stay."""
     queue_of(executor).max_workers = number
 
 
 def close(executor):
-    """Take no more tasks; the workers end when the queue is empty."""
+    """Accept no more tasks; the workers end when the queue is empty."""
     queue_of(executor)._close()
 
 
@@ -65,7 +65,7 @@ def is_closed(executor):
 
 
 def set_closed(executor, closed):
-    """Take no more tasks, or take them again."""
+    """Accept no more tasks, or accept them again."""
     cdef WorkQueue self = queue_of(executor)
     if closed:
         self._close()
@@ -74,11 +74,11 @@ def set_closed(executor, closed):
 
 
 def get_breakage(executor):
-    """False, or why the pool is of no use any more."""
+    """False, or the message of a broken pool."""
     broken = queue_of(executor).get_broken()
     return False if broken is None else broken
 
 
 def set_breakage(executor, broken):
-    """Refuse tasks with these words, and fail those that are queued; False takes tasks again."""
+    """Break the pool with this message: refuse tasks, and fail the queued ones; False accepts tasks again."""
     queue_of(executor)._break(broken if broken else None, None)

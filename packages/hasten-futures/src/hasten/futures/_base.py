@@ -1,4 +1,4 @@
-"""What all executors share.  Private names that are not here are the standard library's."""
+"""The names that all executors use.  Other private names are forwarded to the standard library's module."""
 
 from concurrent.futures import _base as _stdlib
 

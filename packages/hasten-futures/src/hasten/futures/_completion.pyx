@@ -1,15 +1,14 @@
 # cython: freethreading_compatible=True
 """wait() and as_completed(): waiting for several futures at once.
 
-A Collector hangs one watch (see _future.pxd) into each future that has not ended.  One that ends hands
-its watch over, in constant time however many are outstanding, and the collector wakes its thread when
-enough have come in.  Afterwards the watches that are left are taken out again.
+A Collector adds one watch (see _future.pxd) to each future that has not ended.  A future that ends passes its
+watch to the collector, in constant time however many are outstanding, and the collector wakes its thread when
+enough have arrived.  Afterwards the remaining watches are removed.
 
-The order of guards is: a future's, then the collector's.  A future calls arrive() under its own guard and
-touches the watch no more after that, so whoever has held the future's guard once may free the watch.
+Lock order: a future's guard, then the collector's.  A future calls arrive() with its own guard held and does
+not use the watch afterwards, so a thread that has held the future's guard since may free the watch.
 
-Futures that are not of our class, the standard library's, are waited for in the library's own way: the
-collector itself is the object in their `_waiters`.
+Futures of the standard library's class are waited for as there: the collector is one of their `_waiters`.
 """
 
 from cpython.ref cimport Py_DECREF, Py_INCREF
@@ -35,10 +34,10 @@ cdef class Collector:
     cdef hs_waitlist asleep
     cdef watch *watches         # one for each of our futures
     cdef Py_ssize_t count
-    cdef watch *first           # those that have come in and have not been taken
+    cdef watch *first           # the watches that have arrived and were not taken
     cdef watch *last
     cdef Py_ssize_t arrived
-    cdef Py_ssize_t wanted      # how many have to come in before the thread is woken
+    cdef Py_ssize_t wanted      # how many have to arrive before the thread is woken
     cdef bint until_exception
     cdef set futures            # keeps them alive until they are taken
     cdef dict others            # the watches of the standard library's futures
@@ -54,7 +53,7 @@ cdef class Collector:
         free(self.watches)
 
     cdef int watch_all(self, set futures, Py_ssize_t wanted, bint until_exception) except -1:
-        """Collect *futures*; those that are done arrive at once.  take() takes them out of the set."""
+        """Watch *futures*; those that have ended arrive at once.  take() removes them from the set."""
         cdef watch *w
         cdef FutureState state
         self.futures, self.wanted, self.until_exception = futures, wanted, until_exception
@@ -85,7 +84,7 @@ cdef class Collector:
         return 0
 
     cdef int unwatch_all(self) except -1:
-        """From now on no future knows of us."""
+        """Remove all watches: no future refers to the collector any more."""
         cdef Py_ssize_t i
         for i in range(self.count):
             if self.watches[i].state != NULL and self.watches[i].future != NULL:
@@ -102,7 +101,7 @@ cdef class Collector:
         return 0
 
     cdef bint sleep_until(self, int64_t deadline) except -1:
-        """Sleep until enough have come in (True) or the deadline (False)."""
+        """Block until enough futures have arrived (True) or the deadline has passed (False)."""
         while True:
             hs_mutex_lock(&self.guard)
             if self.arrived >= self.wanted or hs_expired(deadline):
@@ -111,7 +110,7 @@ cdef class Collector:
             park(&self.asleep, &self.guard, deadline, NULL)
 
     cdef object take(self):
-        """One that has come in, in the order of arrival; None if there is none."""
+        """The next future in the order of arrival; None if none has arrived."""
         cdef watch *w
         cdef object future = None
         hs_mutex_lock(&self.guard)
@@ -129,9 +128,9 @@ cdef class Collector:
         return future
 
     cdef int take_all(self, set done) except -1:
-        """Move all that have come in to *done*.  No future knows of us any more."""
+        """Move all futures that have arrived to *done*.  Only after unwatch_all()."""
         if self.arrived == len(self.futures):
-            done |= self.futures  # far quicker than one by one
+            done |= self.futures  # much faster than one by one
             self.futures.clear()
             return 0
         while self.first != NULL:
@@ -152,20 +151,20 @@ cdef class Collector:
         return 0
 
     def add_result(self, future):
-        """Called by a future of the standard library's that has a result."""
+        """Called by a standard library future that has a result."""
         self.arrive_other(future, False)
 
     def add_exception(self, future):
-        """Called by a future of the standard library's that has an exception."""
+        """Called by a standard library future that has an exception."""
         self.arrive_other(future, True)
 
     def add_cancelled(self, future):
-        """Called by a future of the standard library's that was cancelled."""
+        """Called by a standard library future that was cancelled."""
         self.arrive_other(future, False)
 
 
 cdef void arrive(watch *w, bint failed, hs_wakes *due) noexcept:
-    """Called by a future that is done, under its guard.  A reference keeps the collector until we leave."""
+    """Called by a future that has ended, with its guard held."""
     cdef Collector self = <Collector>w.watcher
     hs_mutex_lock(&self.guard)
     append(self, w, failed, due)
@@ -173,14 +172,14 @@ cdef void arrive(watch *w, bint failed, hs_wakes *due) noexcept:
 
 
 cdef void take_in(watch *w, bint failed) noexcept:
-    """One that was done before it could be watched."""
+    """Add the watch of a future that had ended before it could be watched."""
     cdef hs_wakes nobody
     nobody.count = 0
     arrive(w, failed, &nobody)
 
 
 cdef void append(Collector self, watch *w, bint failed, hs_wakes *due) noexcept:
-    """One more has come in.  The guard is held."""
+    """Add an arrived watch.  With the guard held."""
     w.next_done = NULL
     if self.first == NULL:
         self.first = w
@@ -206,7 +205,7 @@ cdef bint has_failed(future) except -1:
 
 
 cdef bint are_enough(set done, return_when) except -1:
-    """Whether those that are done are all that wait() was called for."""
+    """Whether wait() can return with those that are done."""
     if return_when == "FIRST_COMPLETED":
         return len(done) > 0
     if return_when == "FIRST_EXCEPTION":
@@ -220,11 +219,10 @@ def wait(fs, timeout=None, return_when="ALL_COMPLETED"):
     """Wait for futures.  Returns a named tuple of two sets: (done, not_done).
 
     fs: an iterable of futures, of any executors; duplicates count once.
-    timeout: seconds to wait at most, any real number; None waits for ever, 0 or less not at all.
+    timeout: seconds, any real number; None: no limit; 0 or less: does not block.
     return_when: ALL_COMPLETED; FIRST_COMPLETED: as soon as one has ended or was cancelled;
     FIRST_EXCEPTION: as soon as one has raised, or all have ended.  ValueError for anything else, and for a
-    timeout that is NaN.  A future that was cancelled is done when its executor has noticed.
-    Thread-safety: any thread may wait for any futures.
+    NaN timeout.  A cancelled future counts as done once its executor has noticed.  Thread-safe.
     """
     cdef int64_t deadline = hs_deadline_of(timeout)
     cdef set pending = set(fs)
@@ -253,11 +251,11 @@ def wait(fs, timeout=None, return_when="ALL_COMPLETED"):
 
 
 def as_completed(fs, timeout=None):
-    """An iterator over futures, each as soon as it is done.
+    """An iterator over futures in the order of completion.  next() blocks until one is done.
 
-    fs: an iterable of futures, of any executors; duplicates come once.  timeout: seconds from the first
-    next() on, any real number; None is no limit.  TimeoutError when the next future is not done by then;
-    ValueError for NaN.  The iterator keeps no reference to a future that it has given out.
+    fs: an iterable of futures, of any executors; duplicates are yielded once.  timeout: seconds from the
+    first next() on, any real number; None: no limit.  TimeoutError if the next future is not done by then;
+    ValueError for NaN.  The iterator keeps no reference to a future that it has yielded.
     """
     cdef int64_t deadline = hs_deadline_of(timeout)
     cdef set pending = set(fs)

@@ -1,17 +1,17 @@
-"""How many CPUs this process can keep busy: what it may run on, and what its cgroups let it have.
+"""The number of CPUs that this process can keep busy, by its affinity mask and its cgroup quotas.
 
 A container with a quota of two CPUs on a machine of 64 sees all 64, and its affinity mask allows all of them.
-The quota stands in the cgroup file system.  Every cgroup from the process's own up to the root
-of what is mounted may have one, and the smallest holds.  There are two layouts, and a machine may have both:
+The quota is in the cgroup file system.  Every cgroup from the process's own up to the root of the mount may
+have one, and the smallest applies.  There are two layouts, and a machine may have both:
 
     version 2    one tree, mounted as `cgroup2`        cpu.max: "200000 100000", or "max 100000"
     version 1    a tree per controller, one with `cpu` cpu.cfs_quota_us: "200000" or "-1"; cpu.cfs_period_us
 
-/proc/self/cgroup has the process's path in each tree, and /proc/self/mountinfo where the tree is mounted and
-which part of it.  A container often sees only the part from its own cgroup on, and knows it under a path
-that does not exist there; then the quota stands at the root of the mount.
+/proc/self/cgroup has the process's path in each tree; /proc/self/mountinfo tells where the tree is mounted
+and which part of it.  A container often sees only its own cgroup and those below it, under a path that does
+not exist in the container; then the quota is at the root of the mount.
 
-Nothing is remembered: affinity and quotas may change while the program runs.
+Nothing is cached: affinity and quotas may change while the program runs.
 """
 
 from __future__ import annotations
@@ -20,25 +20,25 @@ import math
 import os
 import sys
 
-MOST_WORKERS = 32  # of the default: more threads than that rarely help, and cost memory
+MOST_WORKERS = 32  # the largest default: more threads rarely help, and use memory
 
 
 def default_workers() -> int:
-    """How many threads a pool gets that was not told: some more than there are CPUs, as many wait for I/O."""
+    """The default number of threads of a pool: more than CPUs, since threads often wait for I/O."""
     return min(MOST_WORKERS, usable_cpus() + 4)
 
 
 def usable_cpus(root: str = "") -> int:
-    """How many CPUs this process can keep busy; at least 1.
+    """The number of CPUs that this process can keep busy; at least 1.
 
-    The user's own word, PYTHON_CPU_COUNT or -X cpu_count, is taken as it is, on every version of Python.
-    *root* is put before the paths of system files.
+    PYTHON_CPU_COUNT or -X cpu_count takes precedence, on every version of Python.  root: a prefix of the
+    paths of system files.
     """
     return cpus_by_option() or max(1, int(min(cpus_by_affinity(), cpus_by_quota(root))))
 
 
 def cpus_by_option() -> int:
-    """What -X cpu_count=N or else PYTHON_CPU_COUNT says; 0 if neither says a number."""
+    """The number of -X cpu_count=N, or else of PYTHON_CPU_COUNT; 0 if there is none."""
     value = sys._xoptions.get("cpu_count")
     if value is None and not sys.flags.ignore_environment:
         value = os.environ.get("PYTHON_CPU_COUNT")
@@ -50,7 +50,7 @@ def cpus_by_affinity() -> int:
     if hasattr(os, "sched_getaffinity"):
         try:
             return len(os.sched_getaffinity(0))
-        except OSError:  # more CPUs than the call can tell of, or a sandbox forbids it
+        except OSError:  # more CPUs than the call supports, or forbidden by a sandbox
             pass
     return os.cpu_count() or 1
 
@@ -119,7 +119,7 @@ def quota_v1(folder: str) -> float:
 
 
 def quotient(quota: str, period: str) -> float:
-    """CPUs, of two numbers of microseconds; infinity where they are no such numbers: "max", "-1"."""
+    """quota / period, both in microseconds; infinity if one is no positive number ("max", "-1")."""
     quota, period = quota.strip(), period.strip()
     if quota.isdecimal() and period.isdecimal() and int(quota) and int(period):
         return int(quota) / int(period)
@@ -127,7 +127,7 @@ def quotient(quota: str, period: str) -> float:
 
 
 def text_of(path: str) -> str:
-    """What the file holds; nothing if it is not there or can't be read."""
+    """The text of a file; "" if it is missing or can't be read."""
     try:
         with open(path, "rb", buffering=0) as file:
             return os.fsdecode(file.read())

@@ -16,13 +16,13 @@ cdef enum:  # in the order of a future's life
     FINISHED
 
 
-# How wait() and as_completed() hear of a future's end: one watch in the list of each future.
+# A notification request of wait() and as_completed(): one watch in the list of each future.
 cdef struct watch:
     watch *previous
     watch *next
-    watch *next_done   # in the list of who watches
-    void *future       # the object; who watches keeps it alive
-    void *state        # its FutureState, or NULL; who watches owns a reference
+    watch *next_done   # in the watcher's list of arrived watches
+    void *future       # the object; the watcher keeps it alive
+    void *state        # its FutureState, or NULL; the watcher owns a reference
     void *watcher
     void (*notice)(watch *w, bint failed, hs_wakes *due) noexcept
     bint linked
@@ -38,19 +38,19 @@ cdef class FutureState:
     cdef object value       # the result
     cdef object error       # the exception, or None
     cdef list callbacks
-    cdef object condition   # None until somebody asks for it
-    cdef list waiters       # the same
+    cdef object condition   # None until first access
+    cdef list waiters       # None until first access
     cdef object function    # the task, until a worker takes it; owned by the pool
     cdef tuple args
     cdef dict kwargs
     cdef void *next_task    # while it is queued
-    cdef void *queued       # the same: the future itself, a reference of the queue's; NULL for a bare item
-    cdef bint pooled        # it is the state of a pool's task
-    cdef bint touched       # an attribute of the future was set
-    cdef object remote      # who knows whether the call has begun, as it is made in another process; or None
+    cdef void *queued       # while it is queued: the future, a reference of the queue; NULL for a bare item
+    cdef bint pooled        # whether it is the state of a pool's task
+    cdef bint touched       # whether a program has set an attribute of the future
+    cdef object remote      # for a call that runs in another process: the Calls object to ask; else None
     cdef uint64_t number    # of the call, for `remote`
-    cdef bint sent          # the call is on its way to that process: only `remote` can call it off
-    cdef bint withdrawn     # it was cancelled before that, and is not to be sent
+    cdef bint sent          # the call is in the ring: only `remote` can cancel it
+    cdef bint withdrawn     # it was cancelled before, and must not be sent
 
     cdef object lock(self)
     cdef int unlock(self, condition) except -1

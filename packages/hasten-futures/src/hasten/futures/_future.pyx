@@ -1,38 +1,39 @@
 # cython: freethreading_compatible=True
-"""Future: what will come of a call.
+"""Future: the outcome of a call, now or later.
 
-A Future is an ordinary Python object; what it knows is in its FutureState (see state.h).  Queues and watches
-link states.  A state does not refer to its future, so what has to call methods of the future takes both.
+A Future is an ordinary Python object; its data is in its FutureState (see state.h).  Queues and watches link
+states.  A state does not refer to its future, so functions that call methods of the future take both.
 
-All of a state is changed under its guard.  A future that is done never changes again, so `state` is
-stored last, and who sees it done reads the rest without the guard (but for builds without a GIL: there a
-program that sets `_result` by itself may drop what another thread is just reading).
+Invariant: a state is changed only with its guard held, and `state` is stored last; a future that is done does
+not change again.  So a thread that sees it done reads the rest without the guard.  (Exception: without a GIL
+the value and the error are read with the guard, since a program may set `_result` or `_exception` at any
+time.)
 
-Nearly no program looks at `_condition` and `_waiters`, by which the standard library's wait() and its like
-hold up a future and hear of its end.  They are made when somebody asks.  From then on every change of state
-takes the condition first, notifies it, and tells the waiters.
+Few programs use `_condition` and `_waiters`, with which the standard library's wait() locks and watches a
+future. They are made at first access.  From then on every change of state takes the condition first,
+notifies it, and calls the waiters.
 
-A future that was cancelled is done at once, but wait() and as_completed() hear of it only when an executor
-has noticed, as it is in the standard library.  The future of a pool's task notices by itself: the pool may
-be busy for long.
+A cancelled future is done at once, but wait() and as_completed() return it only once an executor has noticed
+the cancellation, as in the standard library.  The future of a pool's task notices at once, since the pool
+may be busy for long.
 
-The cyclic garbage collector would walk over all futures that are queued, over and over, and that takes
-as long as everything else a pool does.  It could never free them, as the queue holds them in a way that
-it does not see.  So the future of a task, and its state, are hidden from it until they have something that
-may refer back to them: a callback, an exception, a result that is a container, a condition, an attribute that
-somebody has set.  (Not without a GIL: see compat.h.)
+The cyclic garbage collector would traverse all queued futures again and again, which takes as long as all
+other work of a pool.  It could never free them, since the queue's references are not visible to it.  So the
+future of a task, and its state, are untracked until they have something that may refer back to them: a
+callback, an exception, a container as result, a condition, or an attribute set by a program.  (Not without a
+GIL: see compat.h.)
 
-A pool's worker stores the outcome without a call of set_result(), unless somebody has replaced a method of
-the class or of this future (`touched` tells).  The class's tag tells whether it is as it was when its methods
-were last looked at: setting `Future.__module__`, which the launcher does, changes the tag but no method.
+A pool's worker stores the outcome without calling set_result(), unless a method of the class, or an
+attribute of the future (`touched`), was replaced.  The class's version tag is compared with that of the last
+check of the methods: setting `Future.__module__`, as the launcher does, changes the tag but no method.
 
-The call of a process pool's future is made elsewhere; the future learns of it when it is done.  Until then
-it asks `remote`: has_begun(number); call_off(number), which is to be True before the future is cancelled;
-forget(number) after that.  Who waits for it does so by wait_for(state, deadline) first; who only
-asks calls recall().
+The call of a process pool's future runs in another process.  Until its outcome arrives the future uses
+`remote`: has_begun(number); call_off(number), which has to return True before the future is cancelled;
+forget(number) after that.  A waiter first calls wait_for(state, deadline); a query that does not wait calls
+recall().
 
-Those who sleep in result() are in a list of the state's own.  A pool's worker wakes them when the GIL is
-free: a sleeper that is woken before would only queue up for it.
+Threads in result() sleep in the state's own list.  A pool's worker wakes them after it has released the GIL:
+a thread woken earlier would only wait for the GIL.
 """
 
 cimport cython
@@ -128,16 +129,16 @@ cdef object InvalidStateError = stdlib.InvalidStateError
 cdef object TimeoutError = stdlib.TimeoutError
 cdef object public_class = None
 cdef PyTypeObject *public_type = NULL  # the class of the futures of pools
-cdef unsigned int plain_tag = 0     # the tag of that class with the methods below
-cdef unsigned int replaced_tag = 0  # one with others
-cdef dict methods = {}              # by name; who calls them takes the short way if these are there
+cdef unsigned int plain_tag = 0     # version tag of that class with the original methods
+cdef unsigned int replaced_tag = 0  # version tag of that class with a replaced method
+cdef dict methods = {}              # the original methods by name; while in place, they are not called
 cdef hs_state_class states
 
 
 @cython.final
 @cython.freelist(256)
 cdef class FutureState:
-    """What a Future knows."""
+    """The data of a Future."""
 
     def __dealloc__(self):
         hs_state_forget(self.slot, <PyObject *>self)
@@ -186,13 +187,13 @@ cdef class FutureState:
             park(&self.asleep, &self.guard, deadline, NULL)
 
     cdef void ask_for_end(self) noexcept:
-        """The end of the call is to be told without somebody who waits for it."""
+        """Make sure that the outcome is delivered even if no thread waits for it."""
         cdef object remote = self.remote
         if remote is not None:
             remote.recall()
 
     cdef int sync_with_external_setter(self) except -1:
-        """Who sets the fields by itself, in whatever order, holds the condition until all are set."""
+        """Wait for a program that sets the fields itself: it holds the condition until all are set."""
         if self.touched and self.condition is not None:
             with self.condition:
                 return 0
@@ -211,7 +212,7 @@ cdef class FutureState:
     # ---- changing ----------------------------------------------------------------------------------
 
     cdef object lock(self):
-        """Take the guard; before it, the condition if somebody has asked for one.  Returns that, or None."""
+        """Take the guard, and before it the condition, if there is one.  Returns the condition, or None."""
         cdef object condition
         hs_mutex_lock(&self.guard)
         if self.condition is None:
@@ -223,14 +224,14 @@ cdef class FutureState:
         return condition
 
     cdef int unlock(self, condition) except -1:
-        """Let go of what lock() took."""
+        """Release what lock() has taken."""
         hs_mutex_unlock(&self.guard)
         if condition is not None:
             condition.release()
         return 0
 
     cdef int enter_state(self, int state) except -1:
-        """What a subclass does that keeps the state by itself: it holds the condition, and notifies it."""
+        """Set the state for a subclass that changes `_state` itself, holding and notifying the condition."""
         cdef hs_wakes due
         due.count = 0
         hs_mutex_lock(&self.guard)
@@ -244,7 +245,7 @@ cdef class FutureState:
         return 0
 
     cdef void notice_end(self, hs_wakes *due) noexcept:
-        """Call w.notice of all watches.  The guard is held."""
+        """Remove all watches and call their `notice`.  With the guard held."""
         cdef watch *w
         cdef bint failed = self.state == FINISHED and self.error is not None
         while self.watches != NULL:
@@ -253,7 +254,7 @@ cdef class FutureState:
             w.notice(w, failed, due)
 
     cdef bint add_watch(self, watch *w) noexcept:
-        """Let w.notice be called at the end of the future; False if that has come."""
+        """Call w.notice when the future ends; False, without an effect, if it has ended already."""
         cdef bint coming
         hs_mutex_lock(&self.guard)
         coming = w.linked = self.state < CANCELLED_AND_NOTIFIED
@@ -268,18 +269,18 @@ cdef class FutureState:
         return coming  # w.linked may have changed by now
 
     cdef void remove_watch(self, watch *w) noexcept:
-        """From now on nobody uses *w*."""
+        """Remove a watch; it is not used any more when this returns."""
         hs_mutex_lock(&self.guard)
         if w.linked:
             unlink(self, w)
         hs_mutex_unlock(&self.guard)
 
     cdef void forget_call(self) noexcept:
-        """The call will not be made: let go of what it was to be."""
+        """Drop the function and its arguments: the call will not be made."""
         self.function = self.args = self.kwargs = None
 
     cdef int seen_state(self) except -1:
-        """The state as others see it: a call that another process makes is running."""
+        """The state to be shown: RUNNING for a call that another process has begun."""
         cdef int now = load_state(&self.state)
         cdef object remote = self.remote
         if now == PENDING and self.sent and remote is not None and remote.has_begun(self.number):
@@ -287,7 +288,7 @@ cdef class FutureState:
         return now
 
     cdef bint withdraw(self) except -1:
-        """Let the call not be made; False if it is too late."""
+        """Prevent the call of a process pool; False if it has begun."""
         cdef object remote = self.remote
         cdef bint sent
         if remote is None:
@@ -300,7 +301,7 @@ cdef class FutureState:
         return not sent or self.state != PENDING or remote.call_off(self.number)
 
     cdef list take_callbacks(self):
-        """The callbacks that have not been called; from now on they count as called."""
+        """Remove and return the callbacks that have not been called."""
         cdef list callbacks
         hs_mutex_lock(&self.guard)
         callbacks, self.callbacks = self.callbacks, None
@@ -318,7 +319,7 @@ cdef FutureState state_of(future):
 
 
 cdef bint is_ours(future) noexcept:
-    """Whether the future has a state, and is not of another kind."""
+    """Whether the future is of our class, or a subclass of it."""
     return Py_TYPE(future) == public_type or PyType_IsSubtype(Py_TYPE(future), public_type)
 
 
@@ -339,7 +340,7 @@ cdef object new_pooled(FutureState state):
 
 
 cdef bint may_send(FutureState self) noexcept:
-    """Whether the call is to be sent: from now on `remote` has to be asked before it is cancelled."""
+    """Mark the call as sent, unless it was withdrawn; from then on cancel() has to ask `remote`."""
     hs_mutex_lock(&self.guard)
     if not self.withdrawn:
         self.sent = True
@@ -348,7 +349,7 @@ cdef bint may_send(FutureState self) noexcept:
 
 
 cdef void hide_plain(tuple args) noexcept:
-    """Hide *args* from the collector, as that does by itself when it has met a tuple of plain values."""
+    """Untrack a tuple of values that are not tracked, as the collector does when it traverses it."""
     if HS_FREE_THREADED or not args:
         return
     for value in args:
@@ -358,14 +359,14 @@ cdef void hide_plain(tuple args) noexcept:
 
 
 cdef void show(future, FutureState self) noexcept:
-    """Show the future to the collector."""
+    """Let the garbage collector track the future."""
     if self.pooled:
         hs_show_instance(future)
         hs_show(self)
 
 
 cdef bint is_plain(future, FutureState self) noexcept:
-    """Whether set_result() and the like do what they do here."""
+    """Whether set_result() and the other methods are the original ones."""
     return Py_TYPE(future) == public_type and not self.touched and class_is_plain()
 
 
@@ -379,7 +380,7 @@ cdef bint look_at_methods() noexcept:
     cdef bint plain = True
     cdef unsigned int tag
     try:
-        plain = public_class.__new__ is object.__new__  # looked up: now the class has a tag
+        plain = public_class.__new__ is object.__new__  # the lookup gives the class a version tag
         tag = hs_type_tag(public_type)
         for name, method in methods.items():
             if vars(public_class).get(name) is not method:
@@ -394,7 +395,7 @@ cdef bint look_at_methods() noexcept:
 
 
 cdef object construct(PyObject *cls, PyObject **args, size_t flags, PyObject *names):
-    """Calling a class, in short for ours: __init__() is not called if it is ours."""
+    """tp_vectorcall of the class: makes a Future without calling __init__(), unless that is replaced."""
     cdef bint bare = PyVectorcall_NARGS(flags) == 0 and names == NULL
     if bare and cls == <PyObject *>public_type and class_is_plain():
         future = new_instance(public_type, <PyObject *>NO_ARGS)
@@ -408,9 +409,9 @@ cdef object construct(PyObject *cls, PyObject **args, size_t flags, PyObject *na
 cdef bint settle(
     future, FutureState self, int state, int latest, value, error, hs_wakes *due
 ) except -1:
-    """Let the future be done; False if its state is beyond *latest*.
+    """Make the future done; False, without an effect, if its state is beyond *latest*.
 
-    Those who sleep are left in *due*, and callbacks have not been called.
+    The caller has to wake *due*, and to call the callbacks.
     """
     cdef object condition = self.lock()
     if self.state > latest:
@@ -418,7 +419,7 @@ cdef bint settle(
         return False
     if self.pooled and (error is not None or hs_is_collected(value)):
         show(future, self)
-    _value, _error = self.value, self.error  # the old ones: dropped when the guard is free
+    _value, _error = self.value, self.error  # deallocated after the guard is released
     self.value, self.error = value, error
     store_state(&self.state, state)
     dequeue_all_locked(&self.asleep, due)
@@ -431,7 +432,7 @@ cdef bint settle(
 
 
 cdef int tell_waiters(future, FutureState self, condition, hs_wakes *due) except -1:
-    """Tell those who use the standard library's ways to wait."""
+    """Call the objects in `_waiters`, and notify and release the condition."""
     wake(due)
     try:
         if self.waiters is not None and self.state > CANCELLED:
@@ -450,7 +451,7 @@ cdef int tell_waiters(future, FutureState self, condition, hs_wakes *due) except
 
 
 cdef int begin(future, FutureState self) except -1:
-    """set_running_or_notify_cancel(); the state before: PENDING if the call is to be made."""
+    """set_running_or_notify_cancel(); the previous state: PENDING if the call has to be made."""
     cdef hs_wakes due
     cdef object condition = self.lock()
     cdef int before = self.state
@@ -479,7 +480,7 @@ cdef int finish(future, FutureState self, value, error) except -1:
 
 
 cdef int has_changed(future, FutureState self) except -1:
-    """The future is done: its _invoke_callbacks() is called, which a program may have replaced."""
+    """Call the _invoke_callbacks() of a future that is done; a program may have replaced it."""
     if is_plain(future, self):
         invoke_callbacks(future, self)
     else:
@@ -513,7 +514,7 @@ cdef int raise_it(error) except -1:
 
 
 cdef void unlink(FutureState self, watch *w) noexcept:
-    """Take *w* out of the list.  The guard is held."""
+    """Remove *w* from the list.  With the guard held."""
     if w.previous != NULL:
         w.previous.next = w.next
     else:
@@ -526,16 +527,16 @@ cdef void unlink(FutureState self, watch *w) noexcept:
 # ---- the class -------------------------------------------------------------------------------------
 
 cdef FutureState state_for_setting(future):
-    """The state; a new one if there is none: a subclass may set everything and not call __init__()."""
+    """The state; a new one if there is none: a subclass may set attributes without calling __init__()."""
     if not hs_state_exists(&states, future):
         hs_state_set(&states, future, FutureState.__new__(FutureState))
     return state_of(future)
 
 
 class Future(stdlib.Future):
-    """What will come of a call that an executor makes: a result, an exception, or a cancellation.
+    """The outcome of a call of an executor: a result, an exception, or a cancellation.
 
-    Executors make futures; programs ask them.  Thread-safety: all methods may be called from any thread.
+    Futures are made by executors.  Thread-safe.
     """
 
     __module__ = "hasten.futures"
@@ -544,7 +545,7 @@ class Future(stdlib.Future):
         __getstate__ = attributes_as_state  # before, a copy shares the state
 
     def __init__(self):
-        """A future that is pending, and that no executor knows of."""
+        """A pending future that belongs to no executor."""
         cdef FutureState state = FutureState.__new__(FutureState)
         hs_state_set(&states, self, state)
 
@@ -572,11 +573,11 @@ class Future(stdlib.Future):
         return f"{text} returned {type(state.get_value()).__name__}>"
 
     def result(self, timeout=None):
-        """Wait for the end of the call, and return its result or raise its exception.
+        """Block until the call has ended; its result, or raise its exception.
 
-        timeout: seconds to wait at most, any real number; None waits for ever, 0 or less not at all.
-        CancelledError if the future was cancelled; TimeoutError if it is not done in time; ValueError for
-        NaN.  A signal handler that raises ends the wait.
+        timeout: seconds, any real number; None: no limit; 0 or less: does not block.  CancelledError if the
+        future was cancelled; TimeoutError if it is not done in time; ValueError for NaN.  A signal handler
+        that raises ends the wait.
         """
         cdef FutureState state = state_of(self)
         if load_state(&state.state) != FINISHED:
@@ -584,7 +585,7 @@ class Future(stdlib.Future):
         return state.outcome()
 
     def exception(self, timeout=None):
-        """Wait for the end of the call, and return its exception; None if it returned.
+        """Block until the call has ended; its exception, or None if it has returned.
 
         timeout and errors: as for result().
         """
@@ -603,7 +604,7 @@ class Future(stdlib.Future):
         return state.is_done()
 
     def running(self):
-        """Whether the call is being made now, and can't be cancelled."""
+        """Whether the call is running, so that it can't be cancelled."""
         return state_of(self).seen_state() == RUNNING
 
     def cancelled(self):
@@ -612,7 +613,7 @@ class Future(stdlib.Future):
         return CANCELLED <= load_state(&state.state) <= CANCELLED_AND_NOTIFIED
 
     def _get_snapshot(self):
-        """(done, cancelled, result, exception) at one moment; asyncio asks for it."""
+        """(done, cancelled, result, exception), consistently; used by asyncio."""
         cdef FutureState state = state_of(self)
         cdef int now = load_state(&state.state)
         if now == FINISHED:
@@ -620,10 +621,10 @@ class Future(stdlib.Future):
         return now >= CANCELLED, now >= CANCELLED, None, None
 
     def cancel(self, *, bint kill=False):
-        """Cancel the call, unless it has begun.  True if it is cancelled now, False if it is too late.
+        """Cancel the call, unless it has begun.  True if it is cancelled, False if it is too late.
 
-        kill: True ends a call that has begun, too, by SIGKILL for the process that makes it: for pools of
-        processes.  What the call has done by then is done.  Blocks for as long as the system takes for that.
+        kill: for process pools; true also ends a running call, by sending SIGKILL to its process.  Effects of
+        the call so far remain.  Blocks until the process is stopped, up to 0.1 seconds.
         """
         cdef hs_wakes due
         cdef FutureState state = state_of(self)
@@ -643,9 +644,9 @@ class Future(stdlib.Future):
         return True
 
     def set_running_or_notify_cancel(self):
-        """For executors: the call is about to begin.  False if it was cancelled and must not be made.
+        """For executors: mark the call as running.  False if it was cancelled and must not be made.
 
-        RuntimeError if the call has begun before, or is over.
+        RuntimeError if the call has begun or ended before.
         """
         cdef int before = begin(self, state_of(self))
         if before <= CANCELLED and before != RUNNING:
@@ -654,18 +655,18 @@ class Future(stdlib.Future):
         raise RuntimeError("Future in unexpected state")
 
     def set_result(self, result):
-        """For executors: the call returned *result*.  InvalidStateError if the future is done."""
+        """For executors: set the result.  InvalidStateError if the future is done."""
         finish(self, state_of(self), result, None)
 
     def set_exception(self, exception):
-        """For executors: the call raised *exception*.  InvalidStateError if the future is done."""
+        """For executors: set the exception.  InvalidStateError if the future is done."""
         finish(self, state_of(self), None, exception)
 
     def add_done_callback(self, fn):
-        """Call fn(self) when the future is done: at once if it is, else in the thread that ends it.
+        """Call fn(self) when the future is done: at once if it is already, else in the thread that ends it.
 
-        fn: a callable.  Callbacks are called in the order in which they were added.  An Exception that one
-        raises is logged to "concurrent.futures".
+        fn: a callable.  Callbacks are called in the order in which they were added.  Their Exceptions are
+        logged to "concurrent.futures".
         """
         cdef FutureState state = state_of(self)
         cdef list first = [fn] if state.callbacks is None else None  # made before the guard is taken
@@ -703,7 +704,7 @@ class Future(stdlib.Future):
 
     @property
     def _result(self):
-        """What the call returned, or None."""
+        """The result, or None."""
         return state_of(self).get_value()
 
     @_result.setter
@@ -715,7 +716,7 @@ class Future(stdlib.Future):
 
     @property
     def _exception(self):
-        """What the call raised, or None."""
+        """The exception, or None."""
         return state_of(self).get_error()
 
     @_exception.setter
@@ -727,7 +728,7 @@ class Future(stdlib.Future):
 
     @property
     def _condition(self):
-        """Held, it keeps the future as it is."""
+        """A condition; while it is held, the future does not change."""
         cdef FutureState state = state_of(self)
         cdef object condition = get_condition(state)
         if condition is None:
@@ -750,7 +751,7 @@ class Future(stdlib.Future):
 
     @property
     def _waiters(self):
-        """Objects that are told of the end: add_result(), add_exception(), add_cancelled()."""
+        """Objects whose add_result(), add_exception() or add_cancelled() is called at the end."""
         cdef FutureState state = state_of(self)
         cdef list waiters = []
         state.ask_for_end()
@@ -802,7 +803,7 @@ show_attributes(
 
 
 cdef int touch(future) except -1:
-    """A program sets an attribute of the future."""
+    """Record that a program has set or deleted an attribute of the future."""
     cdef FutureState state
     if hs_state_exists(&states, future):
         state = state_of(future)

@@ -1,13 +1,13 @@
 # cython: freethreading_compatible=True
 """Executor.map(): every item is submitted, and the results come out in the order of the items.
 
-start() submits all items (or the first *buffersize*) by the executor's own submit(), so a subclass that
-overrides it is honoured.  It returns an iterator over the futures.  The iterator lets go of a future
-before its result is handed out.  It holds the executor by a weak reference only, to submit one more item for
-each result that is taken: a pool that nobody else uses can be collected while its results are being read.
+start() submits all items (or the first *buffersize*) by the executor's submit(), which a subclass may
+override. It returns an iterator over the results.  The iterator drops its reference to a future before it
+yields the result.  For submitting one more item per result taken it has only a weak reference to the
+executor, so an unused pool can be collected while its results are being read.
 
-One thread at a time moves the iterator.  Whoever comes while another is in it gets the ValueError that a
-generator would raise.  So nothing but `busy` needs the guard.
+One thread at a time may advance the iterator; another one gets the ValueError that a generator would raise.
+So only `busy` needs the guard.
 """
 
 from weakref import ref
@@ -38,24 +38,24 @@ cdef enum:
 cdef class Results:
     """The iterator that Executor.map() returns: the results of the calls, in the order of the items.
 
-    next() blocks until the next result is there.  If it raises, whether what the call raised, TimeoutError or
-    what the iterables or submit() raised, what has not begun is cancelled and the iterator has ended.
-    close() does the same, and so does dropping the iterator, unless nobody has asked it for a result:
-    `pool.map(f, items)` as a statement runs them all.  Only one thread at a time can use it.
+    next() blocks until the next result is there.  If it raises (the call's exception, TimeoutError, or an
+    exception of the iterables or of submit()), calls that have not begun are cancelled and the iterator ends.
+    So do close() and dropping the iterator, except that a dropped iterator whose next() was never called
+    cancels nothing: `pool.map(f, items)` as a statement runs all calls.  Not thread-safe: ValueError.
     """
 
     cdef object __weakref__
     cdef list futures          # None: closed
-    cdef Py_ssize_t first      # in futures; what lies before it was handed out
+    cdef Py_ssize_t first      # index in futures; those before it were yielded
     cdef int64_t deadline
-    cdef object items          # the tuples of arguments still to be submitted; None: there are none
+    cdef object items          # iterator of the argument tuples still to be submitted; None: exhausted
     cdef object executor       # a weak reference, while there are items
     cdef object fn
     cdef object progress       # a hasten.futures._progress.Progress, or None
     cdef PyObject **arguments  # of submit(): the executor, fn, the arguments of fn
     cdef hs_mutex guard
     cdef bint busy
-    cdef bint begun            # somebody has asked for a result
+    cdef bint begun            # whether next() was called
     cdef bint chunked          # the last argument of each call is a tuple of items
 
     def __dealloc__(self):
@@ -71,7 +71,7 @@ cdef class Results:
             if self.advance():
                 return result_of(self.pop(), self.deadline)
             self.end()
-        except StopIteration as error:  # a task's: it must not look like the end
+        except StopIteration as error:  # raised by a call: must not end the iteration
             self.give_up(True)
             raise RuntimeError("generator raised StopIteration") from error
         except BaseException:
@@ -118,7 +118,7 @@ cdef class Results:
     # ---- submitting ----
 
     cdef int set_source(self, fn, items, Py_ssize_t width) except -1:
-        """What there is to submit: *fn* with each of *items*, which are tuples of *width*."""
+        """Set the calls to be submitted: *fn* with each of *items*, tuples of length *width*."""
         self.arguments = <PyObject **>PyMem_Malloc((width + 2) * sizeof(PyObject *))
         if self.arguments == NULL:
             raise MemoryError
@@ -128,13 +128,13 @@ cdef class Results:
         return 0
 
     cdef int submit_up_to(self, executor, Py_ssize_t limit) except -1:
-        """Submit *limit* items, or what there is; a negative limit is none."""
+        """Submit up to *limit* items; negative: all."""
         while limit != 0 and self.submit_next(executor):
             limit -= 1
         return 0
 
     cdef bint submit_next(self, executor) except -1:
-        """Submit an item.  False: there are no more."""
+        """Submit the next item; False if there is none."""
         cdef PyObject *item = PyIter_Next(self.items)
         cdef Py_ssize_t i, width, size = 1
         if item == NULL:
@@ -152,7 +152,7 @@ cdef class Results:
                 "submit", self.arguments, (2 + width) | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL
             )
         finally:
-            Py_DECREF(<object>item)  # now: zip() makes its next tuple of this one, if nobody else has it
+            Py_DECREF(<object>item)  # early: zip() reuses its tuple if that has no other reference
         self.futures.append(future)
         if self.progress is not None:
             self.progress.submitted(future, size)
@@ -169,7 +169,7 @@ cdef class Results:
     @cython.boundscheck(False)
     @cython.wraparound(False)
     cdef bint advance(self) except -1:
-        """Whether there is a future to wait for.  First a place in the buffer, if it has one, is filled."""
+        """Whether there is a future to wait for.  With a buffersize, submits one more item first."""
         if self.futures is None or self.first == len(self.futures):
             return False
         if self.executor is not None:
@@ -181,7 +181,7 @@ cdef class Results:
     @cython.boundscheck(False)
     @cython.wraparound(False)
     cdef object pop(self):
-        """The next future, of which nothing is kept."""
+        """Remove and return the next future."""
         future = self.futures[self.first]
         self.futures[self.first] = None
         self.first += 1
@@ -191,7 +191,7 @@ cdef class Results:
         return future
 
     cdef int end(self) except -1:
-        """All results were handed out (or the iterator is closed)."""
+        """End the iteration after the last result; blocks until progress was reported."""
         cdef object progress = self.progress
         self.futures = self.progress = self.items = self.fn = self.executor = None
         if progress is not None:
@@ -199,7 +199,7 @@ cdef class Results:
         return 0
 
     cdef int give_up(self, bint wait) except -1:
-        """Cancel what has not begun, and end."""
+        """Cancel the calls that have not begun, and end the iteration."""
         cdef list futures = self.futures
         cdef object progress = self.progress
         cdef Py_ssize_t i
@@ -215,7 +215,7 @@ cdef class Results:
 
 
 cdef object result_of(future, int64_t deadline):
-    """future.result() with what is left of the time; a future that yields none is cancelled."""
+    """future.result() with the time that is left; if that raises, the future is cancelled."""
     cdef PyObject *arguments[2]
     cdef size_t count = 1
     cdef object timeout
@@ -234,8 +234,8 @@ cdef object result_of(future, int64_t deadline):
 def start(executor, fn, tuple iterables, timeout, buffersize, progress, tuple items=None):
     """Executor.map(): submit, and return the iterator over the results.
 
-    progress: what map() was given, or None for none.  items: the iterables that are counted for it, if the
-    last of *iterables* is of tuples of their items.
+    progress: the argument of map(), or None.  items: map()'s iterables, for counting, if the last of
+    *iterables* yields chunks (tuples of their items).
     """
     cdef Results results = Results()
     cdef Py_ssize_t limit = limit_of(buffersize)
@@ -248,7 +248,7 @@ def start(executor, fn, tuple iterables, timeout, buffersize, progress, tuple it
     try:
         results.submit_up_to(executor, limit)
     except BaseException:
-        # What was submitted runs, as nobody has asked for anything else.
+        # Submitted calls are not cancelled
         results.futures = None
         results.give_up(True)
         raise

@@ -1,4 +1,4 @@
-"""The arguments of ProcessPoolExecutor: what is refused, in the words of the standard library."""
+"""Checks of ProcessPoolExecutor's arguments, with the standard library's error messages."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def check_retries(name, count):
 
 
 def check_count(name, count, least):
-    """An integer of at least *least*."""
+    """TypeError or ValueError unless *count* is an integer of at least *least*."""
     if not isinstance(count, int):
         raise TypeError(f"{name} must be an integer, not {type(count).__name__}")
     if count < least:
@@ -62,7 +62,7 @@ def checked_idling(min_workers, idle_timeout, max_workers):
 
 
 def worker_settings(max_worker_memory, serializer):
-    """What workers are told, as keywords of serve_executor()."""
+    """The workers' settings, as keyword arguments of serve_executor()."""
     settings = {}
     if max_worker_memory is not None:
         check_count("max_worker_memory", max_worker_memory, 1)

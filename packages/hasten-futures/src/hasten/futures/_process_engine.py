@@ -1,14 +1,14 @@
-"""The engine of a ProcessPoolExecutor: that of hasten.multiprocessing's pools, with an executor's ways.
+"""The engine of a ProcessPoolExecutor: that of hasten.multiprocessing's pools, adapted.
 
-What differs from a Pool: its tasks are calls with futures (see _process_pool.pyx), workers are started on
-demand, and what the end of a worker means is a matter of the executor's `on_crash`.
+Differences from a Pool: tasks are calls with futures (see _process_pool.pyx), workers are started on demand,
+and `on_crash` decides what the end of a worker means.
 
-What holds:
+Invariants:
 
-- The engine knows its executor by a weak reference only.  When the executor is dropped, what was submitted is
-  done, by the workers that there are; they are replaced only where idle ones are let go.
-- A worker ends as it should only if it has said so in its slot.  Whatever else ends one is a crash.
-- The executor is told that it is broken before any future is.
+- The engine has only a weak reference to its executor.  When the executor is dropped, submitted calls are
+  finished by the existing workers; workers are replaced then only if there is an idle_timeout.
+- A worker has ended regularly only if its slot says so.  Any other end is a crash.
+- The executor is marked broken before any future fails.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from hasten.multiprocessing._pool._ends import OK, UNREADABLE
 from hasten.multiprocessing._pool._worker import serializer_named
 
 RUN, TERMINATE = _engine.RUN, _engine.TERMINATE
-# Programs look for the standard library's words in what str() gives.
+# Programs search str(error) for the standard library's messages.
 UNUSABLE = "the process pool is not usable anymore"
 LATER = f"A child process terminated abruptly, {UNUSABLE}"
 PENDING = "A process in the process pool was terminated abruptly while the future was running or pending."
@@ -38,7 +38,8 @@ BREAK, FAIL_TASK, RETRY = "break", "fail-task", "retry"
 
 
 class ExecutorEngine(WorkersOfExecutor):
-    """executor: whose engine it is.  The rest: its arguments, and see WorkersOfExecutor."""
+    """executor: the executor that it serves.  Other parameters: the executor's arguments, and
+    WorkersOfExecutor."""
 
     def __init__(self, executor, most, on_crash, max_retries, least, idle_timeout, settings):
         tasks, results = _engine.new_rings()
@@ -51,20 +52,20 @@ class ExecutorEngine(WorkersOfExecutor):
         calls.take_for, calls.recall = self.pumper.take_for, self.pumper.recall
         calls.arrived, calls.notify = self.arrived, self.notify
         self.on_crash, self.max_retries = on_crash, max_retries
-        self.timed = {}  # number of a call -> the seconds that it may take
-        self.put_down = set()  # the IDs of the workers that we have killed
-        self.crash = None  # why the executor is to be broken
+        self.timed = {}  # number of a call -> its timeout in seconds
+        self.put_down = set()  # IDs of the workers that _put_down() has killed
+        self.crash = None  # why the executor has to be broken, or None
         self.executor = weakref.ref(executor, lambda _: self.close())
 
     # ---- calls ----
 
     def _one_less(self):
-        """A call is in `pending` no more, without an outcome from a worker."""
+        """Called when a call has left `pending` without an outcome from a worker."""
         if self.state is not RUN and not self.pending:
             self._wake()
 
     def _not_sent(self, item, error):
-        """A call could not be sent: its future fails, and no other."""
+        """Fail the future of a call that could not be sent; no other is affected."""
         if error.__cause__ is None:
             error.__cause__ = _cause(_outcome.traceback_of(error))
         self.calls.settle(item, None, error)
@@ -74,7 +75,7 @@ class ExecutorEngine(WorkersOfExecutor):
         self.calls.deliver(self._failure)
         try:
             self.calls.send()
-        except BaseException:  # of a call's pickling; its future has it
+        except BaseException:  # raised by pickling a call; its future has failed with it
             if threading.current_thread() is not self.receiver:
                 raise
 
@@ -86,7 +87,7 @@ class ExecutorEngine(WorkersOfExecutor):
             self.pumper.stand_by()
 
     def _failure(self, kind, data):
-        """The exception of a call, from what has come instead of a result."""
+        """The exception of a call, from a record that is not a result."""
         if kind is None:
             return data
         if kind == OK:
@@ -103,12 +104,12 @@ class ExecutorEngine(WorkersOfExecutor):
         return error
 
     def time(self, future, timeout):
-        """Let a call that was just submitted take no longer than *timeout* seconds."""
+        """Limit a call that was just submitted to *timeout* seconds."""
         self.timed[self.calls.number_of(future)] = timeout
         self._wake()
 
     def kill(self, number):
-        """Kill the worker that has a call, which is forgotten; False if none has it."""
+        """Kill the worker that is running a call, and forget the call; False if none is."""
         for worker, held, _ in self._held():
             if held == number and self._put_down(worker, number, None):
                 self._wake()
@@ -116,9 +117,9 @@ class ExecutorEngine(WorkersOfExecutor):
         return False
 
     def cancel_all(self):
-        """Cancel the calls that no worker has.
+        """Cancel the calls that no worker has taken.
 
-        As many as there are workers without a call are left to them: they are about to take these.
+        Spares as many calls as there are idle workers, since these are about to take them.
         """
         with self.starting:
             free = len(self.pool) - sum(1 for _ in self._held())
@@ -131,16 +132,16 @@ class ExecutorEngine(WorkersOfExecutor):
     # ---- workers ----
 
     def _held(self):
-        """Which calls the workers have: (worker, number, for how many seconds)."""
+        """The calls being run: (worker, number, seconds since it was taken)."""
         for worker in self.pool:
             number, seconds = self.tasks.holding(worker._hasten_side.index)
             if number:
                 yield worker, number, seconds
 
     def _check_times(self):
-        """Kill the workers whose calls take too long; the seconds until the next look, or None.
+        """Kill the workers whose calls exceed their timeout; the seconds until the next check, or None.
 
-        A call that no worker has yet cannot be late before its whole time has passed.
+        The time of a call starts when a worker takes it, so one that is still queued has its whole time left.
         """
         if not self.timed:
             return None
@@ -161,9 +162,9 @@ class ExecutorEngine(WorkersOfExecutor):
         return min(left.values(), default=None)
 
     def _put_down(self, worker, number, error):
-        """Kill a worker if it still has that call, and fail the call; without *error* it is just forgotten.
+        """Kill a worker if it still runs that call, and fail the call; if *error* is None, forget the call.
 
-        Stopped, the worker cannot take another call between the look and the kill.
+        The worker is stopped first (SIGSTOP), so that it cannot take another call between check and kill.
         """
         if not stopped(worker._hasten_pid):
             return False
@@ -199,7 +200,7 @@ class ExecutorEngine(WorkersOfExecutor):
             self._lost(held, worker)
 
     def _lost(self, held, worker):
-        """A worker has ended, and held a call: it is made again, or fails."""
+        """Repeat or fail the call that an ended worker held."""
         item = self.pending.get(held)
         if item is None:
             return
@@ -237,7 +238,7 @@ class ExecutorEngine(WorkersOfExecutor):
         )
 
     def break_all(self, why, text=""):
-        """Nothing is run any more; what is pending fails, with *why*; *text*: the cause that is printed."""
+        """Break the executor: pending calls fail with the message *why*.  text: the cause shown with it."""
         executor = self.executor()
         if executor is not None:
             executor._broken = f"{LATER} ({why})" if self.crash else f"{why}, {UNUSABLE}"
@@ -263,44 +264,44 @@ class ExecutorEngine(WorkersOfExecutor):
         super()._receive()
         self.calls.over = True
         if self.supervisor.ident is not None:
-            self.supervisor.join()  # it has nothing left to do
-        self.recipe = None  # an initializer's arguments end with the executor, not with the next collection
-        _stdlib._threads_wakeups.pop(self.receiver, None)  # whose value refers to its key
+            self.supervisor.join()  # it is about to end
+        self.recipe = None  # frees the initializer's arguments now, not at the next collection
+        _stdlib._threads_wakeups.pop(self.receiver, None)  # the value refers to its key: a cycle
         self._close_files()
 
     def _wake(self):
-        if os.getpid() == self.pid:  # the pipe is the parent's, too
+        if os.getpid() == self.pid:  # a forked child shares the pipe
             super()._wake()
 
     def close(self):
-        # First `over`: at the end of the interpreter, without a GIL (3.13), there is no `os` any more.
+        # `over` first: at the end of the interpreter, in free-threaded 3.13, the global `os` may be gone
         if self.over or os.getpid() != self.pid:
             return
         super().close()
-        self.calls.send()  # what a Ctrl-C in submit() has left
+        self.calls.send()  # calls that an interrupted submit() has left
         if self.supervisor.ident is None and not self.over:
             self.over = True
             self._close_files()
 
 
 class Wakeup:
-    """What the standard library's registry has for the thread of an executor: how to wake it at exit."""
+    """The entry of the standard library's registry for an executor's thread: wakes it at exit."""
 
     def __init__(self, engine):
         self._engine = engine
 
     def wakeup(self):
-        """Have the threads look up; they end when everything is done, if the program is about to end."""
+        """Wake the threads; if the interpreter is exiting, they end when all calls are done."""
         if _stdlib._global_shutdown:
             self._engine.close()
         else:
             self._engine._wake()
 
     def clear(self):
-        """Nothing: the threads do it."""
+        """Does nothing: the threads clear the pipe."""
 
     def close(self):
-        """Nothing: the engine closes its descriptors when its threads have ended."""
+        """Does nothing: the engine closes its descriptors when its threads have ended."""
 
 
 def send(pid, number):
@@ -313,7 +314,7 @@ def send(pid, number):
 
 
 def stopped(pid):
-    """Stop a process, and wait until it is; False if it is gone."""
+    """Send SIGSTOP and wait until the process is stopped, up to 0.1 s; False if it is gone."""
     if not send(pid, signal.SIGSTOP):
         return False
     try:
@@ -323,7 +324,7 @@ def stopped(pid):
             if state in "tTZX":
                 break
             time.sleep(0.0001)
-    except OSError:  # gone, or there is no /proc: then it has had a moment
+    except OSError:  # gone; or there is no /proc: allow it some time
         time.sleep(0.001)
     return True
 
@@ -353,7 +354,7 @@ def ended(worker):
 
 
 def abruptly(worker):
-    """The same in the words of the standard library, with the exit code."""
+    """The standard library's text for an ended worker, with the exit code."""
     code = worker._hasten_exitcode
     text = f"Process {worker._hasten_pid} terminated abruptly with exit code {code}"
     try:

@@ -1,8 +1,8 @@
 """ProcessPoolExecutor over the engine of hasten.multiprocessing's pools.
 
-A subclass that overrides a part of the standard library's machinery (HOOKS) goes the standard library's way,
-with its thread and its queues; so does an executor on a system that lacks the memory, or whose children run
-under another executable.  Then `_engine` is None.
+The standard library's implementation, with its thread and queues, is used if a subclass overrides a part of
+it (HOOKS), on a system without memfds, and if the children run under another executable.  Then `_engine` is
+None.
 """
 
 from __future__ import annotations
@@ -40,47 +40,47 @@ _TERMINATE, _KILL = "terminate", "kill"
 _OPERATIONS = frozenset([_TERMINATE, _KILL])
 _StdlibExecutor = _stdlib.ProcessPoolExecutor
 
-# What a subclass overrides to have it its own way.
+# A subclass that overrides one of these uses the standard library's implementation.
 HOOKS = frozenset(["_start_executor_manager_thread", "_start_queue_management_thread", "_launch_processes"])
 
 
 class ProcessPoolExecutor(Executor, _StdlibExecutor):
     """An executor that lets a pool of processes make calls.
 
-    max_workers: how many processes there are at most, at least 1; None for as many as there are CPUs for this
-        process (by affinity and cgroup quota).  With the start method "fork" all are started at the first
-        submit(), otherwise one when a call is submitted and none is idle.
-    mp_context: of multiprocessing.get_context(); None for the default one, or for "spawn" if there is a
-        max_tasks_per_child.
+    max_workers: the largest number of processes, at least 1; None for the number of CPUs that this process
+    may
+        use (by affinity and cgroup quota).  With the start method "fork" all are started at the first
+        submit(), otherwise one whenever a call is submitted and none is idle.
+    mp_context: a context of multiprocessing.get_context(); None for the default one, or for "spawn" if there
+        is a max_tasks_per_child.
     initializer: called as initializer(*initargs) in each new process.  If it raises, the pool is broken.
-    max_tasks_per_child: how many calls a process makes before it ends and another one takes its place; None
-        for any number.  ValueError with the start method "fork".
-    on_crash: what the end of a process in the middle of a call means, if it was killed or has called
-        os._exit().  "break", as in the standard library: the pool is broken, and all calls that have not
-        ended raise BrokenProcessPool.  "fail-task": that call does, and no other; another process takes the
-        place.  "retry": the call is made again, and fails so when its process was lost max_retries + 1 times.
-        Calls that have done a part of their work begin anew then.
-    max_retries: how often a call is made again; for "retry" only.
-    idle_timeout: seconds; a process that has had no call for so long ends, as long as more than min_workers
-        are left; when there are calls for it, another one is started.  None: processes stay.
+    max_tasks_per_child: the number of calls after which a process is replaced; None: no limit.  ValueError
+        with the start method "fork".
+    on_crash: the effect of a process that ends during a call (killed, or by os._exit()).  "break", as in the
+        standard library: the pool is broken, and all unfinished calls raise BrokenProcessPool.  "fail-task":
+        only that call does, and the process is replaced.  "retry": the call is repeated from its beginning;
+        it fails when its process was lost max_retries + 1 times.
+    max_retries: how often a call is repeated; for "retry" only.
+    idle_timeout: seconds after which an idle process ends, while there are more than min_workers; another one
+        is started when there are calls for it.  None: processes stay.
     min_workers: from 0 to max_workers; for idle_timeout only.
-    max_worker_memory: bytes of resident memory; a process that has more of it after a call ends, and another
-        one takes its place.  A call that needs more while it runs is not disturbed.  None for any amount.
+    max_worker_memory: bytes; a process whose resident memory exceeds it after a call is replaced.  A running
+        call is not interrupted.  None: no limit.
 
-    serializer: "cloudpickle" pickles by value the functions and classes that cannot be imported by a name
-        (lambdas, closures, those of `__main__`), wherever they are sent: as calls, arguments, results,
-        exceptions, initializer.  ImportError if cloudpickle is not installed.  "pickle": as the standard
-        library does.
+    serializer: "cloudpickle" pickles functions and classes that cannot be imported (lambdas, closures, those
+    of
+        `__main__`) by value, in calls, arguments, results, exceptions and the initializer.  ImportError if
+        cloudpickle is not installed.  "pickle": as the standard library.
 
-    Functions, arguments and results are pickled.  What cannot be is an exception of its own future only.
+    Functions, arguments and results are pickled; an error of pickling affects only its own future.
 
-    The end of the program waits until all that was submitted is done.  So does leaving a `with` block.  If
-    the executor is dropped without shutdown(), its processes finish what was submitted and end.
+    At exit the program waits until all submitted calls are done, and so does leaving a `with` block.  If the
+    executor is dropped without shutdown(), its processes finish the submitted calls and end.
     """
 
     __module__ = "hasten.futures"
 
-    if TYPE_CHECKING:  # what programs look at; the standard library's stubs name its own classes
+    if TYPE_CHECKING:  # attributes that programs use, which the standard library's stubs type otherwise
         _engine: Any
         _executor_manager_thread: Any
         _executor_manager_thread_wakeup: Any
@@ -90,7 +90,7 @@ class ProcessPoolExecutor(Executor, _StdlibExecutor):
         _call_queue: Any
         _result_queue: Any
 
-    _engine = None  # the standard library's way
+    _engine = None  # None: the standard library's implementation is used
 
     def __init__(
         self,
@@ -146,7 +146,7 @@ class ProcessPoolExecutor(Executor, _StdlibExecutor):
             return None
         try:
             return ExecutorEngine(self, self._max_workers, *options)
-        except (OSError, AttributeError):  # no such memory on this system
+        except (OSError, AttributeError):  # no memfds on this system
             return None
 
     # ---- what programs read ----
@@ -165,7 +165,7 @@ class ProcessPoolExecutor(Executor, _StdlibExecutor):
 
     @property
     def _queue_count(self):
-        """How many calls were submitted."""
+        """The number of submitted calls."""
         return self.__dict__["_queue_count"] if self._engine is None else self._engine.calls.last
 
     @_queue_count.setter
@@ -223,21 +223,20 @@ class ProcessPoolExecutor(Executor, _StdlibExecutor):
     def submit(self, fn, /, *args, **kwargs):
         """Let a process call fn(*args, **kwargs).  Returns the Future of that call.
 
-        Does not block, except to start a process.  Thread-safety: any thread may submit, and callbacks and
-        signal handlers, too.  The arguments are pickled at once if there is room for the call, else later:
-        leave an array alone until its call has ended, or some of it may arrive as it was and some changed.
-        RuntimeError after shutdown(), after the interpreter has begun to end, and in a process that was
-        forked from the executor's; BrokenProcessPool after a crash (see the class).
+        Does not block, except to start a process.  Thread-safe; may be called in callbacks and signal
+        handlers. The arguments are pickled now, or later if there is no room for the call: do not modify an
+        array until its call has ended.  RuntimeError after shutdown(), while the interpreter exits, and in a
+        forked child; BrokenProcessPool after a crash (see the class).
         """
         return self._submit(fn, args, kwargs, None)
 
     def options(self, *, timeout=None, retries=None):
         """This executor with options for single calls: executor.options(timeout=2.0).submit(fn, ...).
 
-        timeout: seconds that a call may take from its beginning in a process; after that the process is
-            killed, whatever it does, and the future raises TimeoutError.  Other calls are not affected.
-        retries: how often the call is made again when its process is lost, whatever the executor's `on_crash`
-            is; at last it fails with BrokenProcessPool, alone.  A call that took too long is not made again.
+        timeout: seconds from the beginning of a call in a process; after that the process is killed, and the
+            future raises TimeoutError.  Other calls are not affected.
+        retries: how often the call is repeated if its process is lost, regardless of `on_crash`; then only
+            this call fails, with BrokenProcessPool.  A call that has timed out is not repeated.
         """
         if self._engine is None:
             raise TypeError("options() needs an executor with its own queues")
@@ -288,8 +287,8 @@ class ProcessPoolExecutor(Executor, _StdlibExecutor):
         """Run fn with the items of the iterables, as map() does; returns an iterator of the results in order.
 
         chunksize: how many items are sent to a process at a time, at least 1.  buffersize: how many of these
-        chunks may be submitted whose results have not been taken; None for all.  timeout, progress, and what
-        the iterator does: see Executor.map().
+        chunks may be submitted whose results have not been taken; None: no limit.  timeout, progress, and the
+        iterator's behaviour: see Executor.map().
         """
         if chunksize < 1:
             raise ValueError(f"chunksize must be >= 1, not {chunksize!r}")
@@ -311,12 +310,12 @@ class ProcessPoolExecutor(Executor, _StdlibExecutor):
     # ---- the end ----
 
     def shutdown(self, wait=True, *, cancel_futures=False, timeout=None):
-        """Take no more calls.  May be called again.
+        """Accept no more calls.  May be called again.
 
-        wait: True waits until all calls have been made and the processes have ended.
-        cancel_futures: True cancels the calls that no process has or is free for.
-        timeout: seconds to wait at most; None waits for ever.  When it is over, TimeoutError; shutdown()
-            again waits for the rest, and so does the end of the program.
+        wait: true blocks until all calls are done and the processes have ended.
+        cancel_futures: true cancels the calls that no process has taken, or is free to take.
+        timeout: seconds after which the wait ends with TimeoutError; None: no limit.  Another shutdown(), and
+            the end of the program, wait for the rest.
         """
         engine = self._engine
         if engine is None:
@@ -358,14 +357,14 @@ class ProcessPoolExecutor(Executor, _StdlibExecutor):
                 pass
 
     def terminate_workers(self):
-        """Take no more calls, cancel those that no process has, and send the processes SIGTERM.
+        """Accept no more calls, cancel those that no process has taken, and send the processes SIGTERM.
 
-        The calls that are being made raise BrokenProcessPool.  Does not wait for the processes.
+        Running calls raise BrokenProcessPool.  Does not wait for the processes.
         """
         return self._force_shutdown(operation=_TERMINATE)
 
     def kill_workers(self):
-        """The same with SIGKILL."""
+        """terminate_workers() with SIGKILL."""
         return self._force_shutdown(operation=_KILL)
 
 
@@ -405,7 +404,7 @@ def _go_standard_way(executor, on_crash, only_ours):
 
 
 def _chunks(items, size):
-    """Tuples of *size* items, the last one of what is left."""
+    """Tuples of *size* items; the last one has the rest."""
     while True:
         chunk = tuple(islice(items, size))
         if not chunk:
@@ -414,7 +413,7 @@ def _chunks(items, size):
 
 
 def _items_of(chunks):
-    """The items of lists, each of which is forgotten before it is handed out."""
+    """The items of lists; keeps no reference to an item that was yielded."""
     try:
         for chunk in chunks:
             chunk.reverse()

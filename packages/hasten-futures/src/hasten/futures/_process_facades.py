@@ -1,28 +1,28 @@
-"""What programs look at of the private parts of a ProcessPoolExecutor: the engine in the shape of queues."""
+"""Private attributes of the standard library's ProcessPoolExecutor, as views of the engine."""
 
 from __future__ import annotations
 
 
 class IdleWorkers:
-    """Counts the processes that have made a call and were not counted upon since; as a semaphore."""
+    """`_idle_worker_semaphore`: counts the processes that have finished a call and were given none since."""
 
     def __init__(self, calls):
         self._calls = calls
 
     def acquire(self, blocking=True, timeout=None):
-        """Count upon one of them; False if there is none.  Does not block."""
+        """Take one; False if there is none.  Does not block."""
         if self._calls.idle <= 0:
             return False
         self._calls.idle -= 1
         return True
 
     def release(self, n=1):
-        """*n* more of them."""
+        """Add *n*."""
         self._calls.idle += n
 
 
 class WaitingCalls:
-    """The calls that have not been sent to the processes, as a queue of their numbers."""
+    """`_work_ids`: the calls that have not been put into the ring, as a queue."""
 
     def __init__(self, calls):
         self._calls = calls
@@ -37,13 +37,13 @@ class WaitingCalls:
 
 
 class CallQueue:
-    """What programs look at of the queue to the processes."""
+    """`_call_queue`: the ring of tasks, as a queue."""
 
     def __init__(self, engine):
         self._engine = engine
 
     def qsize(self):
-        """How many calls were sent that no process has taken."""
+        """The number of calls in the ring that no process has taken."""
         try:
             return self._engine.tasks.count()
         except OSError:  # closed
@@ -54,15 +54,15 @@ class CallQueue:
         return self.qsize() == 0
 
     def close(self):
-        """Nothing: the engine closes it."""
+        """Does nothing: the engine closes it."""
 
     def join_thread(self):
-        """Wait until the engine has ended, as far as shutdown() has been called or the executor is gone."""
+        """Block until the engine has ended; it ends only after shutdown(), or without the executor."""
         self._engine.supervisor.join()
 
 
 class ResultQueue:
-    """What programs look at of the queue from the processes."""
+    """`_result_queue`: the ring of results, as a queue."""
 
     def __init__(self, engine):
         self._engine = engine

@@ -1,13 +1,14 @@
 # cython: freethreading_compatible=True
-"""The calls of a ProcessPoolExecutor on the parent's side: from submit() into the ring, and back to a future.
+"""The calls of a ProcessPoolExecutor in the parent: from submit() into the ring, and from a result to its
+future.
 
-What holds:
+Invariants:
 
-- A call is in `pending`, under its number, from submit() until its outcome is known or it is cancelled.  Who
-  removes it there settles its future.
-- Calls go into the ring in the order of their numbers, by one thread at a time: whoever submits, or has just
-  taken results and so made room.  Who comes while another is at it leaves it to that one.
-- A call that waits in `backlog` has not been pickled.  Cancelling it costs nothing.
+- A call is in `pending`, under its number, from submit() until its outcome is known or it is cancelled.  The
+  thread that removes it settles its future.
+- Calls are put into the ring in the order of their numbers, by one thread at a time: one that submits, or one
+  that has taken results and thereby made room.  A second thread leaves its calls to the first.
+- A call in `backlog` has not been pickled (unless there was no room for it), so cancelling it is cheap.
 """
 
 cimport cython
@@ -39,12 +40,12 @@ from concurrent.futures._base import LOGGER as logger
 
 
 @cython.final
-@cython.no_gc  # it is only in `pending`, which is emptied
+@cython.no_gc  # referenced by `pending` only, which is always emptied
 @cython.freelist(256)
 cdef class WorkItem:
     """A call that has no outcome yet: its future, the function and its arguments.
 
-    options: what executor.options() was given, or None.  tries: how often its worker was lost.
+    options: the WithOptions of executor.options(), or None.  tries: how often its worker was lost.
     """
 
     cdef public object future, fn, args, kwargs, options
@@ -55,8 +56,8 @@ cdef class WorkItem:
 cdef class Calls:
     """The calls of one executor.
 
-    pending: number -> WorkItem.  tasks: the owner's side of the ring.  encode(fn, args, kwargs) makes the
-    pieces of a task, loads(data) a result of kind *ok*.
+    pending: number -> WorkItem.  tasks: the parent's side of the ring.  encode(fn, args, kwargs) makes the
+    pieces of a task; loads(data) unpickles a result of kind *ok*.
     """
 
     cdef readonly dict pending
@@ -67,10 +68,10 @@ cdef class Calls:
     cdef public object on_kill         # called with the number of a call whose worker is to be killed
     cdef public object on_failure      # called with (item, error): a call could not be sent
     cdef public Py_ssize_t most_tasks, most_bytes, workers
-    cdef public Py_ssize_t idle        # workers that have finished a call, and none was given to them since
+    cdef public Py_ssize_t idle        # workers that have finished a call and were given none since
     cdef public object take_for, recall, notify, arrived  # see hasten.multiprocessing._pool._pump
-    cdef public bint waited_for        # somebody slept in result() for the outcome that was told last
-    cdef public bint over              # nothing is sent any more
+    cdef public bint waited_for        # whether a thread slept in result() for the last outcome
+    cdef public bint over              # whether no more calls are sent
     cdef object encode, loads
     cdef int ok                        # the kind of a result
     cdef object pid
@@ -86,7 +87,7 @@ cdef class Calls:
     # ---- from submit() to the ring ----
 
     def add(self, fn, tuple args, dict kwargs, options):
-        """A new call; its future.  send() sends it."""
+        """Register a new call; its future.  send() puts it into the ring."""
         cdef FutureState state = new_pooled_state()
         cdef WorkItem item = WorkItem.__new__(WorkItem)
         hs_mutex_lock(&self.guard)
@@ -101,13 +102,13 @@ cdef class Calls:
         return future
 
     def withdraw(self, future):
-        """Forget a call that nobody will make, and whose future nobody has."""
+        """Forget a call whose submit() has failed."""
         cdef FutureState state = state_of(future)
         self.pending.pop(state.number, None)
         state.remote = None
 
     def send(self):
-        """Put calls that wait into the ring, as long as there is room.  Does not block."""
+        """Move calls from the backlog into the ring while there is room.  Does not block."""
         cdef bint sending
         cdef object raised = None
         while self.backlog:
@@ -120,7 +121,7 @@ cdef class Calls:
             try:
                 while self.send_next():
                     pass
-            except BaseException as error:  # its call has failed; those that were left to us go all the same
+            except BaseException as error:  # its future has failed; go on with the other calls
                 raised = error
                 self.again = True
             finally:
@@ -133,7 +134,7 @@ cdef class Calls:
             raise raised
 
     cdef bint send_next(self) except -1:
-        """Put one call; whether another one may be tried."""
+        """Put the next call into the ring; whether to try another one."""
         cdef uint64_t number
         cdef WorkItem item
         try:
@@ -173,7 +174,7 @@ cdef class Calls:
         if self.tasks.put(number, pieces, limit, False):
             item.pieces = None
             return True
-        # what may change until there is room is copied
+        # copy pieces that may change until there is room
         item.pieces = [piece if type(piece) is bytes else bytes(piece) for piece in pieces]
         return False
 
@@ -184,11 +185,11 @@ cdef class Calls:
         return self.tasks.has_begun(number)
 
     def call_off(self, number):
-        """Let no worker have that call; False if one has it."""
+        """Cancel a call before a worker takes it; False if one has."""
         return os.getpid() != self.pid or self.tasks.call_off(number)
 
     def kill(self, number):
-        """Kill the worker that has that call; False if none has it."""
+        """Kill the worker that runs that call; False if none does."""
         return os.getpid() == self.pid and self.on_kill(number)
 
     def number_of(self, future):
@@ -196,10 +197,11 @@ cdef class Calls:
         return state_of(future).number
 
     def wait_for(self, FutureState state, int64_t deadline):
-        """Wait for the outcome of a call where results arrive, and settle its future, as long as one may.
+        """Wait at the ring for the outcome of a call, and settle its future, while this thread may wait
+        there.
 
-        What is not a plain result is left to the result thread.  Signal handlers run, and what they raise
-        ends the wait.
+        Anything but a plain result is left to the result thread.  Signal handlers run; if one raises, so does
+        this.  Returns also if the future is not done: the caller then waits for the future.
         """
         cdef WorkItem item
         while state.state < CANCELLED and not hs_expired(deadline):
@@ -220,10 +222,10 @@ cdef class Calls:
             self.recall()
 
     cdef int settle_own(self, WorkItem item, FutureState state, tuple arrival, int64_t deadline) except -1:
-        """Settle the future of who waits.
+        """Settle the future for which this thread waits.
 
-        What unpickling raises may be of a signal handler that ran in it: the result thread, where none runs,
-        tries again and decides.
+        An exception during unpickling may come from a signal handler, so the result thread, where none runs,
+        unpickles again and decides.
         """
         cdef object reason = None
         if arrival[1] == self.ok and is_plain(item.future, state) and state.callbacks is None:
@@ -251,7 +253,7 @@ cdef class Calls:
         return 0
 
     def forget(self, number):
-        """The future of that call was cancelled."""
+        """Called after the future of that call was cancelled."""
         self.pending.pop(number, None)
         self.recall()
         self.on_forgotten()
@@ -259,9 +261,9 @@ cdef class Calls:
     # ---- outcomes ----
 
     def deliver(self, failure):
-        """Settle the futures of what has arrived: (item, kind, data).
+        """Settle the futures of the arrived outcomes, (item, kind, data).
 
-        failure(kind, data) makes an exception of what is no result.
+        failure(kind, data) makes an exception from a record that is not a result.
         """
         cdef WorkItem item
         while self.arrived:
@@ -283,14 +285,14 @@ cdef class Calls:
             self.settle(item, value, error)
 
     def settle(self, WorkItem item, value, error):
-        """The outcome of a call that is in `pending` no more."""
+        """Set the outcome of a call that was removed from `pending`."""
         try:
             self.waited_for = settle_future(item.future, value, error)
         except BaseException:  # of a callback, or of a method that a program has replaced
             logger.exception("exception telling the outcome of %r", item.future)
 
     def repeat(self, WorkItem item):
-        """Send a call again that was lost.  It counts as a new one, whose number is returned."""
+        """Queue a lost call again, first in the backlog; its new number."""
         cdef FutureState state = state_of(item.future)
         item.tries += 1
         item.pieces = None
@@ -300,22 +302,19 @@ cdef class Calls:
         hs_mutex_unlock(&self.guard)
         self.pending[number] = item
         resend(state, number)
-        self.backlog.appendleft(number)  # it has waited already
+        self.backlog.appendleft(number)  # before the calls submitted later
         return number
 
 
 cdef void resend(FutureState state, uint64_t number) noexcept:
-    """The call waits again, under another number."""
+    """Mark the call as not sent, under a new number."""
     hs_mutex_lock(&state.guard)
     state.number, state.sent = number, False
     hs_mutex_unlock(&state.guard)
 
 
 cdef int settle_future(future, value, error) except -1:
-    """Let the future have its outcome, if it was not given one by somebody else.
-
-    Whether one thread slept in its result(), or the like.
-    """
+    """Set a future's outcome, unless it has one.  Whether exactly one thread slept in its result()."""
     cdef hs_wakes due
     cdef bint waited_for = False
     cdef FutureState state = state_of(future)

@@ -1,11 +1,11 @@
-"""The workers of a ProcessPoolExecutor: how they are started, in place of others too, and let go when idle.
+"""The workers of a ProcessPoolExecutor: starting, replacing, and ending them when idle.
 
-What holds:
+Invariants:
 
-- A worker that may go, goes by itself, when it finds no call (see _take.h): no call goes with it.
-- Calls that are pending find a worker: those that may go are kept if they still can be, and in place of
-  those that go, others are started, by whoever submits or by the supervisor when the old one has ended.
-- At least `least` workers are never let go.
+- A worker that may leave does so by itself, when it finds no call (see _take.h): no call is lost with it.
+- Pending calls always find a worker: workers that may leave are kept if they have not left yet; for those
+  that have, others are started by submit(), or by the supervisor once the old one has ended.
+- At least `least` workers stay.
 """
 
 from __future__ import annotations
@@ -19,10 +19,9 @@ from hasten.multiprocessing._pool import _engine, _outcome
 
 
 class Workers:
-    """The processes of an engine, by their IDs, as a list.
+    """The processes of an engine, as a list and, in `by_pid`, as a dictionary by process ID.
 
-    One that is removed leaves the dictionary as it is, and there is a new one: so a program can go through
-    the dictionary and kill.
+    remove() replaces the dictionary instead of changing it, so that a program can iterate over it and kill.
     """
 
     def __init__(self):
@@ -39,25 +38,25 @@ class Workers:
 
 
 class WorkersOfExecutor(_engine.Engine):
-    """The part of an engine that starts workers and lets them go.
+    """The part of an engine that starts workers and lets idle ones leave.
 
-    most, least: how many there may be, and how many idle ones stay.  idle_timeout: seconds after which an
-    idle one may go; None for never.  settings: of every worker; see serve_executor().
+    most, least: the largest number of workers, and the number of idle ones that stay.  idle_timeout: seconds
+    after which an idle one may leave; None: never.  settings: of every worker; see serve_executor().
     """
 
     def __init__(self, most, least, idle_timeout, settings, *args):
         super().__init__(*args)
         self.most, self.least, self.idle_timeout, self.settings = most, least, idle_timeout, settings
         self.missing = 0  # workers that have ended and were not replaced yet
-        self.leaving = set()  # workers that may go, or go just now
-        self.recipe: Any = None  # how the last worker was started
-        self.forced = False  # no worker is started any more
+        self.leaving = set()  # workers that may leave, or are leaving
+        self.recipe: Any = None  # the arguments of the last start_worker()
+        self.forced = False  # whether no more workers are started
         self.main_file = getattr(sys.modules.get("__main__"), "__file__", None)
 
     # ---- starting ----
 
     def start_worker(self, *recipe):
-        """Start a process.  recipe: the context, the initializer and its arguments, the calls at most."""
+        """Start a process.  recipe: context, initializer, its arguments, largest number of calls."""
         from hasten.futures import process
 
         with self.starting:
@@ -89,11 +88,11 @@ class WorkersOfExecutor(_engine.Engine):
         self._wake()
 
     def lacks_workers(self):
-        """Whether workers that have ended, or are about to, are to be replaced: there are calls for them."""
+        """Whether there are calls for which ended or leaving workers have to be replaced."""
         return bool(self.missing or self.leaving) and len(self.pending) > len(self.pool) - len(self.leaving)
 
     def _start_others(self):
-        """Start workers in place of those that have ended, if there are calls for them."""
+        """Replace ended workers if there are calls for them; the seconds until a retry, or None."""
         wanted = min(self.missing, self.most - len(self.pool), len(self.pending) - len(self.pool))
         if wanted <= 0 or self.end is not None:
             return None
@@ -116,31 +115,31 @@ class WorkersOfExecutor(_engine.Engine):
         return None
 
     def _why_none_is_started(self, executor):
-        """What has become of the executor, if no worker is replaced any more.
+        """The executor's state if workers must not be replaced any more, else None.
 
-        One that nobody has a reference to is served no further, as the standard library's is not (gh-152967).
-        But where idle workers go it is: that its last one has just gone is no fault of the program's.
+        For an executor without references no workers are replaced, as in the standard library (gh-152967).
+        With an idle_timeout they are, since there the last worker may regularly have left.
         """
         if self.forced or (executor is not None and executor._force_shutting_down):
             return "forcefully shut down"
         return "garbage collected" if executor is None and self.idle_timeout is None else None
 
-    # ---- letting go ----
+    # ---- ending idle workers ----
 
     def keep_workers(self):
-        """There is a new call: keep the workers that may go, as far as they still can be kept."""
+        """For a new call: revoke the permission to leave of the workers that have not left yet."""
         for worker in list(self.leaving):
             if self.tasks.keep(worker._hasten_side.index):
                 self.leaving.discard(worker)
 
     def _let_go(self):
-        """Let workers go that were idle for too long; the seconds until the next look, or None."""
+        """Let workers leave that were idle for too long; the seconds until the next check, or None."""
         if self.idle_timeout is None or self.state is not _engine.RUN:
             return None
         staying = [worker for worker in self.pool if worker not in self.leaving]
         spare, nap = len(staying) - self.least, self.idle_timeout
         if spare <= 0:
-            return nap if self.leaving else None  # as they may be kept meanwhile
+            return nap if self.leaving else None  # they may be kept meanwhile
         for worker in staying:
             index = worker._hasten_side.index
             number, seconds = self.tasks.holding(index)
@@ -162,9 +161,9 @@ class WorkersOfExecutor(_engine.Engine):
 
 @contextmanager
 def _main_file(path):
-    """Let `__main__` have its `__file__`, which the interpreter takes away at the end of a script.
+    """Context manager: restore `__main__.__file__`, which the interpreter removes at the end of a script.
 
-    Children that are started after that would not find the functions of the script.
+    Children started after that would not find the script's functions.
     """
     main = sys.modules.get("__main__")
     gone = path is not None and main is not None and not hasattr(main, "__file__")

@@ -1,12 +1,12 @@
-"""Executor.map(progress=...): counts the items that are finished, and tells a function or a bar.
+"""Executor.map(progress=...): counts finished items, and reports to a function or a bar.
 
-Futures finish in many threads at once, and the function that is told may be slow, may raise, and may use
-the executor itself.  So no worker waits for it but the one that runs it: whoever finishes an item leaves an
-entry, and if nobody is telling just then, tells of all entries until there are none.  So the calls come one
-at a time and in order, and each count is told once.
+Invariant: reports are made one at a time and in order, each count once.  Futures finish in many threads, and
+the report function may be slow, may raise, and may use the executor itself.  So no worker waits for it: a
+thread that finishes an item queues an entry, and, unless another thread is reporting, reports all entries
+until there are none.
 
-The end is an entry too.  The iterator leaves it when its results are used up, and waits until it has been
-told: when the loop over the results is over, the last call has returned and the bar is closed.
+The end is an entry too.  The iterator queues it after the last result and waits until it was reported: when
+the loop over the results ends, the last report has returned and the bar is closed.
 """
 
 from __future__ import annotations
@@ -16,30 +16,30 @@ from collections import deque
 from functools import partial
 from threading import Condition, RLock, get_ident
 
-END = 0  # among the entries, which are numbers of finished items otherwise
+END = 0  # the last entry; the others are numbers of finished items
 
 
 class Progress:
     """The progress of one call of map().
 
     progress: True for a bar, or a function progress(done, total).
-    iterables: what map() goes through.  If their lengths are known, so is the total from the first call on.
-    buffered: whether map() returns before it has seen all items.
+    iterables: the arguments of map().  If their lengths are known, so is the total from the first report on.
+    buffered: whether map() returns before it has consumed all items.
     """
 
     def __init__(self, progress, iterables, buffered):
         self.total = total_of(iterables)
         self.report = Bar(self.total) if progress is True else checked(progress)
-        # Without a buffer the total is known before map() returns: so nobody is told before it is.
+        # Without a buffer the total is known before map() returns; reports wait until then
         self.early: list | None = None if buffered or self.total is not None else []
         self.expected = 0  # items submitted
-        self.finished = 0  # those of them that have left an entry
-        self.done = 0  # those that were told of
+        self.finished = 0  # items that have an entry
+        self.done = 0  # items that were reported
         self.entries: deque[int] = deque()
-        self.ended = False  # END was left: nothing may follow it
-        self.alone = False  # nobody takes the results: END follows the last item
-        self.teller: int | None = None  # the thread that tells
-        self.changed = Condition(RLock())  # a finalizer or a signal handler may come at any moment
+        self.ended = False  # END was queued: nothing may follow it
+        self.alone = False  # the iterator was dropped unused: END follows the last item
+        self.teller: int | None = None  # the thread that reports
+        self.changed = Condition(RLock())  # recursive: for finalizers and signal handlers
 
     # ---- called by the iterator, in one thread at a time ----
 
@@ -53,7 +53,7 @@ class Progress:
             self.early.append((future, items))
 
     def all_submitted(self):
-        """Nothing more will be submitted: the total is certain."""
+        """Called when all items are submitted: the total is known."""
         self.total = self.expected
         early, self.early = self.early, None
         for future, items in early or ():
@@ -63,9 +63,9 @@ class Progress:
         future.add_done_callback(self.count if items == 1 else partial(self.count, items=items))
 
     def finish(self):
-        """All results were taken.  Returns when everything was told.
+        """Called when all results were taken.  Blocks until everything was reported.
 
-        A worker hands out a result before it comes to the callbacks, so some items may not have been counted.
+        Counts items whose callbacks have not run yet: a future is done before its callbacks are called.
         """
         with self.changed:
             self.entries.extend([1] * (self.expected - self.finished))
@@ -74,7 +74,8 @@ class Progress:
         self.tell(wait=True)
 
     def give_up(self, wait):
-        """The iterator ends early: no more calls.  If *wait*, returns when the last one has returned."""
+        """Called when the iterator ends early: drop all entries.  wait: block until the last report
+        returns."""
         with self.changed:
             self.entries.clear()
             self.entries.append(END)
@@ -82,7 +83,7 @@ class Progress:
         self.tell(wait)
 
     def leave_alone(self):
-        """Nobody takes the results, but the calls are made: tell of them."""
+        """Called when the iterator is dropped unused: the calls are made and reported all the same."""
         with self.changed:
             self.alone = True
             self.end_if_alone()
@@ -102,7 +103,7 @@ class Progress:
         self.tell(wait=False)
 
     def leave(self, items):
-        """Leave an entry and count it, or neither: finish() adds what was not counted."""
+        """Queue an entry and count it, or neither if that raises; finish() adds what was not counted."""
         self.finished += items
         try:
             self.entries.append(items)
@@ -116,7 +117,7 @@ class Progress:
             self.ended = True
 
     def tell(self, wait):
-        """Tell of all entries, or leave that to the thread that is at it; *wait*: until it has done."""
+        """Report all entries, unless another thread is reporting; wait: block until that has finished."""
         me = get_ident()
         with self.changed:
             if wait:
@@ -127,7 +128,7 @@ class Progress:
         try:
             while self.tell_next():
                 continue
-        except BaseException:  # not the function's own failure: SystemExit, Ctrl-C
+        except BaseException:  # SystemExit or KeyboardInterrupt; other errors are logged
             self.stop_telling()
             raise
 
@@ -183,10 +184,10 @@ def close(report):
 
 
 def total_of(iterables):
-    """How many items map() will see, or None if the iterables do not tell."""
+    """The number of items that map() will get, or None if it is unknown."""
     try:
         return min(map(len, iterables), default=0)
-    except Exception:  # most have no length; others have one that can't be told
+    except Exception:  # no len(), or one that raises
         return None
 
 

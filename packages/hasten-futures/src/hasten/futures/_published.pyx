@@ -1,7 +1,7 @@
 # cython: freethreading_compatible=True
-"""The public functions and methods are made in private modules, and say that they are the public one's.
+"""Gives functions and methods defined in private modules the `__module__` of the public one.
 
-Compiled functions also say that they are functions of Python: see function.h.
+It also makes compiled ones look like Python functions: see function.h.
 """
 
 from function cimport publish_function
@@ -10,7 +10,7 @@ PUBLIC = "hasten.futures"
 
 
 def publish(*functions, module=PUBLIC):
-    """Let the functions among these name the public *module* as theirs."""
+    """Set `__module__` of those arguments that are functions to *module*."""
     for function in functions:
         publish_function(function, module, compiled)
 

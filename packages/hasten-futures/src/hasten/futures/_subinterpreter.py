@@ -1,10 +1,10 @@
-"""In another interpreter than the main one, hasten.futures gives the standard library's objects.
+"""In a subinterpreter, hasten.futures provides the standard library's objects.
 
-Compiled modules with global state do not load there, and what an InterpreterPoolExecutor runs may well
-import hasten.futures: a function of `__main__` brings its whole script along.  So the parts of this
-package are the parts of the standard library's there, without our additions.
+Compiled modules with global state do not load in subinterpreters, but code that an InterpreterPoolExecutor
+runs may import hasten.futures (a function of `__main__` imports its whole script).  So the modules of this
+package are the standard library's there, without our additions.
 
-The package imports this module only where its compiled modules could not be loaded.
+The package imports this module only if its compiled modules could not be loaded.
 """
 
 import sys
@@ -18,7 +18,7 @@ def is_elsewhere():
     try:
         from concurrent import interpreters
     except ImportError:
-        return False  # below 3.14 nothing tells, and nothing starts interpreters but what embeds Python
+        return False  # below 3.14 there is no API for this, and only embedding programs make interpreters
     return interpreters.get_current() != interpreters.get_main()
 
 

@@ -1,14 +1,15 @@
 # cython: freethreading_compatible=True
-"""What submit() of a ThreadPoolExecutor does with calls, and what its workers do with them.
+"""submit() of a ThreadPoolExecutor, and the loop of its workers.
 
-A worker whose tasks are C functions runs no Python code in which other threads would get their turn.  So now
-and then it calls a function of Python that does nothing: there the interpreter hands the GIL over if another
-thread has asked for it.  It does so before a task, because after one, whoever sees the future done may count
-on it that the worker is idle.  (To let go of the GIL unasked is of no use: the worker takes it back at once,
-and a thread that waits begins to wait anew.  It was seen to wait for minutes.)
+A worker whose tasks are C functions runs no Python code, in which the interpreter would hand the GIL to
+waiting threads.  So every LOOK_EVERY it calls an empty Python function: there the interpreter hands the GIL
+over if another thread has requested it.  This happens before a task, since after a task a thread that sees
+the future done may rely on the worker being idle.  (Releasing the GIL without a request does not help: the
+worker takes it back at once, and the waiting thread's timer starts again.  Observed: starvation for
+minutes.)
 
-Those who wait for a result are woken when the worker has let go of the GIL to sleep; if it goes on with
-another task, they are woken before that.
+Threads that wait for a result are woken after the worker has released the GIL to sleep, or before its next
+task.
 """
 
 cimport cython
@@ -44,7 +45,7 @@ cdef extern from *:
     object PyObject_Call(PyObject *function, PyObject *args, PyObject *kwargs)
 
 cdef enum:
-    LOOK_EVERY = 500000  # ns between two looks whether another thread has asked for the GIL
+    LOOK_EVERY = 500000  # ns between two calls of take_turns()
 
 cdef object logger = stdlib.LOGGER
 
@@ -61,10 +62,10 @@ def seconds_of(timeout):
 # ---- a worker --------------------------------------------------------------------------------------
 
 def work(WorkQueue self, context, reference, take_turns, run_item):
-    """What a worker thread does: make calls until the pool needs it no more.
+    """The body of a worker thread: make calls until the pool ends.
 
-    reference: the weak reference to the executor that this worker was given.  take_turns: a function of
-    Python that does nothing.  run_item(item, context) makes the call of a work item.
+    reference: this worker's weak reference to the executor.  take_turns: an empty Python function.
+    run_item(item, context): makes the call of a work item.
     """
     cdef worker *me = enter(self, reference)
     try:
@@ -100,7 +101,7 @@ cdef int make_calls(WorkQueue self, context, worker *me, take_turns, run_item) e
     cdef object raised = None
     due.count = 0
     while raised is None:
-        state = None  # nobody holds the last result while the worker sleeps
+        state = None  # drop the last result before sleeping
         future = None
         state = take(self, me, HS_NEVER, &due)
         if state is None:
@@ -109,7 +110,7 @@ cdef int make_calls(WorkQueue self, context, worker *me, take_turns, run_item) e
         if not HS_FREE_THREADED and hs_now() > next_look:
             try:
                 take_turns()
-            except BaseException as error:  # thrown into this thread: it ends the worker after the call
+            except BaseException as error:  # an asynchronous exception: ends the worker after the call
                 raised = error
             next_look = hs_now() + LOOK_EVERY
         try:
@@ -141,13 +142,13 @@ cdef int make_call(WorkQueue self, context, future, FutureState state, hs_wakes 
             value = PyObject_Call(<PyObject *>function, <PyObject *>args, <PyObject *>kwargs)
     except BaseException as raised:
         error = raised
-    function = args = kwargs = None  # who sees the future done may rely on it that these are gone
+    function = args = kwargs = None  # freed before the future is seen as done
     finish(future, state, value, error, due)
     return 0
 
 
 cdef bint may_begin(future, FutureState state) except -1:
-    if state.has_ended():  # cancelled, and has noticed by itself
+    if state.has_ended():  # cancelled
         return False
     if is_plain(future, state):
         return begin(future, state) == PENDING
@@ -172,7 +173,7 @@ cdef int finish(future, FutureState state, value, error, hs_wakes *due) except -
 
 # ---- the executor ----------------------------------------------------------------------------------
 
-@cython.binding(False)  # the method is a function of Python: this one may be called in the shortest way
+@cython.binding(False)  # the public method is a Python function, which calls this one fastest without binding
 def submit(executor, fn, tuple args, dict kwargs):
     """ThreadPoolExecutor.submit() with the arguments of the call."""
     cdef WorkQueue queue = queue_of(executor)
@@ -197,9 +198,9 @@ def submit(executor, fn, tuple args, dict kwargs):
 
 
 cdef int adjust(executor, WorkQueue queue, future, FutureState state) except -1:
-    """Start a worker.  If that fails, those that there are have to do; if there are none, raise.
+    """Start a worker.  If that fails, the existing workers run the call; if there are none, raise.
 
-    Who is interrupted gets no future, so the call is not made either, unless a worker has taken it.
+    If it is interrupted, submit() returns no future, so the call is withdrawn unless a worker has taken it.
     """
     try:
         executor._adjust_thread_count()
@@ -216,9 +217,9 @@ cdef int adjust(executor, WorkQueue queue, future, FutureState state) except -1:
 
 
 cdef int leave_nobody_waiting(executor, WorkQueue queue, error) except -1:
-    """The last worker could not be started, and others have submitted meanwhile, counting on it.
+    """For calls that were submitted meanwhile and rely on a worker that could not be started.
 
-    One more is tried to be started for them; failing that, their calls fail.
+    Try to start another one; if that fails and there is no worker, fail the queued calls.
     """
     if queue.started > 0 or queue.length == 0:
         return 0
@@ -239,7 +240,7 @@ cdef object no_worker(cause):
 def add_worker(executor):
     """executor._start_worker(reference), if one more worker is wanted and allowed.
 
-    Compiled, because nothing can interrupt it between the reservation and the try.
+    Compiled, so that no signal handler can run between the reservation and the try.
     """
     cdef WorkQueue queue = queue_of(executor)
     cdef object reference = Reference(executor)
@@ -253,23 +254,23 @@ def add_worker(executor):
 
 
 class Reference(ref):
-    """The weak reference to its executor that one worker is given.  (weakref.ref() makes all of them one
-    object.)"""
+    """A weak reference to the executor that identifies one worker.  (weakref.ref() would return one object
+    for all workers.)"""
 
     __slots__ = ()
 
 
-# ---- a queue of the program's -----------------------------------------------------------------------
+# ---- a program's own queue ---------------------------------------------------------------------------
 
-# Compiled, because nothing can interrupt them between an item that was taken and what its future is told.
+# Compiled, so that no signal handler can run between taking an item and settling its future.
 
 def cancel_items(work_queue):
-    """Cancel the calls of all items; what a callback raises that is no Exception comes out at the end."""
+    """Cancel the calls of all items.  The first BaseException of a callback is raised at the end."""
     empty(work_queue, None, None)
 
 
 def fail_items(work_queue, error_class, words):
-    """Let error_class(words) be the exception of the calls of all items."""
+    """Fail the calls of all items with error_class(words)."""
     empty(work_queue, error_class, words)
 
 

@@ -12,31 +12,31 @@ if hs_park_init() != 0:
 
 
 cdef int park(hs_waitlist *list, hs_mutex *guard, int64_t deadline, hs_wakes *due) except -1:
-    """Park until unparked, the deadline, or a signal.  The guard is held before, and not held after."""
+    """Park until unparked, the deadline, or a signal.  Call it with the guard held; it is released."""
     return hs_park(list, guard, deadline, due)
 
 
 cdef void dequeue_all_locked(hs_waitlist *list, hs_wakes *due) noexcept:
-    """Dequeue all, and keep them in *due* to be woken.  The guard is held."""
+    """Dequeue all waiters, and keep them in *due* to be woken.  With the guard held."""
     hs_dequeue_all_locked(list, due)
 
 
 cdef void wake(hs_wakes *due) noexcept:
-    """Wake those who were dequeued."""
+    """Wake the dequeued waiters."""
     if due.count:
         hs_wake(due)
 
 
 cdef void unpark_any(hs_waitlist *list, hs_mutex *guard) noexcept:
-    """Unpark a thread, unless one that was unparked has yet to look.  The guard is held before, not after."""
+    """Unpark a waiter, unless one is under way already.  Call it with the guard held; it is released."""
     hs_unpark_any(list, guard)
 
 
 cdef void unpark_all(hs_waitlist *list, hs_mutex *guard) noexcept:
-    """Unpark all.  The guard is held before, and not held after."""
+    """Unpark all waiters.  Call it with the guard held; it is released."""
     hs_unpark_all(list, guard)
 
 
 cdef unsigned int fork_count() noexcept:
-    """How many forks lie between this process and the one that imported this module."""
+    """The number of forks between the process that imported this module and this one."""
     return hs_fork_count()[0]

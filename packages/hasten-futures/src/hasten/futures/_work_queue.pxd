@@ -8,15 +8,15 @@ from hasten.futures._future cimport FutureState
 from libc.stdint cimport int64_t
 
 
-# A worker, in memory that outlives its thread: after fork() the stacks of other threads are gone.
+# A worker, on the heap: in a forked child the stacks of other threads are gone.
 cdef struct worker:
     worker *previous
     worker *next
     unsigned long ident
     unsigned int forks
-    void *task       # the state of the future of the call that it makes now
-    void *future     # that future
-    bint idle        # it counts as idle
+    void *task       # FutureState of the running call
+    void *future     # its future
+    bint idle        # whether it counts as idle
 
 
 @cython.final
@@ -29,20 +29,20 @@ cdef class WorkQueue:
     cdef Py_ssize_t length
     cdef hs_waitlist asleep       # idle workers
     cdef worker *workers
-    cdef Py_ssize_t started       # workers that have been asked for and have not ended
+    cdef Py_ssize_t started       # workers that were requested and have not ended
     cdef Py_ssize_t idle
-    cdef dict reserved            # id of the reference that a worker is given -> it has not begun
-    cdef bint closed              # takes no more tasks
+    cdef dict reserved            # ids of the references of workers that were requested and have not begun
+    cdef bint closed              # whether it accepts no more tasks
     cdef bint abandoned           # the executor is gone
-    cdef object broken            # None, or what to tell whoever submits
+    cdef object broken            # None, or the message of a broken pool
     cdef object cause
     cdef object broken_class
     cdef object owner             # weak reference to the executor
-    cdef object resolve           # what makes a task of a call, or None: the worker makes the call itself
-    cdef object max_workers       # as the program gave it
-    cdef object replaced          # what a program has put in place of this queue, or None
-    cdef object idle_workers      # what `_idle_semaphore` is
-    cdef bint adjusts             # _adjust_thread_count() is overridden: it is to be called for each task
+    cdef object resolve           # a function that makes a task from a call; None: not needed
+    cdef object max_workers       # as given by the program
+    cdef object replaced          # the queue that a program has put in place of this one, or None
+    cdef object idle_workers      # `_idle_semaphore`
+    cdef bint adjusts             # _adjust_thread_count() is overridden: call it for each task
 
     cdef object breakage(self)
     cdef object get_broken(self)

@@ -1,24 +1,23 @@
 # cython: freethreading_compatible=True
 """WorkQueue: the tasks of a ThreadPoolExecutor that wait for a worker.
 
-push() links a future into the queue.  If more tasks wait than there are idle workers (a worker that is
-being started counts as idle), it asks for one more.  So there are never fewer workers than the standard
-library's rule gives, and none is started while one is free.
+push() links a future into the queue.  If more tasks wait than there are idle workers (a worker being started
+counts as idle), it requests one more.  So there are never fewer workers than by the standard library's rule,
+and none is started while one is idle.
 
-Waking.  One wake is under way at a time: push() wakes nobody while a worker that was woken has yet to
-look.  That one, before it runs its task, wakes the next if there is more: a task may block for ever.
-Two rules keep this going: if a task waits and a worker sleeps, some worker is awake who has yet to look;
-and a worker that has looked clears the note (`asleep.pending`).
+Waking.  Invariant: if a task waits and a worker sleeps, some awake worker has yet to check the queue.  One
+wake is under way at a time: push() wakes nobody while a woken worker has yet to check (`asleep.pending`,
+which that worker clears).  Before that worker runs its task, it wakes the next one if there are more tasks,
+since a task may block without limit.
 
-The executor and its workers share the queue; it is the executor's state (see state.h).  It knows the executor
-only by a weak reference: when the program has dropped the executor, the workers finish what is queued and
-end.
+The queue is the executor's state (see state.h), shared with its workers.  It has only a weak reference to the
+executor: when that is dropped, the workers finish the queued tasks and end.
 
-A worker that is asked for counts as started at once.  It is known by the weak reference to the executor
-that it is given: until it has begun, who asked for it may take that back, whatever has become of the thread.
+A requested worker counts as started at once.  It is identified by its weak reference to the executor: until
+it has begun to run, the requester may revoke it, whatever has become of the thread.
 
-Programs use the queue too, as the SimpleQueue that it is in the standard library: put() takes a work item
-of any kind, and get() gives one.  An item is queued as a bare state, with the item as its function.
+Programs may use the queue as the SimpleQueue that it is in the standard library: put() takes a work item of
+any kind, and get() returns one.  An item is queued as a bare state, with the item as its function.
 """
 
 cimport cython
@@ -47,31 +46,31 @@ from queue import Empty
 cdef extern from "Python.h":
     unsigned long PyThread_get_thread_ident()
 
-cdef bint exiting = False    # the interpreter is about to end
+cdef bint exiting = False    # whether the interpreter is exiting
 cdef object make_item = None  # make_item(class, future, task): the work item of a task
 cdef dict public = {}         # the names of hasten.futures.thread, where programs replace _WorkItem
 cdef object item_class = None, item_init = None, item_run = None
-cdef bint items_resolved = False  # an item has the task that WorkQueue.resolve makes of a call
-cdef unsigned int plain_items = 0  # the tag of item_class when nothing of it was found to be replaced
+cdef bint items_resolved = False  # whether an item holds the task made by WorkQueue.resolve
+cdef unsigned int plain_items = 0  # version tag of item_class with its original methods
 cdef hs_state_class states
 all_queues = weakref.WeakSet()
 
 
 def set_item_maker(function):
-    """Tell what makes a work item of its class, a future and the task, a tuple (fn, args, kwargs)."""
+    """Set the function that makes a work item from its class, a future and a task."""
     global make_item
     make_item = function
 
 
 def watch_items(dict names, bint resolved):
-    """Let items be of the class that *names* has as `_WorkItem`.  *resolved*: they may have any task."""
+    """Make items of the class `_WorkItem` of the namespace *names*.  resolved: whether they hold tasks."""
     global public, item_class, item_init, item_run, items_resolved
     public, item_class, items_resolved = names, names["_WorkItem"], resolved
     item_init, item_run = item_class.__init__, item_class.run
 
 
 cdef bint uses_items(WorkQueue self) except -1:
-    """Whether calls have to be work items, because a program has replaced the class of these, or a method."""
+    """Whether calls have to be queued as work items: a program has replaced the class, or a method of it."""
     cdef unsigned int tag = hs_type_tag(<PyTypeObject *>item_class)
     if tag != 0 and tag == plain_items and public.get("_WorkItem") is item_class:
         return False
@@ -89,14 +88,14 @@ cdef bint items_replaced() except -1:
 
 
 cdef object current_items():
-    """The class of work items; ours where the name is gone, as it is at the interpreter's end."""
+    """The class of work items; ours if the name is gone, at the interpreter's end."""
     cdef object current = public.get("_WorkItem")
     return item_class if current is None else current
 
 
 @cython.final
 cdef class WorkQueue:
-    """The tasks of one pool that wait for a worker, and what its workers share."""
+    """The waiting tasks of one pool, and the state that its workers share."""
 
     def __cinit__(self, executor=None, broken_class=None, resolve=None):
         self.broken_class, self.resolve = broken_class, resolve
@@ -124,10 +123,10 @@ cdef class WorkQueue:
     def __reduce__(self):
         raise TypeError("cannot pickle '_queue.SimpleQueue' object")
 
-    # ---- what programs use of executor._work_queue ---------------------------------------------------
+    # ---- executor._work_queue, for programs ------------------------------------------------------------
 
     def qsize(self):
-        """How many tasks wait for a worker."""
+        """The number of waiting tasks."""
         return self.length
 
     def empty(self):
@@ -135,13 +134,13 @@ cdef class WorkQueue:
         return self.length == 0
 
     def get_nowait(self):
-        """Take the next task from the workers, as a work item; queue.Empty if none waits."""
+        """Remove the next task, as a work item; queue.Empty if there is none."""
         return self.get(False)
 
     def get(self, block=True, timeout=None):
-        """Take the next task from the workers, as a work item; None if workers are to end.
+        """Remove the next task, as a work item; None if workers should end.
 
-        block, timeout: as for queue.Queue.  Who sleeps here counts as an idle worker.
+        block, timeout: as for queue.Queue.  A thread that sleeps here counts as an idle worker.
         """
         cdef hs_wakes due
         cdef worker me
@@ -165,7 +164,8 @@ cdef class WorkQueue:
         return item_of(self, state)
 
     def put(self, item, block=True, timeout=None):
-        """Queue a work item: an object that run() makes its call.  None lets workers look whether to end."""
+        """Queue a work item, an object whose run() makes the call.  None wakes workers to check for the end.
+        Does not block."""
         cdef FutureState state
         if item is None:
             self._wake_all()
@@ -175,18 +175,18 @@ cdef class WorkQueue:
         append(self, None, state, False)
 
     def put_nowait(self, item):
-        """The same: it never blocks."""
+        """put(item)."""
         self.put(item)
 
     # ---- for the executor ---------------------------------------------------------------------------
 
     def _serve(self, executor, max_workers, adjusts):
-        """Be the state of *executor*, which calls _adjust_thread_count() for each task if *adjusts*."""
+        """Become the state of *executor*.  adjusts: whether to call _adjust_thread_count() for each task."""
         self.max_workers, self.adjusts = max_workers, adjusts
         hs_state_set(&states, executor, self)
 
     cdef int reserve(self, reference) except -1:
-        """Whether one more worker is wanted.  Then it counts as started, and as idle."""
+        """Whether one more worker is needed; if so, count it as started, and as idle."""
         cdef bint wanted
         cdef Py_ssize_t started = self.started
         if started >= self.max_workers:
@@ -203,7 +203,7 @@ cdef class WorkQueue:
         return wanted
 
     cdef int unreserve(self, reference) except -1:
-        """A worker that was reserved could not be started, unless it has begun."""
+        """Undo reserve(), unless the worker has begun to run."""
         if self.reserved.pop(id(reference), False):
             hs_mutex_lock(&self.guard)
             self.started -= 1
@@ -212,16 +212,16 @@ cdef class WorkQueue:
         return 0
 
     def _close(self):
-        """Take no more tasks; the workers end when the queue is empty."""
+        """Accept no more tasks; the workers end when the queue is empty."""
         hs_mutex_lock(&self.guard)
         self.closed = True
         hs_mutex_unlock(&self.guard)
         self._wake_all()
 
     def _cancel_all(self):
-        """Cancel what is queued, but for the tasks that idle workers are about to take.
+        """Cancel the queued tasks, except those that idle workers are about to take.
 
-        All of them, whatever a callback raises; the first of what was raised that is no Exception comes out.
+        A BaseException of a callback does not stop it; the first one is raised at the end.
         """
         cdef void *here = cut(self)
         cdef FutureState state
@@ -239,12 +239,9 @@ cdef class WorkQueue:
             raise failure
 
     def _break(self, message, cause):
-        """The pool is of no use any more: refuse what comes, and fail what is queued.
-
-        Callbacks may raise: the others are failed all the same.
-        """
+        """Break the pool: refuse new tasks, and fail the queued ones, even if callbacks raise."""
         hs_mutex_lock(&self.guard)
-        _broken, self.broken = self.broken, message  # the old ones are dropped when the guard is free
+        _broken, self.broken = self.broken, message  # deallocated after the guard is released
         if cause is not None:
             _cause, self.cause = self.cause, cause
         hs_mutex_unlock(&self.guard)
@@ -253,7 +250,8 @@ cdef class WorkQueue:
         self._fail_all(lambda: self.breakage())
 
     def _fail_all(self, make_error):
-        """Let make_error() be the exception of all that is queued; what a callback raises comes out last."""
+        """Fail the queued tasks with make_error().  The first exception of a callback is raised at the
+        end."""
         cdef object failure = None
         cdef FutureState state = pop_locked(self)
         while state is not None:
@@ -269,7 +267,7 @@ cdef class WorkQueue:
             raise failure
 
     cdef int set_cause(self, cause) except -1:
-        """What the pool will be broken by, if it is."""
+        """Set the __cause__ of the exceptions of a broken pool."""
         hs_mutex_lock(&self.guard)
         _cause, self.cause = self.cause, cause
         hs_mutex_unlock(&self.guard)
@@ -293,7 +291,7 @@ cdef class WorkQueue:
 
     def _abandon(self, owner):
         """Called when the executor has been dropped."""
-        hs_state_forget(self.slot, <PyObject *>self)  # its address is free for another one
+        hs_state_forget(self.slot, <PyObject *>self)  # its address may be reused
         self.slot = NULL
         self.abandoned = True
         self._wake_all()
@@ -313,12 +311,13 @@ cdef class WorkQueue:
 
     @property
     def broken(self):
-        """None, or what to tell whoever submits."""
+        """None, or the message of a broken pool."""
         return self.get_broken()
 
 
 cdef class IdleWorkers:
-    """What `_idle_semaphore` is while a pool's own queue is used: the workers that no task is meant for.
+    """`_idle_semaphore` of a pool that uses its own queue: the number of idle workers beyond the waiting
+    tasks.
 
     Workers count themselves, in the queue.
     """
@@ -328,7 +327,7 @@ cdef class IdleWorkers:
         self.queue = queue
 
     def acquire(self, blocking=True, timeout=None):
-        """Whether an idle worker takes the last task, so that none has to be started.  timeout: 0."""
+        """Whether there is an idle worker for the last task, so that none has to be started.  timeout: 0."""
         cdef bint covered
         if blocking and (timeout is None or timeout > 0):
             raise ValueError("this tells whether a worker is idle; it can't be waited for: use timeout=0")
@@ -338,7 +337,7 @@ cdef class IdleWorkers:
         return covered
 
     def release(self, n=1):
-        """Wake idle workers, who look for a task.  Who sleeps in the queue counts as idle without it."""
+        """Wake the idle workers.  The count does not change: sleeping workers count themselves."""
         self.queue._wake_all()
 
     @property
@@ -356,7 +355,7 @@ cdef WorkQueue queue_of(executor):
 
 
 def set_exiting():
-    """The interpreter is about to end: pools take no more tasks."""
+    """Called when the interpreter exits: pools accept no more tasks."""
     global exiting
     exiting = True
 
@@ -367,7 +366,7 @@ def make_work_item(future, task):
 
 
 def refuse_if_over(executor):
-    """Raise what submit() has to raise when the pool takes no more tasks."""
+    """Raise submit()'s exception if the pool accepts no more tasks."""
     cdef WorkQueue self = queue_of(executor)
     if self.closed or exiting or self.get_broken() is not None:
         refuse(self)
@@ -376,21 +375,21 @@ def refuse_if_over(executor):
 # ---- tasks -----------------------------------------------------------------------------------------
 
 cdef bint push(WorkQueue self, future, FutureState state) except -1:
-    """Queue a task.  Whether one more worker is wanted for it."""
+    """Queue a task; whether one more worker is needed for it."""
     if self.closed or self.broken is not None or exiting:
         refuse(self)
     return append(self, future, state, True)
 
 
 def put_call(WorkQueue queue not None, item):
-    """put() for submit(): refused when the pool takes no more tasks, as no worker need look any more then."""
+    """put() for submit(): raises if the pool accepts no more tasks, since no worker might check the queue."""
     cdef FutureState state = FutureState.__new__(FutureState)
     state.function = item
     append(queue, None, state, True)
 
 
 cdef bint append(WorkQueue self, future, FutureState state, bint refused) except -1:
-    """refused: whether it is when the pool takes no more tasks."""
+    """Queue a task; whether one more worker is needed.  refused: raise if the pool accepts no more tasks."""
     cdef bint wanted
     Py_INCREF(state)
     if future is not None:
@@ -444,7 +443,8 @@ cdef FutureState pop_locked(WorkQueue self):
 
 
 cdef object future_of(FutureState state):
-    """The future of a task that was in the queue; None for a bare item.  The queue's reference is gone."""
+    """The future of a task that was removed from the queue; None for a bare item.  Takes the queue's
+    reference."""
     cdef object future = None
     if state.queued != NULL:
         future = <object>state.queued
@@ -454,7 +454,7 @@ cdef object future_of(FutureState state):
 
 
 cdef object owner_of(FutureState state):
-    """The future of a task that was taken from the queue, or of the work item that it is: it is not run."""
+    """The future of a removed task, or of the removed work item, which will not be run."""
     cdef object future = future_of(state)
     if future is None:
         return state.function.future
@@ -464,7 +464,7 @@ cdef object owner_of(FutureState state):
 
 
 cdef object item_of(WorkQueue self, FutureState state):
-    """A task that was taken from the queue, as a work item."""
+    """A removed task as a work item."""
     cdef object future = future_of(state)
     cdef object task
     if future is None:
@@ -479,7 +479,7 @@ cdef object item_of(WorkQueue self, FutureState state):
 
 
 cdef void *cut(WorkQueue self) noexcept:
-    """Take all tasks but as many as there are idle workers out of the queue, as a chain."""
+    """Remove all tasks except one for each idle worker; the removed ones as a linked list."""
     cdef Py_ssize_t kept = 0
     cdef void *last = NULL
     cdef void *rest
@@ -498,7 +498,7 @@ cdef void *cut(WorkQueue self) noexcept:
 
 
 cdef bint withdraw(WorkQueue self, FutureState state) noexcept:
-    """Take a task out of the queue again, wherever it stands.  Whether it was there."""
+    """Remove a task from the queue, at any position; whether it was there."""
     cdef void *before = NULL
     cdef void *here
     cdef bint found
@@ -526,7 +526,7 @@ cdef bint withdraw(WorkQueue self, FutureState state) noexcept:
 # ---- workers ---------------------------------------------------------------------------------------
 
 cdef FutureState take(WorkQueue self, worker *me, int64_t deadline, hs_wakes *due):
-    """The next task; None if there is none and the worker is to end, or after the deadline.  May sleep."""
+    """Block until there is a task; None if the worker has to end, or after the deadline."""
     cdef FutureState state
     hs_mutex_lock(&self.guard)
     while self.first == NULL:
@@ -563,7 +563,7 @@ cdef bint is_over(WorkQueue self, worker *me) noexcept:
 
 
 cdef worker *enter(WorkQueue self, reference) except NULL:
-    """The calling thread is a worker from now on; *reference* tells whether it was reserved."""
+    """Register the calling thread as a worker; reference: the one of reserve(), if it was reserved."""
     cdef worker *me = <worker *>calloc(1, sizeof(worker))
     cdef bint reserved
     if me == NULL:

@@ -1,4 +1,4 @@
-"""What surrounds the calls of a worker, and the general way of a pool: work items in any queue."""
+"""WorkerContext, and the worker loop for a queue that a program has put in place of the pool's own."""
 
 import types
 from concurrent.futures import thread as _stdlib
@@ -13,10 +13,10 @@ def _as_tuple(fn, args, kwargs):
 
 
 class WorkerContext:
-    """What surrounds the calls of one worker.  A subclass may make calls elsewhere.
+    """The environment of one worker's calls.  A subclass may run calls elsewhere.
 
-    prepare() is called once a pool; a context is made for each worker, in the thread that submits.  Then, in
-    the worker: initialize(), run() for each task, finalize() at the end.
+    prepare() is called once per pool; a context is made for each worker, in the thread that submits.  The
+    worker then calls initialize(), run() for each task, and finalize() at the end.
     """
 
     __module__ = "hasten.futures.thread"
@@ -27,7 +27,8 @@ class WorkerContext:
 
     @classmethod
     def prepare(cls, initializer, initargs):
-        """Two functions: one makes a context; one makes a task of (fn, args, kwargs), in submit()."""
+        """Two functions: one makes a context; the other, called in submit(), a task from (fn, args,
+        kwargs)."""
         if initializer is not None and not callable(initializer):
             raise TypeError(f"initializer must be a callable, not {type(initializer).__name__}")
 
@@ -37,12 +38,12 @@ class WorkerContext:
         return make_context, _as_tuple
 
     def initialize(self):
-        """Called in the worker before the first task.  What it raises breaks the pool."""
+        """Called in the worker before the first task.  An exception breaks the pool."""
         if self.initializer is not None:
             self.initializer(*self.initargs)
 
     def run(self, task):
-        """Make the call; what it returns or raises is the outcome of the future."""
+        """Make the call; its result or exception is the future's."""
         fn, args, kwargs = task
         return fn(*args, **kwargs)
 
@@ -51,14 +52,14 @@ class WorkerContext:
 
 
 def make_call(future, call, argument):
-    """Let call(argument) be the outcome of *future*, unless that was cancelled."""
+    """Set the outcome of call(argument) in *future*, unless that was cancelled."""
     if not future.set_running_or_notify_cancel():
         return
     try:
         value = call(argument)
     except BaseException as error:
         future.set_exception(error)
-        del future  # the traceback has this frame
+        del future  # the traceback refers to this frame: a cycle
     else:
         future.set_result(value)
 
@@ -115,7 +116,7 @@ _work_queue.set_item_maker(make_item)
 
 
 def serve(executor_reference, context, work_queue, is_exiting):
-    """What a worker does whose tasks come from a queue of the program's."""
+    """The loop of a worker whose tasks come from a program's queue."""
     if not begin(executor_reference, context):
         return
     try:
@@ -140,7 +141,7 @@ def begin(executor_reference, context):
 
 
 def serve_next(executor_reference, context, work_queue, is_exiting):
-    """Take what comes next, and run it; False when the worker is to end."""
+    """Take the next item and run it; False if the worker has to end.  Blocks."""
     try:
         item = work_queue.get_nowait()
     except Empty:

@@ -3,13 +3,13 @@
 Only the public module concurrent.interpreters is used, which CPython has from 3.14 on.  On older versions
 the names exist, and making an executor says what is needed.
 
-Our compiled modules do not load in a second interpreter, so nothing of ours is imported there.  What runs
-there is do_call(), a function without globals, which Interpreter.call() sends as code.
+Our compiled modules do not load in subinterpreters, so nothing of ours is imported there.  Only do_call()
+runs there, a function without globals, which Interpreter.call() sends as code.
 """
 
 from __future__ import annotations
 
-import hasten.futures.thread as thread  # not from the package, whose name may be the standard library's now
+import hasten.futures.thread as thread  # not "from": the package's name may be the standard library's
 
 try:
     from concurrent import interpreters
@@ -21,10 +21,10 @@ except ImportError:
 if interpreters is None:
 
     class ExecutionFailed(RuntimeError):
-        """What a call in another interpreter raised, if it could not be brought here."""
+        """The exception of a call in another interpreter, if that could not be sent."""
 
     class BrokenInterpreterPool(thread.BrokenThreadPool):
-        """An interpreter of the pool could not be made ready: its initializer has failed."""
+        """The initializer of an interpreter of the pool has failed."""
 
     _BASES: tuple[type, ...] = (thread.ThreadPoolExecutor,)
 else:
@@ -39,20 +39,20 @@ def do_call(results, func, args, kwargs):
     except BaseException as error:
         from contextlib import suppress
 
-        with suppress(Exception):  # it can't be sent: ExecutionFailed tells of it
+        with suppress(Exception):  # if it can't be sent, ExecutionFailed describes it
             results.put(error)
         raise
 
 
 class WorkerContext(thread.WorkerContext):
-    """What a worker of the pool works in: an interpreter, made and closed by the worker's thread.
+    """The interpreter of one worker, made and closed by the worker's thread.
 
     initdata: the initializer's call, (fn, args, kwargs), or None.
     """
 
     @classmethod
     def prepare(cls, initializer, initargs):
-        """Two functions for the pool: one makes a context, one makes a task of what submit() got."""
+        """Two functions for the pool: one makes a context, the other a task from submit()'s arguments."""
 
         def resolve_task(fn, args, kwargs):
             if isinstance(fn, str):
@@ -87,9 +87,9 @@ class WorkerContext(thread.WorkerContext):
             interp.close()
 
     def run(self, task):
-        """Run a task there, and return its result, or raise its exception with ExecutionFailed as the cause.
+        """Run a task in the interpreter; its result, or raise its exception, caused by ExecutionFailed.
 
-        ExecutionFailed itself where the exception can't be pickled, or not be unpickled here.
+        ExecutionFailed itself if the exception can't be pickled, or unpickled here.  Blocks.
         """
         try:
             return self.interp.call(do_call, self.results, *task)
@@ -100,10 +100,10 @@ class WorkerContext(thread.WorkerContext):
             raise error from failed
 
     def _sent_error(self):
-        """The exception of the task that has just failed; it was sent before the call ended."""
+        """The exception that the failed task has sent, or None."""
         try:
             return self.results.get_nowait()
-        except Exception:  # nothing was sent, or what was sent can't be unpickled
+        except Exception:  # nothing was sent, or it can't be unpickled
             return None
 
 
@@ -111,15 +111,14 @@ class InterpreterPoolExecutor(*_BASES):  # type: ignore[misc]
     """A ThreadPoolExecutor whose threads each run their calls in an interpreter with a GIL of its own.
 
     max_workers, thread_name_prefix: as for ThreadPoolExecutor.
-    initializer, initargs: what each interpreter calls first.  If that raises, the pool is broken:
+    initializer, initargs: called first in each interpreter.  If it raises, the pool is broken:
         BrokenInterpreterPool.
 
-    Functions, arguments and results pass from one interpreter to the other by Interpreter.call(): shareable
-    objects and functions without globals as they are, the rest pickled; NotShareableError if that fails.
-    Modules are imported anew in each interpreter; some extension modules (ours too) can't be, and raise
-    ImportError.
+    Functions, arguments and results are passed by Interpreter.call(): shareable objects and functions without
+    globals directly, the rest pickled; NotShareableError if that fails.  Modules are imported separately in
+    each interpreter; some extension modules (ours too) don't support that, and raise ImportError.
 
-    RuntimeError below CPython 3.14, which has no interpreters to offer.
+    RuntimeError below CPython 3.14, which lacks concurrent.interpreters.
     """
 
     __module__ = "hasten.futures"
@@ -137,5 +136,5 @@ class InterpreterPoolExecutor(*_BASES):  # type: ignore[misc]
 
     @classmethod
     def prepare_context(cls, initializer, initargs):
-        """What the pool asks for at its start: see WorkerContext.prepare()."""
+        """Called once by the pool's constructor: see WorkerContext.prepare()."""
         return WorkerContext.prepare(initializer, initargs)

@@ -1,10 +1,9 @@
-"""Stands for concurrent.futures.process: ProcessPoolExecutor, over the engine of hasten.multiprocessing.
+"""The standard library's concurrent.futures.process: ProcessPoolExecutor, on hasten.multiprocessing's engine.
 
-Private names that are not here are the standard library's.
+Other private names are forwarded to the standard library's module.
 
-Where hasten-multiprocessing is not installed, importing this module gives the interpreter's own: one object
-under both names.  From then on its pool is an Executor of ours, and its futures are ours, which are the
-standard library's as well.
+If hasten-multiprocessing is not installed, this module is the interpreter's own, whose ProcessPoolExecutor is
+given our Executor as its base and uses our futures.
 """
 
 import sys
@@ -13,7 +12,7 @@ from concurrent.futures import process as _stdlib
 from hasten.futures import _base
 
 try:
-    if _base is _stdlib._base:  # in an interpreter where no module of ours loads: see _subinterpreter.py
+    if _base is _stdlib._base:  # in a subinterpreter: see _subinterpreter.py
         raise ImportError("hasten.futures is not compiled here", name="hasten.futures")
     from hasten.futures._process_executor import (  # noqa: F401 (parts of the module)
         _KILL,
@@ -38,15 +37,15 @@ else:
 def _spawn_worker(
     mp_context, call_queue, result_queue, initializer, initargs, max_tasks_per_child, processes, **settings
 ):
-    """Start a worker process and enter it in *processes*.
+    """Start a worker process and add it to *processes*.
 
-    call_queue: its side of the tasks.  settings: what else serve_executor() is given.
+    call_queue: its side of the tasks.  settings: further keyword arguments of serve_executor().
     """
     args = (call_queue, result_queue, initializer, initargs, max_tasks_per_child)
     process = mp_context.Process(target=serve_executor, args=args, kwargs=settings)
     try:
         process.start()
-    finally:  # one that was started is a worker, even if Ctrl-C came before start() returned
+    finally:  # a started process is a worker, even if Ctrl-C has interrupted start()
         if process.pid is not None:
             process._hasten_side, process._hasten_pid = call_queue, process.pid
             processes[process.pid] = process

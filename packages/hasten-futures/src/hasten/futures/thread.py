@@ -1,7 +1,7 @@
 """ThreadPoolExecutor: calls are made by a pool of threads.
 
-Tasks go through a compiled queue.  Programs may put another queue in its place (`_work_queue`): from then on
-the executor takes the general way, work items in that queue's put() and get().
+Tasks go through a compiled queue.  If a program replaces it (`_work_queue`), the executor puts work items
+into the program's queue, and workers get() them from there.
 """
 
 import itertools
@@ -33,10 +33,10 @@ from hasten.threading._threads.threading import _leave_at_exit
 
 BrokenThreadPool = _stdlib.BrokenThreadPool
 
-_shutdown = False  # the interpreter is about to end
+_shutdown = False  # whether the interpreter is exiting
 _global_shutdown_lock = threading.Lock()
 
-# Thread -> the queue of its pool.  The end of the program lets these finish, and waits for them.
+# Thread -> the queue of its pool.  _python_exit() lets these threads finish, and joins them.
 _threads_queues = weakref.WeakKeyDictionary()
 
 _HAS_CONTEXTS = hasattr(_stdlib, "WorkerContext")  # whether this Python gives _worker() a context
@@ -44,7 +44,7 @@ _plain_run = WorkerContext.run
 
 
 def _python_exit():
-    """At the end of the program: pools take no more calls, and what is queued is run."""
+    """At exit: pools accept no more calls; queued calls are run, and the workers joined."""
     global _shutdown
     with _global_shutdown_lock:
         _shutdown = True
@@ -53,7 +53,7 @@ def _python_exit():
     for work_queue in {id(q): q for q in (*_tasks.all_queues, *(q for _, q in items))}.values():
         work_queue.put(None)
     for thread, _ in items:
-        if thread.ident is not None:  # an interrupt may have left one behind that was not started
+        if thread.ident is not None:  # an interrupt may have left an entry for a thread that was not started
             thread.join()
 
 
@@ -73,11 +73,11 @@ os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
 def _take_turns():
-    """Nothing: the interpreter looks at the start of it whether another thread is to run."""
+    """Does nothing: at its call the interpreter hands the GIL to a waiting thread."""
 
 
 def _work(executor_reference, ctx, work_queue):
-    """What a worker thread does."""
+    """The main function of a worker thread."""
     if type(work_queue) is _tasks.WorkQueue:
         _thread_pool.work(work_queue, ctx, executor_reference, _take_turns, run_item)
     else:
@@ -111,16 +111,16 @@ else:
 class ThreadPoolExecutor(Executor, _stdlib.ThreadPoolExecutor):
     """An executor that lets a pool of threads make calls.
 
-    max_workers: how many threads there are at most, at least 1; None for 4 more than there are CPUs for
-        this process (by affinity and cgroup quota), 32 at most.  A thread is started when a call
-        is submitted and none is idle.
+    max_workers: the largest number of threads, at least 1; None for the number of CPUs that this process may
+        use (by affinity and cgroup quota) plus 4, at most 32.  A thread is started when a call is submitted
+        and none is idle.
     thread_name_prefix: the threads are named PREFIX_0, PREFIX_1, ...; by default "ThreadPoolExecutor-N".
-    initializer: called as initializer(*initargs) in each new thread.  If it raises, the pool is broken: what
-        is queued, and every later submit(), raises BrokenThreadPool with that exception as its cause.
+    initializer: called as initializer(*initargs) in each new thread.  If it raises, the pool is broken:
+        queued calls, and every later submit(), raise BrokenThreadPool with that exception as its cause.
     ctxkwargs: further arguments of prepare_context(), for subclasses.
 
-    The end of the program waits until all that is queued was run.  So does leaving a `with` block.  If
-    the executor is dropped without shutdown(), its threads finish what is queued and end.
+    At exit the program waits until all queued calls are done, and so does leaving a `with` block.  If the
+    executor is dropped without shutdown(), its threads finish the queued calls and end.
     """
 
     __module__ = "hasten.futures"
@@ -131,7 +131,7 @@ class ThreadPoolExecutor(Executor, _stdlib.ThreadPoolExecutor):
 
     @classmethod
     def prepare_context(cls, initializer, initargs):
-        """WorkerContext.prepare() of the class of contexts that the pool is to use."""
+        """WorkerContext.prepare() of the pool's context class; for subclasses to override."""
         return WorkerContext.prepare(initializer, initargs)
 
     def __init__(self, max_workers=None, thread_name_prefix="", initializer=None, initargs=(), **ctxkwargs):
@@ -154,12 +154,12 @@ class ThreadPoolExecutor(Executor, _stdlib.ThreadPoolExecutor):
         work_queue._serve(self, max_workers, type(self)._adjust_thread_count is not _plain_adjust)
 
     def _runs_plainly(self):
-        """Whether a call is just made: prepare_context() was not overridden, and so nor was run()."""
+        """Whether calls need no context: neither prepare_context() nor WorkerContext.run() is replaced."""
         return (
             type(self).prepare_context.__func__ is _plain_prepare_context and WorkerContext.run is _plain_run
         )
 
-    # What programs read and set; the values are in the queue, the executor's compiled part.
+    # Attributes that programs use; their values are in the queue, the executor's compiled state.
     _work_queue = property(_attributes.get_queue, _attributes.set_queue)
     _max_workers = property(_attributes.get_max_workers, _attributes.set_max_workers)
     _shutdown = property(_attributes.is_closed, _attributes.set_closed)
@@ -169,16 +169,16 @@ class ThreadPoolExecutor(Executor, _stdlib.ThreadPoolExecutor):
     def submit(self, fn, /, *args, **kwargs):
         """Let a worker call fn(*args, **kwargs).  Returns the Future of that call.
 
-        Does not block.  Thread-safety: any thread may submit, callbacks, signal handlers and tasks included;
-        a task that waits for another one of its own pool may wait for ever, if all workers do the same.
-        RuntimeError after shutdown(), after the interpreter has begun to end, or if no worker can be started;
-        BrokenThreadPool if an initializer has failed.
+        Does not block.  Thread-safe; may be called in callbacks, signal handlers and tasks.  A task that
+        waits for another one of its own pool may deadlock, if all workers do the same.  RuntimeError after
+        shutdown(), while the interpreter exits, or if no worker can be started; BrokenThreadPool if an
+        initializer has failed.
         """
         return _submit(self, fn, args, kwargs)
 
     def _submit_to(self, work_queue, fn, args, kwargs):
-        """submit() of a work item, to a queue that a program has put in place of ours, whose put() may block,
-        or to ours where a program has replaced what items are.
+        """submit() by a work item: for a program's own queue, whose put() may block, or for ours if a program
+        has replaced _WorkItem.
         """
         with self._shutdown_lock:
             _tasks.refuse_if_over(self)
@@ -201,7 +201,7 @@ class ThreadPoolExecutor(Executor, _stdlib.ThreadPoolExecutor):
             self._start_worker(weakref.ref(self, _wake_up_call(self._work_queue)))
 
     def _start_worker(self, reference):
-        """Start a worker, which is given the weak reference *reference* to this executor."""
+        """Start a worker.  reference: the weak reference to this executor that identifies the worker."""
         work_queue = self._work_queue
         if _HAS_CONTEXTS:
             target, args = _worker, (reference, self._create_worker_context(), work_queue)
@@ -209,7 +209,7 @@ class ThreadPoolExecutor(Executor, _stdlib.ThreadPoolExecutor):
             target, args = _worker, (reference, work_queue, self._initializer, self._initargs)
         else:
             target, args = _work, (reference, self._make_context(), work_queue)
-        with self._shutdown_lock:  # a worker is in _threads before it can ask who is to be joined
+        with self._shutdown_lock:  # a worker is in _threads before it can call shutdown()
             name = f"{self._thread_name_prefix or self}_{len(self._threads)}"
             thread = threading.Thread(name=name, target=target, args=args)
             try:
@@ -223,7 +223,7 @@ class ThreadPoolExecutor(Executor, _stdlib.ThreadPoolExecutor):
                 raise
 
     def _initializer_failed(self):
-        """Called in a worker whose initializer has raised: refuse calls, and fail those that are queued."""
+        """Called in a worker whose initializer has raised: refuse new calls, and fail the queued ones."""
         work_queue = self._work_queue
         with self._shutdown_lock:
             self._broken = _thread_pool.INITIALIZER_FAILED
@@ -231,26 +231,25 @@ class ThreadPoolExecutor(Executor, _stdlib.ThreadPoolExecutor):
                 _thread_pool.fail_items(work_queue, self.BROKEN, self._broken)
 
     def _after_fork(self):
-        """In the child: of the threads, only the calling one can be there."""
+        """In a forked child: only the calling thread exists."""
         self._shutdown_lock = threading.RLock()
         self._threads.intersection_update([threading.current_thread()])
 
     def _workers(self):
-        """The threads to be joined; one that could not be started was left behind by an interrupt."""
+        """The threads to be joined, without any that was never started because of an interrupt."""
         with self._shutdown_lock:
             threads = list(self._threads)
-        # A comprehension inside of the `with` is left without __exit__() if a tracer raises (3.12, 3.13).
+        # Outside the `with`: if a tracer raises in a comprehension, 3.12 and 3.13 skip __exit__()
         return [thread for thread in threads if thread.ident is not None]
 
     def shutdown(self, wait=True, *, cancel_futures=False, timeout=None):
-        """Take no more calls.  May be called again.
+        """Accept no more calls.  May be called again.
 
-        wait: True waits until all calls have been made and the threads have ended; RuntimeError in one of
-            these threads.
-        cancel_futures: True cancels the calls that have not begun, and that no worker is free for.
-        timeout: seconds to wait at most, any real number; None waits for ever.  When it is over,
-            TimeoutError; and the end of the program waits no longer for the threads that still run: it ends
-            them where they are.
+        wait: true blocks until all calls are done and the threads have ended; RuntimeError in one of these
+            threads.
+        cancel_futures: true cancels the calls that have not begun and that no worker is free to take.
+        timeout: seconds, any real number, after which the wait ends with TimeoutError; None: no limit.  After
+            a TimeoutError, exit does not wait for the threads that still run.
         """
         until = None if timeout is None else monotonic() + _thread_pool.seconds_of(timeout)
         _attributes.close(self)
@@ -262,7 +261,7 @@ class ThreadPoolExecutor(Executor, _stdlib.ThreadPoolExecutor):
             self._join_until(until, timeout)
 
     def _end_queues(self, cancel_futures):
-        """Cancel what waits, if that is wanted, and tell workers that wait in a program's queue."""
+        """Cancel queued calls if *cancel_futures*, and wake workers that wait in a program's queue."""
         own, work_queue = _attributes.get_own_queue(self), self._work_queue
         if cancel_futures:
             own._cancel_all()

@@ -4,8 +4,8 @@ The API of CPython 3.15's module on every supported version, and some additions:
 `SharedMemory(anonymous=True)`, a block without a name that cannot be left behind; views of a block that stay
 valid when it is closed; and `shared_array()`, a numpy array in a block.
 
-A process that has only attached to a block never removes it.  What a program leaves behind is removed when
-the last process of the maker's family is gone, without a process of Python's and without a word; see
+A process that has only attached to a block never removes it.  Blocks that a program leaves behind are removed
+when the last process of the maker's family has ended, silently, and by a process without Python; see
 _family.h.
 
 Names that programs may replace, for instance with unittest.mock.patch(): `SharedMemory`, `_make_filename`,

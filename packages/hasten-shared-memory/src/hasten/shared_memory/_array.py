@@ -1,4 +1,4 @@
-"""numpy arrays on shared blocks, and small handles by which other processes get them."""
+"""numpy arrays on shared blocks, and small picklable handles of them for other processes."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
 
 class ArrayHandle:
-    """What another process needs to have an array: the block, shape and dtype.
+    """A handle of an array in a shared block: block, shape and dtype.
 
-    A pickle of it is small, whatever the array's size, and costs the same: it goes by the block's name, and
-    the receiver attaches at the first use of `array`.  That of an anonymous block goes by its descriptor.
+    Its pickle is small, whatever the array's size: it contains the block's name, and the receiver attaches at
+    the first access to `array`.  For an anonymous block it passes the descriptor.
 
-    Thread-safety: as that of SharedMemory.
+    Thread-safety: as SharedMemory.
     """
 
     __slots__ = ("_array", "_block", "_dtype", "_shape", "__weakref__")
@@ -44,7 +44,7 @@ class ArrayHandle:
             view = self.shm.buf
             if view is None:
                 raise ValueError("the shared memory is closed")
-            # over a view, never over the mapping itself: numpy keeps what it is given alive, and that alone
+            # on a view, not on the mapping: numpy keeps a reference to its buffer object, and to no view
             self._array = numpy.ndarray(self._shape, self._dtype, buffer=view)
         return self._array
 
@@ -61,7 +61,7 @@ class ArrayHandle:
         return numpy.dtype(self._dtype)
 
     def close(self) -> None:
-        """Give up this process's access; arrays that are in use stay valid."""
+        """Close the block in this process; arrays in use stay valid."""
         self._array = None
         if not isinstance(self._block, str):
             self._block.close()
@@ -84,13 +84,13 @@ class ArrayHandle:
 def shared_array(
     shape: Any, dtype: Any = "float64", *, name: str | None = None, anonymous: bool = False
 ) -> tuple[Any, ArrayHandle]:
-    """A new numpy array of zeros in a shared block, and the handle by which other processes get it.
+    """A new numpy array of zeros in a shared block, and its handle for other processes.
 
     shape: a length, or a tuple of them, as for numpy.ndarray.
-    dtype: any but one of Python objects, which no other process could use: TypeError.
+    dtype: any without Python objects (TypeError).
     name, anonymous: of the block, as for SharedMemory.
 
-    The block is there until handle.unlink().  Needs numpy: pip install hasten-shared-memory[numpy].
+    The block exists until handle.unlink().  Needs numpy: pip install hasten-shared-memory[numpy].
     """
     import numpy
 
@@ -105,7 +105,7 @@ def shared_array(
         size *= length
     shm = SharedMemory(name, create=True, size=max(size, 1), anonymous=anonymous)
     try:
-        # a short string pickles fast; a dtype of fields is only told by itself
+        # kind.str pickles faster, but does not describe a dtype with fields
         handle = ArrayHandle(shm, lengths, kind.str if numpy.dtype(kind.str) == kind else kind)
         return handle.array, handle
     except BaseException:

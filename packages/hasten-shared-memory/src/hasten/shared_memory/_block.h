@@ -1,9 +1,9 @@
 /* _block.h: named blocks (files of the shared memory directory) and anonymous ones (memfd), without Python.
  *
- * A new block with a name that the program has chosen is a file without a name first (O_TMPFILE): it gets its size, its
- * owner notes it, and only then a link gives it the name, or fails because that is taken.  So nobody can attach to a
- * block that is half made, and one whose maker is killed on the way is gone with it.  A random name nobody knows yet:
- * there the file is made under its name, which is faster.
+ * A new block whose name the program has chosen starts as an unnamed file (O_TMPFILE): its size is set, it is registered
+ * with the family, and only then a link gives it the name, or fails because that is taken.  So no process can attach to an
+ * incomplete block, and one whose maker is killed meanwhile is freed.  A block with a random name, which no other
+ * process knows yet, is made under its name, which is faster.
  *
  * Functions return a descriptor or 0, or -1 with errno.
  */
@@ -30,9 +30,9 @@
 #  define HS_SHM_LINUX 0
 #endif
 
-#define HS_SMALL (128 << 10)    /* bytes up to which reserving takes less than 20 us: not worth giving up the GIL */
-#define HS_LARGE (16 << 20)     /* bytes from which on limits are looked up: it costs some microseconds */
-#define HS_STEP (64l << 20)     /* bytes reserved in one system call, which a signal interrupts and undoes */
+#define HS_SMALL (128 << 10)    /* bytes; reserving fewer takes less than 20 us, so the GIL is kept */
+#define HS_LARGE (16 << 20)     /* bytes; for fewer the limits are not checked, which takes some microseconds */
+#define HS_STEP (64l << 20)     /* bytes reserved by one system call; a signal undoes the whole call */
 
 static int hs_portable_only; /* HASTEN_PORTABLE=1: no O_TMPFILE */
 
@@ -72,7 +72,7 @@ static int hs_block_unlink(const char *name) {
 static int hs_block_unnamed(mode_t mode) {
     if (hs_portable_only) return hs_out_of(EOPNOTSUPP);
     int fd = open(HS_SHM_DIRECTORY, O_TMPFILE | O_RDWR | O_CLOEXEC, mode);
-    /* kernels and filesystems without it take the flag for an attempt to open the directory */
+    /* without support for the flag, it is an attempt to open the directory for writing */
     if (fd < 0 && (errno == EISDIR || errno == ENOENT || errno == EINVAL)) errno = EOPNOTSUPP;
     return fd;
 }
@@ -101,7 +101,7 @@ static uint64_t hs_memory_there_is(void) {
     return total;
 }
 
-/* Refuse what can't be had: otherwise the kernel first takes all there is, and then ends processes. */
+/* Refuse sizes beyond the available memory: otherwise the kernel would use it all up, and then kill processes. */
 static int hs_block_fits(int fd, int64_t size, int named) {
     struct statfs fs;
     if (size < HS_LARGE) return 0;
@@ -110,10 +110,10 @@ static int hs_block_fits(int fd, int64_t size, int named) {
     return (uint64_t)size > hs_memory_there_is() ? hs_out_of(ENOMEM) : 0;
 }
 
-/* Take the pages from *done* on, so that none is missing when it is written to (SIGBUS).  EINTR: call again.
+/* Allocate the pages from *done* on, so that no write to them can raise SIGBUS.  EINTR: call again.
  *
- * fallocate() is the cheapest way there is: half of what MADV_POPULATE_WRITE, MAP_POPULATE or writing zeros cost.
- * When it need not be done: see _space.h. */
+ * fallocate() takes half the time of MADV_POPULATE_WRITE, MAP_POPULATE or writing zeros.  For when it can be skipped see
+ * _space.h. */
 static int hs_block_reserve(int fd, int64_t size, int64_t *done) {
     while (*done < size) {
         int64_t step = size - *done < HS_STEP ? size - *done : HS_STEP;

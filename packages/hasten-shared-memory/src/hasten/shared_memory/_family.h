@@ -1,15 +1,15 @@
-/* _family.h: a family of processes, and how it tells its watcher of blocks.
+/* _family.h: a family of processes, and the table of its named blocks for its watcher (_watch.h).
  *
- * A family is a process that makes named blocks, or may, and all that come from it: by fork(), which inherits line and
- * table (see _watch.h), and by multiprocessing's other start methods, which pass them on (see _owners.py).  Programs
- * that are executed are none of it: both descriptors close on exec.
+ * A family is a process that may make named blocks, and all processes that descend from it by fork(), which inherit the
+ * line and the table (see _watch.h), or by multiprocessing's other start methods, which pass them on (see _owners.py).
+ * Executed programs do not belong to it: both descriptors are close-on-exec.
  *
- * A family of more than one process holds writing ends of the line only.  So the line has no reader as long as there is
- * no watcher, and poll() on it tells.  Two processes may both find none and both start one: they do the same work at the end, and only once
- * is there any.
+ * If a family has more than one process, they hold writing ends of the line only.  So without a watcher the line has no
+ * reader, which poll() on it reports.  Two processes may both find none and start two watchers; that is harmless: the
+ * second one finds nothing left to remove.
  *
- * A process that has closed all its descriptors, or given their numbers to others, has lost line and table; it notices
- * before it uses them, and starts a family of its own.  What it made before stays in the old table, still mapped.
+ * A process that has closed its descriptors, or reused their numbers, has lost line and table.  It notices that before it
+ * uses them, and starts a new family.  Its earlier blocks stay in the old table, which is still mapped.
  */
 #ifndef HASTEN_FAMILY_H
 #define HASTEN_FAMILY_H
@@ -34,8 +34,8 @@ typedef struct {
     int line, table;
     ino_t line_inode, table_inode;
     uint64_t *entries; /* NULL: no family yet */
-    int reader;        /* the reading end, until another process may have the line or a watcher reads it; or -1 */
-    int64_t looked;    /* the tick at which line and watcher were last looked at */
+    int reader;        /* the line's reading end, until there is a watcher or another process has the line; or -1 */
+    int64_t looked;    /* the tick at which line and watcher were last checked */
 } hs_family;
 
 /* The kernel's clock, which advances every few milliseconds and costs no system call. */
@@ -50,12 +50,12 @@ static int hs_is_still(int fd, ino_t inode) {
     return fstat(fd, &st) == 0 && st.st_ino == inode;
 }
 
-/* The table is looked at when a watcher is to have it; who closed one has closed the other, and the line tells. */
+/* Whether the line is still open.  The table is checked when a watcher gets it: programs close both or neither. */
 static int hs_family_is_whole(const hs_family *f) {
     return f->entries != NULL && hs_is_still(f->line, f->line_inode);
 }
 
-/* Take these descriptors for the family's.  0, or -1 with errno, and then they are still the caller's. */
+/* Join the family of these descriptors and own them: 0; or -1 with errno, and the caller still owns them. */
 static int hs_family_join(hs_family *f, int line, int table) {
     struct stat of_line, of_table;
     if (fstat(line, &of_line) < 0 || fstat(table, &of_table) < 0) return -1;
@@ -71,14 +71,14 @@ static int hs_family_join(hs_family *f, int line, int table) {
     return 0;
 }
 
-/* Give up the reading end: a watcher has it, or another process gets the line, and is to see whether somebody else
- * reads it. */
+/* Close the reading end: a watcher has it, or another process gets the line, for which poll() has to report whether there
+ * is a watcher. */
 static void hs_family_drop_reader(hs_family *f) {
     if (f->reader >= 0 && hs_is_still(f->reader, f->line_inode)) close(f->reader);
     f->reader = -1;
 }
 
-/* Be of no family.  Its descriptors may have been closed, and their numbers be others'. */
+/* Leave the family.  Its descriptors may have been closed, and their numbers reused. */
 static void hs_family_leave(hs_family *f) {
     if (f->entries == NULL) return;
     hs_family_drop_reader(f);
@@ -88,7 +88,7 @@ static void hs_family_leave(hs_family *f) {
     f->entries = NULL;
 }
 
-/* A descriptor where programs are not looking for those of their own: not 0, 1 or 2, which may be closed. */
+/* Duplicate fd above 0-2 if it is one of them: the program may have closed a standard stream and reopen it. */
 static int hs_moved_up(int fd) {
     if (fd < 0 || fd > 2) return fd;
     int above = fcntl(fd, F_DUPFD_CLOEXEC, 3), error = errno;
@@ -114,11 +114,11 @@ static int hs_family_found(hs_family *f) {
     return -1;
 }
 
-/* See that there is a family, and that its descriptors are what they were. */
+/* Make a family if there is none, or if its descriptors were closed. */
 static int hs_family_ensure(hs_family *f) { return hs_family_is_whole(f) ? 0 : hs_family_found(f); }
 
-/* See that there is a family, and that somebody reads its line.  Both are looked at once a tick: a process that has
- * lost the line since still has the table mapped, and counts. */
+/* Make a family and start a watcher, if there is none.  Checked at most once a tick: a process that has lost the line since
+ * still has the table mapped, so the watcher waits for it. */
 static int hs_family_watch(hs_family *f, int forked) {
     int64_t now = hs_tick();
     if (f->entries != NULL && f->looked == now) return 0;
@@ -151,8 +151,8 @@ static int hs_compare_inodes(const void *a, const void *b) {
     return (one > other) - (one < other);
 }
 
-/* Drop the numbers of blocks that are gone, unlinked by processes of other families.  A block that another process is
- * just making is not in the directory yet: whoever notes one looks once more when it has its name. */
+/* Drop the numbers of blocks that processes of other families have unlinked.  A block that another process is making is not
+ * in the directory yet, and is dropped too; its maker registers it again once it has its name (note_again()). */
 static void hs_family_sweep(hs_family *f) {
     size_t count = 0, room = 0;
     uint64_t *there = NULL;

@@ -1,5 +1,6 @@
 # cython: freethreading_compatible=True
-"""The family of this process: who removes its named blocks when its last process is gone.  See _family.h."""
+"""The family of this process, whose watcher removes its named blocks after its last process.  See
+_family.h."""
 
 import os
 
@@ -27,12 +28,12 @@ cdef extern from "_family.h":
 cdef hs_family family
 cdef object look_for_parents = None  # called before this process uses its family for the first time
 cdef bint used = False  # whether this process has noted a block in it
-cdef object guard = object()  # without a GIL: one thread at a time looks at the family and changes it
+cdef object guard = object()  # without a GIL, its critical section protects the family
 cdef bint forked = os.environ.get("HASTEN_PORTABLE", "") == "1"
 
 
 cdef int note(uint64_t inode) except -1:
-    """Have the new block removed when the family's last process is gone; see that there is a watcher."""
+    """Register a new block for removal after the family's last process; start a watcher if there is none."""
     global used
     if not used and look_for_parents is not None:
         look_for_parents()
@@ -44,12 +45,12 @@ cdef int note(uint64_t inode) except -1:
 
 
 cdef int note_again(uint64_t inode) except -1:
-    """For a block that has got its name: a sweep by another process may have taken it for gone before."""
+    """Register a block again once it has its name: another process's sweep may have dropped it before."""
     return 0 if hs_family_notes(&family, inode) else note_new(inode)
 
 
 cdef int note_new(uint64_t inode) except -1:
-    """For a number that is not in the table, and a family with a watcher."""
+    """Register a number that is not in the table.  The family has a watcher already."""
     if hs_family_note(&family, inode):
         return 0
     hs_family_sweep(&family)
@@ -64,18 +65,18 @@ cdef int forget(uint64_t inode) except -1:
 
 
 def before_first_use(function):
-    """Have *function* called before this process notes its first block."""
+    """Set a function that is called before this process registers its first block."""
     global look_for_parents
     look_for_parents = function
 
 
 def is_noted(inode):
-    """Whether the block of this inode number is removed when the family's last process is gone."""
+    """Whether the block of this inode number is removed after the family's last process."""
     return family.entries != NULL and hs_family_notes(&family, inode)
 
 
 def note_inode(inode):
-    """note() for Python, and for any block."""
+    """note(), for Python, if the block is not registered."""
     if not is_noted(inode):
         note(inode)
 
@@ -86,30 +87,27 @@ def forget_inode(inode):
 
 
 def ensure():
-    """See that there is a family."""
+    """Make a family if there is none."""
     with cython.critical_section(guard):
         hs_family_ensure(&family)
 
 
 def pass_on():
-    """See that there is a family that others can be of.
-
-    Before a fork: a child's blocks are to outlive it.
-    """
+    """Before a fork: make a family if there is none, so that the child's blocks outlive the child."""
     with cython.critical_section(guard):
         hs_family_ensure(&family)
         hs_family_drop_reader(&family)
 
 
 def held():
-    """The descriptors that this process keeps open for its family, if it is of one."""
+    """The descriptors that this process keeps open for its family, if it has one."""
     if not HS_WATCHED or family.entries == NULL:
         return ()
     return [fd for fd in (family.line, family.table, family.reader) if fd >= 0]
 
 
 def descriptors():
-    """(line, table), for a process that is to be of the family; None if there can be no family."""
+    """(line, table), for a process that is to join the family; None if families are not supported."""
     if not HS_WATCHED:
         return None
     with cython.critical_section(guard):
@@ -120,7 +118,7 @@ def descriptors():
 
 
 def join(int line, int table):
-    """Be of the family of whoever passed these descriptors, unless this process has used another one."""
+    """Join the family of these descriptors, unless this process has used its own; whether it has joined."""
     cdef hs_family theirs
     with cython.critical_section(guard):
         joined = not used and hs_family_join(&theirs, line, table) == 0

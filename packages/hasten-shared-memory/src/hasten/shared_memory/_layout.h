@@ -1,16 +1,16 @@
 /* _layout.h: the bytes of a ShareableList, which are those of the standard library's.
  *
  *   8 bytes            N, the number of items
- *   8 (N + 1) bytes    where each item's storage begins, from the beginning of the data on; the last: where it ends
+ *   8 (N + 1) bytes    the offset of each item's storage in the data; the last: the end of the data
  *   the data           each item in its storage, a multiple of 8 bytes
  *   8 N bytes          a struct format for each item: "q" int, "d" float, "xxxxxxx?" bool, "xxxxxx?x" None, "24s" text
- *   N bytes            what to make of it: 0 the value itself, 1 str, 2 bytes, 3 None
+ *   N bytes            the conversion of each item: 0 the value itself, 1 str, 2 bytes, 3 None
  *
- * Text fills its storage with NULs, and the standard library takes all NULs at the end away, those of the value too.  So
- * a value that ends with NULs has its exact length in the format, and a blank after it, which struct ignores: "3s ".
- * A standard library that reads it finds what it would have found anyway, and one that writes to the item sees that
- * this is no format of its own and makes a new one.  A length of seven digits leaves no room for the blank; then it is
- * exact if it is not that of the whole storage.
+ * Text is padded with NULs to its storage, and the standard library strips all NULs at the end, including those of the
+ * value.  So for a value that ends with NULs we store its exact length as the format, followed by a blank, which struct
+ * ignores: "3s ".  The standard library reads the same value as without it, and writes a format of its own when it
+ * changes the item.  A length of seven digits leaves no room for the blank; then the length is exact if it differs from
+ * that of the storage.
  */
 #ifndef HASTEN_LAYOUT_H
 #define HASTEN_LAYOUT_H
@@ -32,7 +32,7 @@ static inline uint64_t hs_format_word(const char *text) {
     return word;
 }
 
-/* The kind of an item by the eight bytes of its format.  Of text: how many bytes it has, and whether that is exact. */
+/* The kind of an item by the eight bytes of its format.  For text also its length in bytes, and whether that is exact. */
 static inline int hs_format_read(const char *format, int64_t storage, int64_t *length, int *exact) {
     uint64_t word;
     int64_t number = 0;
@@ -65,7 +65,7 @@ static inline int hs_is_ascii(const char *text, size_t length) {
     return (all & 0x8080808080808080u) == 0;
 }
 
-/* The format for text of *length* bytes; 0 if none tells that its NULs at the end are its own. */
+/* Write the format for text of *length* bytes; 0 if none can preserve its trailing NULs. */
 static inline int hs_format_text(char *format, int64_t storage, int64_t length, int ends_with_nul) {
     char text[24];
     if (!ends_with_nul) snprintf(text, sizeof text, "%lld", (long long)storage);

@@ -36,7 +36,7 @@ cdef dict plain_formats = {int: b"q", float: b"d", bool: b"xxxxxxx?", type(None)
 
 
 cdef class Encoded:
-    """A value as it is stored."""
+    """A value in its stored form."""
 
     cdef int code
     cdef object format  # None: text
@@ -45,7 +45,7 @@ cdef class Encoded:
 
 
 cdef Encoded encode(value):
-    """KeyError for a type that is not stored, struct.error for an int of more than 64 bits."""
+    """Encode a value.  KeyError for an unsupported type; struct.error for an int of more than 64 bits."""
     cdef Encoded one = Encoded.__new__(Encoded)
     cdef int64_t number
     cdef double real
@@ -80,9 +80,9 @@ cdef int64_t as_int64(value) except? -1:
 
 
 cdef int64_t storage_for(Encoded one) except -1:
-    """Bytes of storage of a new item.
+    """The storage of a new item in bytes.
 
-    For text what the standard library gives it, which goes by the number of characters, if that is enough.
+    For text as much as in the standard library, which counts characters, or more if that is not enough.
     """
     cdef int64_t length = PyBytes_GET_SIZE(one.data)
     if one.format is not None:
@@ -94,19 +94,19 @@ cdef int64_t storage_for(Encoded one) except -1:
 
 
 cdef class Items:
-    """The list's items, found by their place in memory."""
+    """Access to the list's items in memory."""
 
     cdef Mapping memory
     cdef object block
     cdef Py_ssize_t count_
-    cdef int64_t *starts  # count_ + 1 of them, in order; the memory's own may be changed by anybody
-    cdef Py_ssize_t data, formats, codes  # where these parts begin
+    cdef int64_t *starts  # a checked copy: other processes may change those in memory
+    cdef Py_ssize_t data, formats, codes  # offsets of these parts
 
     def __dealloc__(self):
         PyMem_Free(self.starts)
 
     cdef int bind(self, shm) except -1:
-        """Take the list that is in the block."""
+        """Use the list in the block.  ValueError if there is none."""
         cdef Mapping memory = shm._mmap
         cdef int64_t count, end = 0
         cdef int64_t *starts
@@ -204,7 +204,7 @@ cdef class Items:
         with cython.critical_section(self.memory):
             base = alive(self.memory)
             format = base + self.formats + 8 * i
-            # most of the time it is there already
+            # usually the format is right already
             if ends_with_nul or hs_format_read(format, storage, &earlier, &exact) != HS_TEXT or exact:
                 if not hs_format_text(format, storage, length, ends_with_nul):
                     raise ValueError("bytes/str item exceeds available storage: no room to note its NULs")
@@ -237,7 +237,7 @@ cdef class Items:
             self.write(i, encode(value))
 
     cdef int write_plain(self, Py_ssize_t i, const char *format, const void *data, int code) except -1:
-        """Eight bytes of data."""
+        """Write an item of eight bytes."""
         cdef char *base
         with cython.critical_section(self.memory):
             base = alive(self.memory)
@@ -255,7 +255,7 @@ cdef class Items:
 
 @cython.final
 cdef class ItemIterator:
-    """Goes through the items of a list."""
+    """An iterator over the items of a list."""
 
     cdef Items items
     cdef Py_ssize_t next_
@@ -274,7 +274,7 @@ cdef class ItemIterator:
 
 
 def by_index(items):
-    """Goes through what a subclass's __getitem__ gives."""
+    """An iterator over the results of a subclass's __getitem__()."""
     i = 0
     while True:
         try:
@@ -295,12 +295,12 @@ cdef inline char *alive(Mapping memory) except NULL:
 
 
 cdef object text(const char *where, Py_ssize_t length, bint decoded):
-    """A copy, and only then a look at it: another process may be writing to the memory."""
+    """Copy the text first, then examine the copy: another process may be writing to the memory."""
     cdef char one
     cdef char *data
     if not decoded:
         return PyBytes_FromStringAndSize(where, length)
-    if length < 2:  # there is one object only of each of these
+    if length < 2:  # cached objects, which must not be written to
         one = where[0]
         return PyUnicode_DecodeUTF8(&one, length, NULL)
     copy = PyUnicode_New(length, 127)
@@ -310,7 +310,7 @@ cdef object text(const char *where, Py_ssize_t length, bint decoded):
 
 
 cdef object read_otherwise(Items items, Py_ssize_t i, int code):
-    """What is in no format of ours, by the rules: unpack it, and make of it what the code says."""
+    """An item of any other format: unpack it with struct, and convert it by its code."""
     format = format_of(items, i)
     (value,) = struct.unpack_from(format, items.memory, items.data + items.starts[i])
     return StdlibShareableList._back_transforms_mapping[code](value)
@@ -324,7 +324,7 @@ cdef str format_of(Items items, Py_ssize_t i):
 
 
 cdef Items whole(Items items):
-    """The list itself, if its __init__ has run."""
+    """The list itself; AttributeError if its __init__() has not run."""
     if items.starts == NULL:
         name = type(items).__name__
         raise AttributeError(f"{name!r} object has no attribute 'shm': __init__() was not called")
@@ -338,7 +338,7 @@ cdef int check_position(Items items, position) except -1:
 
 
 cdef object create_block(list items, name):
-    """A block with these items in it."""
+    """A new block with these items."""
     cdef list encoded = [encode_new(item) for item in items]
     cdef list starts = [0]
     cdef int64_t end = 0
@@ -361,7 +361,7 @@ cdef object create_block(list items, name):
 
 
 cdef Encoded encode_new(item):
-    # a subclass of str has no format of its own in the standard library either
+    # KeyError for subclasses of str and bytes, as in the standard library
     if isinstance(item, (str, bytes)) and type(item) not in (str, bytes):
         raise KeyError(type(item))
     return encode(item)
@@ -372,13 +372,13 @@ class ShareableList(Items, StdlibShareableList):
     """A list of fixed length in a named block, whose items are int (64 bits), float, bool, str, bytes or
     None.
 
-    sequence: the items of a new list.  An item can be replaced by another of any of these types; str (as
+    sequence: the items of a new list.  An item can be replaced by a value of any of these types; str (as
         UTF-8) and bytes must fit into the item's storage, that of its first value rounded up to 8 bytes.
-    name: of the block; without a sequence, that of an existing list to attach to.
+    name: the block's name; without a sequence, the name of an existing list to attach to.
 
-    The bytes are those of the standard library's class: each reads what the other has written.
+    The layout is that of the standard library's class: each reads what the other has written.
 
-    Thread-safety: an item is written in several steps; whoever reads meanwhile may see a mixture.
+    Not atomic: an item is written in several steps; a concurrent reader may see a mixture.
     """
 
     _types_mapping = StdlibShareableList._types_mapping
@@ -412,7 +412,7 @@ class ShareableList(Items, StdlibShareableList):
         return f"{self.__class__.__name__}({list(self)}, name={self.shm.name!r})"
 
     def count(self, value):
-        """How many items are equal to *value*."""
+        """The number of items equal to *value*."""
         return sum([value == item for item in self])
 
     def index(self, value):
@@ -424,12 +424,12 @@ class ShareableList(Items, StdlibShareableList):
 
     @property
     def format(self):
-        """The struct formats of all items as they are now, in a row."""
+        """The current struct formats of all items, concatenated."""
         return "".join([format_of(self, i) for i in range(whole(self).count_)])
 
     @staticmethod
     def _extract_recreation_code(value):
-        """What is to be made of a stored value of this type."""
+        """The conversion code for a value of this type."""
         if value is None:
             return HS_NOTHING
         return HS_STR if isinstance(value, str) else HS_BYTES if isinstance(value, bytes) else HS_AS_IT_IS
@@ -441,12 +441,12 @@ class ShareableList(Items, StdlibShareableList):
         return format_of(self, i)
 
     def _get_back_transform(self, position):
-        """The function that makes the value of what is stored."""
+        """The function that converts the stored form of an item to its value."""
         check_position(self, position)
         return self._back_transforms_mapping[self.shm.buf[whole(self).codes + position]]
 
     def _set_packing_format_and_transform(self, position, fmt_as_str, value):
-        """Set one item's format, and what is to be made of it for a value of this type."""
+        """Set an item's format, and its conversion code for a value of this type."""
         check_position(self, position)
         buf = self.shm.buf
         struct.pack_into("8s", buf, whole(self).formats + position * 8, fmt_as_str.encode("utf-8"))

@@ -1,11 +1,12 @@
 # cython: freethreading_compatible=True
 """The memory of a block in this process.
 
-Memory is what views are of.  It is unmapped when nobody refers to it any more, and not sooner: numpy keeps a
-reference to what a memoryview is of, and no view of its own (numpy#23305), so a count of views would not
-tell.
+Memory is the object that exports the buffer.  It is unmapped with its last reference, and not sooner: numpy
+keeps a reference to the exporter of a memoryview, and no view of its own (numpy#23305), so a count of views
+would not suffice.
 
-Mapping is what an open block refers to it by, and so do lists: closing it for one closes it for all of these.
+Mapping refers to a Memory until it is closed.  An open block and its lists share one Mapping, so closing it
+closes it for all of them.
 """
 
 cimport cython
@@ -25,7 +26,7 @@ cdef extern from "_space.h" nogil:
 
 @cython.final
 cdef class Memory:
-    """Bytes that are mapped as long as this object lives: what `SharedMemory.buf` is a view of."""
+    """Bytes that are mapped as long as this object lives; exports the buffer of `SharedMemory.buf`."""
 
     def __getbuffer__(self, Py_buffer *view, int flags):
         PyBuffer_FillInfo(view, self, self.address, self.length, False, flags)
@@ -38,7 +39,7 @@ cdef class Memory:
 
 @cython.final
 cdef class Mapping:
-    """What `SharedMemory._mmap` is, with those methods of mmap.mmap that programs call on it."""
+    """`SharedMemory._mmap`, with the methods of mmap.mmap that programs use."""
 
     def __getbuffer__(self, Py_buffer *view, int flags):
         PyObject_GetBuffer(self.opened(), view, flags)
@@ -51,9 +52,9 @@ cdef class Mapping:
         return memory
 
     def close(self):
-        """Give the memory up; it is unmapped as soon as there is no view of it."""
+        """Drop the memory; it is unmapped once there is no view of it."""
         with cython.critical_section(self):
-            _memory, self.memory = self.memory, None  # freed when the lock is
+            _memory, self.memory = self.memory, None  # deallocated after the critical section
 
     @property
     def closed(self):
@@ -90,7 +91,7 @@ cdef Mapping map_block(int fd, Py_ssize_t size):
 
 
 cdef bint room_abounds(int fd, Py_ssize_t size):
-    """Whether a new block of this size may be left without its space, for now."""
+    """Whether the space of a new block of this size need not be allocated now; see _space.h."""
     cdef int64_t share
     cdef int answer = hs_space_abounds(fd, size, &share)
     if answer < 0:
@@ -100,7 +101,7 @@ cdef bint room_abounds(int fd, Py_ssize_t size):
 
 
 cdef int leave_untaken(Mapping mapping) except -1:
-    """Count the mapped block, which was made without its space, as long as it is mapped here."""
+    """Count a block without allocated space, as long as it is mapped here."""
     memory = mapping.opened()
     memory.untaken = memory.length
     hs_space_leave(memory.untaken)

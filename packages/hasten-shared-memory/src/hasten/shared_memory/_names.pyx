@@ -1,10 +1,9 @@
 # cython: freethreading_compatible=True
-"""What programs may replace: `_make_filename`, `SharedMemory`, `resource_tracker` in the public module, and
-`register` and `unregister` of the standard library's resource tracker.
+"""Names that programs may replace: `_make_filename`, `SharedMemory`, `resource_tracker` in the public
+module, and `register` and `unregister` of the standard library's resource tracker.
 
-They are looked up at the moment of use.  Where a program has put its own function in the tracker's place, it
-has taken the matter into its own hands: the function is called as the standard library would, and nothing
-else is done.
+They are looked up at each use.  If a program has replaced a function of the tracker, its function is called
+as the standard library would call it, and the block is not registered with the family.
 """
 
 cdef dict public = {}
@@ -13,7 +12,7 @@ cdef object real_register = None, real_unregister = None
 
 
 def use(dict names):
-    """Take *names* for the public module's dictionary."""
+    """Set the public module's namespace."""
     global public, originals, real_register, real_unregister
     public = names
     originals = dict(names)
@@ -23,22 +22,20 @@ def use(dict names):
 
 
 def genuine(tracker, name):
-    """The tracker's function, or None if a program has replaced it before we came."""
+    """The tracker's own function; None if a program has replaced it already."""
     function = getattr(tracker, name, None)
     is_method = getattr(function, "__func__", None) is getattr(tracker.ResourceTracker, name, None)
     return function if is_method else None
 
 
 cdef object current(name):
-    """What the name stands for in the public module; the original if it is gone, as at the
-    interpreter's end.
-    """
+    """The current object of a name of the public module; the original if the name is gone, at exit."""
     value = public.get(name)
     return originals[name] if value is None else value
 
 
 cdef object replaced(name):
-    """What the name stands for if that is not the original, else None."""
+    """The replacement of a name of the public module, or None."""
     value = public.get(name)
     return None if value is originals[name] else value
 

@@ -1,15 +1,12 @@
-"""Who is responsible for a named block: what connects this process's family with the standard library.
+"""Connects this process's family (_family.h) with multiprocessing, in two places; no other file does.
 
-Two places of multiprocessing's are touched, here and nowhere else.
+The process's `_config`, which multiprocessing passes to each child with the Process object: a child of
+"spawn" or "forkserver" receives the family's two descriptors in it; a child of "fork" inherits them.
 
-The process's `_config`, which multiprocessing hands to each child with the Process object: a child of "spawn"
-or "forkserver" gets the family's two descriptors in it, as one of "fork" inherits them.
-
-`ResourceTracker._send`, by which the tracker's process hears of a block.  It never hears of ours: programs
-call `resource_tracker.unregister(shm._name, "shared_memory")`, so that an attaching process does not remove
-the block, or a maker leaves it behind.  The tracker's process would print a KeyError for a name it does not
-know.  For a block of ours unregister() means that it is not to be removed with its family, and register() the
-opposite.
+`ResourceTracker._send`, which sends names of blocks to the tracker process.  Names of our blocks are never
+sent. Programs call `resource_tracker.unregister(shm._name, "shared_memory")` to keep a block from being
+removed, and the tracker process would print a KeyError for a name that it does not know.  For our blocks
+unregister() means that the family does not remove the block at its end, and register() that it does.
 """
 
 from __future__ import annotations
@@ -29,11 +26,10 @@ KEY = "hasten.shared_memory"
 
 
 class Membership:
-    """What multiprocessing hands to a child that it starts, besides its configuration proper.
+    """Passes the family's descriptors to a child, as an entry of `_config`.
 
-    In the child it is a plain tuple of the standard library's objects: the child may be an interpreter that
-    has no hasten, and one that has it need not import it.  Even so it is of the family, as it has the line
-    open.
+    It is unpickled as a tuple of standard library objects, since the child may lack hasten, or not import it.
+    The child belongs to the family in any case, since it keeps the line open.
     """
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -48,9 +44,9 @@ class Membership:
 
 
 def _look_for_the_parents() -> None:
-    """Be of the family of the process that started this one, if it has passed it on.
+    """Join the family of the process that started this one, if `_config` has its descriptors.
 
-    Not when this module is imported: a child imports the program before it has its configuration.
+    Not done at import: a child imports the program before it has its `_config`.
     """
     config = getattr(process.current_process(), "_config", None)
     told = config.get(KEY) if isinstance(config, dict) else None
@@ -60,7 +56,7 @@ def _look_for_the_parents() -> None:
 
 
 def _join(told: tuple[Any, ...]) -> None:
-    """Numbers that have come to mean other files are left alone."""
+    """Join by received descriptors, unless their numbers refer to other files by now."""
     try:
         line, table, *identities = told
         descriptors = line.detach(), table.detach()
@@ -84,7 +80,7 @@ def _keep_ours_from_the_tracker() -> None:
 
     @functools.wraps(send)
     def _send(self: Any, cmd: str, name: Any, rtype: str) -> None:
-        # programs give it SharedMemory.name too, without the slash
+        # programs also pass SharedMemory.name, which lacks the slash
         ours = (known(name) or known(f"/{name}")) if rtype == "shared_memory" else None
         if ours is None:
             send(self, cmd, name, rtype)
@@ -99,6 +95,6 @@ def _keep_ours_from_the_tracker() -> None:
 
 _family.before_first_use(_look_for_the_parents)
 _pass_on_to_children()
-# Now, so that a program's descriptors do not grow by two at its first block.
+# At import, so that the first block of a program does not open two further descriptors
 _family.ensure()
 _keep_ours_from_the_tracker()

@@ -1,7 +1,7 @@
-"""How an anonymous block gets to another process: by its descriptor.
+"""Pickling of anonymous blocks, by descriptor.
 
-While a process is started its descriptor is duplicated for the child; otherwise, through a pipe or a queue,
-the receiver asks for it over a socket (multiprocessing.resource_sharer).  A pickle is good for one receiver.
+A child being started inherits the descriptor; a receiver at the end of a pipe or queue fetches it over a
+socket (multiprocessing.resource_sharer).  Each pickle can be unpickled once.
 """
 
 from __future__ import annotations

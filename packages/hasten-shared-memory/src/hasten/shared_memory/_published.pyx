@@ -1,7 +1,7 @@
 # cython: freethreading_compatible=True
-"""The public classes and functions are made in private modules, and say that they are the public one's.
+"""Gives classes and functions defined in private modules the `__module__` of the public one.
 
-Compiled functions also say that they are functions of Python: see function.h.
+It also makes compiled functions look like Python functions: see function.h.
 """
 
 from function cimport publish_function, publish_methods
@@ -10,14 +10,14 @@ PUBLIC = "hasten.shared_memory"
 
 
 def published(cls):
-    """Let the class, its methods and the functions of its properties name the public module as theirs."""
+    """Class decorator: set `__module__` of the class, its methods and properties to the public module."""
     cls.__module__ = PUBLIC
     publish_methods(cls, PUBLIC, compiled)
     return cls
 
 
 def publish_functions(*functions):
-    """The same for functions."""
+    """Set `__module__` of functions to the public module."""
     for function in functions:
         publish_function(function, PUBLIC, compiled)
 

@@ -1,5 +1,5 @@
 # cython: freethreading_compatible=True
-"""SharedMemory: an ordinary Python class; its parts are the attributes that the standard library's has."""
+"""SharedMemory: a Python class with the attributes of the standard library's, including private ones."""
 
 import os
 from multiprocessing.shared_memory import SharedMemory as StdlibSharedMemory
@@ -44,21 +44,21 @@ hs_portable_only = os.environ.get("HASTEN_PORTABLE", "") == "1"
 
 
 cdef int failed(filename=None) except -1:
-    """Raise what errno says, about the file if there is one."""
+    """Raise the OSError of errno, with the filename if there is one."""
     if filename is None:
         PyErr_SetFromErrno(OSError)
     PyErr_SetFromErrnoWithFilenameObject(OSError, filename)
 
 
 cdef bytes encoded(name):
-    """The name for the kernel."""
+    """A name in the file system's encoding; ValueError for a null character."""
     if "\0" in name:
         raise ValueError("embedded null character")
     return PyUnicode_EncodeFSDefault(name)
 
 
 cdef int reserve(int fd, int64_t size, bint untaken) except -1:
-    """Give the new named block its size, and take the memory for it unless it is to be left *untaken*."""
+    """Set the size of a new named block, and allocate its memory unless *untaken*."""
     cdef int64_t done = 0
     cdef int result
     if hs_block_fits(fd, size, True) < 0:
@@ -79,19 +79,19 @@ cdef int reserve(int fd, int64_t size, bint untaken) except -1:
 
 
 cdef class NewBlock:
-    """A named block that is being made: closed, and unlinked if it has its name, unless it is kept."""
+    """A named block being made.  Unless keep() is called, deallocation closes it and removes its name."""
 
     cdef int fd
-    cdef uint64_t inode, intent  # what the family knows it by
+    cdef uint64_t inode, intent  # its entries in the family's table, see _table.h
     cdef bint linked
-    cdef bint untaken  # it has its size, and not its space
+    cdef bint untaken  # whether its space was not allocated
     cdef bytes name
 
     def __cinit__(self):
         self.fd = -1
 
     cdef bint make(self, name, unsigned int mode, int64_t size, bint noted, bint chosen) except -1:
-        """Returns False if the name is taken."""
+        """Make the block; False if the name is taken.  chosen: whether the program has chosen the name."""
         self.name = encoded(name)
         if chosen:
             self.fd = hs_block_unnamed(mode)
@@ -143,7 +143,7 @@ cdef class NewBlock:
         return reserve(self.fd, size, self.untaken)
 
     cdef int keep(self):
-        """The descriptor, which is the caller's from now on, and so is the block."""
+        """Give up the block; its descriptor, which the caller owns from now on."""
         cdef int fd = self.fd
         self.fd = -1
         return fd
@@ -169,7 +169,7 @@ cdef object make_filename():
 
 
 cdef int put(shm, int fd, Mapping mapping, uint64_t inode) except -1:
-    """Set what every block has."""
+    """Set the attributes of a SharedMemory."""
     shm._fd = fd
     shm._mmap = mapping
     shm._inode = inode
@@ -226,14 +226,15 @@ cdef int attach(shm, name, bint track) except -1:
 
 
 cdef int put_anonymous(shm, int fd, Mapping mapping, uint64_t inode) except -1:
-    """The same for an anonymous one.  No family knows it: its inode is not needed, 0 if nobody has asked."""
+    """put() for an anonymous block.  It belongs to no family; inode: 0 if unknown, since it is not needed."""
     shm._track = False
     shm._anonymous = True
     return put(shm, fd, mapping, inode)
 
 
 cdef int take(shm, int fd) except -1:
-    """Make the object one for the anonymous block of this descriptor; on failure it stays the caller's."""
+    """Set up a SharedMemory with the descriptor of an anonymous block; if it raises, the caller still owns
+    that."""
     cdef int64_t size
     cdef uint64_t inode
     if hs_block_identity(fd, &size, &inode) < 0:
@@ -246,7 +247,7 @@ cdef int create_anonymous(shm, int64_t size) except -1:
     if fd < 0:
         failed()
     try:
-        # pages come as they are written to: a memfd is bound by memory alone, whose lack is no SIGBUS
+        # pages are allocated on writing: a memfd is limited by memory only, whose lack is no SIGBUS
         if hs_block_fits(fd, size, False) < 0:
             failed()
         if ftruncate(fd, size) < 0:
@@ -260,7 +261,7 @@ cdef int create_anonymous(shm, int64_t size) except -1:
 
 
 cdef int64_t checked_size(size) except -1:
-    # as ftruncate() would say it, but before there is anything to be undone
+    # checked before there is anything to be undone; ftruncate() would raise the same error
     return PyNumber_Index(size)
 
 
@@ -269,18 +270,19 @@ class SharedMemory(StdlibSharedMemory):
     """A block of memory that processes share: made with *create*, or found by its *name*.
 
     create: make a block of *size* bytes; without a *name* it gets a random one.  FileExistsError if the name
-        is taken, OSError if there is not as much memory: the space of a named block is taken at once unless
-        the block is small against what is free, which takes time in proportion to its size (without the GIL
-        from 128 KiB on); the pages of an anonymous one come as they are used.
+        is taken; OSError if memory is lacking.  The memory of a named block is allocated at once, unless the
+        block is small compared with the free memory; that takes time proportional to its size (from 128 KiB
+        on without the GIL).  The pages of an anonymous block are allocated when they are first written.
     name: attach to the block of this name; FileNotFoundError if there is none.
-    track: whether a block that is made here is removed, without a word, when the last process is gone of the
-        family that made it: its maker, the processes that started it or were started by it through fork or
-        multiprocessing.  Nothing is ever removed because a process that has only attached ends.
-    anonymous: make a block without a name.  Other processes get it by being forked or by being sent the
-        object, through multiprocessing's pipes, queues and arguments of processes; it is gone when nobody has
-        it any more.
+    track: whether a block made here is removed after the last process of its maker's family: the maker, and
+    the
+        processes related to it by fork or multiprocessing.  A process that has only attached never causes a
+        removal.
+    anonymous: make a block without a name.  Other processes get it by fork, or by receiving the object
+    through
+        multiprocessing's pipes, queues and process arguments; it is freed when no process has it any more.
 
-    Thread-safety: an object is opened and closed by one thread; its memory may be used by all.
+    Thread-safety: open and close an object in one thread; all threads may use its memory.
     """
 
     _name = None
@@ -351,25 +353,26 @@ class SharedMemory(StdlibSharedMemory):
         return self._size
 
     def close(self):
-        """Give up this object's access to the block, which lives on.
+        """Close the block in this object; the block itself continues to exist.
 
-        Views of it stay valid: the memory is unmapped when the last one is gone.  Closing again does nothing.
+        Views of it stay valid: the memory is unmapped with the last one.  May be called again.
         """
         mapping = self._mmap
         fd = self._fd
         if mapping is None and fd == -1 and self._buf is None:
-            return  # as at the end of every object that was closed
+            return  # closed already
         self._buf = self._mmap = None
         self._fd = -1
         if mapping is not None:
             mapping.close()
-        if fd >= 0 and close_fd(fd) < 0:  # not by os, which is gone at the interpreter's end
+        if fd >= 0 and close_fd(fd) < 0:  # not os.close(): at exit the global `os` may be gone
             failed()
 
     def unlink(self):
-        """Remove the block's name; its memory goes when nobody has it open.  Any process may, and one should.
+        """Remove the block's name; its memory is freed when no process has it open.  One process should do
+        it.
 
-        FileNotFoundError if the name is gone already.  An anonymous block has none: nothing is done.
+        FileNotFoundError if the name is gone already.  Does nothing for an anonymous block.
         """
         name = self._name
         if not name:
@@ -383,5 +386,5 @@ class SharedMemory(StdlibSharedMemory):
 
 
 def adopt(shm, fd):
-    """See take()."""
+    """take(), for Python."""
     take(shm, fd)

@@ -1,17 +1,17 @@
-/* _space.h: whether a named block can do without its space for now.
+/* _space.h: whether the memory of a named block can be allocated later, when it is used.
  *
- * A page that /dev/shm has no room for is a SIGBUS for whoever first writes to it.  So a block's pages are taken when
- * it is made (hs_block_reserve), and a lack of them is an error there.  That costs as much as a program saves by it
- * that writes to all of the block, but one that writes to a few pages of many pays for all.
+ * Writing to a page for which /dev/shm has no room raises SIGBUS.  So by default a block's pages are allocated when it is
+ * made (hs_block_reserve), where a lack of memory is an error.  For a program that writes to the whole block that costs
+ * nothing extra, but one that writes to a few pages pays for all of them.
  *
- * Where room abounds, pages may come as they are used, as all other memory does.  It abounds as long as everything that
- * has been promised and not taken, with the new block, is a small share of what is free.  Promised is
- *   - what files in the directory lack, whoever made them: their sizes less what they occupy;
- *   - what blocks lack that were made here and have no name any more: at most what is mapped of them.
- * The first takes a system call for each file: it is looked up for many blocks in advance, which is an allowance.
+ * If there is plenty of room, pages may be allocated when they are used.  Condition: all memory that is promised and not
+ * allocated, including the new block, is a small share of what is free.  Promised memory is
+ *   - the unallocated part of all files in the directory, whoever made them: size minus allocated blocks;
+ *   - the unallocated part of blocks made here that have no name any more: at most their mapped size.
+ * The former takes a system call for each file, so it is determined for many blocks in advance (hs_allowance).
  *
- * What may still go wrong: other programs take nearly all of what is free, HS_PLENTY at least, before the block is
- * used; or 64 processes, without a look at one another's blocks between theirs, promise all of it.
+ * Remaining risk: other programs allocate nearly all of the free memory (at least HS_PLENTY) before the block is used; or
+ * 64 processes each promise their share without having seen each other's blocks.
  */
 #ifndef HASTEN_SPACE_H
 #define HASTEN_SPACE_H
@@ -25,17 +25,17 @@
 #  include <sys/statfs.h>
 #  include "_table.h"
 
-#define HS_PLENTY (1ull << 30)    /* bytes: with fewer free, all that is promised is taken at once */
-#define HS_SHARE 64               /* the part of what is free that may be promised */
-#define HS_MOST_FILES 4096        /* in the directory: looking at more takes too long */
-#define HS_PATIENCE 100           /* blocks that are made before the directory is looked at again to no avail */
+#define HS_PLENTY (1ull << 30)    /* bytes; with less free memory all blocks are allocated at once */
+#define HS_SHARE 64               /* 1/64 of the free memory may be promised */
+#define HS_MOST_FILES 4096        /* with more files in the directory the check would take too long */
+#define HS_PATIENCE 100           /* after an unsuccessful check, the number of blocks until the next one */
 
-static int64_t hs_untaken;   /* bytes mapped in this process of blocks made here without their space */
-/* Bytes that may still be promised before looking again; threads may disagree by a block.  A first MiB needs no look. */
+static int64_t hs_untaken;   /* bytes mapped in this process of blocks made here without allocation */
+/* Bytes that may be promised before the next check; races between threads may exceed it by a block.  1 MiB at first. */
 static int64_t hs_allowance = 1 << 20;
-static int hs_refused;       /* blocks for which not to look at the directory */
+static int hs_refused;       /* blocks left until the next check, see HS_PATIENCE */
 
-/* How much the files in the directory may still take; -1 if that can't be told. */
+/* The unallocated bytes of the files in the directory; -1 if unknown. */
 static int64_t hs_space_promised(void) {
     struct dirent *entry;
     struct stat st;
@@ -71,7 +71,7 @@ static int hs_space_look(int64_t size, int64_t share) {
     return 1;
 }
 
-/* Whether a new block of this descriptor need not take its *size* bytes: 1, 0, or -1 for hs_space_look(). */
+/* Whether the allocation of a new block can be skipped: 1, 0, or -1: hs_space_look() decides. */
 static int hs_space_abounds(int fd, int64_t size, int64_t *share) {
     struct statfs fs;
     if (fstatfs(fd, &fs) < 0) return 0;

@@ -1,11 +1,12 @@
 /* _start_watch.h: start the watcher of _watch.h.
  *
- * It must be nobody's business but ours.  So: no child of the program, which may call wait(), hence two generations,
- * the first without an exit signal, so that the program neither gets a SIGCHLD nor meets it; a session of its own, with
- * every signal blocked; no descriptor of the program's but the two; no working directory of the program's.
+ * The program must not notice the watcher.  So it is not a child of the program, whose wait() would find it: a first
+ * process, without an exit signal (no SIGCHLD, not found by wait()), starts the second, which becomes the watcher.  It
+ * has its own session, all signals blocked, and neither the program's descriptors, except the two, nor its working
+ * directory.
  *
- * Both generations share the program's memory, as after vfork(): nothing is copied, however large the program is.  All
- * they do are system calls.  The calling thread waits for the first, and not until the second executes its file.
+ * Both processes share the program's memory, as after vfork(): nothing is copied, however large the program is.  They make
+ * system calls only.  The calling thread waits for the end of the first process, but not for the exec of the second.
  */
 #ifndef HASTEN_START_WATCH_H
 #define HASTEN_START_WATCH_H
@@ -28,14 +29,14 @@
 #endif
 #define HS_WATCH_STACK 16384
 
-/* In memory of its own, as the maker does not wait for the end of the second generation. */
+/* In a mapping of its own, since the maker does not wait for the second process. */
 typedef struct {
     int line, table;
     void *mapped;            /* the table, in this process */
     const char *program;     /* NULL: the watcher is forked, with a copy of the program's memory */
     const char *words[2];    /* argv, and after the first of them an empty environment */
-    int error;               /* errno of what has failed, 0 if nothing has */
-    pid_t busy;              /* the second generation, as long as it shares this memory; the kernel sets it to 0 */
+    int error;               /* errno of a failure, or 0 */
+    pid_t busy;              /* the second process while it shares this memory; then the kernel sets it to 0 */
     char first_stack[HS_WATCH_STACK] __attribute__((aligned(16)));
     char second_stack[HS_WATCH_STACK] __attribute__((aligned(16)));
 } hs_watch_start;
@@ -57,7 +58,7 @@ static const char *hs_watch_file(void) {
 #endif
 }
 
-/* The two descriptors to their places, the null device to 0, 1 and 2, nothing else.  0, or -errno. */
+/* Move the two descriptors to their numbers, open /dev/null as 0, 1 and 2, close all others.  0, or -errno. */
 HS_ALONE static long hs_watch_descriptors(long line, long table) {
     long above = HS_WATCH_TABLE + 1, fd, null, limit[2];
     if ((line = hs_raw(SYS_fcntl, line, F_DUPFD, above, 0)) < 0) return line;
@@ -78,13 +79,13 @@ HS_ALONE static long hs_watch_descriptors(long line, long table) {
 
 /* The watcher as a copy of this process. */
 HS_ALONE static void hs_watch_here(hs_watch_start *start) {
-    hs_raw(SYS_munmap, (long)start->mapped, HS_TABLE_BYTES, 0, 0); /* who has it mapped is of the family */
+    hs_raw(SYS_munmap, (long)start->mapped, HS_TABLE_BYTES, 0, 0); /* otherwise the watcher would count as a process of the family */
     hs_watch(HS_WATCH_LINE, HS_WATCH_TABLE);
     hs_raw(SYS_exit_group, 0, 0, 0, 0);
 }
 
-/* The maker goes on meanwhile, in the same memory unless there is no program, and with the same errno: hence nothing of
- * libc here, which would set that. */
+/* The maker runs concurrently, in the same memory if there is a program to execute, errno included: hence no libc calls here,
+ * which would set errno. */
 HS_ALONE static int hs_watch_second(void *argument) {
     hs_watch_start *start = argument;
     hs_raw(SYS_setsid, 0, 0, 0, 0);
@@ -100,7 +101,7 @@ HS_ALONE static int hs_watch_second(void *argument) {
     return 0;
 }
 
-/* Its own session before the maker goes on: whoever kills the maker's process group must not meet the watcher in it. */
+/* The new session is made before the maker continues, so that killing the maker's process group spares the watcher. */
 HS_ALONE static int hs_watch_first(void *argument) {
     hs_watch_start *start = argument;
     long pid;
@@ -125,7 +126,7 @@ static int hs_watch_begin(hs_watch_start *start) {
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, &before);
     if (start->program != NULL) {
-        /* It uses no descriptor: a table of its own to copy, and to close at its end, would be waited for as well. */
+        /* CLONE_FILES: it uses no descriptors, and copying and closing the table would take time. */
         int flags = CLONE_VM | CLONE_VFORK | CLONE_FILES;
         pid = clone(hs_watch_first, start->first_stack + HS_WATCH_STACK, flags, start);
     } else {
@@ -143,7 +144,7 @@ static int hs_watch_begin(hs_watch_start *start) {
 
 /* *forked*: a copy of this process even where the file can be executed.  One thread at a time. */
 static int hs_watch_start_for(int line, int table, void *mapped, int forked) {
-    static hs_watch_start *last; /* its memory is in use until the second generation has left it: for microseconds */
+    static hs_watch_start *last; /* in use until the second process has executed its file, for microseconds */
     if (last != NULL && __atomic_load_n(&last->busy, __ATOMIC_ACQUIRE) == 0) munmap(last, sizeof *last);
     hs_watch_start *start = mmap(NULL, sizeof *start, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     last = NULL;

@@ -1,8 +1,9 @@
-/* _table.h: the inode numbers of a family's named blocks (and names of those being made), in memory that all processes of the family share.
+/* _table.h: the inode numbers of a family's named blocks (and hashes of names of blocks being made), in memory that the
+ * processes of the family share.
  *
- * A hash table with one 64-bit word an entry, 0 for a free one.  A number is in the WINDOW words from its home on, in
- * any of them, so that an entry goes by one store and leaves no mark.  Writers compare and swap; a process killed
- * anywhere leaves a valid table.  A number whose block is gone does no harm: tmpfs does not use a number again soon.
+ * A hash table with one 64-bit word per entry, 0 if free.  A number is in any of the HS_TABLE_WINDOW words from its home
+ * position on, so an entry is removed by one store, without a tombstone.  Writers compare and swap: a process killed at
+ * any point leaves a valid table.  A stale number does no harm: tmpfs does not reuse numbers soon.
  */
 #ifndef HASTEN_TABLE_H
 #define HASTEN_TABLE_H
@@ -15,8 +16,8 @@
 #define HS_TABLE_WINDOW 128
 #define HS_TABLE_BYTES ((HS_TABLE_HOMES + HS_TABLE_WINDOW) * sizeof(uint64_t))
 
-/* A block of a random name is noted by its name until it exists and has an inode number.  Inode numbers have not got
- * this bit.  A name that somebody chose is not noted so: it may be that of another program's block. */
+/* A block with a random name is registered by its name until it exists and has an inode number; inode numbers lack
+ * this bit.  A name that the program has chosen is never registered: another program's block may have it. */
 #define HS_TABLE_NAME (1ull << 63)
 
 static inline __attribute__((always_inline)) uint64_t hs_table_name(const char *name) {

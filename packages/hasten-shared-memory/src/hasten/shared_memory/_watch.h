@@ -6,7 +6,7 @@
  * (daemons do) and still live; but as long as it lives it has the table mapped, and then the kernel refuses to seal the
  * table against writing.  So the blocks go when the line is closed and the table can be sealed.
  *
- * A block goes by its inode number: what another program has put under the same name stays.
+ * A block is identified by its inode number, so another program's block under the same name is not removed.
  *
  * This is a program: the module's own file is executed, and the kernel starts it at _start, without a dynamic loader,
  * libc, thread-local storage or any of Python in the process.  Hence system calls only, no initialised arrays on the
@@ -32,9 +32,9 @@
 #define HS_WATCH_LINE 3
 #define HS_WATCH_TABLE 4
 #define HS_WATCH_NAME "hasten-shm"
-#define HS_WATCH_PAUSE 100000000  /* nanoseconds between two looks at a table that is still mapped */
+#define HS_WATCH_PAUSE 100000000  /* ns between two checks of a table that is still mapped */
 
-/* No instrumentation and no stack protector: both want what only a whole process has. */
+/* No instrumentation and no stack protector: both need libc and thread-local storage. */
 #if defined(__has_attribute)
 #  if __has_attribute(no_stack_protector)
 #    define HS_NO_PROTECTOR __attribute__((no_stack_protector))
@@ -129,7 +129,7 @@ HS_ALONE static void hs_watch(int line, int table) {
     }
     long directory = hs_raw(SYS_openat, AT_FDCWD, (long)HS_SHM_DIRECTORY, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
     if (directory < 0) return;
-    /* removing changes what a directory's reader sees next: again, until there is nothing to remove */
+    /* removing entries while reading may skip others: repeat until there is nothing to remove */
     while (hs_watch_remove((int)directory, table) > 0) {}
 }
 

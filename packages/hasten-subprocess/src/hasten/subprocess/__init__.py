@@ -1,8 +1,8 @@
 """The standard library's `subprocess`, compiled: the API of CPython 3.15 on every supported version.
 
-Children are started by vfork() and execve() in C, waited for by the kernel's events, and talked to in one
-loop without the GIL.  Exceptions and constants are the standard library's objects, and Popen is a subclass
-of its Popen, so that isinstance() and except clauses hold across both modules.  On Windows everything is the
+Children are started by vfork() and execve() in C, waited for by pidfd, and communicate() is one poll loop
+without the GIL.  Exceptions and constants are the standard library's objects, and Popen is a subclass of its
+Popen, so that isinstance() and except clauses hold across both modules.  On Windows everything is the
 standard library's.
 """
 
@@ -74,7 +74,8 @@ else:
 
 
 def __getattr__(name):
-    """Private names that are not ours are the standard library's, and so are the modules that it imports."""
+    """Other private names, and modules that the standard library's imports, are those of the standard
+    library."""
     value = getattr(_stdlib, name, None) if not name.startswith("__") else None
     if value is not None and (name.startswith("_") or isinstance(value, _ModuleType)):
         return value

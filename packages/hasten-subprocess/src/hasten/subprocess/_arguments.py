@@ -54,7 +54,7 @@ def not_negative(number, kind):
 
 
 def text_encoding():
-    """The locale's encoding, for those who gave none; an EncodingWarning where that is asked for."""
+    """The locale's encoding, the default; with an EncodingWarning under -X warn_default_encoding."""
     if getattr(sys.flags, "warn_default_encoding", False):  # since 3.10
         warnings.warn("'encoding' argument not specified.", EncodingWarning, level_of_caller())  # noqa: F821
     if sys.flags.utf8_mode:
@@ -67,7 +67,7 @@ def text_encoding():
 
 
 def level_of_caller():
-    """The stacklevel, seen from who calls this, of the first frame outside of this package."""
+    """The stacklevel, for a warning of this function's caller, of the first frame outside this package."""
     frame: FrameType | None = sys._getframe(1)
     level = 1
     while frame is not None and os.path.dirname(frame.f_code.co_filename) == PACKAGE:

@@ -1,7 +1,7 @@
-"""communicate() in Python, over a selector: for programs that have replaced a part of it.
+"""communicate() in Python, by a selector: for programs that have replaced a part of it.
 
-Some put lists of their own into _fileobj2output, by a function in place of _save_input(), to see what a child
-writes while it runs; others replace _PopenSelector.
+Some replace _save_input() to put their own lists into _fileobj2output, and so watch a child's output; others
+replace _PopenSelector.
 """
 
 import os
@@ -16,13 +16,13 @@ standard_save_input = None  # ours, see _streams
 
 
 def is_wanted(popen):
-    """Whether a part has been replaced, in the module, the class or the instance."""
+    """Whether a program has replaced a part, in the module, the class or the instance."""
     saves = getattr(popen._save_input, "__func__", None)
     return saves is not standard_save_input or _public._PopenSelector is not _PopenSelector
 
 
 def communicate(popen, input, endtime, orig_timeout):
-    """What Popen._communicate() does."""
+    """Popen._communicate() by a selector."""
     if not popen._communication_started:
         begin(popen, input)
     popen._save_input(input)
@@ -54,7 +54,7 @@ def communicate(popen, input, endtime, orig_timeout):
 
 
 def begin(popen, input):
-    """What has been written to stdin already is sent, and there are lists for the outputs."""
+    """Flush what was written to stdin before, and make the lists of outputs."""
     if popen.stdin:
         popen._flush_stdin(popen.stdin)
         if not input:
@@ -63,7 +63,7 @@ def begin(popen, input):
 
 
 def feed(popen, fd):
-    """Send a part of the input, as much as a pipe takes without blocking; whether there is more."""
+    """Write a part of the input, as much as a pipe accepts without blocking; whether there is more."""
     data = memoryview(popen._input).cast("B")
     try:
         popen._input_offset += os.write(fd, data[popen._input_offset :][: _public._PIPE_BUF])
@@ -85,7 +85,7 @@ def is_open(stream):
 
 
 def close(stream):
-    """Close a stream; that nobody reads from it does not matter."""
+    """Close a stream; a BrokenPipeError is ignored."""
     try:
         stream.close()
     except BrokenPipeError:

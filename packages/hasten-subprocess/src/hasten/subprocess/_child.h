@@ -1,9 +1,9 @@
 /* _child.h: what a child does between its start and execve().  No Python API.
  *
- * After vfork() the child runs on its parent's memory, while other threads of the parent go on.  So it calls
- * async-signal-safe functions only, allocates nothing and takes no lock; what it has to say is two numbers
- * in the plan.  hs_child_prepare() and hs_child_exec() are apart because a preexec_fn is called between them,
- * which is possible after a real fork() only.
+ * After vfork() the child runs in its parent's memory, while other threads of the parent continue.  So it calls only
+ * async-signal-safe functions, allocates nothing and takes no lock; it reports a failure by two numbers in the plan.
+ * hs_child_prepare() and hs_child_exec() are separate because a preexec_fn is called between them, which is
+ * possible only after a real fork().
  */
 #ifndef HASTEN_SUBPROCESS_CHILD_H
 #define HASTEN_SUBPROCESS_CHILD_H
@@ -43,8 +43,8 @@ static int hs_child_failed(hs_plan *plan, int stage, int error) {
     return -1;
 }
 
-/* Put the three descriptors in their places.  One that lies in the place of another is moved away first,
- * which happens when the parent has closed some of 0 to 2. */
+/* Move the three descriptors to 0, 1 and 2.  One that has another one's number is moved away first; that happens if
+ * the parent has closed some of 0 to 2. */
 static int hs_child_stdio(hs_plan *plan) {
     int from[3];
     for (int i = 0; i < 3; i++) {
@@ -99,8 +99,8 @@ static int hs_child_prepare(hs_plan *plan) {
     return 0;
 }
 
-/* Become the program.  Comes back only when none could be run, with the failure in the plan: the first one
- * that says more than that there is no such file. */
+/* Execute the first possible program.  Returns only if there is none, with the failure in the plan: the first one
+ * other than "no such file". */
 static void hs_child_exec(hs_plan *plan) {
     int error = 0, last = ENOENT;
     if (plan->close_fds) {

@@ -1,10 +1,9 @@
 # cython: freethreading_compatible=True
-"""Sleeping until a child, or any of many, has ended, and learning how it ended.
+"""Waiting for one or any of several children, and reaping them.
 
-wait_for_end() and wait_any() do not reap a child by themselves, so that the status stays with whoever calls
-waitpid().  reap() and poll() do, and keep what it says in one step: if a signal handler raised between
-waitpid() and the assignment, as it may anywhere in Python code, nobody would ever learn the status, and the
-pid of another process would be taken for the child's.
+wait_for_end() and wait_any() do not reap a child themselves: the status remains for waitpid().  reap() and
+poll() call waitpid() and store the status without running Python code in between.  If a signal handler could
+raise between the two, the status would be lost, and a reused pid would be taken for the child.
 """
 
 from libc.stdint cimport int64_t
@@ -37,17 +36,17 @@ import warnings as _warnings
 cdef object os = _os
 cdef object builtin_waitpid = os.waitpid
 cdef object builtin_pidfd_open = getattr(os, "pidfd_open", None)
-cdef dict standard_parts = {}  # the functions of ours that a program may have replaced, by name
+cdef dict standard_parts = {}  # our functions by name, to detect replacements
 
 
 def wait_for_end(pid, timeout=None):
-    """Sleep until a child has ended, and return True; False if *timeout* ended the sleep.
+    """Block until a child has ended (True), or for *timeout* seconds (False).
 
-    pid: of a child of this process; one that is none, or has been reaped already, counts as ended.
-    timeout: seconds, any real number; None for as long as it takes; 0 or less does not sleep.
+    pid: of a child of this process; a pid that is not, or was reaped already, counts as ended.
+    timeout: seconds, any real number; None: no limit; 0 or less: does not block.
 
-    Does not reap the child.  Blocks, without the GIL, and costs no CPU meanwhile.  Signal handlers run; what
-    they raise ends the call.  May be called from any thread.  ValueError for a NaN or a pid below 1.
+    Does not reap the child.  Releases the GIL, and uses no CPU meanwhile.  Signal handlers run; if one
+    raises, so does this call.  Thread-safe.  ValueError for NaN or a pid below 1.
     """
     cdef hs_child child
     child.pid, child.ended, child.has_thread = checked_pid(pid), False, False
@@ -55,7 +54,7 @@ def wait_for_end(pid, timeout=None):
 
 
 def sleep_until_end(popen, seconds):
-    """wait_for_end() for a Popen; by its _wait_pidfd() if a program has replaced that or what it calls."""
+    """wait_for_end() for a Popen; by its _wait_pidfd() if a program has replaced that, or os.pidfd_open()."""
     if is_standard(popen, "_wait_pidfd") and getattr(os, "pidfd_open", None) is builtin_pidfd_open:
         return wait_for_end(popen.pid, seconds)
     ended = popen._wait_pidfd(seconds)
@@ -63,7 +62,7 @@ def sleep_until_end(popen, seconds):
 
 
 def wait_any(procs, timeout=None):
-    """The public wait_any(), see there."""
+    """The public wait_any()."""
     cdef list running = list(procs), ended = [p for p in running if p.returncode is not None]
     cdef int64_t deadline = deadline_of(timeout)
     cdef size_t i, count = len(running)
@@ -87,16 +86,16 @@ def wait_any(procs, timeout=None):
 
 
 def reap(popen, int flags):
-    """Call waitpid() unless returncode is known, and set returncode if it tells.
+    """Call waitpid() unless returncode is known, and set returncode if the child has ended.
 
-    flags: 0 or WNOHANG.  The caller holds popen._waitpid_lock.  With flags 0 it blocks, without the GIL;
-    signal handlers run, and what they raise ends the call.
+    flags: 0 or WNOHANG.  With popen._waitpid_lock held.  With flags 0 it blocks and releases the GIL; signal
+    handlers run, and if one raises, so does this call.
     """
     if popen.returncode is not None:
         return
     if is_standard(popen, "_try_wait") and is_standard(popen, "_handle_exitstatus"):
         if not reap_at_once(popen, flags):
-            popen.returncode = 0  # SIGCHLD is ignored, or something else has waited: nobody knows more
+            popen.returncode = 0  # SIGCHLD is ignored, or other code has reaped it: status lost
         return
     pid, status = popen._try_wait(flags)
     if pid == popen.pid:
@@ -104,7 +103,7 @@ def reap(popen, int flags):
 
 
 def reap_at_end(popen):
-    """Wait for the child's end and set returncode, under popen._waitpid_lock.  Blocks as reap() does."""
+    """Take popen._waitpid_lock, wait for the child's end and set returncode.  Blocks as reap()."""
     lock = popen._waitpid_lock
     lock.acquire()
     try:
@@ -114,7 +113,7 @@ def reap_at_end(popen):
 
 
 def poll(popen, deadstate=None):
-    """Reap a child if it has ended and no other thread is at it; returns returncode.
+    """Reap a child if it has ended and no other thread is reaping it; returns returncode.  Does not block.
 
     deadstate: its returncode if there is no such child; None for 0.
     """
@@ -132,7 +131,7 @@ def poll(popen, deadstate=None):
 
 
 def reap_unless_busy(popen):
-    """Reap a child if it has ended, and no other thread is at it; whether returncode is known now."""
+    """Reap a child if it has ended and no other thread is reaping it; whether returncode is known."""
     lock = popen._waitpid_lock
     if lock.acquire(False):
         try:
@@ -143,7 +142,8 @@ def reap_unless_busy(popen):
 
 
 def abandon(self, _maxsize=_sys.maxsize, _warn=_warnings.warn, _public=_sys.modules[__package__]):
-    """Popen.__del__(): a child that may still run is reaped at a later start, whatever raises meanwhile."""
+    """Popen.__del__(): keep a child that may still run for reaping at a later start, even after an
+    exception."""
     if not self._child_created:
         return
     try:
@@ -152,7 +152,7 @@ def abandon(self, _maxsize=_sys.maxsize, _warn=_warnings.warn, _public=_sys.modu
     finally:
         try:
             if is_standard(self, "_internal_poll"):
-                poll(self, _maxsize)  # without a line of Python that could be interrupted
+                poll(self, _maxsize)  # no Python code that could be interrupted
             else:
                 self._internal_poll(_deadstate=_maxsize)
         finally:
@@ -161,7 +161,7 @@ def abandon(self, _maxsize=_sys.maxsize, _warn=_warnings.warn, _public=_sys.modu
 
 
 def set_standard_parts(*functions):
-    """Tell which functions are Popen's own; another one in their place is called."""
+    """Set Popen's original functions; replacements of these are called."""
     standard_parts.update((function.__name__, function) for function in functions)
 
 
@@ -183,7 +183,7 @@ cdef int poll_alone(popen, deadstate) except -1:
 
 
 cdef bint is_standard(popen, str name) except -1:
-    """Whether a part is ours, in the class and the instance, and so is os.waitpid."""
+    """Whether neither the method, in class or instance, nor os.waitpid was replaced."""
     function = getattr(getattr(popen, name), "__func__", None)
     return function is standard_parts.get(name) and os.waitpid is builtin_waitpid
 
@@ -239,7 +239,7 @@ cdef bint wait(hs_child *children, size_t count, int64_t deadline) except -1:
                 return True
             elif status == HS_WAIT_TIMEOUT:
                 return False
-            PyErr_CheckSignals()  # what ended the sleep, before the children are looked at again
+            PyErr_CheckSignals()  # run the handlers of the signal that has ended the sleep
     finally:
         with nogil:
             hs_unwatch(&w)
@@ -250,7 +250,7 @@ cdef int wait_once(hs_wait *w, int64_t deadline) except -1:
     with nogil:
         status = hs_wait_look(w, deadline)
     if status == HS_WAIT_SIGNALS:
-        PyErr_CheckSignals()  # what came meanwhile must not be slept over
+        PyErr_CheckSignals()  # signals that came before the sleep
         hs_alert_begin(&w.alert)
         with nogil:
             status = hs_wait_any(w, deadline)

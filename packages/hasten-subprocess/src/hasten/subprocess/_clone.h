@@ -1,12 +1,12 @@
-/* _clone.h: vfork() that drops signal handlers by itself (Linux 5.5, x86-64).  No Python API.
+/* _clone.h: a vfork() that resets signal handlers (Linux 5.5, x86-64).  No Python API.
  *
- * Whoever calls vfork() has to drop the handlers in the child one by one, which takes 64 system calls, as
- * long as all of the rest.  clone3() does it in passing.  The C library has no function for it, and a child
- * that returned from one with its parent's stack would spoil that.  So the child gets a stack of its own, a
- * piece of the sleeping parent's, and starts in a function.
+ * After vfork() the child has to reset the handlers one by one, by 64 system calls, which takes as long as the rest of
+ * the start.  clone3() resets them in the kernel.  The C library has no wrapper for it, and a child that returned from one
+ * on its parent's stack would corrupt that.  So the child gets its own stack, a part of the sleeping parent's, and starts
+ * in a function.
  *
- * The registers r8 and r9 keep function and argument over the system call, which changes rax, rcx and r11 only.
- * The child never comes back.  AddressSanitizer would not know the new stack; it gets vfork().
+ * Registers r8 and r9 hold function and argument across the system call, which changes rax, rcx and r11 only.
+ * The child never returns.  With AddressSanitizer, which does not know the new stack, vfork() is used.
  */
 #ifndef HASTEN_SUBPROCESS_CLONE_H
 #define HASTEN_SUBPROCESS_CLONE_H

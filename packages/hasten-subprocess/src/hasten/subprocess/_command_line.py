@@ -1,4 +1,4 @@
-"""list2cmdline(): arguments as one command line that programs of Windows take apart again."""
+"""list2cmdline(): arguments as one command line, as Windows programs parse it."""
 
 import os
 
@@ -10,14 +10,14 @@ def list2cmdline(seq):
     """Join arguments to a command line, by the rules of Microsoft's C runtime.
 
     seq: str, bytes or paths.  An argument that is empty or has a blank or tab in it is put into double
-    quotes.  A double quote in an argument gets a backslash.  Backslashes mean themselves, but in front of a
-    double quote they are doubled.  Not for a shell: neither cmd.exe nor a Unix shell reads it so.
+    quotes.  A double quote in an argument is escaped by a backslash.  Backslashes are literal, but doubled
+    before a double quote.  Not for shells: neither cmd.exe nor a Unix shell parses it this way.
     """
     return " ".join(_quoted(os.fsdecode(argument)) for argument in seq)
 
 
 def _quoted(argument):
-    import re  # here, for what imports subprocess on Linux seldom comes here
+    import re  # rarely needed on Linux, so imported here
 
     quoted = re.sub(r'(\\*)"', r'\1\1\\"', argument)
     if argument and " " not in argument and "\t" not in argument:

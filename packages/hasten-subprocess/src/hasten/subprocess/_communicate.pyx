@@ -1,17 +1,16 @@
 # cython: freethreading_compatible=True
-"""What a child is told and what it answers: Exchange, and decode() for those who want text.
+"""Exchange: writing a child's stdin while reading its outputs; and decode() for text.
 
-Each output is read straight into one bytes object, which grows as it fills, and which is cut to its length
-and handed out at the end: no list of pieces, no copy.  Growing is left to realloc.  Room that is never
-written to takes no memory.
+Each output is read directly into one bytes object, which is enlarged by realloc as it fills, and cut to its
+length at the end: usually no list of pieces, no copy.  Reserved room that is never written to takes no
+memory.
 
-What reading costs most is fresh pages, three times as much as a copy.  malloc reuses what it has kept of
-earlier exchanges, as long as no block is much larger than those that were freed before; so a buffer grows by
-half, not to twice its size, and from LARGE_ROOM on there is a list of pieces, which are joined at the end.
-More than most_in_pieces goes into one block again, larger than glibc ever takes from its heap: growing moves
-page tables there, where it would be held two or three times otherwise.  Its pages are fresh ones, so large
-ones are asked for.  (The allocator of free-threaded builds always copies, and gives the old block back a
-little later.)
+Page faults of fresh memory are the main cost of reading, three times that of a copy.  malloc reuses memory of
+earlier exchanges if no block is much larger than those freed before.  So a buffer grows by half instead of
+doubling, and from LARGE_ROOM on there is a list of pieces, which are joined at the end.  More than
+most_in_pieces goes into one block again, which is larger than glibc ever takes from its heap: enlarging it
+moves page tables instead of copying.  Its pages are fresh, so large pages are requested for it.  (The
+allocator of free-threaded builds always copies, and frees the old block later.)
 """
 
 from libc.stdint cimport int64_t
@@ -44,7 +43,7 @@ cdef extern from "_large_pages.h" nogil:
     void hs_want_large_pages(char *start, size_t size)
 
 cdef enum:
-    FIRST_ROOM = 8000  # bytes; most children say less
+    FIRST_ROOM = 8000  # bytes; most outputs are smaller
     SECOND_ROOM = 1 << 18
     LARGE_ROOM = 12 << 20
     PIECE = 1 << 20
@@ -62,16 +61,17 @@ cdef class Exchange:
 
     Writes *input* to a child's stdin while it collects what the child writes to stdout and stderr.
 
-    stdin_fd, stdout_fd, stderr_fd: the parent's ends of the pipes; -1 for one that there is not.  An end
-        that is done (all input written or its reader gone; end of file) is closed at once, without the
-        GIL.  Until then it stays open, and closing it is up to the caller: see the properties of the same
-        names.  While pump() runs, stdin_fd may be non-blocking; it is put back to what it was.
-    input: a bytes-like object in one block, which is not copied and not changed meanwhile; None for nothing.
-    on_end: a function that is called with the descriptor of an end that is done, in place of closing it;
-        for a descriptor that belongs to a file object.  Called again if it was interrupted: an end that stays
-        open lets the child wait for ever.
+    stdin_fd, stdout_fd, stderr_fd: the parent's ends of the pipes; -1 for a missing one.  An end that is done
+        (all input written, or its reader gone; end of file) is closed at once, without the GIL.  Ends that
+        are not done have to be closed by the caller: see the properties of the same names.  While pump()
+        runs, stdin_fd may be non-blocking; its flags are restored afterwards.
+    input: a contiguous bytes-like object, which is not copied and must not change meanwhile; None for
+    nothing.
+    on_end: a function that is called with the descriptor of an end that is done, instead of closing it; for
+        descriptors that belong to file objects.  It is called again if it was interrupted, since the child
+        may wait for the end to be closed.
 
-    Thread-safety: only one thread at a time may use an exchange; another one gets a RuntimeError.
+    Not thread-safe: while a thread uses an exchange, another one gets a RuntimeError.
     """
 
     cdef hs_exchange x
@@ -105,7 +105,7 @@ cdef class Exchange:
         return 0
 
     cdef int set_room(self, int which, Py_ssize_t room) except -1:
-        """Make the buffer of an output so large.  Without memory for that, what it held is lost."""
+        """Set the size of an output's buffer in bytes.  After a MemoryError its content is lost."""
         cdef hs_output *output = &self.x.outputs[which]
         cdef size_t used = output.used
         output.data, output.used, output.room = NULL, 0, 0
@@ -118,7 +118,7 @@ cdef class Exchange:
         return 0
 
     cdef int grow(self, int which) except -1:
-        """Make room for more of an output, whose buffer is full."""
+        """Make room for more of an output whose buffer is full."""
         cdef hs_output *output = &self.x.outputs[which]
         cdef size_t room = max(output.room + output.room // 2, <size_t>SECOND_ROOM)
         pieces = self.pieces.get(which)
@@ -133,14 +133,14 @@ cdef class Exchange:
         return 0
 
     cdef int add_piece(self, int which) except -1:
-        """Go on in another buffer."""
+        """Add the full buffer to the pieces, and start another one."""
         fresh = PyBytes_FromStringAndSize(NULL, PIECE)
         self.pieces.setdefault(which, []).append(<object>self.buffers[which])
         self.exchange_buffer(which, fresh, 0, PIECE)
         return 0
 
     cdef int unite(self, int which) except -1:
-        """Go on in one large buffer, which begins with what is in the pieces."""
+        """Join the pieces in one large buffer, and continue in that."""
         cdef size_t used = 0
         fresh = PyBytes_FromStringAndSize(NULL, HUGE_ROOM)
         cdef char *start = text_of(<PyObject *>fresh)
@@ -161,14 +161,13 @@ cdef class Exchange:
         return 0
 
     def pump(self, timeout=None):
-        """Go on until every end is done, and return True; False if *timeout* ended it before.
+        """Block until every end is done (True), or for *timeout* seconds (False).
 
-        timeout: seconds, any real number; None for as long as it takes; 0 or less does what can be done
-        without sleeping.  May be called again after a timeout, and after an exception, and goes on where
-        it stopped: nothing is lost, nothing sent twice.
+        timeout: seconds, any real number; None: no limit; 0 or less: does what is possible without blocking.
+        After a timeout or an exception it may be called again and continues: nothing is lost or sent twice.
 
-        Blocks, without the GIL; costs no CPU while nothing happens.  Signal handlers run meanwhile; what
-        they raise ends the call.  OSError if a descriptor fails; ValueError if the timeout is NaN.
+        Releases the GIL; uses no CPU while nothing happens.  Signal handlers run; if one raises, so does this
+        call.  OSError if a descriptor fails; ValueError for NaN.
         """
         cdef double seconds
         cdef int64_t deadline = HS_NEVER
@@ -177,7 +176,7 @@ cdef class Exchange:
             deadline = hs_deadline_after(seconds)
         self.enter()
         try:
-            PyErr_CheckSignals()  # a signal that came before must not be slept over
+            PyErr_CheckSignals()  # signals that came before the first sleep
             hs_signals_seen(&self.x)
             return self.pump_until(deadline)
         finally:
@@ -227,7 +226,7 @@ cdef class Exchange:
 
     @property
     def input_sent(self):
-        """How many bytes of the input have been written."""
+        """The number of bytes of the input that have been written."""
         return self.x.input.sent
 
     @property
@@ -263,10 +262,10 @@ cdef class Exchange:
 
 
 def decode(data, encoding, errors):
-    """Bytes as text with universal newlines: what io.TextIOWrapper would read from them.
+    """Decode bytes with universal newlines, as io.TextIOWrapper does.
 
     data: bytes.  encoding: the name of a text encoding.  errors: the name of an error handler, or None for
-    "strict".  Raises LookupError for an unknown name and UnicodeDecodeError for what cannot be decoded.
+    "strict".  LookupError for an unknown name; UnicodeDecodeError.
     """
     return with_plain_newlines(data.decode(encoding, errors or "strict"))
 

@@ -1,5 +1,5 @@
 # cython: freethreading_compatible=True
-"""Descriptors that are ours to close, held so that an interrupt at any moment loses none of them."""
+"""Owners of descriptors: an interrupt at any point leaks none of them."""
 
 import os as _os
 
@@ -14,10 +14,10 @@ cdef class Descriptors:
     """Descriptors()
 --
 
-    A few open descriptors.  Those that are still here when the last reference goes are closed.
+    A few open descriptors.  Those that are left are closed with the last reference.
 
-    Opening and taking over is one step for the interpreter: nothing that a signal handler or a tracing
-    function raises comes between them.  For one thread at a time.
+    No Python code runs between opening a descriptor and storing it, so a signal handler or a tracing function
+    cannot raise in between.  Not thread-safe.
     """
 
     cdef int fds[MOST]
@@ -51,7 +51,7 @@ cdef class Descriptors:
         return copy
 
     def close(self, int fd):
-        """Close one of them; any other one is left alone."""
+        """Close a descriptor if it is one of them."""
         if self.take(fd):
             with nogil:
                 close(fd)
@@ -61,11 +61,11 @@ cdef class Descriptors:
         self.close_rest()
 
     def give_up(self, int fd):
-        """It belongs to somebody else from now on."""
+        """Stop owning a descriptor, without closing it."""
         self.take(fd)
 
     def give_up_all(self):
-        """They belong to somebody else from now on."""
+        """Stop owning all of them, without closing them."""
         self.count = 0
 
     def __contains__(self, int fd):
@@ -110,7 +110,7 @@ cdef class Pidfd:
     """Pidfd(pid)
 --
 
-    A descriptor of a process, which is closed with close() or when the last reference goes.
+    A descriptor of a process; closed by close() or with the last reference.
 
     OSError if there is no such process, or no descriptor left.
     """

@@ -1,8 +1,8 @@
-"""The standard library's exceptions, with the words that 3.15 has for them.
+"""The standard library's exceptions, with the texts of 3.15.
 
-The classes have to stay the standard library's own, so that all code catches them.  Up to 3.14 the text of a
-CalledProcessError quotes a command that is a list, and is a TypeError if returncode is no number; importing
-this puts 3.15's text into the class.
+The classes have to be the standard library's own, so that all code catches them.  Up to 3.14 str() of a
+CalledProcessError quotes a command that is a list, and raises TypeError if returncode is not a number;
+importing this module sets 3.15's __str__() in the class.
 """
 
 import signal

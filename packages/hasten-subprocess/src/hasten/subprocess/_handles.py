@@ -23,11 +23,11 @@ except ImportError:
 
 
 class Handles:
-    """The part of Popen that opens the descriptors which connect it with the child.
+    """The part of Popen that opens the descriptors of stdin, stdout and stderr.
 
-    _descriptors owns all that has been opened here, until the parent's ends belong to file objects and the
-    child's ends are closed.  A subclass may have a _get_handles() of its own: then there is none, and the
-    ends are known by the standard library's rule alone (a child's end that has a counterpart, and _devnull).
+    _descriptors owns all that was opened here, until the parent's ends belong to file objects and the child's
+    ends are closed.  It is None if a subclass overrides _get_handles(); then the descriptors to close are
+    found by the standard library's rule: child's ends that have a parent's end, and _devnull.
     """
 
     pipesize: int
@@ -36,7 +36,7 @@ class Handles:
 
     def _get_handles(self, stdin, stdout, stderr):
         """Open the pipes.  Returns the child's and the parent's end of stdin, the parent's and the child's
-        of stdout, and of stderr; -1 for one that there is not."""
+        end of stdout, and of stderr; -1 for a missing one."""
         self._descriptors = Descriptors()
         p2cread, p2cwrite = self._ends_of(0, stdin, -1)
         c2pwrite, c2pread = self._ends_of(1, stdout, -1)
@@ -52,7 +52,7 @@ class Handles:
         if stream == DEVNULL:
             return self._get_devnull(), -1
         if stream == STDOUT and place == 2:
-            standard_output: Any = sys.__stdout__  # None, and an AttributeError, without one
+            standard_output: Any = sys.__stdout__  # None without a stdout: AttributeError
             return stdout_end if stdout_end != -1 else standard_output.fileno(), -1
         return stream if isinstance(stream, int) else stream.fileno(), -1
 
@@ -68,7 +68,7 @@ class Handles:
         return (writer, reader) if place else (reader, writer)
 
     def _get_devnull(self):
-        """A descriptor of /dev/null, the same one at every call."""
+        """A descriptor of /dev/null; opened once per instance."""
         if "_devnull" not in vars(self):
             if self._descriptors is None:
                 self._descriptors = Descriptors()
@@ -77,7 +77,7 @@ class Handles:
 
     def _close_pipe_fds(self, p2cread, p2cwrite, c2pread, c2pwrite, errread, errwrite):
         """Close the child's ends of the pipes, and /dev/null."""
-        self._closed_child_pipe_fds = True  # first: what an interrupt leaves open is closed with _descriptors
+        self._closed_child_pipe_fds = True  # first: after an interrupt, _descriptors closes the rest
         devnull = vars(self).get("_devnull", -1)
         for child, parent in ((p2cread, p2cwrite), (c2pwrite, c2pread), (errwrite, errread)):
             if parent != -1 and child not in (-1, devnull):

@@ -1,7 +1,7 @@
 /* _large_pages.h: memory that is filled once, in large pages.  No Python API.
  *
- * What is read into fresh memory costs a page fault for each 4 KiB, which takes three times as long as to copy
- * them.  Linux has pages of 2 MiB on demand, if the system's administrator has not forbidden it.
+ * Writing to fresh memory costs a page fault per 4 KiB, which takes three times as long as copying them.  Linux provides
+ * pages of 2 MiB on request, unless the administrator has disabled them.
  */
 #ifndef HASTEN_SUBPROCESS_LARGE_PAGES_H
 #define HASTEN_SUBPROCESS_LARGE_PAGES_H
@@ -13,7 +13,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* Whether large pages can be had on demand. */
+/* Whether large pages are available on request. */
 static int hs_has_large_pages(void) {
 #if defined(__linux__) && defined(MADV_HUGEPAGE)
     char text[64] = "";
@@ -27,8 +27,8 @@ static int hs_has_large_pages(void) {
 #endif
 }
 
-/* Ask for large pages in a piece of memory, which malloc has mapped for itself alone.  All of that mapping is
- * meant, its first and last page, too: mremap() refuses what consists of several. */
+/* Request large pages for a block that malloc has mapped separately.  The request covers the whole mapping, including
+ * its first and last page: otherwise it would be split, and mremap() fails for split mappings. */
 static inline void hs_want_large_pages(char *start, size_t size) {
 #if defined(__linux__) && defined(MADV_HUGEPAGE)
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);

@@ -1,5 +1,5 @@
 # cython: freethreading_compatible=True
-"""The parent's end of a pipe, as a bare descriptor until somebody asks for a file object."""
+"""The parent's end of a pipe: a bare descriptor until the file object is needed."""
 
 import io as _io
 import os as _os
@@ -17,7 +17,7 @@ cdef extern from "fcntl.h" nogil:
 
 cdef extern from *:
     """
-    /* The descriptor, which the caller alone has from now on; or -1. */
+    /* Replace a stored descriptor by -1 and return it; of several callers only one gets it. */
     static int hs_take_fd(int *fd) { return __atomic_exchange_n(fd, -1, __ATOMIC_ACQ_REL); }
     static int hs_look_fd(int *fd) { return __atomic_load_n(fd, __ATOMIC_ACQUIRE); }
     """
@@ -32,8 +32,8 @@ cdef class PipeEnd:
 --
 
     Owns the descriptor *fd* until close() or open_in(); owner: the Descriptors that has owned it so far.
-    The other arguments say what file open_in() makes of it; encoding: None for a binary file.  Threads may
-    share it.
+    The other arguments are those of the file that open_in() makes; encoding: None for a binary file.
+    Thread-safe.
     """
 
     cdef int descriptor  # -1 when it is closed, or belongs to the file
@@ -42,7 +42,7 @@ cdef class PipeEnd:
     cdef bint line_buffering
 
     def __cinit__(self, *_, **__):
-        self.descriptor = -1  # as long as nothing else is known, not even for __del__
+        self.descriptor = -1  # for __del__() if __init__() is not called
 
     def __init__(
         self, int fd, mode, bufsize=-1, encoding=None, errors=None, line_buffering=False, owner=None
@@ -60,7 +60,7 @@ cdef class PipeEnd:
         if hs_look_fd(&self.descriptor) < 0:
             return
         try:
-            self.make_file()  # which nobody keeps: it warns in the words that programs filter by, and closes
+            self.make_file()  # dropped at once: gives the ResourceWarning that programs filter by, and closes
         except BaseException:
             report_unraisable(self)
         fd = hs_take_fd(&self.descriptor)
@@ -74,9 +74,9 @@ cdef class PipeEnd:
         return hs_look_fd(&self.descriptor)
 
     def close(self):
-        """Close the descriptor, or the file, if one has been made.  OSError if that fails to write."""
+        """Close the descriptor, or the file if there is one.  OSError if flushing fails."""
         cdef int fd
-        with opening:  # no file is being made of the descriptor
+        with opening:  # not while another thread makes the file
             fd, file = hs_take_fd(&self.descriptor), self.file
         if fd >= 0:
             with nogil:
@@ -85,7 +85,8 @@ cdef class PipeEnd:
             file.close()
 
     def open_in(self, dict place, name):
-        """The file object, made at the first call and kept as place[name]; closed if the end is closed."""
+        """The file object, made by the first call and stored as place[name]; a closed one if the end is
+        closed."""
         with opening:
             if self.file is None:
                 self.file = self.make_file()
@@ -93,7 +94,8 @@ cdef class PipeEnd:
             return self.file
 
     cdef object make_file(self):
-        """A file that owns the descriptor.  An error leaves the descriptor here, or closes it."""
+        """Make a file that owns the descriptor.  After an error the descriptor is still owned here, or
+        closed."""
         cdef int fd = hs_look_fd(&self.descriptor)
         if fd < 0:
             file = self.text_over(_io.open(_os.devnull, self.mode, self.bufsize))
@@ -102,7 +104,7 @@ cdef class PipeEnd:
         try:
             file = _io.open(fd, self.mode, self.bufsize)
         except BaseException:
-            if fcntl(fd, F_GETFD) < 0:  # closed with what had been made by then
+            if fcntl(fd, F_GETFD) < 0:  # closed with a partly made file
                 hs_take_fd(&self.descriptor)
             raise
         hs_take_fd(&self.descriptor)

@@ -1,4 +1,4 @@
-"""Popen: a child and what connects the parent with it."""
+"""Popen: a child process, and its streams."""
 
 import os
 import signal
@@ -25,24 +25,25 @@ _public = sys.modules[__package__]
 class Popen(_stdlib.Popen):
     """Popen(args, ...): a child process that runs a program.
 
-    args: the program and its arguments, a sequence of str, bytes or paths; or one of these alone, the program
-        without arguments.  With shell=True a text that /bin/sh reads: never put what others say into it.
-    bufsize: the buffer of the files stdin, stdout and stderr; -1 is io's default, 0 none, 1 lines of text.
-    executable: the program to run in place of args[0], which the program gets as its name all the same.
+    args: the program and its arguments, a sequence of str, bytes or paths; or one of these alone, a program
+        without arguments.  With shell=True a command line for /bin/sh: never put untrusted input into it.
+    bufsize: the buffer of the files stdin, stdout and stderr in bytes; -1 is io's default, 0 unbuffered, 1
+        line-buffered text.
+    executable: the program to run instead of args[0], which is still its argv[0].
     stdin, stdout, stderr: None (the parent's), PIPE, DEVNULL, a descriptor or a file; STDOUT for stderr only.
-    preexec_fn: called in the child before the program runs.  It makes starts slow, and in a parent with
-        threads it can deadlock.
-    close_fds: the child gets stdin, stdout and stderr only, and those of pass_fds, a sequence.
-    cwd: the child's working folder.  env: its environment, a mapping; None for the parent's.
+    preexec_fn: called in the child before the program runs.  It makes starts slow, and can deadlock if the
+        parent has threads.
+    close_fds: the child inherits only stdin, stdout, stderr, and the descriptors of pass_fds, a sequence.
+    cwd: the child's working directory.  env: its environment, a mapping; None for the parent's.
     text, universal_newlines, encoding, errors: any of them makes the streams text streams.
     restore_signals: SIGPIPE and SIGXFSZ, which Python ignores, get their defaults.
     start_new_session, process_group: setsid() and setpgid() in the child.
-    user, group, extra_groups: who it runs as, numbers or names.  umask: its umask, -1 for the parent's.
+    user, group, extra_groups: its user and groups, numbers or names.  umask: its umask, -1 for the parent's.
     pipesize: the capacity of pipes in bytes, where it can be set.
     startupinfo, creationflags: for Windows.
 
-    Blocks until the child runs the program.  Raises OSError if it can't be run; ValueError, TypeError or
-    SubprocessError for impossible arguments.  Threads may share an instance, except in communicate().
+    Blocks until the child runs the program.  OSError if that can't be run; ValueError, TypeError or
+    SubprocessError for invalid arguments.  Thread-safe, except communicate().
     """
 
     pid: int  # None until the child has been started
@@ -93,7 +94,7 @@ class Popen(_stdlib.Popen):
             extra_groups = _arguments.group_ids(extra_groups)
         group_options = [-1 if process_group is None else process_group]
         if process_group is None and sys.version_info < (3, 11):
-            group_options = []  # an _execute_child() from then does not know it
+            group_options = []  # an overriding _execute_child() of those versions lacks the parameter
         ends = None
         try:
             ends = self._get_handles(stdin, stdout, stderr)
@@ -102,13 +103,13 @@ class Popen(_stdlib.Popen):
                                 startupinfo, creationflags, shell, *ends, restore_signals,
                                 group, extra_groups, user, umask, start_new_session,
                                 *group_options)  # type: ignore[call-arg]  # fmt: skip
-            self._give_up_descriptors()  # what is left has been passed on by an _execute_child()
+            self._give_up_descriptors()  # descriptors that an overriding _execute_child() has taken over
         except BaseException:
             self._close_after_failure(ends)
             raise
 
     def _close_after_failure(self, ends):
-        """Close all that has been opened for a child that could not be started."""
+        """Close all descriptors that were opened for a child that could not be started."""
         owner: Any = self._descriptors  # type: ignore[has-type]
         try:
             self._close_streams()
@@ -116,7 +117,7 @@ class Popen(_stdlib.Popen):
                 self._close_pipe_fds(*ends)
             elif owner is not None and getattr(self._execute_child, "__func__", None) is not execute_child:
                 for end in (ends[0], ends[3], ends[5]):
-                    owner.give_up(end)  # has been closed there; its number may mean another file by now
+                    owner.give_up(end)  # closed by the override; its number may be reused
         finally:
             if owner is not None:
                 owner.close_all()
@@ -172,7 +173,7 @@ class Popen(_stdlib.Popen):
         return self
 
     def __exit__(self, exc_type, value, traceback):
-        """Close the streams and wait for the child; after Ctrl-C no longer than a moment."""
+        """Close the streams and wait for the child; after Ctrl-C for 0.25 seconds at most."""
         try:
             self._close_all()
         finally:
@@ -186,8 +187,7 @@ class Popen(_stdlib.Popen):
     def send_signal(self, sig):
         """Send a signal to the child, unless it is known to have ended.
 
-        sig: its number.  Polls before, which makes it unlikely that the pid stands for another process by
-        now.  Does not block.
+        sig: its number.  Polls first, so that it is unlikely that the pid was reused.  Does not block.
         """
         self.poll()
         if self.returncode is not None:
@@ -195,7 +195,7 @@ class Popen(_stdlib.Popen):
         try:
             os.kill(self.pid, sig)
         except ProcessLookupError:
-            return  # it has ended since, and something else has waited for it
+            return  # it has ended, and other code has reaped it
 
     def terminate(self):
         """Send SIGTERM to the child, unless it is known to have ended."""
@@ -206,11 +206,11 @@ class Popen(_stdlib.Popen):
         self.send_signal(signal.SIGKILL)
 
     def kill_tree(self):
-        """Kill the child with all its descendants; nothing happens if it is known to have ended.
+        """Kill the child with all its descendants; does nothing if the child is known to have ended.
 
-        Descendants that have a session of their own, and whose parent has ended, are out of reach.
-        They are stopped first and then killed, so that none escapes by starting another.  Does not wait for
-        the child's end; blocks for some milliseconds, half a second at most.  OSError if /proc can't be read.
+        All are stopped first and then killed, so that none escapes by forking.  Descendants that have their
+        own session, and whose parent has ended, can't be found.  Does not wait for the child's end; blocks
+        for some milliseconds, half a second at most.  OSError if /proc can't be read.
         """
         from hasten.subprocess import _tree
 
@@ -218,7 +218,7 @@ class Popen(_stdlib.Popen):
 
 
 def _whole(name, number):
-    """An argument that is a whole number; None means -1, the default."""
+    """Check an integer argument; None means -1, the default.  TypeError for other types."""
     if number is None:
         return -1
     if not isinstance(number, int):
@@ -230,7 +230,7 @@ execute_child = Popen._execute_child
 
 
 class _Missing:
-    """In place of a private method of the standard library's Popen that has no meaning here."""
+    """Hides a private method of the standard library's Popen that has no counterpart here."""
 
     def __init__(self, name):
         self.name = name

@@ -1,22 +1,22 @@
 /* _pump.h: feeding a child's stdin and collecting its outputs, in one poll loop.  No Python API, no GIL.
  *
- * hs_pump() runs until every end is done, and comes back earlier when something needs the GIL: a buffer is
- * full, a signal handler may have to run, a descriptor is to be closed by Python code.  All that it knows
- * is in hs_exchange, so that the next call goes on where the last one stopped.
+ * hs_pump() runs until every end is done.  It returns earlier if something needs the GIL: a buffer is full, a signal
+ * handler may have to run, a descriptor has to be closed by Python code.  All its state is in hs_exchange, so the next
+ * call continues.
  *
- * Blocking.  poll() promises no more than room for PIPE_BUF bytes.  To write more at a time without the
- * danger of sleeping in write(), where no output is read and no deadline seen, the input's end is made
- * non-blocking.  That is a property of the open file, which copies of the descriptor share (not the child,
- * which has the other end of the pipe); so it is done only for more than PIPE_BUF bytes, only while hs_pump()
- * runs, and undone whenever it returns.  Outputs stay as they are: read() takes what is there.
+ * Blocking.  poll() guarantees room for PIPE_BUF bytes only.  To write more at a time without the risk of blocking in
+ * write(), where no output is read and no deadline checked, the input's end is made non-blocking.  That flag is shared
+ * by all duplicates of the descriptor (not by the child, which has the other end); so it is set only for more than
+ * PIPE_BUF bytes, only while hs_pump() runs, and restored whenever it returns.  Outputs are not changed: read()
+ * returns what is there.
  *
- * A pipe holds 64 KiB, and when it is full, parent and child take turns: each sleeps until the other is done.
- * So for an input that does not fit, a pipe of that size is made larger, if the system has room for that.
+ * A pipe holds 64 KiB; when it is full, parent and child alternate, each sleeping until the other is done.  So for an
+ * input that does not fit, a pipe of the default size is enlarged, if the system permits.
  *
- * Signals.  One that arrives while hs_pump() sleeps ends the sleep with EINTR.  One that arrives while it
- * copies data does not, and must not be slept over.  So the first sleep after any work is short; when it
- * ends without an event, and at least every HS_SIGNALS_EVERY while data flows, hs_pump() lets the caller
- * look for signals.  After such a look it sleeps as long as it takes: see polling.h.
+ * Signals.  A signal during the sleep ends it with EINTR; a signal while data is copied does not, and must not be
+ * missed.  So the first sleep after any work is short; when it ends without an event, and at least every
+ * HS_SIGNALS_EVERY while data flows, hs_pump() returns for a check of signals.  After such a check it sleeps without
+ * that limit: see polling.h.
  */
 #ifndef HASTEN_SUBPROCESS_PUMP_H
 #define HASTEN_SUBPROCESS_PUMP_H
@@ -29,7 +29,7 @@
 #include <unistd.h>
 
 #define HS_SIGNALS_EVERY 20000000  /* ns */
-#define HS_USUAL_PIPE 65536        /* bytes; another size has been chosen by somebody, and stays */
+#define HS_USUAL_PIPE 65536        /* bytes; a pipe of another size was set explicitly, and is kept */
 #define HS_LARGE_PIPE 262144       /* more does not make it faster */
 #define HS_MOST_AT_ONCE (1 << 30)  /* bytes; more than INT_MAX is an error on some systems */
 
@@ -40,15 +40,14 @@
 enum {
     HS_PUMP_DONE,
     HS_PUMP_TIMEOUT,
-    HS_PUMP_SIGNALS,  /* look for signals, tell hs_signals_seen(), and go on */
+    HS_PUMP_SIGNALS,  /* check signals, call hs_signals_seen(), and call again */
     HS_PUMP_FULL,     /* the output *full* needs room */
     HS_PUMP_ENDED,    /* the descriptor *ended* is done with: close it */
     HS_PUMP_ERROR,    /* errno tells */
     HS_PUMP_GO_ON     /* only inside */
 };
 
-/* A descriptor is -1 when that end is done, or was never there.  *blocking*: the flags of the open file
- * that are to be put back, or -1. */
+/* A descriptor is -1 if that end is done or missing.  *blocking*: the file status flags to be restored, or -1. */
 typedef struct { int fd, blocking; const char *data; size_t size, sent; } hs_input;
 typedef struct { int fd; char *data; size_t used, room; } hs_output;
 
@@ -57,13 +56,13 @@ typedef struct {
     hs_output outputs[2];
     int closes;        /* whether hs_pump() closes an end when it is done, or returns HS_PUMP_ENDED */
     int ended, full;   /* which descriptor, which output */
-    int restless;      /* something was done since the last look for signals */
-    int64_t looked;    /* when that was */
-    hs_alert alert;    /* signals are held back from the look to the first sleep */
-    int running;       /* some thread is in hs_pump(), or between two calls of it */
+    int restless;      /* whether data was moved since the last check of signals */
+    int64_t looked;    /* the time of that check, ns */
+    hs_alert alert;    /* blocks signals from the check to the first sleep */
+    int running;       /* whether a thread uses the exchange */
 } hs_exchange;
 
-/* Only one thread at a time: whether the caller may go on.  Then it calls hs_exchange_leave() at last. */
+/* Begin to use the exchange; 0 if another thread does.  hs_exchange_leave() ends it. */
 static inline int hs_exchange_enter(hs_exchange *x) {
     if (__atomic_exchange_n(&x->running, 1, __ATOMIC_ACQUIRE) != 0) return 0;
     x->alert.period = 0;
@@ -72,7 +71,7 @@ static inline int hs_exchange_enter(hs_exchange *x) {
 
 static inline void hs_exchange_leave(hs_exchange *x) { __atomic_store_n(&x->running, 0, __ATOMIC_RELEASE); }
 
-/* The caller has looked for signals, and calls hs_pump() next. */
+/* To be called after a check of signals, right before hs_pump(). */
 static inline void hs_signals_seen(hs_exchange *x) {
     hs_alert_begin(&x->alert);
     x->looked = hs_now();
@@ -103,8 +102,7 @@ static inline void hs_input_widen(const hs_input *in) {
 #endif
 }
 
-/* Make the input's end non-blocking if that is worth it.  Returns how many bytes to write at a time, or 0
- * with an errno. */
+/* Make the input's end non-blocking if there is much to write.  Returns how many bytes to write at a time; 0 with errno. */
 static inline size_t hs_input_hurry(hs_input *in) {
     int flags;
     if (in->fd < 0 || in->size - in->sent <= PIPE_BUF) return PIPE_BUF;
@@ -129,7 +127,7 @@ static inline int hs_input_end(hs_exchange *x) {
     return hs_end(x, &x->input.fd);
 }
 
-/* The input's end can take bytes, or its reader is gone, which ends it like the end of the input. */
+/* The input's end accepts bytes, or its reader is gone, which ends the input. */
 static inline int hs_feed(hs_exchange *x, size_t limit) {
     hs_input *in = &x->input;
     ssize_t n = write(in->fd, in->data + in->sent, hs_at_most(in->size - in->sent, limit));
@@ -138,8 +136,8 @@ static inline int hs_feed(hs_exchange *x, size_t limit) {
     return in->sent == in->size ? hs_input_end(x) : HS_PUMP_GO_ON;
 }
 
-/* The output has bytes, or has come to its end.  If nobody has it open for writing any more (*hung_up*),
- * read() never sleeps, and the rest is taken without asking poll() in between. */
+/* The output has bytes, or is at its end.  hung_up: no writer is left, so read() cannot block, and the rest is read
+ * without poll(). */
 static inline int hs_dequeue_all_locked(hs_exchange *x, int which, int hung_up) {
     hs_output *out = &x->outputs[which];
     do {
@@ -189,7 +187,7 @@ static inline int hs_pump_until(hs_exchange *x, int64_t deadline, size_t limit) 
         status = hs_pump_turn(x, until, limit);
         if (status == HS_PUMP_TIMEOUT && until != deadline) return HS_PUMP_SIGNALS;
         if (status != HS_PUMP_GO_ON) return status;
-        /* Too late, but what was ready has been done: so a timeout of 0 gets on, too. */
+        /* Checked after the work, so that calls with a timeout of 0 make progress. */
         if (now >= deadline && !hs_exchange_done(x)) return HS_PUMP_TIMEOUT;
     }
     return HS_PUMP_DONE;
@@ -198,7 +196,7 @@ static inline int hs_pump_until(hs_exchange *x, int64_t deadline, size_t limit) 
 static inline int hs_pump_alert(hs_exchange *x, int64_t deadline) {
     size_t limit;
     int status;
-    if (x->input.fd >= 0 && x->input.sent == x->input.size) {  /* there is nothing to say */
+    if (x->input.fd >= 0 && x->input.sent == x->input.size) {  /* no input */
         status = hs_input_end(x);
         if (status != HS_PUMP_GO_ON) return status;
     }
@@ -209,7 +207,7 @@ static inline int hs_pump_alert(hs_exchange *x, int64_t deadline) {
     return status;
 }
 
-/* Go on with the exchange until the deadline.  Returns one of the enum above. */
+/* Continue the exchange until the deadline; one of HS_PUMP_*. */
 static inline int hs_pump(hs_exchange *x, int64_t deadline) {
     int status = hs_pump_alert(x, deadline);
     hs_alert_end(&x->alert);

@@ -1,6 +1,6 @@
-"""Children whose Popen was dropped while they ran: they are waited for when the next one starts.
+"""Children whose Popen was dropped while they ran: they are reaped at the next start.
 
-The list is the standard library's own, so that a start in either module reaps the children of both.
+The list is the standard library's own, so a start in either module reaps the children of both.
 """
 
 import subprocess as _stdlib
@@ -15,11 +15,11 @@ _active = _stdlib._active
 
 @shown
 def _cleanup():
-    """Wait for those that have ended.  Does not block."""
+    """Reap those that have ended.  Does not block."""
     active = _public._active
     if not active:
         return
     for popen in active[:]:
         if popen._internal_poll(_deadstate=sys.maxsize) is not None:
-            with suppress(ValueError):  # another thread was first
+            with suppress(ValueError):  # another thread has removed it
                 active.remove(popen)

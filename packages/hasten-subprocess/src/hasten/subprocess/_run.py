@@ -1,4 +1,4 @@
-"""run() and its older relatives: start a child, talk to it, wait for it, in one call."""
+"""run(), call(), check_call(), check_output(), getoutput() and getstatusoutput()."""
 
 import subprocess as _stdlib
 import sys
@@ -14,10 +14,10 @@ _public = sys.modules[__package__]
 
 @shown
 class CompletedProcess(_stdlib.CompletedProcess):
-    """CompletedProcess(args, returncode, stdout=None, stderr=None): how a child has ended; run() returns it.
+    """CompletedProcess(args, returncode, stdout=None, stderr=None): the result of run().
 
-    returncode: its exit status; -N if signal N has killed it.  stdout, stderr: bytes or str, None for what
-    was not captured.
+    returncode: the exit status; -N if signal N has killed the child.  stdout, stderr: bytes or str; None if
+    not captured.
     """
 
     def __class_getitem__(cls, item, /):
@@ -43,14 +43,14 @@ class CompletedProcess(_stdlib.CompletedProcess):
 def run(*popenargs, input=None, capture_output=False, timeout=None, check=False, kill_tree=False, **kwargs):
     """Run a program, wait for its end, and return a CompletedProcess.
 
-    input: what it reads from stdin, bytes or str.  capture_output: keep what it writes to stdout and stderr.
-    timeout: seconds, any real number; None for as long as it takes.  After it the child is killed and
-        TimeoutExpired raised.
+    input: the child's stdin, bytes or str.  capture_output: capture stdout and stderr.
+    timeout: seconds, any real number; None: no limit.  After it the child is killed and TimeoutExpired
+    raised.
     check: raise CalledProcessError if the exit status is not 0.
-    kill_tree: where the child would be killed, kill its descendants too, and do not wait for
-        those that hold its pipes any longer than a moment.
-    All other arguments are Popen's.  Blocks, without the GIL.  Ctrl-C, or anything else that a signal
-    handler raises, kills the child too.
+    kill_tree: when the child is killed, kill its descendants too, and wait for those that still hold its
+        pipes for 0.25 seconds at most.
+    All other arguments are Popen's.  Blocks; releases the GIL.  Ctrl-C, or any other exception of a signal
+    handler, kills the child, too.
     """
     if input is not None:
         if kwargs.get("stdin") is not None:
@@ -72,7 +72,7 @@ def call(*popenargs, timeout=None, **kwargs):
     """Run a program, wait for its end, and return its exit status.
 
     timeout: seconds; after it the child is killed and TimeoutExpired raised.  The other arguments are
-    Popen's; do not use PIPE here, as nobody would read from it.  Blocks, without the GIL.
+    Popen's; do not use PIPE: the child would block once the pipe is full.  Blocks; releases the GIL.
     """
     return wait_to_end(_public.Popen, popenargs, kwargs, timeout)
 
@@ -89,10 +89,10 @@ def check_call(*popenargs, **kwargs):
 
 @shown
 def check_output(*popenargs, timeout=None, **kwargs):
-    """Run a program and return what it wrote to stdout, bytes or str.
+    """Run a program and return its stdout, bytes or str.
 
-    Raises CalledProcessError, with the output, if the exit status is not 0.  stderr=STDOUT captures both.
-    input, timeout, kill_tree: those of run().  The others are Popen's, but for stdout.  Blocks, without the
+    CalledProcessError, with the output, if the exit status is not 0.  stderr=STDOUT captures both.  input,
+    timeout, kill_tree: as for run().  The other arguments are Popen's, except stdout.  Blocks; releases the
     GIL.
     """
     for name in ("stdout", "check"):
@@ -106,9 +106,10 @@ def check_output(*popenargs, timeout=None, **kwargs):
 
 @shown
 def getstatusoutput(cmd, *, encoding=None, errors=None):
-    """Run a command line in a shell; return (exit status, what it wrote to stdout and stderr).
+    """Run a command line in a shell; (exit status, output of stdout and stderr).
 
-    cmd: a str that /bin/sh reads.  The output is text without the last newline.  Blocks, without the GIL.
+    cmd: a command line for /bin/sh, str.  The output is text without its last newline.  Blocks; releases the
+    GIL.
     """
     try:
         output = _public.check_output(
@@ -122,5 +123,5 @@ def getstatusoutput(cmd, *, encoding=None, errors=None):
 
 @shown
 def getoutput(cmd, *, encoding=None, errors=None):
-    """What a command line in a shell writes to stdout and stderr: getstatusoutput() without the status."""
+    """The output of a command line in a shell: getstatusoutput() without the status."""
     return _public.getstatusoutput(cmd, encoding=encoding, errors=errors)[1]

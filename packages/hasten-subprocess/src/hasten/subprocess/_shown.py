@@ -1,4 +1,4 @@
-"""What the public classes and functions say of themselves: they belong to the public module."""
+"""Gives classes and functions defined in private modules the `__module__` of the public one."""
 
 PUBLIC = __package__
 _ABOUT_THE_CLASS = {"__module__", "__dict__", "__weakref__", "__doc__", "__qualname__", "__annotations__"}
@@ -7,10 +7,10 @@ _ABOUT_THE_CLASS |= {"__annotations_cache__", "__conditional_annotations__"}
 
 
 def with_parts(*parts):
-    """A decorator: take the contents of other classes into a class, as if they had been written there.
+    """Class decorator: copy the attributes of other classes into a class.
 
-    So a class that is written in several files has no bases but those that its users know, and its methods
-    are in its own namespace, where tools look for them.
+    So a class whose methods are written in several files has no bases that its users don't know, and has its
+    methods in its own namespace, where tools look for them.
     """
 
     def take(cls):
@@ -24,7 +24,7 @@ def with_parts(*parts):
 
 
 def shown(definition):
-    """A decorator: let a function, or a class and its methods, say the public module's name."""
+    """Decorator: set `__module__` of a function, or of a class and its methods, to the public module."""
     definition.__module__ = PUBLIC
     if isinstance(definition, type):
         for name, value in vars(definition).items():

@@ -1,14 +1,14 @@
-/* _spawn.h: starting a child by vfork(), or by fork() where that will not do.  No Python API, no GIL.
+/* _spawn.h: starting a child by vfork(), or by fork() where that is not possible.  No Python API, no GIL.
  *
- * After vfork() the parent's thread sleeps until the child has become its program or has ended; both use the
- * same memory.  So a failure needs no pipe: the child leaves errno and stage in the plan.
+ * After vfork() the parent's thread sleeps until the child has executed its program or ended; both use the same
+ * memory.  So a failure needs no pipe: the child stores errno and stage in the plan.
  *
- * A change of user or group takes a fork().  Otherwise a process of that user would for a moment hold the
- * memory of one with more rights.  There a failure comes through a pipe that execve() closes.
+ * A change of user or group requires fork(): otherwise a process of that user would share the memory of a more
+ * privileged one.  There a failure is reported through a pipe that execve() closes.
  *
- * Signals.  A handler of the parent that ran in the child could change the parent's memory.  Therefore all
- * signals are blocked over the start, and the child gives up every handler before it lets signals through
- * again.  The dispositions are the child's own; signals that are ignored stay ignored.
+ * Signals.  A handler of the parent that ran in the child could change the parent's memory.  So all signals are blocked
+ * during the start, and the child resets all handlers before it unblocks them.  Dispositions are the child's own;
+ * ignored signals stay ignored.
  */
 #ifndef HASTEN_SUBPROCESS_SPAWN_H
 #define HASTEN_SUBPROCESS_SPAWN_H
@@ -32,14 +32,14 @@ static void hs_child_drop_handlers(void) {
     }
 }
 
-/* What a child needs to know.  report: a pipe for the failure, or -1 if the plan is the parent's own. */
+/* The child's argument.  report: a pipe for the failure, or -1 if the plan is in shared memory (vfork()). */
 typedef struct {
     hs_plan *plan;
     sigset_t mask;
     int report;
 } hs_new_child;
 
-/* The child's life after its handlers are gone. */
+/* The child, after its handlers were reset. */
 __attribute__((noinline, noreturn)) static void hs_child_run(void *of) {
     const hs_new_child *child = of;
     hs_plan *plan = child->plan;
@@ -64,7 +64,7 @@ __attribute__((noinline)) static pid_t hs_fork_child(hs_new_child *child, int by
         if (result != -ENOSYS && result != -EPERM && result != -EINVAL) {
             errno = (int)-result;
             return -1;
-        } /* else the kernel is too old, or its system calls are filtered */
+        } /* else the kernel is too old, or seccomp forbids it */
     }
 #endif
 #if HS_HAVE_VFORK
@@ -92,11 +92,11 @@ static pid_t hs_start(hs_plan *plan, int by_vfork, int report) {
     return pid;
 }
 
-/* A pipe that no program gets, and whose ends are not in the places of stdin, stdout and stderr. */
+/* A close-on-exec pipe whose ends are not 0, 1 or 2. */
 static int hs_report_pipe(int ends[2]) {
     int low[2], moved = 0;
 #ifdef __linux__
-    if (pipe2(low, O_CLOEXEC) < 0) return -1; /* or a child that another thread starts would get it */
+    if (pipe2(low, O_CLOEXEC) < 0) return -1; /* atomically: another thread may start a child */
 #else
     if (pipe(low) < 0) return -1;
 #endif

@@ -1,8 +1,7 @@
 # cython: freethreading_compatible=True
-"""A child's start, packed for C: every argument becomes memory that needs neither the GIL nor an allocation.
+"""Plan: the arguments of a child's start as C data, so that the start needs neither the GIL nor allocation.
 
-Plan holds that memory.  Its start() runs the program in a child; become() turns the calling process, which
-has been forked for that, into the program.
+start() runs the program in a child; become() executes it in the calling process, which was forked for that.
 """
 
 import os as _os
@@ -61,7 +60,7 @@ cdef extern from "_spawn.h" nogil:
     void hs_child_exec(hs_plan *plan)
 
 MOST_GROUPS = _os.sysconf("SC_NGROUPS_MAX")
-NO_ID = 0xFFFFFFFF  # what a system call takes for "leave it"
+NO_ID = 0xFFFFFFFF  # (uid_t)-1, which system calls take as "unchanged"
 PREPARE, CHDIR, EXEC = HS_STAGE_PREPARE, HS_STAGE_CHDIR, HS_STAGE_EXEC
 
 cdef bint portable = _os.environ.get("HASTEN_PORTABLE", "0") not in ("", "0")
@@ -72,15 +71,15 @@ cdef class Plan:
     """Plan(args, programs, close_fds, pass_fds, cwd, env, stdin, stdout, stderr, restore_signals, ...)
 --
 
-    How a child is to be started.  It can be used once.
+    The arguments of a child's start.  For one use only.
 
-    args, programs: sequences of str, bytes or paths; the first of the programs that can be run is run.
+    args, programs: sequences of str, bytes or paths; the first program that can be executed is used.
     close_fds, restore_signals, start_new_session, process_group, gid, gids, uid, umask, cwd: those of Popen.
     pass_fds: a sequence of descriptors.
-    env: a sequence of bytes, NAME=VALUE each; None for the environment that this process has now.
-    stdin, stdout, stderr: descriptors, or -1 for one that is inherited.
+    env: a sequence of bytes, NAME=VALUE each; None for the current environment of this process.
+    stdin, stdout, stderr: descriptors, or -1 to inherit.
 
-    Raises TypeError, ValueError (an embedded null byte) or OverflowError for what the system cannot take.
+    TypeError, ValueError (an embedded null byte) or OverflowError for invalid values.
     """
 
     cdef hs_plan p
@@ -157,8 +156,8 @@ cdef class Plan:
     def start(self, bint by_vfork=True, popen=None):
         """Start the child.  Returns its pid, or 0 after a failure: see *error* and *stage*.
 
-        by_vfork: by vfork(), unless the plan or the system needs a fork().  popen: who gets the child.  Waits
-        until the child runs the program, without the GIL.
+        by_vfork: use vfork(), unless the plan or the system requires fork().  popen: the Popen that gets the
+        pid, or None.  Blocks until the child runs the program; releases the GIL.
         """
         cdef pid_t pid
         if self.p.env == NULL:
@@ -172,9 +171,9 @@ cdef class Plan:
         return pid
 
     def become(self, preexec_fn):
-        """Turn this process into the program.  Comes back after a failure only: see *error* and *stage*.
+        """Execute the program in this process.  Returns only after a failure: see *error* and *stage*.
 
-        preexec_fn: called without arguments when all else has been set; what it raises passes through.
+        preexec_fn: called without arguments after all other preparations; its exceptions are raised.
         """
         cdef bint inherits = self.p.env == NULL
         if hs_child_prepare(&self.p) == 0:
@@ -190,13 +189,13 @@ cdef class Plan:
 
     @property
     def stage(self):
-        """In which part of the start it failed: PREPARE, CHDIR or EXEC."""
+        """The part of the start that has failed: PREPARE, CHDIR or EXEC."""
         return self.p.stage
 
 
 cdef int give(popen, pid_t pid) except -1:
-    """Make a Popen responsible for a child, in the step that has started it: nothing that a signal handler
-    raises comes in between, and the child would be lost if it did."""
+    """Store the pid in a Popen.  No Python code runs between the start and this: an exception of a signal
+    handler in between would leak the child."""
     if popen is not None:
         popen.pid = pid
         popen._child_created = True
@@ -204,12 +203,11 @@ cdef int give(popen, pid_t pid) except -1:
 
 
 def fork_for(popen, child, *args):
-    """Fork; returns the child's pid, which popen (None for nobody) gets, too.
+    """Fork; returns the child's pid, which is also stored in popen (None: nowhere).
 
-    The child calls child(*args), which is not to return.  Whatever that raises, or a signal handler before
-    it, ends the child: it must not go on as a second parent.  Without os.fork()'s warning about threads: that
-    is for programs that fork, and here it is known what the
-    child does.  The hooks of os.register_at_fork() are called.
+    The child calls child(*args), which must not return.  An exception in the child ends it: it must not
+    continue as a second parent.  Gives no warning about threads, unlike os.fork(), since it is known what
+    the child does. The hooks of os.register_at_fork() are called.
     """
     cdef pid_t pid
     before_fork()
@@ -229,14 +227,14 @@ def fork_for(popen, child, *args):
 
 
 def posix_spawn_for(popen, *args, **kwargs):
-    """os.posix_spawn(); popen gets the child's pid, which is returned, too."""
+    """os.posix_spawn(); the child's pid, which is also stored in popen."""
     pid = _os.posix_spawn(*args, **kwargs)
     give(popen, pid)
     return pid
 
 
 cdef int integer(number) except? -1:
-    """A C int from whatever has an index; a float has none."""
+    """A C int from an object with __index__()."""
     return index(number)
 
 
@@ -251,7 +249,7 @@ cdef object as_bytes(path):
     cdef PyObject *data
     fs_bytes(path, &data)
     encoded = <object>data
-    Py_DECREF(encoded)  # the reference that came with it
+    Py_DECREF(encoded)  # `encoded` has its own reference
     return encoded
 
 
@@ -263,7 +261,7 @@ cdef void *allocate(size_t size) except NULL:
 
 
 cdef char **copy_of_environ() except NULL:
-    """The pointers only: another thread that sets a variable may move the list, but keeps the texts."""
+    """Copy the pointers only: another thread's setenv() may move the array, but does not free the strings."""
     cdef size_t i, count = 0
     if environ != NULL:
         while environ[count] != NULL:
@@ -278,7 +276,7 @@ cdef char **copy_of_environ() except NULL:
 def pack_environment(env):
     """The items of a mapping as a list of bytes, NAME=VALUE each.
 
-    Raises TypeError for a name or value that is no str, bytes or path; ValueError for a name with "=" in it.
+    TypeError for a name or value that is not str, bytes or a path; ValueError for a name that contains "=".
     """
     cdef list packed = []
     for name, value in env.items():

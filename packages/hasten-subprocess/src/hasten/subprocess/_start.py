@@ -1,8 +1,8 @@
-"""Starting the child of a Popen: which of three ways, and what is raised when it can't be started.
+"""Starting the child of a Popen: the choice of the method, and the exceptions of a failed start.
 
-vfork() and execve() in C is the usual way.  Where it can't be had (other systems than Linux; another user or
-group), fork() takes its place, or os.posix_spawn() where that can do what is asked for.  A preexec_fn, which
-is Python code, needs a fork() made by Python.
+The usual method is vfork() and execve() in C.  On other systems than Linux, and for another user or group,
+it is fork() in C, or os.posix_spawn() if that supports the arguments.  A preexec_fn, which is Python code,
+needs a fork() with the interpreter's hooks.
 """
 
 import operator
@@ -18,14 +18,14 @@ _public = sys.modules[__package__]
 
 _USE_VFORK = True
 _HAVE_POSIX_SPAWN_CLOSEFROM = hasattr(os, "POSIX_SPAWN_CLOSEFROM")  # since 3.13
-# Instead of fork() where there is no vfork(); where there is, only if somebody asks for it
+# Used instead of fork() if there is no vfork(); else only if the variable is set
 _USE_POSIX_SPAWN = hasattr(os, "posix_spawn") and (
     os.environ.get("_PYTHON_SUBPROCESS_USE_POSIX_SPAWN", str(int(not _spawn.HAVE_VFORK))) == "1"
 )
 
 
 def command_of(args, executable, shell):
-    """The list of arguments, and the program that it is for."""
+    """The list of arguments, and the program."""
     if shell and isinstance(args, os.PathLike):
         raise TypeError("path-like args is not allowed when shell is true")
     args = [args] if isinstance(args, (str, bytes, os.PathLike)) else list(args)
@@ -36,7 +36,8 @@ def command_of(args, executable, shell):
 
 
 def programs_of(executable, packed):
-    """Where the program may be: itself, or its name in each folder of PATH.  packed: the child's environ."""
+    """The paths to try: the program's own, or its name in each directory of PATH.  packed: the child's
+    environ."""
     name = os.fsencode(executable)
     if b"/" in name:
         return (name,)
@@ -52,10 +53,10 @@ def programs_of(executable, packed):
 
 
 def start(popen, executable, env, preexec_fn, arguments, parent_ends):
-    """Start the program; popen gets the child.
+    """Start the program, and set popen's pid.
 
-    arguments: those of _spawn.Plan, but programs and env, by name.  parent_ends: three descriptors that the
-    child has no use for.  Raises OSError, SubprocessError, TypeError or ValueError.
+    arguments: those of _spawn.Plan, except programs and env, by name.  parent_ends: the parent's three ends,
+    which the child must not keep.  OSError, SubprocessError, TypeError or ValueError.
     """
     if (
         _public._USE_POSIX_SPAWN
@@ -81,7 +82,7 @@ def start(popen, executable, env, preexec_fn, arguments, parent_ends):
 
 
 def failure(error, stage, executable, cwd):
-    """The exception for a child that could not become its program."""
+    """The exception for a child that could not execute its program."""
     if stage == _spawn.CHDIR:
         return OSError(error, os.strerror(error), cwd)
     if stage == _spawn.EXEC:
@@ -90,7 +91,7 @@ def failure(error, stage, executable, cwd):
 
 
 def can_posix_spawn(arguments):
-    """Whether os.posix_spawn() can do what is asked for."""
+    """Whether os.posix_spawn() supports these arguments."""
     return not (
         arguments["pass_fds"]
         or arguments["cwd"] is not None

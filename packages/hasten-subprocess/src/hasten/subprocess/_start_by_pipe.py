@@ -1,9 +1,9 @@
-"""Starts whose failures come through a pipe: with a preexec_fn, or by a function in place of ours.
+"""Starts whose failures are reported through a pipe: with a preexec_fn, or with a replaced `_fork_exec`.
 
-The pipe's write end is closed by execve(), so that end of file means success.  A message is what the
-standard library's children write, b"TYPE:ERRNO:TEXT" with the errno in hexadecimal; the text says at which
-stage an OSError happened.  Debuggers replace `subprocess._fork_exec` to have a hand in each start.  What they
-put there gets the arguments that the running version's own has, and may call ours with them.
+The pipe's write end is closed by execve(), so end of file means success.  A failure is a message in the
+standard library's format, b"TYPE:ERRNO:TEXT" with the errno in hexadecimal; the text tells the stage of an
+OSError. Debuggers replace `subprocess._fork_exec` to intercept starts.  A replacement is called with the
+arguments of the running version's function, and may call ours with them.
 """
 
 import builtins
@@ -22,7 +22,7 @@ _public = sys.modules[__package__]
 
 
 def read_message(end):
-    """What the child has to say; b"" once it runs the program."""
+    """Read the child's failure message; b"" if it runs the program.  Blocks."""
     message = b""
     while len(message) <= LONGEST_MESSAGE:
         part = os.read(end, LONGEST_MESSAGE)
@@ -33,7 +33,7 @@ def read_message(end):
 
 
 def exception_from(message, executable, cwd):
-    """The exception that a child's message stands for."""
+    """The exception for a child's failure message."""
     try:
         name, number, text = message.split(b":", 2)
         error, text = int(number or b"0", 16), text.decode()
@@ -51,9 +51,9 @@ def exception_from(message, executable, cwd):
 
 
 def start_with_pipe(popen, fork, executable, cwd):
-    """Call fork(read end, write end), which starts a child and returns its pid; raise what went wrong in it.
+    """Call fork(read end, write end), which starts a child and returns its pid; raise the child's failure.
 
-    The child is popen's as soon as it is there.  Whoever raises meanwhile leaves it to popen's __del__().
+    popen gets the pid at once; after an exception meanwhile, its __del__() takes care of the child.
     """
     owner = Descriptors()
     try:
@@ -69,7 +69,7 @@ def start_with_pipe(popen, fork, executable, cwd):
 
 
 def open_pipe(owner):
-    """A pipe of which neither end takes the place of stdin, stdout or stderr in the child."""
+    """A pipe whose ends are not 0, 1 or 2, which are the child's stdin, stdout and stderr."""
     ends = list(owner.pipe())
     for place in range(2):
         while ends[place] <= 2:
@@ -78,7 +78,7 @@ def open_pipe(owner):
 
 
 def end_of_failed(popen):
-    """Wait for a child that failed to become its program; it ends at once."""
+    """Reap a child that failed to execute its program; it ends at once."""
     if popen.pid > 0:
         popen._wait(timeout=None)
     else:
@@ -93,7 +93,8 @@ def refuse_at_shutdown():
 
 @contextlib.contextmanager
 def no_collection():
-    """A garbage collection in the child would run finalizers of the parent's objects."""
+    """Context manager: no garbage collection, which in the child would run finalizers of the parent's
+    objects."""
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -104,13 +105,13 @@ def no_collection():
 
 
 def tell_failure(plan, write_end):
-    """Write the message; returns 0, the pid of no child."""
+    """Write a plan's failure message; returns 0 in place of a pid."""
     os.write(write_end, b"OSError:%x:%b" % (plan.error, TEXT_OF_STAGE[plan.stage]))
     return 0
 
 
 def become(plan, preexec_fn, write_end):
-    """The child's part after fork(); it does not return."""
+    """In the child after fork(): run preexec_fn and execute the program.  Does not return."""
     try:
         try:
             plan.become(preexec_fn)
@@ -133,7 +134,7 @@ def start_by_fork(popen, plan, executable, preexec_fn, cwd):
 
 
 def hook():
-    """What has been put in place of our fork_exec(); None if nothing has."""
+    """The function that a program has put in place of fork_exec(), or None."""
     if sys.version_info >= (3, 11):
         current = _public._fork_exec
     else:
@@ -142,7 +143,7 @@ def hook():
 
 
 def start_by_hook(popen, hook, executable, programs, env, preexec_fn, arguments, parent_ends):
-    """Start the program by a function in place of our fork_exec()."""
+    """Start the program by a replacement of fork_exec()."""
     a = arguments
     to_child, from_child, errors = parent_ends
 

@@ -1,8 +1,8 @@
 """stdin, stdout and stderr of a Popen, and communicate().
 
-A pipe's file object is made when somebody looks at it: communicate() works on the descriptors, and most
-programs use nothing else.  Until then the stream is a PipeEnd in _ends.  From then on it is an
-attribute of the instance like any other, which may be replaced.
+A pipe's file object is made at first access: communicate() works on the descriptors, and most programs use
+nothing else.  Until then the stream is a PipeEnd in _ends; afterwards it is an ordinary attribute of the
+instance, which may be replaced.
 """
 
 import errno
@@ -21,7 +21,7 @@ _public = sys.modules[__package__]
 
 
 class Stream:
-    """The attribute of a stream until there is a file object, which then hides this one."""
+    """The class attribute of a stream; makes the file object, an instance attribute that then hides it."""
 
     def __init__(self, name):
         self.name = name
@@ -57,7 +57,7 @@ class Streams:
     _exchange: "Exchange | None" = None
 
     def _make_streams(self, ends, bufsize):
-        """Take over the parent's ends; self.stdin and so on are theirs from now on."""
+        """Take over the parent's ends as self.stdin, stdout and stderr."""
         _, stdin, stdout, _, stderr, _ = ends
         if stdin == stdout == stderr == -1:
             self.stdin = self.stdout = self.stderr = None
@@ -74,7 +74,7 @@ class Streams:
             pending[name] = PipeEnd(fd, mode, bufsize, self.encoding, self.errors, lines, self._descriptors)
         if pending and not is_safe_to_postpone(bufsize, self.encoding, self.errors):
             for name in pending:
-                getattr(self, name)  # what is wrong with the arguments is to be seen before the child starts
+                getattr(self, name)  # raises errors of the arguments before the child starts
 
     def _stream(self, name):
         """A file object, a PipeEnd, or None."""
@@ -82,15 +82,15 @@ class Streams:
         return attributes[name] if name in attributes else self._ends.get(name)
 
     def communicate(self, input=None, timeout=None):
-        """Send data to the child, collect what it writes until it closes its outputs, and wait for its end.
+        """Send data to the child, read its outputs until it closes them, and wait for its end.
 
         input: a bytes-like object, or a str in text mode; None to send nothing.  stdin is closed after it.
-        timeout: seconds, any real number; None for as long as it takes.
+        timeout: seconds, any real number; None: no limit.
 
-        Returns (stdout, stderr), bytes or str; None for one that is no pipe.  Raises TimeoutExpired, whose
-        output and stderr are the bytes so far; communicate() may then be called again, without input, and
-        loses nothing.  A child that does not read its input is no error.  All output is kept in memory.
-        Blocks, without the GIL.  For one thread at a time.
+        Returns (stdout, stderr), bytes or str; None for one that is not a pipe.  TimeoutExpired has the bytes
+        so far in output and stderr; communicate() may then be called again, without input, and loses nothing.
+        A child that does not read its input is not an error.  All output is kept in memory.  Blocks; releases
+        the GIL.  Not thread-safe.
         """
         if self._communication_started and input:
             raise ValueError("Cannot send input after starting communication")
@@ -108,7 +108,7 @@ class Streams:
             self._communication_started = True
 
     def _communicate_alone(self, input, stdin, stdout, stderr):
-        """With one file object at most: its own methods will do, and know what has been read already."""
+        """communicate() with at most one file object, by its methods, which know what was buffered before."""
         out = err = None
         if stdin:
             self._stdin_write(input)
@@ -131,7 +131,7 @@ class Streams:
         close_quietly(self._stream("stdin"), raises=True)
 
     def _communicate(self, input, endtime, orig_timeout):
-        """communicate() with pipes; endtime: a time of the monotonic clock, or None."""
+        """communicate() with pipes; endtime: a time of the monotonic clock in seconds, or None."""
         if self._exchange is None:
             if _by_selector.is_wanted(self):
                 return _by_selector.communicate(self, input, endtime, orig_timeout)
@@ -147,26 +147,26 @@ class Streams:
         return self._result("stdout", exchange.stdout), self._result("stderr", exchange.stderr)
 
     def _remaining_time(self, endtime):
-        """The seconds until a time of the monotonic clock; None for no end."""
+        """The seconds until a time of the monotonic clock; None for None."""
         return None if endtime is None else endtime - _public._time()
 
     def _check_timeout(self, endtime, orig_timeout, stdout_seq, stderr_seq, skip_check_and_raise=False):
-        """Raise TimeoutExpired, with lists of bytes as output, if the time has come; or in any case."""
+        """Raise TimeoutExpired, with the joined outputs, if *endtime* has passed, or unconditionally."""
         if endtime is None or not (skip_check_and_raise or _public._time() > endtime):
             return
         output, errors = (b"".join(parts) if parts else None for parts in (stdout_seq, stderr_seq))
         raise TimeoutExpired(self.args, orig_timeout, output, errors)
 
     def _save_input(self, input):
-        """Keep what is to be sent, as bytes, at the first call; for communicate() over a selector.
+        """Store the input as bytes, at the first call; used by communicate() with a selector.
 
-        A program that has a function of its own in this place gets that way of communicate().
+        A program that replaces this method gets that implementation of communicate().
         """
         if self._input is None and self.stdin:
             self._input_offset, self._input = 0, encoded(input, self) if input else input
 
     def _drain(self, seconds):
-        """What has come from the outputs after at most so many seconds more, as a TimeoutExpired has it."""
+        """Read the outputs for up to *seconds* more; what has arrived, for a TimeoutExpired."""
         exchange = self._exchange
         if exchange is None:
             return None, None
@@ -184,7 +184,7 @@ class Streams:
         streams = [self._stream(name) for name in NAMES]
         fds = [descriptor_of(stream) for stream in streams]
 
-        def close(fd):  # knows nothing of self, which would not be freed at once otherwise
+        def close(fd):  # does not refer to self, which would be a cycle
             close_quietly(streams[fds.index(fd)], raises=fd == fds[0])
 
         return Exchange(*fds, input=(input or None) if fds[0] != -1 else None, on_end=close)
@@ -200,7 +200,7 @@ class Streams:
                 raise
 
     def _result(self, name, data):
-        """What communicate() returns for an output."""
+        """communicate()'s result for an output."""
         stream = self._stream(name)
         if not stream:
             return None
@@ -209,7 +209,7 @@ class Streams:
         return data or b""
 
     def _joined(self, stream, parts):
-        """What communicate() returns for an output that has come in parts."""
+        """communicate()'s result for an output in parts."""
         if parts is None:
             return None
         data = b"".join(parts)
@@ -253,7 +253,7 @@ def descriptor_of(stream):
 
 
 def close_quietly(stream, raises):
-    """Close a stream; that its other end is gone does not matter.  raises: whether other errors do."""
+    """Close a stream, ignoring that its other end is closed.  raises: whether to raise other errors."""
     try:
         stream.close()
     except OSError as error:
@@ -262,7 +262,7 @@ def close_quietly(stream, raises):
 
 
 def means_reader_gone(error):
-    """Whether a failed write means that nobody reads any more; some file objects say EINVAL then."""
+    """Whether a failed write means that the reader is gone; some file objects raise EINVAL then."""
     return isinstance(error, BrokenPipeError) or error.errno == errno.EINVAL
 
 
@@ -270,7 +270,7 @@ _safe_codecs = {(None, None)}
 
 
 def is_safe_to_postpone(bufsize, encoding, errors):
-    """Whether file objects with these arguments are certain to be made; else they are made at once."""
+    """Whether making file objects with these arguments cannot fail, so that it can be postponed."""
     if bufsize < -1 or (bufsize == 1 and encoding is None) or (bufsize == 0 and encoding is not None):
         return False
     try:

@@ -1,21 +1,21 @@
 # cython: freethreading_compatible=True
-"""A child that a single call starts, talks to or waits for, and kills when it has to give up.
+"""Running a child to its end in one call, and killing it after a timeout or an exception.
 
-Compiled, because of what may raise between two lines of Python: a signal handler, a debugger, a tracing
-function.  From the start on there is no line here at which an exception leaves a child that nobody kills.
-What is called from here is Python, and may be interrupted once: then it is called again.
+Invariant: once the child is started, no exception leaves it running.  Compiled, since in Python code a signal
+handler, a debugger or a tracing function may raise between any two lines.  The Python functions called from
+here may be interrupted once: then they are called again.
 """
 
 import subprocess as _stdlib
 
 cdef object TimeoutExpired = _stdlib.TimeoutExpired
-cdef double DRAIN_SECONDS = 0.25  # for what was written before the kill; somebody it missed may hold the pipe
+cdef double DRAIN_SECONDS = 0.25  # for output before the kill; a survivor may hold the pipe open
 
 
 def insist(function, *args):
-    """Call a function that undoes or ends something; once more if it was interrupted.
+    """Call a function of an undo path; if it was interrupted by an exception, call it once more.
 
-    An OSError is an answer and no interrupt.  Otherwise the first exception is raised at the end.
+    An OSError is a result, not an interrupt.  Otherwise the first exception is raised at the end.
     """
     try:
         return function(*args)
@@ -25,15 +25,15 @@ def insist(function, *args):
         try:
             function(*args)
         except OSError:
-            pass  # the interrupt says more
+            pass  # raise the interrupt instead
         raise
 
 
 def run_to_end(popen_class, tuple popenargs, dict options, input, timeout, bint tree):
     """Start a child, communicate() with it, wait for its end.  Returns (Popen, stdout, stderr).
 
-    tree: where it is to be killed, kill its descendants too.  After a timeout it is killed and waited for,
-    after anything else killed only, and the exception is raised.  Blocks, without the GIL.
+    tree: whether to kill its descendants, too.  After a timeout the child is killed and reaped, after any
+    other exception only killed; the exception is raised.  Blocks; releases the GIL.
     """
     started = popen_class(*popenargs, **options)
     try:
@@ -51,7 +51,8 @@ def run_to_end(popen_class, tuple popenargs, dict options, input, timeout, bint 
 
 
 def wait_to_end(popen_class, tuple popenargs, dict options, timeout):
-    """Start a child, wait for its end; returns its exit status.  Whatever is raised kills it."""
+    """Start a child and wait for its end; returns its exit status.  After any exception the child is
+    killed."""
     started = popen_class(*popenargs, **options)
     try:
         with started as process:
@@ -66,7 +67,7 @@ def wait_to_end(popen_class, tuple popenargs, dict options, timeout):
 
 
 cdef int give_up(process, bint tree, error) except -1:
-    """Kill a child, and wait for it after a timeout."""
+    """Kill a child; after a timeout, also reap it."""
     insist(process.kill_tree if tree else process.kill)
     if isinstance(error, TimeoutExpired):
         if tree:
@@ -76,7 +77,7 @@ cdef int give_up(process, bint tree, error) except -1:
 
 
 cdef int end_after_all(process) except -1:
-    """When the end of the with block was interrupted, too: it has not been waited for, or not even begun."""
+    """Kill a child that was not reaped because the end of the with block was interrupted, too."""
     if process.returncode is None:
         insist(process.kill)
     return 0

@@ -1,21 +1,21 @@
 """Ending a child with all its descendants: kill_tree().
 
-A process that is killed leaves its children to init, and nothing tells any more whose they were.  So
-nobody is killed before all are known: each process found is stopped (SIGSTOP can't be caught), and the
-search goes on until a round finds nobody new and everybody stopped.  One that is stopped neither forks nor
-ends.  Then all are killed.  A stopped process may still be in the middle of a fork when it is told to
-stop; that is why a round counts only if it sees all threads at rest.  However fast they fork, the search
-ends: each round that finds somebody leaves fewer who can, and there are only so many pids.
+When a process is killed its children are reparented, and their origin is lost.  So no process is killed
+before all are known: each process found is stopped (SIGSTOP can't be caught), and the search is repeated
+until a round finds no new process and all threads at rest.  A stopped process neither forks nor ends; but
+one may be in the middle of a fork when it receives SIGSTOP, hence the check of the threads.  Then all are
+killed.  The search terminates however fast they fork: each round stops processes that could, and the number
+of pids is limited.
 
-Who belongs to the tree: the children of those who do, and the members of a process group or session that one
-of them leads.  The latter finds daemons, whose parent is gone, if the child was started with
-start_new_session=True or process_group=0.  A daemon that has left for a session of its own, before anybody
-looked, and whose parent has ended is out of reach.  Only making this process the reaper of all orphans
-(PR_SET_CHILD_SUBREAPER) would help, and then a library would take over what belongs to the program.
+The tree consists of the children of its members, and of the members of process groups and sessions that a
+member leads.  The latter finds daemons, whose parent has ended, if the child was started with
+start_new_session=True or process_group=0.  A daemon that has made its own session before the search, and
+whose parent has ended, can't be found.  Only making this process a subreaper (PR_SET_CHILD_SUBREAPER) would
+help, but a library must not decide that for the program.
 
-Numbers are reused.  A pidfd is not: it is opened first, then the start time is compared with that of the
-process that was found, and all signals go through it.  Where there are no pidfds, the start time is compared
-before each signal; as a stopped process does not end by itself, this fails only if a third party kills it at
+Pids are reused, pidfds are not.  So a pidfd is opened first, then the start time is compared with that of the
+process found, and all signals are sent through the pidfd.  Without pidfds the start time is compared before
+each signal; since a stopped process does not end by itself, this fails only if a third party kills it at
 that moment.
 """
 
@@ -27,13 +27,13 @@ from typing import NamedTuple
 from hasten.subprocess._descriptors import Pidfd
 from hasten.subprocess._tree_members import Member, search_and_kill
 
-PATIENCE = 0.5  # seconds for those found to come to rest; one that waits for a dead disk never does
+PATIENCE = 0.5  # seconds to wait for the stopped processes; one in an uninterruptible sleep may never stop
 AT_REST = frozenset("TtZXx")  # stopped, traced, ended
 _portable = os.environ.get("HASTEN_PORTABLE") == "1" or not hasattr(os, "pidfd_open")
 
 
 class Process(NamedTuple):
-    """What the kernel says of a process."""
+    """The fields of /proc/PID/stat that are needed."""
 
     state: str
     parent: int
@@ -44,7 +44,7 @@ class Process(NamedTuple):
 
 
 class Tree:
-    """The processes found so far; whoever is in it has been stopped."""
+    """The processes found so far, by pid; all of them have been sent SIGSTOP."""
 
     def __init__(self):
         self.members = {}
@@ -56,7 +56,7 @@ class Tree:
             return
         found = look_at(child)
         if found is None or found.parent != os.getpid():
-            return  # something else has waited for it
+            return  # other code has reaped it
         self.add(child, found)
         end = monotonic() + PATIENCE
         while True:
@@ -69,7 +69,7 @@ class Tree:
                 sleep(0.001)
 
     def add(self, pid, found):
-        """Stop a process and take it in; False if its number means another one by now."""
+        """Add a process and stop it; False if its pid was reused."""
         member = Member(pid, found.started, pidfd_of(pid), is_there)
         if not is_still(member, look_at(pid)):
             member.close()
@@ -79,7 +79,7 @@ class Tree:
         return True
 
     def grow(self, processes):
-        """Add who belongs to the tree; whether there was anybody new."""
+        """Add new members of the tree; whether there were any."""
         known = {pid for pid, member in self.members.items() if is_still(member, processes.get(pid))}
         others = {pid: found for pid, found in processes.items() if pid not in self.members}
         before = len(self.members)
@@ -105,18 +105,16 @@ class Tree:
 def kill_tree(popen):
     """Kill a child with all its descendants.
 
-    popen: a Popen.  Nothing happens once its end is known, as nothing tells then who its descendants were.
+    popen: a Popen.  Does nothing once its end is known, since its descendants can't be determined then.
 
-    Descendants are the children's children and so on, and whoever is in a process group or session that one
-    of them leads; not one whose parent has ended and which has a session of its own.  They are
-    stopped first and then killed, none of them in place of a process that has got its number.  Those of other
-    users, which we may not signal, live on.  Without a /proc folder the child's process group is killed if it
-    leads one, else the child alone.
+    Descendants are the children of members of the tree, and the members of process groups and sessions that
+    a member leads; not a process with its own session whose parent has ended.  They are stopped first and
+    then killed; a process that has reused a pid is never signalled.  Processes of other users, which we may
+    not signal, survive.  Without /proc the child's process group is killed if it leads one, else the child.
 
-    Does not wait for the ends: wait() for the child's is soon over.  Blocks for some milliseconds, longer
-    for thousands of processes; half a second more at most when some process can't be stopped.  May be
-    called from any thread.  Raises OSError if /proc can't be read, as when there are no descriptors left;
-    the child and all found so far are killed then.
+    Does not wait for their ends.  Blocks for some milliseconds, longer for thousands of processes, and up to
+    half a second more if a process can't be stopped.  Thread-safe.  OSError if /proc can't be read, for
+    instance without free descriptors; the child and all processes found so far are killed then.
     """
     if popen.returncode is not None:
         return
@@ -134,7 +132,7 @@ def kill_group(child):
 
 
 def has_proc():
-    """Whether /proc tells of the processes as this one sees them."""
+    """Whether /proc is mounted, and for the pid namespace of this process."""
     try:
         return os.readlink("/proc/self") == str(os.getpid())
     except OSError:
@@ -142,24 +140,24 @@ def has_proc():
 
 
 def pidfd_of(pid):
-    """A Pidfd of the process, or None: then there is nothing but its number."""
+    """A Pidfd of the process, or None if that is not possible."""
     if _portable:
         return None
     try:
         pidfd = Pidfd(pid)
-        Pidfd(pid).close()  # one must be left, to read /proc with
-    except OSError:  # that was the last one, or there was none; the process has ended; the kernel is too old
+        Pidfd(pid).close()  # leave one free descriptor for reading /proc
+    except OSError:  # too few free descriptors; the process has ended; the kernel is too old
         return None
     return pidfd
 
 
 def is_still(member, found):
-    """Whether what was found under the member's number is the member."""
+    """Whether the process found under the member's pid is the member."""
     return found is not None and found.started == member.started
 
 
 def is_there(member):
-    """Whether the member's number still means it."""
+    """Whether the member's pid still refers to it."""
     return is_still(member, look_at(member.pid))
 
 
@@ -175,13 +173,13 @@ def is_at_rest(pid, found):
 
 
 def all_processes():
-    """What /proc says of every process, by pid; but for this one, which belongs to no tree of its own."""
+    """A Process for every pid, except this process's."""
     found = {int(name): look_at(name) for name in os.listdir("/proc") if name.isdigit()}
     return {pid: process for pid, process in found.items() if process is not None and pid != os.getpid()}
 
 
 def look_at(pid):
-    """What /proc says of a process, or of a thread, "PID/task/TID"; None if it is gone, or hidden from us."""
+    """The Process of a pid, or of a thread, "PID/task/TID"; None if it is gone, or not visible."""
     try:
         with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
             line = file.read()

@@ -1,8 +1,9 @@
 # cython: freethreading_compatible=True
-"""The processes of a tree that is to be killed, and the step that nothing comes between: stop, then kill.
+"""The processes of a tree that is to be killed: stopping and killing them without interruption.
 
-Who has been stopped is in the list before that, and who is in the list is killed, whatever ends the search.
-Compiled, because a signal handler, a debugger or a tracing function may raise between two lines of Python.
+Invariant: a process is in the list before it is stopped, and all processes in the list are killed, however
+the search ends.  Compiled, since in Python code a signal handler, a debugger or a tracing function may raise
+between any two lines.
 """
 
 import os as _os
@@ -19,12 +20,12 @@ cdef class Member:
 
     A process of the tree.
 
-    started: its start time, which tells it from another one that gets its number.  pidfd: a Pidfd, or None.
-    is_still_there: tells of a member whether its number still means it; asked where there is no pidfd.
+    started: its start time, which distinguishes it from a later process with the same pid.  pidfd: a Pidfd,
+    or None.  is_still_there(member): whether its pid still refers to it; used without a pidfd.
     """
 
     cdef readonly object pid, started
-    cdef readonly bint deaf  # not ours to signal, so it will not stop
+    cdef readonly bint deaf  # we may not signal it, so it does not stop
     cdef object pidfd, is_still_there
 
     def __init__(self, pid, started, pidfd, is_still_there):
@@ -50,7 +51,7 @@ cdef class Member:
 
 
 def kill_members(dict members):
-    """Kill all of them, whatever is raised meanwhile: the first of that is raised at the end.
+    """Kill all of them, whatever is raised meanwhile; the first exception is raised at the end.
 
     members: Member by pid.
     """
@@ -68,7 +69,7 @@ def kill_members(dict members):
 def search_and_kill(search, dict members, popen):
     """Call search(), which fills *members* and stops them; then kill them, and the child itself.
 
-    However the search ends, nobody is left stopped.
+    However the search ends, no process is left stopped.
     """
     try:
         search()

@@ -1,4 +1,4 @@
-"""Waiting for a child: wait(), poll() and what they share."""
+"""Waiting for children: Popen.wait(), Popen.poll() and wait_any()."""
 
 import os
 import select
@@ -26,21 +26,21 @@ _public = sys.modules[__package__]
 
 
 class Waits:
-    """The part of Popen that learns of the child's end.
+    """The part of Popen that waits for the child and reaps it.
 
-    Only one thread at a time may call waitpid(), under _waitpid_lock; whoever gets the lock looks at
-    returncode again.  Otherwise a second waitpid() could reap a later child with the same pid.
+    Invariant: waitpid() is called only with _waitpid_lock held, and only while returncode is None.
+    Otherwise a second waitpid() could reap a later child with the same pid.
     """
 
     returncode: "int | None"
-    _sigint_wait_secs: float  # what is left of the moment that Ctrl-C grants the child
+    _sigint_wait_secs: float  # seconds that wait() still gives the child after Ctrl-C
 
     def wait(self, timeout=None):
-        """Wait for the child to end; returns returncode.
+        """Block until the child has ended; returns returncode.
 
-        timeout: seconds, any real number; None for as long as it takes.  Raises TimeoutExpired after it, and
-        ValueError if it is NaN.  Blocks, without the GIL; costs no CPU meanwhile.  Ctrl-C interrupts it, but
-        the child gets a quarter of a second to end first, once.
+        timeout: seconds, any real number; None: no limit.  TimeoutExpired after it; ValueError for NaN.
+        Releases the GIL; uses no CPU meanwhile.  After Ctrl-C, the first time, the child gets 0.25 seconds
+        to end before KeyboardInterrupt is raised.
         """
         deadline = deadline_after(timeout)
         try:
@@ -54,7 +54,8 @@ class Waits:
         return self._internal_poll()
 
     def _wait_politely(self, deadline):
-        """After Ctrl-C, which the child most likely has got too: let it end, once, and for a moment only."""
+        """After Ctrl-C, which the child has probably received, too: wait for its end, once, up to 0.25
+        seconds."""
         seconds, self._sigint_wait_secs = self._sigint_wait_secs, 0
         if deadline is not None:
             seconds = min(seconds, deadline - _public._time())
@@ -79,40 +80,39 @@ class Waits:
             remaining = deadline - _public._time()
             if remaining <= 0:
                 raise TimeoutExpired(self.args, timeout)
-            if ended:  # and yet not to be reaped: a debugger is before us, or another thread is at it
+            if ended:  # but not reapable: it is traced by a debugger, or another thread is reaping it
                 sleep(min(remaining, 0.001))
                 continue
             ended = sleep_until_end(self, remaining)
             if not ended and remaining < LONGEST_SLEEP and not reap_unless_busy(self):
-                raise TimeoutExpired(self.args, timeout)  # whatever a replaced clock says
+                raise TimeoutExpired(self.args, timeout)  # even if a replaced clock has not advanced
         return self.returncode
 
     def _try_wait(self, wait_flags):
-        """waitpid() for the child: (pid, status).  The caller holds _waitpid_lock."""
+        """waitpid() for the child: (pid, status).  With _waitpid_lock held."""
         try:
             return os.waitpid(self.pid, wait_flags)
         except ChildProcessError:
-            # SIGCHLD is ignored, or something else has waited for it: nobody knows how it ended
+            # SIGCHLD is ignored, or other code has reaped it: the status is lost
             return self.pid, 0
 
     def _handle_exitstatus(self, sts):
-        """Set returncode.  The caller holds _waitpid_lock."""
+        """Set returncode from a wait status.  With _waitpid_lock held."""
         if os.WIFSTOPPED(sts):
             self.returncode = -os.WSTOPSIG(sts)
         else:
             self.returncode = os.waitstatus_to_exitcode(sts)
 
     def _internal_poll(self, _deadstate=None, _poll=poll_child):
-        """poll(), without blocking; _deadstate: the returncode of a child that is none of ours.
+        """poll(); _deadstate: the returncode if there is no such child.  Does not block.
 
-        __del__() calls it, when at the end of the program the names of this module may be None already.
+        __del__() calls it at exit, when the globals of this module may be None: hence the default argument.
         """
         return _poll(self, _deadstate)
 
     def _wait_pidfd(self, timeout):
-        """Sleep until the child has ended, by a pidfd; whether it has.  None where that can't be had.
-
-        For programs that have a pidfd_open() of their own."""
+        """Block until the child has ended, by a pidfd, or for *timeout* seconds; whether it has; None without
+        pidfds.  Used for programs that replace os.pidfd_open()."""
         if not _public._CAN_USE_PIDFD_OPEN:
             return None
         try:
@@ -129,24 +129,22 @@ class Waits:
 
 @shown
 def wait_any(procs, timeout=None):
-    """Wait until any of some Popen objects has ended; returns a list of those that have, in their order.
+    """Block until at least one of several children has ended; a list of those that have, in their order.
 
-    procs: an iterable of Popen objects.  Those in the list have their returncode set: they are reaped, by
-        their poll().  Without any procs the list is empty at once.
-    timeout: seconds, any real number; None for as long as it takes; 0 or less does not sleep.  After it the
-        list is empty.
+    procs: an iterable of Popen objects.  Those in the result are reaped by their poll(), which sets
+        returncode.  Without procs the list is empty at once.
+    timeout: seconds, any real number; None: no limit; 0 or less: does not block.  After it the list is empty.
 
-    Blocks, without the GIL, and costs no CPU meanwhile, however many children there are. It uses a
-    descriptor for each while it waits (on Linux); when there are not so many, a thread for each, which
-    is slower to set up: raise RLIMIT_NOFILE then. Signal handlers run; what they raise ends the call.
-    May be called from any thread. ValueError if the timeout is NaN; OSError if there are no threads left
-    either.
+    Releases the GIL, and uses no CPU meanwhile.  Uses a descriptor per child while it waits (on Linux); if
+    there are too few, a thread per child, which is slower to set up (raise RLIMIT_NOFILE then).  Signal
+    handlers run; if one raises, so does this call.  Thread-safe.  ValueError for NaN; OSError if there are
+    too few threads, too.
     """
     return _child_end.wait_any(procs, timeout)
 
 
 def deadline_after(timeout):
-    """A time of the monotonic clock; None for no timeout."""
+    """The time of the monotonic clock after *timeout* seconds; None for None; ValueError for NaN."""
     if timeout is None:
         return None
     if isnan(timeout):

@@ -131,7 +131,7 @@ def _watch_eventlet(patcher):
     _green.watch_eventlet(patcher)
 
 
-# What is needed only where a program imports a certain module is imported then.
+# Imported only when the program imports the module that needs it.
 _FOLLOWED = {
     "multiprocessing.util": _follow_children,
     "gevent.events": _watch_gevent,
@@ -140,7 +140,7 @@ _FOLLOWED = {
 
 
 def _hold(name, installation):
-    """Whether modules that were imported before have to be looked through for *name*."""
+    """Count *installation* for *name*; return whether modules imported before have to be patched in place."""
     if name in _holds:
         _holds[name].append(installation)
         return False

@@ -1,6 +1,6 @@
-"""Take the redirect along into child processes.
+"""Apply the redirect in child processes.
 
-Children of ``multiprocessing`` (and so of process pools).  Forked ones have everything already.
+Children of ``multiprocessing`` (and so of process pools): forked ones have everything already.
 For "spawn" and "forkserver", ``multiprocessing`` starts ``python -c "from multiprocessing.spawn
 import spawn_main; ..."`` through one function, ``multiprocessing.util.spawnv_passfds``.  We put a line in
 front of that program text.  This reaches exactly these children, also under ``-I`` and ``-E``, needs
@@ -9,7 +9,7 @@ nothing in the environment, and leaves the resource tracker as it is.  A child u
 
 ``--inherit`` reaches every Python the program starts.  There a variable names the modules, and
 a folder at the head of PYTHONPATH holds a ``sitecustomize.py`` that replaces them and then runs the
-user's own ``sitecustomize``.  The other way would be a ``.pth`` file in the wheel.  That one works
+user's own ``sitecustomize``.  The alternative is a ``.pth`` file in the wheel.  It works
 under ``-I`` and ``-E`` too, but every start of every Python in that environment would pay for it,
 editable installs do not place it, and a child in another virtual environment would not see it.
 PYTHONPATH goes wherever the environment goes; in an interpreter without hasten the hook finds no

@@ -1,9 +1,9 @@
 """gevent and eventlet replace the same names, by versions that switch greenlets.
 
-A compiled wait stops the whole loop of greenlets, so there is no working mixture.  Whoever comes second is
-refused, at its call and before anything has been changed: :func:`refuse` when they have patched already,
-and :func:`watch_gevent` and :func:`watch_eventlet` when they are asked to afterwards.  What they replace
-that hasten has not is their matter.
+A compiled wait blocks the whole loop of greenlets, so the two cannot be combined.  The second call is refused
+before it changes anything: hasten's by :func:`refuse` if the library has patched already, the library's by
+:func:`watch_gevent` or :func:`watch_eventlet` if hasten has.  The library may patch modules that hasten has
+not replaced.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _PARTS = {"thread": ("_thread", "threading", "queue"), "queue": ("queue",), "sub
 
 
 def refuse() -> None:
-    """Raise :class:`Refused` if one of them has patched the standard library."""
+    """Raise :class:`Refused` if gevent or eventlet has patched the standard library."""
     gevent = sys.modules.get("gevent.monkey")
     eventlet = sys.modules.get("eventlet.patcher")
     for library, patched in (
@@ -44,8 +44,8 @@ def _check(call, parts):
 
 
 def watch_gevent(events) -> None:
-    """From now on, have it refused when it is about to patch a module that is replaced."""
-    # gevent tells its subscribers before it patches, and lets through what they raise.
+    """From now on, gevent's calls that would patch a replaced module raise :class:`Refused`."""
+    # gevent notifies its subscribers before it patches, and lets their exceptions through.
     if _before_gevent not in events.subscribers:
         events.subscribers.append(_before_gevent)
 
@@ -59,7 +59,7 @@ def _before_gevent(event):
 
 
 def watch_eventlet(patcher) -> None:
-    """The same."""
+    """From now on, eventlet's ``monkey_patch()`` raises :class:`Refused` for a replaced module."""
     monkey_patch = patcher.monkey_patch
     if getattr(monkey_patch, "hasten", False):
         return

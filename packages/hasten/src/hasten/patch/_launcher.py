@@ -76,7 +76,7 @@ def main():
 
 
 def parse(args) -> Options:
-    """Read options up to the program; what follows is the program's."""
+    """Read options up to the program; the arguments after it are the program's."""
     options = Options()
     args = list(args)
     while args:

@@ -2,17 +2,17 @@
 
 The program runs in the real ``__main__``.  Three things need care.
 
-*Frames.*  Our frames lie below the program's.  When an exception leaves the program, the interpreter
-is left to deal with it (exit status, death by SIGINT, ``-i``), and just for the display the hook that
-it calls is replaced by one that takes our entries off the traceback.  ``python -m`` and ``python
+*Frames.*  Our frames lie below the program's.  The interpreter handles an exception that leaves the
+program (exit status, death by SIGINT, ``-i``); only for the display, ``sys.excepthook`` is replaced by
+a function that removes our entries from the traceback.  ``python -m`` and ``python
 app.zip`` show two frames of ``runpy``; they run through the same function of ``runpy`` here and show
 the same two.
 
-*Life.*  When the program has ended nothing of ours refers to its globals: the interpreter finalises them as
-it does under plain ``python``.
+*Lifetime.*  When the program has ended no object of ours refers to its globals: the interpreter finalises
+them as it does under plain ``python``.
 
-*Attributes.*  ``__main__`` holds what it held for ``python -m hasten``.  It is made what ``python`` makes it
-for each kind of program.
+*Attributes.*  ``__main__`` first has the attributes of ``python -m hasten``.  It is given those that
+``python`` gives it for each kind of program.
 """
 
 import os
@@ -20,7 +20,7 @@ import sys
 from _frozen_importlib import BuiltinImporter  # as in _redirect
 from _frozen_importlib_external import SourceFileLoader, SourcelessFileLoader
 
-# What python has put at the head of sys.path for us: None for the current folder
+# What python has put at the head of sys.path for the launcher: None for the current folder
 launcher_folder: "str | None" = None
 _ALWAYS = ("__name__", "__doc__", "__package__", "__loader__", "__spec__", "__annotations__", "__builtins__")
 
@@ -81,7 +81,7 @@ def run_stdin(argv):
 
 
 def _prompt():
-    """Leave it to the interpreter, which asks for input after a program under -i, or by PYTHONINSPECT."""
+    """Have the interpreter prompt: it does so after a program under -i, or with PYTHONINSPECT set."""
     if not sys.flags.quiet:
         note = 'Type "help", "copyright", "credits" or "license" for more information.'
         sys.stderr.write(f"Python {sys.version} on {sys.platform}\n{note}\n")
@@ -115,7 +115,7 @@ def _main():
 
 
 def _blank():
-    """Make ``__main__`` what it is before a program is chosen."""
+    """Reset ``__main__`` to its state before a program is chosen."""
     main = _main()
     for name in list(main):
         if name not in _ALWAYS:
@@ -125,7 +125,10 @@ def _blank():
 
 
 def _put_path0(entry, always=False):
-    """Put *entry* where python has put the launcher's folder; nowhere under -I and -P."""
+    """Replace the launcher's folder in sys.path by *entry*.
+
+    Under -I and -P python has put none: nothing is done, unless *always*.
+    """
     if sys.flags.isolated or getattr(sys.flags, "safe_path", False):
         if always:
             sys.path.insert(0, entry)
@@ -155,7 +158,7 @@ def _is_importable(path) -> bool:
 
 def _compile(source, filename):
     if ("\0" if isinstance(source, str) else b"\0") in source:
-        return compile(source, filename, "exec", dont_inherit=True)  # it says what is wrong
+        return compile(source, filename, "exec", dont_inherit=True)  # raises the error with its message
     if sys.version_info >= (3, 15) and (sys.warnoptions or "warnings" in sys.modules):
         # A filter may name the module that a warning of the compiler's is in.
         return compile(source, filename, "exec", dont_inherit=True, module="__main__")
@@ -215,7 +218,7 @@ def _run_by_runpy(name, is_module):
 
 
 def _below(error):
-    """The traceback of *error* without the frame that has caught it."""
+    """The traceback of *error* without the frame that caught it."""
     return error.__traceback__ and error.__traceback__.tb_next
 
 

@@ -1,5 +1,5 @@
 # cython: freethreading_compatible=True
-"""The one table of the project: stdlib name -> hasten module -> distribution."""
+"""The table of replaceable modules: stdlib name -> hasten module -> distribution."""
 
 import os
 import sys
@@ -17,9 +17,9 @@ TABLE = {
     "dummy_threading": ("hasten.dummy_threading", "hasten-dummy-threading"),
     "_dummy_threading": ("hasten.dummy_threading", "hasten-dummy-threading"),
 }
-# These bring submodules that programs import by name (concurrent.futures.thread, ...).
+# Packages with submodules that programs import by name (concurrent.futures.thread, ...).
 PACKAGES = ("multiprocessing", "concurrent.futures")
-# Removed from the standard library in 3.9: without their distribution there is nothing to leave alone.
+# Removed from the standard library in 3.9: without their distribution there is no module to fall back to.
 GONE = ("_dummy_thread", "dummy_threading", "_dummy_threading")
 
 STDLIB = os.path.dirname(os.path.abspath(os.__file__)) + os.sep
@@ -81,7 +81,7 @@ def available(name):
     folders = sys.modules[package].__path__
     if any(os.path.isfile(os.path.join(folder, child, "__init__.py")) for folder in folders):
         return True
-    # As importlib.util has it, which would cost a program's start more than all of this.
+    # As importlib.util.find_spec() does; importing importlib.util would take longer than the whole launcher.
     finders = [finder for finder in list(sys.meta_path) if hasattr(finder, "find_spec")]
     return any(finder.find_spec(module, folders) for finder in finders)
 

@@ -81,7 +81,7 @@ static inline void hs_memory_begin(hs_head *head, uint32_t bytes, int portable) 
     head->bytes = bytes;
     head->portable = portable ? 1 : 0;
 #if !defined(__APPLE__)
-    for (int i = 0; portable && i < HS_BUCKETS; i++)
+    for (int i = 0; portable && i < HS_NAP_BUCKETS; i++)
         if (sem_init(&head->buckets[i].semaphore, 1, 0) < 0) head->portable = 2;
 #else
     if (portable) head->portable = 2;

@@ -27,14 +27,14 @@
 #define HS_NAP_PORTABLE 20000000
 #define HS_WAKE_ALL INT32_MAX
 
-#define HS_BUCKETS 16
-typedef struct { sem_t semaphore; uint32_t asleep; } hs_bucket;
+#define HS_NAP_BUCKETS 16
+typedef struct { sem_t semaphore; uint32_t asleep; } hs_nap_bucket;
 
 /* The start of an arena; the slots follow. */
 typedef struct {
     uint32_t magic, bytes;
     uint32_t portable;  /* 0: futexes; 1: the semaphores below; 2: polling */
-    hs_bucket buckets[HS_BUCKETS];
+    hs_nap_bucket buckets[HS_NAP_BUCKETS];
 } hs_head;
 
 /* The state of one wait; {0} at its start. */
@@ -59,12 +59,12 @@ static inline uint32_t *hs_word_low(uint64_t *word) {
 #endif
 }
 
-static inline hs_bucket *hs_bucket_of(hs_head *head, uint32_t *word) {
-    return &head->buckets[((uintptr_t)((char *)word - (char *)head) >> 6) % HS_BUCKETS];
+static inline hs_nap_bucket *hs_nap_bucket_of(hs_head *head, uint32_t *word) {
+    return &head->buckets[((uintptr_t)((char *)word - (char *)head) >> 6) % HS_NAP_BUCKETS];
 }
 
 static inline void hs_sleep_portable(hs_head *head, uint32_t *word, uint32_t seen, int64_t length) {
-    hs_bucket *bucket = hs_bucket_of(head, word);
+    hs_nap_bucket *bucket = hs_nap_bucket_of(head, word);
     struct timespec until;
     if (length > HS_NAP_PORTABLE) length = HS_NAP_PORTABLE;
     __atomic_add_fetch(&bucket->asleep, 1, __ATOMIC_SEQ_CST);
@@ -88,7 +88,7 @@ static inline void hs_sleep_portable(hs_head *head, uint32_t *word, uint32_t see
 
 /* Wake all sleepers of the word's bucket.  A killed sleeper stays counted: it costs spurious wake-ups, nothing else. */
 static inline void hs_wake_portable(hs_head *head, uint32_t *word) {
-    hs_bucket *bucket = hs_bucket_of(head, word);
+    hs_nap_bucket *bucket = hs_nap_bucket_of(head, word);
     int there = (int)hs_word_load(&bucket->asleep), posted = 0;
     if (head->portable != 1) return;
     while (there-- > 0 && sem_getvalue(&bucket->semaphore, &posted) == 0 && posted <= there) sem_post(&bucket->semaphore);

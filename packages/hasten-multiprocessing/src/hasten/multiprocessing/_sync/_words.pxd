@@ -68,5 +68,6 @@ cdef extern from "_barrier.h":
     uint64_t hs_barrier_arrive(
         hs_head *head, hs_barrier *b, hs_process *process, uint32_t parties, bint acts, int *raised
     )
-    int hs_barrier_sleep(hs_head *head, hs_barrier *b, hs_process *process, uint64_t arrived, int64_t
-    deadline)
+    int hs_barrier_sleep(
+        hs_head *head, hs_barrier *b, hs_process *process, uint64_t arrived, int64_t deadline
+    )

@@ -268,13 +268,15 @@ class Condition(stdlib):
     def __getstate__(self):
         """What the standard library's instances have, for picklers that know locks, as dill does.
 
-        It may come to a Python without this class, which finds in the instance how an RLock is given up and taken.
+        The instance has the lock's own methods too: it may be loaded by a Python without this class, where
+        Condition calls them to release and reacquire an RLock.
         """
         cdef SharedWaiters waiters = SharedWaiters.__new__(SharedWaiters)
         waiters.state = state_of(self)
         lock = waiters.state.lock
         of_lock = {name: getattr(lock, name) for name in _OF_LOCK if hasattr(lock, name)}
-        own = {name: own_fields(self)[name] for name in own_fields(self).keys() - {"_condition_state", "locked"}}
+        fields = own_fields(self)
+        own = {name: fields[name] for name in fields.keys() - {"_condition_state", "locked"}}
         return {"_lock": lock, **of_lock, "_waiters": waiters, **own}
 
     def _at_fork_reinit(self):

@@ -16,7 +16,7 @@ A class or function is given no name under which it would not be found: a pickle
 When the module is put back all of this is as before.
 """
 
-from cpython.object cimport PyObject, PyTypeObject
+from cpython.object cimport PyTypeObject
 from libc.string cimport strcmp, strrchr
 
 import sys

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import textwrap
+from contextlib import closing
 from pathlib import Path
 
 import gate
@@ -128,6 +130,17 @@ def test_an_interrupt_stops_what_runs_and_forgets_it(tests_in):
         runs.throw(KeyboardInterrupt)
     assert not measuring.running
     assert not measuring.folder_of(files[0]).exists() and measuring.folder_of(files[1]).exists()
+
+
+def test_lines_of_cython_are_the_plugins_in_all_data(tmp_path):
+    with closing(sqlite3.connect(tmp_path / "data")) as base, base:
+        base.execute("create table file (id integer primary key, path text)")
+        base.execute("create table tracer (file_id integer, tracer text)")
+        base.executemany("insert into file values (?, ?)", [(1, "a/_b.pyx"), (2, "a/_c.pyx"), (3, "a/d.py")])
+        base.execute("insert into tracer values (2, ?)", (measuring.TRACER,))
+    measuring.name_plugin(tmp_path / "data")
+    with closing(sqlite3.connect(tmp_path / "data")) as base:
+        assert sorted(base.execute("select * from tracer")) == [(1, measuring.TRACER), (2, measuring.TRACER)]
 
 
 def test_how_long_it_will_take():

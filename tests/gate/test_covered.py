@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import sqlite3
@@ -227,8 +228,9 @@ def test_a_source_is_found_whatever_folder_coverage_puts_before_its_name(tmp_pat
     source.parent.mkdir(parents=True)
     source.write_text("")
     plugin = Plugin(str(tmp_path))
-    for before in (tmp_path, Path("/nowhere/hasten/project")):
-        tracer = plugin.file_tracer(f"{before}/hasten/queue/_queue.pyx")
+    names = ("_queue.pyx", "_queue.cpython-311-x86_64-linux-gnu.so")
+    for before, name in itertools.product((tmp_path, Path("/nowhere/hasten/project")), names):
+        tracer = plugin.file_tracer(f"{before}/hasten/queue/{name}")
         assert tracer is not None and tracer.source_filename() == str(source)
     for name in ("hasten/queue/_b.pyx", "hasten/queue/_queue.pxd", "a/attributes.pxi", "hasten/a.py"):
         assert plugin.file_tracer(f"{tmp_path}/{name}") is None

@@ -33,10 +33,14 @@ class Lines(CoveragePlugin):
         self.excluded = config.get_option("report:exclude_lines")
 
     def file_tracer(self, filename: str) -> FileTracer | None:
-        """The file in the tree, whatever folder coverage has put before the name that the code has."""
-        if not filename.endswith(".pyx"):
+        """The file in the tree, whatever folder coverage has put before the name that the code has.
+
+        Code of public functions has the name of the shared object (tools/include/function.h).
+        """
+        if not filename.endswith((".pyx", ".so")):
             return None
-        source = os.path.join(self.tree, HOME, filename.rpartition(f"/{HOME}/")[2])
+        folder, name = os.path.split(filename.rpartition(f"/{HOME}/")[2])
+        source = os.path.join(self.tree, HOME, folder, name.partition(".")[0] + ".pyx")
         return Tracer(source) if os.path.exists(source) else None
 
     def file_reporter(self, filename: str) -> FileReporter | str:

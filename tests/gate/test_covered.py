@@ -232,5 +232,7 @@ def test_a_source_is_found_whatever_folder_coverage_puts_before_its_name(tmp_pat
     for before, name in itertools.product((tmp_path, Path("/nowhere/hasten/project")), names):
         tracer = plugin.file_tracer(f"{before}/hasten/queue/{name}")
         assert tracer is not None and tracer.source_filename() == str(source)
+        frame = sys._getframe()
+        assert tracer.line_number_range(frame) == (frame.f_lineno,) * 2
     for name in ("hasten/queue/_b.pyx", "hasten/queue/_queue.pxd", "a/attributes.pxi", "hasten/a.py"):
         assert plugin.file_tracer(f"{tmp_path}/{name}") is None

@@ -8,6 +8,7 @@ the C: that is taken from it.  In a process of the tests nothing of Cython is im
 from __future__ import annotations
 
 import os
+from operator import attrgetter
 from typing import Any
 
 from coverage import CoveragePlugin, FileReporter, FileTracer
@@ -18,6 +19,9 @@ HOME = "hasten"  # the folder that names start with: hasten/queue/_queue.pyx
 class Tracer(FileTracer):
     def __init__(self, source: str) -> None:
         self.source = source
+        # In C, and no method in Python: it is called at each line, and another thread could go on in the
+        # middle of what the GIL keeps whole.
+        self.line_number_range = attrgetter("f_lineno", "f_lineno")
 
     def source_filename(self) -> str:
         return self.source

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import textwrap
+from contextlib import closing
 from pathlib import Path
 
 import gate
@@ -130,6 +133,17 @@ def test_an_interrupt_stops_what_runs_and_forgets_it(tests_in):
     assert not measuring.folder_of(files[0]).exists() and measuring.folder_of(files[1]).exists()
 
 
+def test_lines_of_cython_are_the_plugins_in_all_data(tmp_path):
+    with closing(sqlite3.connect(tmp_path / "data")) as base, base:
+        base.execute("create table file (id integer primary key, path text)")
+        base.execute("create table tracer (file_id integer, tracer text)")
+        base.executemany("insert into file values (?, ?)", [(1, "a/_b.pyx"), (2, "a/_c.pyx"), (3, "a/d.py")])
+        base.execute("insert into tracer values (2, ?)", (measuring.TRACER,))
+    measuring.name_plugin(tmp_path / "data")
+    with closing(sqlite3.connect(tmp_path / "data")) as base:
+        assert sorted(base.execute("select * from tracer")) == [(1, measuring.TRACER), (2, measuring.TRACER)]
+
+
 def test_how_long_it_will_take():
     assert measuring.left(["a", "b"], {"a": 10, "c": 20}, 2) == 12.5  # b as long as those that are known
     assert measuring.left(["a"], {}, 2) == 0
@@ -214,8 +228,11 @@ def test_a_source_is_found_whatever_folder_coverage_puts_before_its_name(tmp_pat
     source.parent.mkdir(parents=True)
     source.write_text("")
     plugin = Plugin(str(tmp_path))
-    for before in (tmp_path, Path("/nowhere/hasten/project")):
-        tracer = plugin.file_tracer(f"{before}/hasten/queue/_queue.pyx")
+    names = ("_queue.pyx", "_queue.cpython-311-x86_64-linux-gnu.so")
+    for before, name in itertools.product((tmp_path, Path("/nowhere/hasten/project")), names):
+        tracer = plugin.file_tracer(f"{before}/hasten/queue/{name}")
         assert tracer is not None and tracer.source_filename() == str(source)
+        frame = sys._getframe()
+        assert tracer.line_number_range(frame) == (frame.f_lineno,) * 2
     for name in ("hasten/queue/_b.pyx", "hasten/queue/_queue.pxd", "a/attributes.pxi", "hasten/a.py"):
         assert plugin.file_tracer(f"{tmp_path}/{name}") is None

@@ -13,7 +13,6 @@ from distributions import META, discover
 from covered import measuring
 from covered.places import DATA, SETTINGS, TREE
 
-PLUGIN = "cython_lines.Lines"
 LANGUAGES = {".py": "Python", ".pyx": "Cython"}
 SHOWN = 15  # files with the most lines that no test runs
 
@@ -43,7 +42,7 @@ def read() -> list[Lines]:
     data.load()
     homes, found = packages(), []
     for file in sorted(path for path in TREE.rglob("*") if path.suffix in LANGUAGES):
-        data.get_data().touch_file(str(file), PLUGIN if file.suffix == ".pyx" else "")
+        data.get_data().touch_file(str(file), measuring.TRACER if file.suffix == ".pyx" else "")
         _, statements, _, missing, _ = data.analysis2(str(file))
         package = homes.get(file.relative_to(TREE / "hasten").parts[0], META)
         found.append(Lines(file.relative_to(TREE), package, len(statements), tuple(missing)))

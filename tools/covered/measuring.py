@@ -12,13 +12,14 @@ import os
 import re
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import sysconfig
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed, wait
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,6 +51,7 @@ exclude_also =
 """
 CLOSING = re.compile(r"^=* ?((?:\d+ \w+(?:, )?)+) in [\d.]+s", re.MULTILINE)
 running: set[subprocess.Popen[bytes]] = set()  # the leader of each session that has a file of tests
+TRACER = "cython_lines.Lines"  # what coverage calls the plugin in its data
 COVERAGE = (sys.executable, "-m", "coverage")
 
 
@@ -105,6 +107,9 @@ def measure(file: Path, patience: float = PATIENCE) -> Measured:
             command, env=environment(folder), cwd=ROOT, stdout=output, stderr=output, start_new_session=True
         )
         finished = ended(child, patience)
+    for part in folder.glob("data*"):
+        with suppress(sqlite3.Error):  # a process was killed while it wrote: combine() tells of it
+            name_plugin(part)
     combine(data_of(file), [folder])
     closing = CLOSING.findall(log.read_text(errors="replace"))
     outcome = closing[-1] if closing else f"exit status {child.returncode}"
@@ -122,6 +127,16 @@ def ended(child: subprocess.Popen[bytes], patience: float) -> bool:
         return False
     finally:
         running.discard(child)
+
+
+def name_plugin(data: Path) -> None:
+    """Let all lines of Cython be the plugin's: data of two kinds for a file cannot be put together.
+
+    Where a test raises errors inside of coverage, that measures the rest without the plugin.
+    """
+    with closing(sqlite3.connect(data)) as base, base:
+        found = "select id from file where path like '%.pyx' and id not in (select file_id from tracer)"
+        base.execute(f"insert into tracer (file_id, tracer) select id, ? from ({found})", (TRACER,))
 
 
 def combine(data: Path, parts: list[Path], *options: str) -> None:

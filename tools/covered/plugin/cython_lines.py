@@ -8,6 +8,7 @@ the C: that is taken from it.  In a process of the tests nothing of Cython is im
 from __future__ import annotations
 
 import os
+from operator import attrgetter
 from typing import Any
 
 from coverage import CoveragePlugin, FileReporter, FileTracer
@@ -18,6 +19,9 @@ HOME = "hasten"  # the folder that names start with: hasten/queue/_queue.pyx
 class Tracer(FileTracer):
     def __init__(self, source: str) -> None:
         self.source = source
+        # In C, and no method in Python: it is called at each line, and another thread could go on in the
+        # middle of what the GIL keeps whole.
+        self.line_number_range = attrgetter("f_lineno", "f_lineno")
 
     def source_filename(self) -> str:
         return self.source
@@ -33,10 +37,14 @@ class Lines(CoveragePlugin):
         self.excluded = config.get_option("report:exclude_lines")
 
     def file_tracer(self, filename: str) -> FileTracer | None:
-        """The file in the tree, whatever folder coverage has put before the name that the code has."""
-        if not filename.endswith(".pyx"):
+        """The file in the tree, whatever folder coverage has put before the name that the code has.
+
+        Code of public functions has the name of the shared object (tools/include/function.h).
+        """
+        if not filename.endswith((".pyx", ".so")):
             return None
-        source = os.path.join(self.tree, HOME, filename.rpartition(f"/{HOME}/")[2])
+        folder, name = os.path.split(filename.rpartition(f"/{HOME}/")[2])
+        source = os.path.join(self.tree, HOME, folder, name.partition(".")[0] + ".pyx")
         return Tracer(source) if os.path.exists(source) else None
 
     def file_reporter(self, filename: str) -> FileReporter | str:

@@ -26,7 +26,7 @@ def locked(number):
 
 
 def run(kind):
-    from support.tasks import add, fails, locked
+    from tasks import add, fails, locked
 
     launcher = ["-m", "hasten"] if "hasten.patch" in sys.modules else []
     options = ["-m", "huey.bin.huey_consumer", "tasks.huey", "-k", kind, "-w", "2", "-q"]

@@ -44,6 +44,7 @@ import threading
 from operator import index
 from threading import BrokenBarrierError
 
+from hasten.threading._attributes import attributes_as_state
 from hasten.threading._published import published
 
 cdef object stdlib = threading.Barrier

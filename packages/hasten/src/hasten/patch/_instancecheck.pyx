@@ -162,7 +162,7 @@ cdef bint belongs(value, str home) except -1:
 
 
 cdef bint is_definition(value) except -1:
-    """Whether it is a class or a function, or says so: isinstance() asks for `__class__`, as proxies have it."""
+    """Whether it is a class or a function, or has the `__class__` of one, as proxies do."""
     if isinstance(value, type) or type(value) is FunctionType or is_compiled(value):
         return True
     if not type_of(value).tp_flags & HEAP_TYPE:  # a type of C: it is what it is, and that is quickly told

@@ -1,9 +1,9 @@
 """The interpreter's registries of processes, which both our modules and the standard library's use.
 
 `multiprocessing.process` holds the current process, its parent, the children and their counter;
-`multiprocessing.context` holds the default context, the reducer and the Popen that is pickling.  Only this
-file accesses them.  Where a module of ours has such a variable, it forwards it (`forward()`): reading or
-setting it reads or sets the interpreter's.
+`multiprocessing.context` holds the default context, the reducer and the Popen that is pickling.  Where a
+module of ours has such a variable, it forwards it (`forward()`): reading or setting it reads or sets the
+interpreter's.
 """
 
 from __future__ import annotations
@@ -21,11 +21,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-# Parts of the standard library that programs replace; a replacement is detected by these, and called.
-BOOTSTRAP = process.BaseProcess._bootstrap
-DUMP = context.reduction.dump
-REDUCTION = context.reduction
 _LONGEST_LOAD = 10.0  # seconds to wait while another thread imports a module of ours
+
+
+def as_it_was(function, module):
+    """*function*, if the standard library's *module* defines it; None if a program has replaced it already.
+
+    functools.wraps() copies a function's names and attributes, but not its globals.
+    """
+    return function if getattr(function, "__globals__", None) is vars(module) else None
+
+
+# What programs replace, before this import or after it: what is there when a process is started is called.
+BOOTSTRAP = as_it_was(process.BaseProcess._bootstrap, process)
+DUMP = as_it_was(context.reduction.dump, context.reduction)
+REDUCTION = context.reduction
 
 
 def _as_it_is(value):
@@ -100,9 +110,9 @@ def with_our_names(pickle):
     return pickle()
 
 
-def is_replaced(original) -> bool:
-    """Whether a program has replaced BaseProcess's method *original*."""
-    return getattr(process.BaseProcess, original.__name__) is not original
+def is_bootstrap_replaced() -> bool:
+    """Whether a program has replaced the standard library's BaseProcess._bootstrap()."""
+    return process.BaseProcess._bootstrap is not BOOTSTRAP
 
 
 def become(child, parent) -> None:

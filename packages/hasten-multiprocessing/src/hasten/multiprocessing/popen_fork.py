@@ -6,13 +6,13 @@ import multiprocessing.popen_fork as _stdlib
 import os
 import signal
 
-from hasten.multiprocessing import util
+from hasten.multiprocessing import _registries, util
 from hasten.multiprocessing._start import _sentinel
 from hasten.multiprocessing._start._forked import _around, _child
 
 __all__ = ["Popen"]
 
-_LAUNCH = _stdlib.Popen._launch
+_LAUNCH = _registries.as_it_was(_stdlib.Popen._launch, _stdlib)
 _PIDFDS = _sentinel.has_pidfds()
 
 
@@ -90,11 +90,13 @@ class Popen(_stdlib.Popen):
         try:
             with _around.keeping_tracker():
                 self.pid = os.fork()  # here: managers know by this function's name that a process is started
+            if self.pid == 0:
+                _child.be(process_obj, standing_alone, pipes)
         except BaseException:
+            if self._starter != os.getpid():
+                _child.leave(1)  # the child, before be(): a signal handler has raised
             util.close_fds(*pipes or ())
             raise
-        if self.pid == 0:
-            _child.be(process_obj, standing_alone, pipes)
         if pipes is None:
             self._watch()
         else:

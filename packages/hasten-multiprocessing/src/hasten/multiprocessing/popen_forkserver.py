@@ -18,7 +18,7 @@ from hasten.multiprocessing.popen_fork import _PIDFDS
 __all__ = ["Popen"]
 
 _DupFd = Sent
-_LAUNCH = _stdlib.Popen._launch
+_LAUNCH = _registries.as_it_was(_stdlib.Popen._launch, _stdlib)
 __getattr__ = _registries.rest_of(__name__, _stdlib)
 _ZYGOTE = "t" not in sys.abiflags  # without a GIL (3.13) children of a zygote hang: the server forks each
 _UNKNOWN = 255  # the exit code of a child whose server has been killed

@@ -10,13 +10,12 @@ from hasten.multiprocessing._start import _blob, _command
 from hasten.multiprocessing._start._inherited import Inherited
 from hasten.multiprocessing.context import set_spawning_popen
 from hasten.multiprocessing.popen_fork import _PIDFDS
-from hasten.multiprocessing.process import BaseProcess
+from hasten.multiprocessing.process import _ORIGINALS
 
 __all__ = ["Popen"]
 
 _DupFd = Inherited
-_LAUNCH = _stdlib.Popen._launch
-_BOOTSTRAP = BaseProcess._bootstrap
+_LAUNCH = _registries.as_it_was(_stdlib.Popen._launch, _stdlib)
 __getattr__ = _registries.rest_of(__name__, _stdlib)
 
 
@@ -50,8 +49,8 @@ class Popen(popen_fork.Popen, _stdlib.Popen):
         return (
             _PIDFDS
             and _stdlib.Popen._launch is _LAUNCH
-            and type(process_obj)._bootstrap is _BOOTSTRAP
-            and not _registries.is_replaced(_registries.BOOTSTRAP)
+            and type(process_obj)._bootstrap is _ORIGINALS[0]
+            and not _registries.is_bootstrap_replaced()
             and _command.is_standard()
         )
 

@@ -239,7 +239,7 @@ class BaseProcess(_stdlib.BaseProcess):
 
     def _bootstrap(self, parent_sentinel=None):
         """Called in the child: become this process, call run(); the exit code."""
-        if _registries.is_replaced(_registries.BOOTSTRAP):
+        if _registries.is_bootstrap_replaced():
             return _stdlib.BaseProcess._bootstrap(self, parent_sentinel)
         import hasten.multiprocessing._start._forked._child as _child
 
@@ -304,4 +304,6 @@ _registries.forward(
     "_parent_process",
     "_process_counter",
 )
-_ORIGINALS = (BaseProcess._bootstrap, BaseProcess.run)  # for the comparison in _start/_bootstrap.py
+# As they are made: whoever compares with them may be imported after a program has replaced one.
+_ORIGINALS = (BaseProcess._bootstrap, BaseProcess.run)
+_AFTER_FORK = BaseProcess._after_fork

@@ -256,9 +256,11 @@ def call_of(call):
 
 def bootstrap(process):
     """Run a process object by its own method, and return the exit code."""
+    import posix
+
     from hasten.multiprocessing._start._forked import _child
 
-    _child.by_atexit = True  # the interpreter's exit does that, finalizers last, as after Child.run()
+    _child.by_atexit = posix.getpid()  # the interpreter's exit does it, finalizers last, as after Child.run()
     return process._bootstrap(parent_sentinel(process._parent_pid))
 
 

@@ -1,7 +1,8 @@
 # cython: freethreading_compatible=True
 """What a child does with its process object: become that process, run it, and say how it went.
 
-What programs replace (util's functions, threading._shutdown(), os._exit()) is looked up when it is called.
+What programs replace (functions of util and atexit, threading._shutdown(), os._exit(), methods of processes) is
+looked up when it is called.
 """
 
 import atexit
@@ -11,16 +12,14 @@ import threading
 
 from hasten.multiprocessing import _registries, util
 from hasten.multiprocessing._start import _sentinel, _streams
-from hasten.multiprocessing.process import BaseProcess, _ParentProcess
+from hasten.multiprocessing.process import _AFTER_FORK, _ORIGINALS, _ParentProcess
 
-by_atexit = False  # whether this process runs what atexit knows after run(); finalizers are among that
+by_atexit = 0  # the process that runs what atexit knows after run(); finalizers are among that
 # Read as dicts: an attribute that is read of a module counts a reference to its name, which copies a page.
-cdef dict of_util = vars(util), of_process = vars(_registries.process)
-cdef object forget_exit_functions = atexit._clear
-cdef object run_exit_functions = atexit._run_exitfuncs
-cdef object our_bootstrap = BaseProcess._bootstrap
-cdef object our_after_fork = BaseProcess._after_fork
-cdef object standard_after_forkers = util._run_after_forkers  # without hooks it has nothing to run
+cdef dict of_util = vars(util), of_process = vars(_registries.process), of_atexit = vars(atexit)
+cdef object our_bootstrap = _ORIGINALS[0], our_after_fork = _AFTER_FORK
+# Without hooks it has nothing to run.  None if a program has replaced it: that one is called in any case.
+cdef object standard_after_forkers = _registries.as_it_was(util._run_after_forkers, util)
 
 
 def be(process, standing_alone, pipes):
@@ -56,9 +55,9 @@ cdef bint is_standard(process) except -1:
 def exit_by_atexit():
     """Let what atexit knows be what this child, which has just been forked, does at its end."""
     global by_atexit
-    forget_exit_functions()
-    atexit.register(of_util["_exit_function"])
-    by_atexit = True
+    of_atexit["_clear"]()
+    of_atexit["register"](of_util["_exit_function"])
+    by_atexit = os.getpid()
 
 
 def run(process, parent_sentinel) -> int:
@@ -79,7 +78,7 @@ def run(process, parent_sentinel) -> int:
         report(process)
     finally:
         threading._shutdown()
-        if not by_atexit:
+        if by_atexit != os.getpid():
             of_util["_exit_function"]()
         of_util["info"]("process exiting with exitcode %d", code)
         of_util["_flush_std_streams"]()
@@ -92,7 +91,7 @@ cdef exit_code(error):
         return 0
     if isinstance(error.code, int):
         return error.code
-    sys.stderr.write(f"{error.code}\n")
+    sys.stderr.write(str(error.code) + "\n")
     return 1
 
 
@@ -107,7 +106,7 @@ cdef report(process):
 def leave(code):
     """End a forked child: run what atexit knows, without a word to those who wait in the frames below."""
     try:
-        run_exit_functions()
+        of_atexit["_run_exitfuncs"]()
     finally:
         os._exit(code & 0xFF)
 

@@ -1,6 +1,6 @@
 /* child_end.h: sleeping until one of some children has ended, without reaping it.  No Python API, no GIL.
  *
- * There are three ways, none of which polls:
+ * There are three ways, none of which wakes up periodically:
  *   - Linux: a pidfd for each child, and one poll() over all of them.
  *   - BSD, macOS: one kqueue with an event for each child's end.
  *   - anywhere else, without a free descriptor, or with HASTEN_PORTABLE=1: a thread for each child, which

@@ -85,7 +85,7 @@ static inline int hs_park_init(void) {
     return pthread_atfork(NULL, NULL, hs_park_after_fork);
 }
 
-/* The address of the fork count: the number of forks between the first process and this one.  State that a thread
+/* The address of the fork count: the number of forks since the process that loaded this module.  State that a thread
  * left under another count is void. */
 static inline const unsigned int *hs_fork_count(void) { return &hs_forks; }
 

@@ -9,7 +9,8 @@
  *   consumers, reporting.
  * - Records are stored consecutively in runs of units (shm_units.h), each record within one run.  At the end of a run a
  *   JUMP, which is not counted, points to the next one.  A consumer that passes a JUMP frees the run.  A large record has
- *   its own run.  So the ring grows as far as memory permits, and put never waits for get.
+ *   its own run.  So the ring grows as far as memory permits, and no put depends on a get (a producer that is far AHEAD
+ *   waits for one for up to 2 ms).
  * - A process that inherits a lock finds tail and head consistent.  What may be inconsistent is `room` (the end of tail's
  *   run; recomputed from the table), and there may be leaked runs (`lost`; see hs_ring_sweep).
  * - Once `armed`, the eventfd is readable exactly while there is a record or the queue is shut down, whenever no process is
@@ -17,7 +18,8 @@
  *
  * Positions are in units of 16 bytes.  A record is a word (length and kind) and its bytes.
  *
- * No Python API.  Functions wait for HS_LOCK_SLICE at most, apart from copying.
+ * No Python API.  Functions wait for a lock for HS_LOCK_SLICE at most; those that wait for the other end sleep for
+ * HS_SLICE at most.
  */
 #ifndef HASTEN_SHM_RING_H
 #define HASTEN_SHM_RING_H

@@ -72,7 +72,7 @@ static inline char *hs_map(int fd, uint64_t offset, uint64_t size) {
     return (char *)at;
 }
 
-/* Map the file as far as possible; with a limited address space, 1/64 of that at most. */
+/* Map the file as far as possible; with a limited address space, 1/64 of that at most, but HS_RING_LEAST at least. */
 static inline int hs_units_map(hs_units *u, int fd, uint64_t page) {
     struct stat file;
     struct rlimit limit;

@@ -22,7 +22,8 @@
  * because more threads would only queue up for the GIL; a thread that got its item after it was parked unparks
  * the next if there is more.  A superfluous wake is harmless, so the other functions do not check `pending`.
  *
- * Each function documents what it does with the guard.  Those that release it wake after the release.
+ * Each function documents what it does with the guard.  Those that release it wake after the release; of a
+ * crowd, all but the last HS_WAKES under the guard.
  * One list is parked in and unparked by one module only (see park.h), which calls hs_park_init().  All functions
  * but hs_wake() need an attached thread state.
  */

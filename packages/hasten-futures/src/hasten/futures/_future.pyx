@@ -624,7 +624,7 @@ class Future(stdlib.Future):
         """Cancel the call, unless it has begun.  True if it is cancelled, False if it is too late.
 
         kill: for process pools; true also ends a running call, by sending SIGKILL to its process.  Effects of
-        the call so far remain.  Blocks until the process is stopped, up to 0.1 seconds.
+        the call so far remain.  Blocks until the process is stopped, about 0.1 seconds at most.
         """
         cdef hs_wakes due
         cdef FutureState state = state_of(self)

@@ -314,7 +314,7 @@ def send(pid, number):
 
 
 def stopped(pid):
-    """Send SIGSTOP and wait until the process is stopped, up to 0.1 s; False if it is gone."""
+    """Send SIGSTOP and wait until the process is stopped, about 0.1 s at most; False if it is gone."""
     if not send(pid, signal.SIGSTOP):
         return False
     try:

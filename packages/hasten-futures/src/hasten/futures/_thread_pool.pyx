@@ -2,9 +2,9 @@
 """submit() of a ThreadPoolExecutor, and the loop of its workers.
 
 A worker whose tasks are C functions runs no Python code, in which the interpreter would hand the GIL to
-waiting threads.  So every LOOK_EVERY it calls an empty Python function: there the interpreter hands the GIL
-over if another thread has requested it.  This happens before a task, since after a task a thread that sees
-the future done may rely on the worker being idle.  (Releasing the GIL without a request does not help: the
+waiting threads.  So before a task, if LOOK_EVERY has passed, it calls an empty Python function: there the
+interpreter hands the GIL over if another thread has requested it.  Not after a task: a thread that sees the
+future done may rely on the worker being idle.  (Releasing the GIL without a request does not help: the
 worker takes it back at once, and the waiting thread's timer starts again.  Observed: starvation for
 minutes.)
 

@@ -14,6 +14,7 @@ __all__ = ["Popen"]
 
 _LAUNCH = _registries.as_it_was(_stdlib.Popen._launch, _stdlib)
 _PIDFDS = _sentinel.has_pidfds()
+__getattr__ = _registries.rest_of(__name__, _stdlib)
 
 
 class Popen(_stdlib.Popen):

@@ -149,7 +149,7 @@ class BaseProcess(_stdlib.BaseProcess):
 
     @property
     def name(self):
-        """The name: any str; it has no meaning to the program."""
+        """The name: any str; only for identification."""
         return self._name
 
     @name.setter

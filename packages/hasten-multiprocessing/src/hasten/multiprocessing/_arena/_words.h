@@ -41,7 +41,7 @@ typedef struct {
 typedef struct {
     int64_t length;  /* of the next nap */
     int overslept;   /* whether the last nap timed out */
-    uint32_t *asleep;  /* a count of the processes in a nap, or NULL */
+    uint32_t *asleep;  /* a count of the threads, of all processes, in a nap, or NULL */
 } hs_naps;
 
 #define hs_word_load(word) __atomic_load_n(word, __ATOMIC_SEQ_CST)

@@ -26,7 +26,7 @@ from hasten.multiprocessing._transport._pickler cimport loads, uses_own_dumps, u
 cdef enum:
     HEAD = 4         # bytes of a length
     WORD = 8         # of the number that a record begins with
-    OPENING = 11     # bytes before the first opcode of a pickle: protocol and frame
+    OPENING = 11     # bytes of a pickle's opcodes PROTO and FRAME
     MOST_KNOWN = 512
 
 

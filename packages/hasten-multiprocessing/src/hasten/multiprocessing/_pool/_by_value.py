@@ -46,5 +46,5 @@ class ByValue:
         return cloudpickle.loads, (dumps(self.value),)
 
     def __call__(self) -> Any:
-        """Call the value: a forked child gets the wrapper itself, unpickled."""
+        """Call the value: a forked child gets the wrapper itself, which was never pickled."""
         return self.value()

@@ -10,7 +10,7 @@ Invariants:
   that reads it as true may read the outcome.
 - A waiter makes the event, then reads `done`; the finisher stores `done`, then reads the event.  Both hold
   the object's critical section, so no wake-up is lost.
-- Fields that change while other threads may read them are accessed in the object's critical section only
+- Other fields that change while threads may read them are accessed in the object's critical section only
   (with a GIL, that is the GIL).
 """
 

@@ -210,7 +210,7 @@ cdef class Tasks:
             self.ring.wake_all()
 
     def keep(self, uint32_t index):
-        """Revoke let_go(); False if the worker has already left."""
+        """Revoke let_go(); False if the worker has left already, or was not let go."""
         return hs_stay_step(&self.slots.slots[index], HS_MAY_LEAVE, HS_STAY)
 
     def count(self):

@@ -1,13 +1,13 @@
 /* _lock.h: a lock in a slot.  The word is 0, or names the process that holds it (see _process.h).
  *
- * One compare-and-swap takes the lock and names the holder, one store releases it: at no moment is it held anonymously.
+ * One compare-and-swap takes the lock and names the holder, one exchange releases it: at no moment is it held anonymously.
  * So a killed holder is always recognised, and a waiter takes the lock over at its next check.
  *
  * HS_WAITED: a waiter may be asleep on the low half.  A waiter that has slept sets it when it takes the lock, since it
  * cannot know whether there are others.
  *
- * *thread* and *depth* belong to the holder: only the holding thread writes them; other threads of its process read them
- * only to see that they are not the holder.
+ * *thread* and *depth* belong to the holder: it writes them, and whoever releases the lock sets *thread* to 0; other
+ * threads of its process read them only to see that they are not the holder.
  */
 #ifndef HASTEN_LOCK_H
 #define HASTEN_LOCK_H

@@ -51,7 +51,7 @@ def hmac_of(authkey, message, digest):
 
 
 def answer_to(authkey, challenge):
-    """The answer to a challenge: an HMAC, with the digest's name if the challenge has one."""
+    """The answer to a challenge: an HMAC, its digest named if the challenge names one or MD5 is missing."""
     digest = split_digest(challenge)[0]
     if not digest:
         try:

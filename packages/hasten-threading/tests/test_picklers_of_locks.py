@@ -132,3 +132,24 @@ def test_a_copy_of_a_condition_is_the_same_condition(impl):
     assert notifies_a_waiter(condition, other)
     assert notifies_a_waiter(other, condition)
     assert repr(other) == repr(condition)
+
+
+def test_a_copy_of_a_condition_has_all_that_the_program_has_set(impl):
+    """Values in `__slots__`, an attribute `locked` of the program's, and the order of all."""
+
+    class Gate(impl.Condition):
+        __slots__ = ("opened",)
+
+        def __init__(self):
+            super().__init__()
+            self.later, self.locked, self.earlier, self.opened = 1, False, 2, 3
+
+    gate = copy.copy(Gate())
+    assert (gate.opened, gate.locked) == (3, False)
+    assert [name for name in vars(gate) if name in ("later", "earlier")] == ["later", "earlier"]
+
+
+@needs_state
+def test_a_condition_that_was_not_initialised_can_be_copied(impl):
+    made = impl.Condition.__new__(impl.Condition)
+    assert type(copy.copy(made)) is impl.Condition

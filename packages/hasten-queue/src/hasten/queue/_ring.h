@@ -4,10 +4,6 @@
  * a queue may call it between a check and a store; the exceptions are hs_ring_free() and
  * hs_ring_free_nested(), for a ring that no other thread can reach.
  *
- * Invariants: the caller holds the guard.  No function runs Python code or touches a reference count, so
- * a queue may call it between a check and a store; the exceptions are hs_ring_free() and
- * hs_ring_free_nested(), for a ring that no other thread can reach.
- *
  * Capacities are powers of two: a position is `& (capacity - 1)`.  While items leave at the right end
  * only, the head stays at slot 0, and the array is a plain stack or heap.
  *

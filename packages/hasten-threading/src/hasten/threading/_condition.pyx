@@ -240,11 +240,17 @@ def state_for_picklers(self):
     It may come to a Python without this class, which finds in the instance how to give up and take an RLock.
     """
     cdef SharedWaiters waiters = SharedWaiters.__new__(SharedWaiters)
+    if "_condition_state" not in own_fields(self):
+        return object.__getstate__(self)  # made without __init__()
     waiters.state = state_of(self)
     lock = waiters.state.lock
     of_lock = {name: getattr(lock, name) for name in _OF_LOCK if hasattr(lock, name)}
-    own = {name: own_fields(self)[name] for name in own_fields(self).keys() - {"_condition_state", "locked"}}
-    return {"_lock": lock, **of_lock, "_waiters": waiters, **own}
+    own = {name: value for name, value in list(own_fields(self).items()) if name != "_condition_state"}
+    if getattr(own.get("locked"), "__self__", None) is lock:
+        del own["locked"]  # the lock's method, which the standard library's conditions have since 3.14 only
+    fields = {"_lock": lock, **of_lock, "_waiters": waiters, **own}
+    given = object.__getstate__(self)  # with the values of a subclass's __slots__, if it has any
+    return (fields, given[1]) if type(given) is tuple else fields
 
 
 @published

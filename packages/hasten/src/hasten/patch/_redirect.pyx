@@ -23,6 +23,7 @@ them.
 Nothing is imported before the program asks for it.
 """
 
+import _imp
 import sys
 
 # What importlib shows, from where it is: importlib imports more than a start may cost.
@@ -111,7 +112,7 @@ def _identities():
     """The module that gives and takes identities; the first module that is replaced brings it."""
     global _identity
     if _identity is None:
-        bundle = getattr(sys.modules["hasten.patch"], "_bundle", None)
+        bundle = sys.modules.get("hasten.patch._bundle")
         if bundle is not None:
             bundle.load("_instancecheck")
         from hasten.patch import _instancecheck
@@ -182,10 +183,30 @@ def _redirected(fullname, owner, path):
     return None
 
 
+def _import_unlocked(name):
+    """Import *name* from inside of a find_spec().
+
+    The import system calls that with its global lock held.  A thread that waited with it for another thread's
+    module would stop that thread at its next import, and the import system detects no such deadlock.
+    """
+    held = 0
+    try:
+        while True:
+            _imp.release_lock()
+            held += 1
+    except RuntimeError:
+        pass  # it is not held, or no longer
+    try:
+        return import_module(name)
+    finally:
+        for _ in range(held):
+            _imp.acquire_lock()
+
+
 def _exists(module):
     if module in sys.modules:
         return True
-    parent = import_module(module.rpartition(".")[0])
+    parent = _import_unlocked(module.rpartition(".")[0])
     return hasattr(parent, "__path__") and _others(module, parent.__path__) is not None
 
 

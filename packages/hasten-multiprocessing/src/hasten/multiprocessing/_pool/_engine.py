@@ -197,6 +197,8 @@ class Engine:
 
     def _fail_all(self, why: Any) -> None:
         """Fail all pending tasks; why() makes the exception of each.  With `pumping` held."""
+        if _only_daemons_wait():
+            self.pending.clear()
         for number in list(self.pending):
             self._fail(number, why())
 
@@ -334,8 +336,6 @@ class Engine:
         with self.pumping:
             while self.pumper.take_locked():
                 pass
-            if _only_daemons_wait():
-                self.pending.clear()
             self._fail_all(why)
         self.notify()
         self._wake()

@@ -1,8 +1,8 @@
 # cython: freethreading_compatible=True
 """What a child does with its process object: become that process, run it, and say how it went.
 
-What programs replace (functions of util and atexit, threading._shutdown(), os._exit(), methods of processes) is
-looked up when it is called.
+What programs replace (functions of util and atexit, threading._shutdown(), os._exit(), methods of processes)
+is looked up when it is called.
 """
 
 import atexit

@@ -32,7 +32,7 @@ class Last:
 keep = Last()
 cycle = Last(); cycle.me = cycle
 calls = [(event.wait,), (sem.acquire,), (barrier.wait,), (wait_on, cond), (wait_on, plain), (next, late)]
-if sys.version_info >= (3, 11):  # before, a thread that takes the GIL at the very end reads the freed interpreter
+if sys.version_info >= (3, 11):  # before, a thread that takes the GIL at the end reads the freed interpreter
     calls += [(wait_shortly,), (churn,)]
 for call in calls:
     for kind in (threading, stdlib):

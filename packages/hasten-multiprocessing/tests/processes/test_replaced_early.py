@@ -69,7 +69,7 @@ BEFORE = [
 ]
 # where it is a part of ours
 AFTER = [("_bootstrap", "fork"), ("_run_after_forkers", "fork")]
-if hasattr(BaseProcess, "_after_fork"):  # new in one of the later versions
+if hasattr(BaseProcess, "_after_fork"):  # new in 3.10
     AFTER.append(("_after_fork", "fork"))
 
 
